@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where frames come from: operations that every backend has. Called on the keeper's threads,
+ * several at once; a backend does its own locking.
+ */
+#pragma once
+
+#include "range.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NODE_ANY (-1)
+
+struct backend;
+
+/**
+ * struct backend_frame - one frame as a backend made it
+ * @memfd:      owned by whoever holds this struct, until release() consumes it.
+ *              What memfd_create() returned; never handed out itself
+ * @page_bytes: its size
+ * @phys:       physical address, read after the pin
+ * @node:       NUMA node, or NODE_ANY where it is not known
+ * @pinned:     whether the kernel is kept from moving it
+ * @pin:        the backend's own note of the pin
+ * @released:   the descriptor is gone, and what remains is to see the page become free
+ */
+struct backend_frame {
+        int memfd;
+        uint64_t page_bytes;
+        uint64_t phys;
+        int node;
+        bool pinned;
+        uint32_t pin;
+        bool released;
+};
+
+#define BACKEND_FRAME_NONE ((struct backend_frame){ .memfd = -1, .node = NODE_ANY })
+
+/* Why a frame cannot be given back yet. The values are those of enum keeper_holder. */
+enum backend_holder {
+        HOLDER_NONE,
+        HOLDER_FILE,
+        HOLDER_PAGES,
+        HOLDER_HOLE,
+        HOLDER_PATH,
+};
+
+/**
+ * struct backend_ops - what a backend can do
+ *
+ * @take: get one frame of @page_bytes on @node (or NODE_ANY) from the system: faulted in, pinned,
+ *        its address read after that. @window is a wish: a backend that can choose takes a page
+ *        inside it, another takes what comes, and the caller looks.
+ *        Return: 0; -ENOMEM where the system has no page (of that size, on that node) left;
+ *        -EPERM where no pin can be had and @must_pin; -EACCES where the address cannot be read;
+ *        other negative errno. *ret is written only on success.
+ * @open_file: a new open file of the frame's memory, read and write: what a client is given. Owned
+ *        by the caller.
+ *        Return: 0; negative errno.
+ * @let_go: unpin, and prove that nobody refers to the frame any more. May sleep for 0.2 s. With
+ *        @owner_gone a hole that its holder punched no longer matters.
+ *        Return: 0: release() may follow; -EBUSY and *ret_holder, where somebody does refer to it:
+ *        try again later; other negative errno. In any case the frame is no longer pinned, and only
+ *        let_go() and release() are allowed from here on.
+ * @release: return the frame, for which let_go() gave 0, to the system, at once. Its descriptor is
+ *        consumed and @released set.
+ *        Return: 0; -EBUSY and *ret_holder, where the page is still not free (HOLDER_PATH): call
+ *        release() again later, with the same frame.
+ * @verify: where the frame is now, without disturbing whoever uses it.
+ *        Return: 0 and *ret_phys, UINT64_MAX where its page was punched out; negative errno.
+ * @deinit: undo everything, reserved hugepages included. Frames must have been given back or are
+ *        dropped by their descriptors.
+ */
+struct backend_ops {
+        const char *name;
+        int (*take)(struct backend *backend, uint64_t page_bytes, int node, struct range window,
+                    bool must_pin, struct backend_frame *ret);
+        int (*open_file)(struct backend *backend, const struct backend_frame *frame, int *ret_fd);
+        int (*let_go)(struct backend *backend, struct backend_frame *frame, bool owner_gone,
+                      enum backend_holder *ret_holder);
+        int (*release)(struct backend *backend, struct backend_frame *frame,
+                       enum backend_holder *ret_holder);
+        int (*verify)(struct backend *backend, const struct backend_frame *frame,
+                      uint64_t *ret_phys);
+        void (*deinit)(struct backend *backend);
+};
+
+/* Embedded first in every backend. @can_pin: pins can be had at all. */
+struct backend {
+        const struct backend_ops *ops;
+        bool can_pin;
+};
+
+/**
+ * struct backend_demand - how much memory the configuration wants of one page size on one node
+ *
+ * A backend that has to reserve does so for these when it is made.
+ */
+struct backend_demand {
+        uint64_t page_bytes;
+        int node;
+        uint64_t bytes;
+};
+
+/* backend_free() - deinit() and free; NULL is fine. */
+void backend_free(struct backend *backend);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Real hugepages: one sealed hugetlb memfd a frame, faulted in, pinned through io_uring, its frame
+ * number read after the pin.
+ */
+#pragma once
+
+#include "backend.h"
+
+/**
+ * struct hugetlb_settings - how to get hugepages
+ * @reserve:      raise nr_hugepages for @demands, and give back at deinit(); otherwise take only
+ * what the administrator has reserved
+ * @keep_free_bytes: never leave the system less available memory than this
+ * @demands:      @n_demands entries, borrowed for the call
+ * @sysfs_root:   "" on a real machine; a directory of fixtures in tests
+ */
+struct hugetlb_settings {
+        bool reserve;
+        uint64_t keep_free_bytes;
+        const struct backend_demand *demands;
+        size_t n_demands;
+        const char *sysfs_root;
+};
+
+/**
+ * hugetlb_new() - open what needs privilege, and reserve
+ * @settings: borrowed for the call
+ * @ret:      owned by the caller: backend_free()
+ * @error:    a sentence for the operator, of at most @error_bytes; written only on failure
+ *
+ * Return: 0; -EACCES, -EPERM without permission (for pagemap, nr_hugepages); -ENOENT where the
+ * system has no hugepages of a demanded size; -ENOMEM where fewer than demanded can be reserved, or
+ * keep_free forbids it; other negative errno. On failure nothing stays reserved.
+ */
+int hugetlb_new(const struct hugetlb_settings *settings, struct backend **ret, char *error,
+                size_t error_bytes);
+
+/**
+ * hugetlb_page_sizes() - the hugepage sizes of this system
+ * @ret: array of @room sizes in bytes, ascending
+ *
+ * Return: how many there are (may exceed @room).
+ */
+size_t hugetlb_page_sizes(uint64_t *ret, size_t room);

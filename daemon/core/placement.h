@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where a request goes. Searches the union of several disjoint spaces of one granule, as if they
+ * were one: a place may reach from one space into its neighbour in another. Finds a place whenever
+ * one exists, never one that violates the constraint, and of several the one with the highest
+ * address.
+ */
+#pragma once
+
+#include "constraint.h"
+#include "space.h"
+
+#include <stddef.h>
+
+/**
+ * placement_find() - the highest contiguous place for a request
+ * @spaces:   @n_spaces disjoint spaces, borrowed; NULL entries are not allowed
+ * @n_spaces: how many, may be 0
+ * @want:     a constraint that constraint_check() accepts. The place is contiguous; it counts as
+ *            satisfying when segment_count() of it is at most max_segments
+ * @ret:      the place: size_bytes rounded up to the granule of the spaces
+ *
+ * Alignment is on the address. Nothing is taken: the caller removes what it uses.
+ *
+ * Return: 0; PAR_REFUSED_EXHAUSTED where fewer bytes than that are in the window;
+ * PAR_REFUSED_FRAGMENTED where there are enough bytes, but no such place.
+ */
+int placement_find(const struct space *const *spaces, size_t n_spaces,
+                   const struct constraint *want, struct range *ret);
+
+/**
+ * placement_find_scattered() - several places that make up a request with few segments
+ * @spaces:    as above
+ * @n_spaces:  as above
+ * @page_bytes: power of two, multiple of the granule: a place begins on a multiple of it, and all
+ *             but the last also end on one, so that they can be mapped side by side
+ * @want:      as above; the segments of all places together are at most max_segments
+ * @ret:       array of places in the order in which they make up the buffer, owned by the caller
+ *             (free()); the last is rounded up to the granule
+ * @ret_count: how many
+ *
+ * Return: 0; PAR_REFUSED_EXHAUSTED; PAR_REFUSED_FRAGMENTED; -ENOMEM.
+ */
+int placement_find_scattered(const struct space *const *spaces, size_t n_spaces,
+                             uint64_t page_bytes, const struct constraint *want, struct range **ret,
+                             size_t *ret_count);
+
+/**
+ * placement_largest_run() - the longest contiguous run of the union inside a window
+ *
+ * Return: bytes; 0 where nothing is there.
+ */
+uint64_t placement_largest_run(const struct space *const *spaces, size_t n_spaces,
+                               struct range window);
+
+/* Bytes of all spaces inside a window. */
+uint64_t placement_free_bytes(const struct space *const *spaces, size_t n_spaces,
+                              struct range window);

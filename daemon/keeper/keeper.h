@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The privileged process: holds frames, pins, the listening socket and the ledger; starts the
+ * worker and starts it again when it dies. It hears no client and parses nothing.
+ */
+#pragma once
+
+#include "backend.h"
+
+#include <sys/types.h>
+
+/* What the keeper must know of a pool. */
+struct keeper_pool {
+        bool pin_required;
+};
+
+/**
+ * struct keeper_settings - everything that the keeper needs, decided beforehand
+ * @backend:      borrowed; the caller frees it after keeper_run()
+ * @pools:        @n_pools entries, borrowed
+ * @slots:        most frames that are held at once
+ * @listen_fd:    borrowed; non-blocking listening socket
+ * @config_fd:    borrowed; sealed memfd with the configuration's text, for the worker to read
+ * @worker_argv:  what to execute (argv[0] is a path), NULL-terminated; borrowed
+ * @worker_uid, @worker_gid: identity of the worker; (uid_t)-1: the keeper's own
+ * @threads:      how many take and return frames, >= 1
+ * @verify_ns:    period in which the addresses of all frames are read again; 0: never
+ */
+struct keeper_settings {
+        struct backend *backend;
+        const struct keeper_pool *pools;
+        uint32_t n_pools;
+        uint32_t slots;
+        int listen_fd;
+        int config_fd;
+        char *const *worker_argv;
+        uid_t worker_uid;
+        gid_t worker_gid;
+        unsigned threads;
+        uint64_t verify_ns;
+};
+
+/**
+ * keeper_run() - be the keeper until SIGTERM or SIGINT
+ *
+ * Tells the service manager when the worker serves, and that it stops. At the end the worker is
+ * stopped, and every frame is given back or dropped.
+ *
+ * Return: 0 after an orderly stop; -ECHILD where the worker dies again and again before it serves;
+ * other negative errno where the keeper cannot start.
+ */
+int keeper_run(const struct keeper_settings *settings);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What keeper and worker say to each other: messages of one fixed size over a SOCK_SEQPACKET socket
+ * pair, and a ledger page that both map. No text, no lengths, nothing to parse.
+ *
+ * The keeper holds frames; the worker decides who uses them. A frame is named by its slot (a small
+ * number, reused) and the slot's generation (counts up with each frame that the slot holds), so
+ * that a late message about a former frame is recognised.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* Descriptors that the worker finds open when it starts. */
+#define KEEPER_FD_CHANNEL 3 /* its end of the socket pair */
+#define KEEPER_FD_LEDGER  4 /* memfd of struct keeper_ledger, read and write */
+#define KEEPER_FD_CONFIG  5 /* memfd: the text of the configuration that the keeper uses */
+#define KEEPER_FD_LISTEN  6 /* the listening socket */
+
+#define KEEPER_SLOTS_MAX 1048576u
+#define KEEPER_POOLS_MAX 64u
+
+enum keeper_message_type {
+        /* Worker to keeper. */
+
+        /* Get @count frames of @page_bytes inside [@first, @last] on @node for @pool. Answered by
+         * KEEPER_FRAME for each, then one KEEPER_TAKEN. */
+        KEEPER_TAKE = 1,
+        /* Pool filling is over: give pages that no pool wanted back to the system. */
+        KEEPER_FILLED,
+        /* The worker has closed its descriptor of the frame: give the frame back to the kernel as
+         * soon as nobody refers to it. With KEEPER_RETAKE take a page again in the same step, for
+         * @pool inside [@first, @last]. With KEEPER_PATIENT its owner is known to hold on to
+         * memory: it waits behind others; with KEEPER_OWNER_GONE he is no more. May be sent again
+         * for a frame that lingers, with other flags. Answered by KEEPER_LINGERS (any number of
+         * times), then one KEEPER_LEFT; a page taken again is announced by KEEPER_FRAME before it.
+         */
+        KEEPER_LEAVE,
+        /* A holder of the lingering frame may have let go: look now. No answer. */
+        KEEPER_NUDGE,
+        /* The worker serves clients. */
+        KEEPER_READY,
+
+        /* Keeper to worker. */
+
+        /* First message: @count frames follow as KEEPER_FRAME, which the keeper already holds for
+         * the pools; @flags as below; @first: how often a worker was started, this one included. */
+        KEEPER_WELCOME = 64,
+        /* A frame: slot, generation, pool, page_bytes, phys, node, flags. A descriptor comes with
+         * it (an open file of its own, read and write), unless KEEPER_LENT. */
+        KEEPER_FRAME,
+        /* The end of a KEEPER_TAKE: @count frames were had; @result 0 or a negative errno tells why
+         * not more; [@first, @last] are the lowest and the highest physical address that were seen
+         * on the way (first above last: none). */
+        KEEPER_TAKEN,
+        /* The frame cannot leave yet; @result: enum keeper_holder. */
+        KEEPER_LINGERS,
+        /* The frame is gone. @flags KEEPER_LOST: its page was not had again (though asked to). */
+        KEEPER_LEFT,
+        /* The frame is no longer where it was: @phys is its address now, or KEEPER_PHYS_NONE where
+         * its holder punched it out. */
+        KEEPER_MOVED,
+};
+
+/* keeper_message.flags */
+#define KEEPER_RETAKE     UINT32_C(0x01)
+#define KEEPER_PATIENT    UINT32_C(0x02)
+#define KEEPER_PINNED     UINT32_C(0x04) /* the frame is pinned; in KEEPER_WELCOME: pins can be had */
+#define KEEPER_LENT       UINT32_C(0x08) /* a client of a former worker may still use it */
+#define KEEPER_LOST       UINT32_C(0x10)
+#define KEEPER_OWNER_GONE UINT32_C(0x20) /* its owner no longer exists: what he punched is moot */
+
+#define KEEPER_PHYS_NONE UINT64_MAX
+#define KEEPER_NODE_ANY  (-1)
+
+/* Who keeps a frame from leaving. */
+enum keeper_holder {
+        KEEPER_HOLDER_NONE,
+        KEEPER_HOLDER_FILE,  /* an open descriptor or a mapping */
+        KEEPER_HOLDER_PAGES, /* references to its pages: vmsplice, io_uring, VFIO */
+        KEEPER_HOLDER_HOLE,  /* the holder punched it; the page may be anywhere */
+        KEEPER_HOLDER_PATH,  /* an O_PATH descriptor keeps the file, and the page with it */
+};
+
+/**
+ * struct keeper_message - one message, either way
+ * @type:       enum keeper_message_type
+ * @pool:       index of the pool in the configuration
+ * @slot:       0 to KEEPER_SLOTS_MAX - 1
+ * @generation: > 0
+ * @page_bytes: size of a frame
+ * @first:      as the type says
+ * @last:       as the type says
+ * @phys:       physical address
+ * @count:      as the type says
+ * @flags:      KEEPER_*
+ * @node:       NUMA node or KEEPER_NODE_ANY
+ * @result:     as the type says
+ *
+ * The receiver refuses another size, and values outside these ranges.
+ */
+struct keeper_message {
+        uint32_t type, pool, slot, generation;
+        uint64_t page_bytes, first, last, phys;
+        uint32_t count, flags;
+        int32_t node, result;
+};
+_Static_assert(sizeof(struct keeper_message) == 64, "one size, no padding");
+
+/*
+ * The ledger: written by the worker before it tells a client of a frame, read by the keeper when
+ * the worker has died. It says no more than which frames clients may have seen.
+ */
+#define KEEPER_LEDGER_MAGIC   UINT64_C(0x726567646c726170) /* "parldger" */
+#define KEEPER_LEDGER_VERSION 1
+
+/**
+ * struct keeper_ledger - shared by keeper and worker
+ * @magic:   KEEPER_LEDGER_MAGIC
+ * @version: KEEPER_LEDGER_VERSION
+ * @slots:   entries of @lent
+ * @lent:    generation of the frame in this slot that was lent to a client; 0: none was
+ */
+struct keeper_ledger {
+        uint64_t magic;
+        uint32_t version, slots;
+        _Atomic uint32_t lent[];
+};
