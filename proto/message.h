@@ -7,6 +7,7 @@
 
 #include "par.pb-c.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,7 +25,8 @@
  */
 struct message_arena {
         struct message_block *blocks;
-        size_t used_bytes; /* of all blocks together */
+        size_t used_bytes;  /* of all blocks together */
+        bool out_of_memory; /* the system had no more; otherwise a failure is the packet's */
         ProtobufCAllocator allocator;
 };
 
