@@ -1,0 +1,30 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# compare.sh [--refresh] LIBRARY - whether a program built against the reference's par.h can use LIBRARY
+#
+# Functions and constants may be added, nothing may change or go away. --refresh makes LIBRARY the reference.
+set -euo pipefail
+here=$(dirname "$(readlink -f "$0")")
+
+refresh=
+if [[ ${1:-} == --refresh ]]; then
+        refresh=1
+        shift
+fi
+library=${1:?usage: compare.sh [--refresh] LIBRARY}
+headers=$here/../../client
+
+command -v abidiff >/dev/null || { echo "abidiff (abigail-tools) is not installed"; exit 77; }
+# Types are only known where debugging information is.
+readelf -S "$library" | grep -q '\.debug_info' || { echo "$library has no debugging information"; exit 77; }
+
+if [[ -n $refresh ]]; then
+        abidw --headers-dir "$headers" --drop-private-types --no-show-locs --no-corpus-path \
+                --no-comp-dir-path --out-file "$here/libpar-0.abi" "$library"
+        cp "$headers/par.h" "$here/par-0.1.h"
+        exit 0
+fi
+
+# One bit each: 1 it failed, 2 wrong usage, 4 something changed, 8 incompatibly.
+abidiff --no-added-syms --headers-dir2 "$headers" --drop-private-types "$here/libpar-0.abi" "$library"

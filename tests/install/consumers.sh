@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# consumers.sh BUILD_DIR CC - install into an empty root, and build and run a ten-line program against it through
+# pkg-config and through CMake's find_package, from C and from C++
+set -euo pipefail
+here=$(dirname "$(readlink -f "$0")")
+build=${1:?usage: consumers.sh BUILD_DIR CC}
+cc=$2
+cxx=$(command -v g++ || command -v clang++ || true)
+[[ -n $cxx ]] || { echo "no C++ compiler is installed"; exit 77; }
+
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+
+DESTDIR=$root cmake --install "$build" >"$root/log" || { cat "$root/log"; exit 1; }
+
+# one NAME - the one file of that name in the root
+one() {
+        local found
+        found=$(find "$root" -name "$1")
+        [[ -n $found && $found != *$'\n'* ]] || { echo "installed of $1: ${found:-nothing}" >&2; return 1; }
+        echo "$found"
+}
+for name in pard parctl par.h libpar.so libpar.so.0 libpar.pc pard.conf pard.service pard.socket; do
+        one "$name" >/dev/null
+done
+libraries=$(dirname "$(one libpar.so.0)")
+pc=$(one libpar.pc)
+package=$(dirname "$(one 'par-config.cmake')")
+
+export PKG_CONFIG_SYSROOT_DIR=$root PKG_CONFIG_PATH=${pc%/*}
+[[ $(pkg-config --modversion libpar) == 0.* ]]
+read -ra flags <<<"$(pkg-config --cflags --libs libpar)"
+"$cc" -Wall -Wextra -Werror -o "$root/hello-pc" "$here/hello.c" "${flags[@]}"
+cp "$here/hello.c" "$root/hello.cpp"
+"$cxx" -Wall -Wextra -Werror -o "$root/hello-pc-cxx" "$root/hello.cpp" "${flags[@]}"
+
+cmake -S "$here/consumer" -B "$root/consumer" -Dpar_DIR="$package" -DCMAKE_C_COMPILER="$cc" \
+        -DCMAKE_CXX_COMPILER="$cxx" >"$root/log" 2>&1 || { cat "$root/log"; exit 1; }
+cmake --build "$root/consumer" >"$root/log" 2>&1 || { cat "$root/log"; exit 1; }
+
+# A socket that nobody listens on.
+perl -MSocket -e 'socket(my $s, PF_UNIX, SOCK_SEQPACKET, 0) && bind($s, sockaddr_un($ARGV[0])) || die' "$root/stale"
+
+# expect PROGRAM SOCKET ERRNO
+expect() {
+        local status=0
+        LD_LIBRARY_PATH=$libraries PAR_SOCKET=$2 "$1" >"$root/out" || status=$?
+        [[ $status -eq $3 ]] || { echo "$1 with $2: $status instead of $3: $(<"$root/out")"; return 1; }
+        # A reason in brackets, too.
+        grep -q '(..*)' "$root/out"
+}
+for program in hello-pc hello-pc-cxx consumer/hello consumer/hello-cxx; do
+        expect "$root/$program" "$root/nothing" 2  # ENOENT
+        expect "$root/$program" "$root/stale" 111  # ECONNREFUSED
+done
