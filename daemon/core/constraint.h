@@ -56,8 +56,9 @@ struct constraint {
  * @ret_limit: which field is wrong; written only with a refusal
  *
  * Return: 0; PAR_REFUSED_INVALID for values that mean nothing (size 0, no power of two, first above
- * last); PAR_REFUSED_NEVER_FITS for limits that contradict one another (size above the window, a
- * boundary or max_segment_bytes that the allowed number of segments cannot add up to the size with,
- * max_segment_bytes below align, boundary below align where there is more than one segment).
+ * last, no segment); PAR_REFUSED_NEVER_FITS for limits that contradict one another (size above the
+ * window, no aligned address in the window, a boundary or max_segment_bytes that the allowed number
+ * of segments cannot add up to the size with, boundary or max_segment_bytes below align where the
+ * size takes more than one segment).
  */
 int constraint_check(const struct constraint *want, enum limit *ret_limit);

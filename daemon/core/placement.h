@@ -12,21 +12,30 @@
 
 #include <stddef.h>
 
+/* So many spaces can be searched together. Searching asks the heap for nothing. */
+#define PLACEMENT_SPACES_MAX 256
+
 /**
  * placement_find() - the highest contiguous place for a request
  * @spaces:   @n_spaces disjoint spaces, borrowed; NULL entries are not allowed
- * @n_spaces: how many, may be 0
+ * @n_spaces: how many, may be 0; PLACEMENT_SPACES_MAX at most
  * @want:     a constraint that constraint_check() accepts. The place is contiguous; it counts as
  *            satisfying when segment_count() of it is at most max_segments
  * @ret:      the place: size_bytes rounded up to the granule of the spaces
  *
- * Alignment is on the address. Nothing is taken: the caller removes what it uses.
+ * Alignment is on the address. The window, the boundary and the segments are those of the rounded
+ * place: who wants constraint_check() to see a boundary below the granule rounds the size before.
+ * Nothing is taken: the caller removes what it uses.
  *
- * Return: 0; PAR_REFUSED_EXHAUSTED where fewer bytes than that are in the window;
- * PAR_REFUSED_FRAGMENTED where there are enough bytes, but no such place.
+ * Return: 0; PAR_REFUSED_EXHAUSTED where fewer bytes than that are in the whole granules of the
+ * window; PAR_REFUSED_FRAGMENTED where there are enough bytes, but no such place.
  */
 int placement_find(const struct space *const *spaces, size_t n_spaces,
                    const struct constraint *want, struct range *ret);
+
+/* The same for a place that also begins on a multiple of @page_bytes, a power of two. */
+int placement_find_aligned(const struct space *const *spaces, size_t n_spaces, uint64_t page_bytes,
+                           const struct constraint *want, struct range *ret);
 
 /**
  * placement_find_scattered() - several places that make up a request with few segments
@@ -36,8 +45,14 @@ int placement_find(const struct space *const *spaces, size_t n_spaces,
  *             but the last also end on one, so that they can be mapped side by side
  * @want:      as above; the segments of all places together are at most max_segments
  * @ret:       array of places in the order in which they make up the buffer, owned by the caller
- *             (free()); the last is rounded up to the granule
+ *             (free()): ascending by address, but the one that ends inside a page, if any, is the
+ *             last. Its end is rounded up to the granule. No place begins where another ends
  * @ret_count: how many
+ *
+ * Takes the longest segments first, of equal ones the highest. Finds enough wherever whole pages
+ * (and for the end of the buffer the beginning of one) suffice and max_segments does not limit it.
+ * The segments are the fewest possible where all pages are there whole and the longest segment is
+ * a multiple of the page.
  *
  * Return: 0; PAR_REFUSED_EXHAUSTED; PAR_REFUSED_FRAGMENTED; -ENOMEM.
  */

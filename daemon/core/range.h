@@ -76,3 +76,9 @@ static inline bool align_up(uint64_t v, uint64_t align, uint64_t *ret)
         *ret = align_down(sum, align);
         return true;
 }
+
+/* Whether the range begins and ends where granules do. */
+static inline bool range_on_granule(struct range r, uint64_t granule)
+{
+        return (r.first & (granule - 1)) == 0 && (r.last & (granule - 1)) == granule - 1;
+}

@@ -8,6 +8,14 @@
 #include "constraint.h"
 
 /**
+ * segment_bytes_max() - the longest segment that a constraint allows
+ * @want: valid constraint; only its boundary, alignment and max_segment_bytes are looked at
+ *
+ * Return: bytes, > 0; UINT64_MAX where nothing limits them.
+ */
+uint64_t segment_bytes_max(const struct constraint *want);
+
+/**
  * segment_length() - bytes of the segment that starts at an address
  * @want:       valid constraint; only its boundary, alignment and max_segment_bytes are looked at
  * @first:      address where the segment starts

@@ -46,6 +46,12 @@ void space_remove(struct space *space, struct range range);
 
 bool space_contains(const struct space *space, struct range range);
 
+/* What space_new() was given. */
+uint64_t space_granule(const struct space *space);
+
+/* How many ranges, none of which touch, it consists of. */
+size_t space_ranges(const struct space *space);
+
 /* Bytes in the space. The whole 64-bit space may not be in it at once. */
 uint64_t space_bytes(const struct space *space);
 
