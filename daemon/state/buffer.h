@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "frame.h"
+#include "lists.h"
+#include "state.h"
+
+struct holding;
+
+/**
+ * struct buffer - granted memory
+ * @holding:     whose it is; a client's, or what an ended client left
+ * @limits:      how it is cut into segments
+ * @needs_below: highest address that its request allowed; 0: any
+ * @runs:        contiguous pieces of memory, in the order of the buffer; owned
+ * @pieces:      the same, cut at frames
+ *
+ * Never changes between grant and release.
+ */
+struct buffer {
+        uint64_t id;
+        struct holding *holding;
+        char label[LABEL_BYTES_MAX + 1];
+        uint64_t size_bytes;
+        struct constraint limits;
+        uint64_t needs_below;
+        uint64_t since_ns;
+        uint64_t segment_count;
+        struct range *runs;
+        size_t n_runs;
+        RB_ENTRY(buffer) by_id;  /* state::buffers */
+        LIST_ENTRY(buffer) held; /* holding::buffers */
+        size_t n_pieces;
+        struct buffer_piece pieces[];
+};
+
+RB_HEAD(buffer_tree, buffer);
+
+/**
+ * buffer_new() - a buffer over places that a search found
+ * @places:   @n_places contiguous places in the buffer's order; borrowed
+ * @page_bytes: where the places are cut into pieces
+ * @limits:   copied
+ *
+ * The pieces know their addresses; their frames are filled in by the caller.
+ *
+ * Return: 0; -ENOMEM.
+ */
+int buffer_new(const struct range *places, size_t n_places, uint64_t page_bytes,
+               const struct constraint *limits, struct buffer **ret);
+void buffer_free(struct buffer *buffer); /* in no list or tree; NULL is fine */
+
+/* Lowest and highest address of it. */
+struct range buffer_extent(const struct buffer *buffer);

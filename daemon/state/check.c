@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Walks every invariant of the state. Called after each change in debug, sanitizer and fuzz builds:
+ * the sums each time, everything while it is small and now and then when it is large.
+ */
+#include "state_private.h"
+
+#define WALK_ALWAYS_BELOW 256 /* frames and buffers */
+#define WALK_EVERY        256 /* changes, above that */
+
+static uint64_t sum(const struct state_bytes *b)
+{
+        return b->free + b->granted + b->reusable + b->leaving + b->lingering + b->quarantined +
+               b->retired;
+}
+
+static void check_sums(const struct state *state)
+{
+        for (size_t i = 0; i < state->settings->n_pools; i++) {
+                const struct pool *pool = &state->pools[i];
+
+                assert(sum(&pool->bytes) == pool->bytes.held);
+                assert(node_spaces_bytes(&pool->free) == pool->bytes.free);
+                assert(node_spaces_bytes(&pool->all) <= pool->bytes.held);
+        }
+}
+
+static void check_pieces(const struct frame *frame)
+{
+        const struct buffer_piece *piece;
+        uint64_t granted_bytes = 0;
+        uint32_t n = 0, ended = 0;
+
+        LIST_FOREACH (piece, &frame->pieces, link) {
+                assert(piece->frame == frame);
+                assert(range_contains(frame_range(frame),
+                                      range_of(piece->phys, piece->length_bytes)));
+                assert(piece->buffer->holding->account == frame->account);
+                granted_bytes += piece->length_bytes;
+                ended += piece->buffer->holding->quarantined;
+                n++;
+        }
+        assert(n == frame->n_pieces && ended == frame->n_ended);
+        if (n && frame->in_service) {
+                uint64_t rest =
+                        space_bytes_in(frame->account->partial.of[frame->node], frame_range(frame));
+
+                assert(granted_bytes + rest == frame->pool->settings->page_bytes);
+        }
+}
+
+static void check_frame(const struct state *state, const struct frame *frame)
+{
+        bool free_there = frame->pool->free.of[frame->node] &&
+                          space_contains(frame->pool->free.of[frame->node], frame_range(frame));
+
+        assert(state->slots[frame->name.slot] == frame);
+        assert(free_there == (frame->state == FRAME_FREE) || !frame->in_service);
+        check_pieces(frame);
+        switch (frame->state) {
+        case FRAME_FREE: assert(!frame->account && !frame->n_pieces && !frame->used); break;
+        case FRAME_GRANTED:
+                assert(frame->account && frame->n_pieces > frame->n_ended && frame->lent);
+                break;
+        case FRAME_REUSABLE:
+                assert(frame->account->reusable == frame && !frame->n_pieces);
+                assert(space_contains(frame->account->empty.of[frame->node], frame_range(frame)));
+                break;
+        case FRAME_QUARANTINED:
+                assert(frame->n_pieces == frame->n_ended);
+                assert(frame->n_pieces || !frame->account);
+                break;
+        case FRAME_RETIRED: assert(!frame->in_service && frame->n_pieces); break;
+        case FRAME_LEAVING:
+        case FRAME_LINGERING: assert(!frame->n_pieces); break;
+        case FRAME_STATES: assert(false);
+        }
+}
+
+static void check_frames(const struct state *state)
+{
+        uint64_t bytes[POOLS_MAX] = { 0 };
+
+        for (const struct frame *frame = state_frame_from(state, 0); frame;
+             frame = state_frame_next(state, frame)) {
+                check_frame(state, frame);
+                bytes[frame->pool->index] += frame->pool->settings->page_bytes;
+        }
+        for (size_t i = 0; i < state->settings->n_pools; i++)
+                assert(bytes[i] == state->pools[i].bytes.held);
+}
+
+static void check_account(const struct account *account)
+{
+        struct state_bytes bytes = { 0 };
+        const struct frame *frame;
+
+        LIST_FOREACH (frame, &account->frames, charged)
+                state_bytes_add(&bytes, frame->state, account->pool->settings->page_bytes);
+        assert(bytes.held == account->bytes.held && sum(&account->bytes) == bytes.held);
+        assert(bytes.granted == account->bytes.granted);
+        assert(bytes.lingering == account->bytes.lingering);
+        assert(node_spaces_bytes(&account->empty) == account->bytes.reusable);
+}
+
+static void check_owners(const struct state *state)
+{
+        for (const struct owner *owner = state_owner_after(state, 0); owner;
+             owner = state_owner_after(state, owner->id))
+                for (size_t i = 0; i < owner->n_pools; i++)
+                        if (owner->accounts[i])
+                                check_account(owner->accounts[i]);
+}
+
+static void check_buffers(const struct state *state)
+{
+        uint64_t n = 0;
+
+        for (const struct buffer *buffer = state_buffer_after(state, 0); buffer;
+             buffer = state_buffer_after(state, buffer->id)) {
+                uint64_t bytes = 0;
+
+                for (size_t i = 0; i < buffer->n_pieces; i++)
+                        bytes += buffer->pieces[i].length_bytes;
+                assert(bytes == buffer->size_bytes);
+                n++;
+        }
+        assert(n == state->n_buffers);
+}
+
+static void check_waiters(const struct state *state)
+{
+        const struct waiter *waiter;
+        uint64_t n = 0;
+
+        TAILQ_FOREACH (waiter, &state->waiters, link)
+                n++;
+        assert(n == state->n_waiters);
+}
+
+void state_check(const struct state *state)
+{
+        check_sums(state);
+        check_waiters(state);
+        check_frames(state);
+        check_owners(state);
+        check_buffers(state);
+}
+
+void state_check_after_change(const struct state *state)
+{
+        uint64_t changes = state->grants + state->refusals;
+
+        check_sums(state);
+        if (state->n_slots + state->n_buffers <= WALK_ALWAYS_BELOW || changes % WALK_EVERY == 0)
+                state_check(state);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The search for a place, pool by pool. Within a pool a client's own memory comes before what
+ * everybody may have: a small request goes into frames that he has a part of already, then into the
+ * empty frame that is kept for him, and only then takes new frames, from the top down.
+ *
+ * A buffer that reaches over several frames takes only frames without live buffers, because the
+ * client maps them side by side and must not move what is mapped elsewhere.
+ */
+#include "choice.h"
+
+#include "placement.h"
+#include "segment.h"
+#include "state_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void choice_deinit(struct choice *choice)
+{
+        free(choice->places);
+        *choice = (struct choice){ 0 };
+}
+
+uint64_t choice_pools(const struct state *state, const struct client *client,
+                      const struct demand *demand, const char *name, uint64_t *ret_denied)
+{
+        bool named = name && *name;
+        uint64_t pools = 0;
+
+        *ret_denied = 0;
+        for (size_t i = 0; i < state->settings->n_pools; i++) {
+                const struct pool_settings *settings = state->pools[i].settings;
+                uint64_t bit = UINT64_C(1) << i;
+
+                if (named && strcmp(settings->name, name) != 0)
+                        continue;
+                if (!named && settings->limited && !settings->spill && demand_is_unlimited(demand))
+                        continue;
+                if (!(client->allowed & bit))
+                        *ret_denied |= bit;
+                else
+                        pools |= bit;
+        }
+        return pools;
+}
+
+/* One contiguous place becomes the choice. */
+static int choose_one(struct choice *choice, struct range place)
+{
+        choice->places = malloc(sizeof(place));
+        if (!choice->places)
+                return -ENOMEM;
+        choice->places[0] = place;
+        choice->n_places = 1;
+        return 0;
+}
+
+/* Inside a frame that the client has a part of. Never over the edge of a frame. */
+static int find_partial(const struct account *account, const struct demand *demand,
+                        struct choice *choice)
+{
+        uint64_t page_bytes = account->pool->settings->page_bytes;
+        struct constraint inside = demand->want;
+        struct space_list list = { .count = 0 };
+        struct range place;
+
+        if (demand->want.size_bytes > page_bytes)
+                return PAR_REFUSED_FRAGMENTED;
+        space_list_add(&list, &account->partial, demand->nodes);
+        if (!list.count)
+                return PAR_REFUSED_EXHAUSTED;
+
+        inside.max_segments = 1;
+        inside.max_segment_bytes = 0;
+        if (demand->want.max_segments > 1 || !inside.boundary_bytes ||
+            inside.boundary_bytes > page_bytes)
+                inside.boundary_bytes = page_bytes;
+        if (!placement_find(list.of, list.count, &inside, &place) &&
+            segment_count(&demand->want, place) <= demand->want.max_segments)
+                return choose_one(choice, place);
+
+        /* A place that starts on the boundary has the fewest segments that there can be. */
+        if (demand->want.max_segments == 1 || !demand->want.boundary_bytes ||
+            demand->want.boundary_bytes >= page_bytes)
+                return PAR_REFUSED_FRAGMENTED;
+        if (demand->want.boundary_bytes > inside.align_bytes)
+                inside.align_bytes = demand->want.boundary_bytes;
+        if (!placement_find(list.of, list.count, &inside, &place) &&
+            segment_count(&demand->want, place) <= demand->want.max_segments)
+                return choose_one(choice, place);
+        return PAR_REFUSED_FRAGMENTED;
+}
+
+/* In whole frames: one run of them, or several where the demand allows. */
+static int find_whole(const struct pool *pool, const struct space_list *list,
+                      const struct demand *demand, struct choice *choice)
+{
+        struct range place;
+        int r;
+
+        r = placement_find(list->of, list->count, &demand->want, &place);
+        if (!r)
+                return choose_one(choice, place);
+        if (r < 0 || demand->want.max_segments == 1)
+                return r;
+        return placement_find_scattered(list->of, list->count, pool->settings->page_bytes,
+                                        &demand->want, &choice->places, &choice->n_places);
+}
+
+static int find_in_pool(const struct pool *pool, const struct client *client,
+                        const struct demand *demand, bool own_only, struct choice *choice)
+{
+        const struct account *account = client_account_of(client, pool);
+        struct space_list list = { .count = 0 };
+        int r;
+
+        if (account) {
+                r = find_partial(account, demand, choice);
+                if (r <= 0)
+                        return r;
+                space_list_add(&list, &account->empty, demand->nodes);
+                if (list.count) {
+                        r = find_whole(pool, &list, demand, choice);
+                        if (r <= 0)
+                                return r;
+                }
+        }
+        if (own_only)
+                return PAR_REFUSED_EXHAUSTED;
+        space_list_add(&list, &pool->free, demand->nodes);
+        return find_whole(pool, &list, demand, choice);
+}
+
+int choice_find(const struct state *state, const struct client *client, const struct demand *demand,
+                uint64_t pools, uint64_t own_only, struct choice *ret)
+{
+        int answer = PAR_REFUSED_EXHAUSTED;
+
+        for (size_t i = 0; i < state->settings->n_pools; i++) {
+                struct pool *pool = &state->pools[state->preferred[i]];
+                uint64_t bit = UINT64_C(1) << pool->index;
+                int r;
+
+                if (!(pools & bit) || !range_overlaps(pool->settings->window, demand->want.window))
+                        continue;
+                r = find_in_pool(pool, client, demand, own_only & bit, ret);
+                if (!r)
+                        ret->pool = pool;
+                if (r <= 0)
+                        return r;
+                if (r == PAR_REFUSED_FRAGMENTED)
+                        answer = r;
+        }
+        return answer;
+}
+
+/* Memory may still come that nobody has seen: only what the settings rule out is out for ever. */
+static bool could_come(const struct pool *pool, const struct demand *demand)
+{
+        struct range window;
+
+        return pool_missing_bytes(pool) >= demand->want.size_bytes &&
+               range_intersect(pool->settings->window, demand->want.window, &window) &&
+               (window.first != 0 || window.last != UINT64_MAX
+                        ? range_size(window) >= demand->want.size_bytes
+                        : true);
+}
+
+/* What a client holds itself does not come free by waiting. */
+static bool own_memory_rules_out(const struct pool *pool, const struct client *client,
+                                 const struct demand *demand, const struct space_list *all)
+{
+        const struct account *account = client_account_of(client, pool);
+        uint64_t all_bytes, own_bytes;
+
+        if (!account || demand->want.window.first > pool->settings->window.first ||
+            demand->want.window.last < pool->settings->window.last || demand->nodes)
+                return false;
+        all_bytes = placement_free_bytes(all->of, all->count, demand->want.window);
+        own_bytes = account->bytes.granted + account->bytes.quarantined;
+        own_bytes -= node_spaces_bytes(&account->partial);
+        return own_bytes > all_bytes || demand->want.size_bytes > all_bytes - own_bytes;
+}
+
+int choice_could_ever(const struct state *state, const struct client *client,
+                      const struct demand *demand, uint64_t pools)
+{
+        for (size_t i = 0; i < state->settings->n_pools; i++) {
+                struct pool *pool = &state->pools[i];
+                struct choice choice = { 0 };
+                struct space_list list = { .count = 0 };
+                int r;
+
+                if (!(pools >> i & 1))
+                        continue;
+                if (could_come(pool, demand))
+                        return 1;
+                space_list_add(&list, &pool->all, demand->nodes);
+                r = find_whole(pool, &list, demand, &choice);
+                choice_deinit(&choice);
+                if (r < 0)
+                        return r;
+                if (!r && !own_memory_rules_out(pool, client, demand, &list))
+                        return 1;
+        }
+        return 0;
+}

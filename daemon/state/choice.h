@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where a demand would go: the pool, and places in it. Looks, takes nothing.
+ */
+#pragma once
+
+#include "client.h"
+#include "demand.h"
+#include "pool.h"
+
+/**
+ * struct choice - an answer of the search
+ * @pool:     where it would go
+ * @places:   in the order of the buffer; owned
+ */
+struct choice {
+        struct pool *pool;
+        struct range *places;
+        size_t n_places;
+};
+
+void choice_deinit(struct choice *choice);
+
+/**
+ * choice_pools() - the pools that a demand may go to
+ * @name:       only this one; NULL or "": any
+ * @ret_denied: of those that would do, the ones that the client may not use
+ *
+ * Return: bit n: pool n.
+ */
+uint64_t choice_pools(const struct state *state, const struct client *client,
+                      const struct demand *demand, const char *name, uint64_t *ret_denied);
+
+/**
+ * choice_find() - look for places
+ * @pools:    where to look (bits), in the state's order of preference
+ * @own_only: of those, bits where only the client's own memory may be used, because others wait
+ *
+ * Return: 0; PAR_REFUSED_EXHAUSTED, PAR_REFUSED_FRAGMENTED; -ENOMEM.
+ */
+int choice_find(const struct state *state, const struct client *client, const struct demand *demand,
+                uint64_t pools, uint64_t own_only, struct choice *ret);
+
+/**
+ * choice_could_ever() - whether the demand would be met if everybody else gave everything back
+ *
+ * Return: 1, 0; -ENOMEM.
+ */
+int choice_could_ever(const struct state *state, const struct client *client,
+                      const struct demand *demand, uint64_t pools);

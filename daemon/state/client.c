@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sessions: what they hold, what they have seen, and what becomes of it when they end. The end of a
+ * session costs time for each of its buffers, so it is spread over several turns where they are
+ * many; until then they stay charged to it.
+ */
+#include "client.h"
+
+#include "choice.h"
+#include "macros.h"
+#include "refusal.h"
+#include "state_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int shown_compare(const struct shown *a, const struct shown *b)
+{
+        if (a->frame == b->frame)
+                return 0;
+        return (uintptr_t)a->frame < (uintptr_t)b->frame ? -1 : 1;
+}
+
+TREE_GENERATE(shown_tree, shown, by_frame, shown_compare)
+
+void name_copy(char *to, size_t room, const char *from)
+{
+        size_t n = from ? strnlen(from, room - 1) : 0;
+
+        for (size_t i = 0; i < n; i++) {
+                unsigned char c = (unsigned char)from[i];
+
+                to[i] = c < 0x20 || c == 0x7f ? '?' : from[i];
+        }
+        to[n] = '\0';
+}
+
+static void client_free(struct client *client)
+{
+        if (!client)
+                return;
+        if (client->session_owner)
+                owner_free(client->session_owner);
+        free(client);
+}
+
+DEFINE_CLEANUP(struct client, client_free)
+
+static bool identity_is_admin(const struct state *state, const struct identity *identity)
+{
+        gid_t admins = state->settings->admin_group;
+
+        if (identity->uid == 0)
+                return true;
+        if (admins == (gid_t)-1)
+                return false;
+        for (size_t i = 0; i < identity->n_groups; i++)
+                if (identity->groups[i] == admins)
+                        return true;
+        return identity->gid == admins;
+}
+
+int client_new(struct state *state, const struct identity *identity, const char *name, void *data,
+               uint64_t now_ns, struct client **ret)
+{
+        _cleanup_(client_freep) struct client *client = NULL;
+        size_t n_pools = state->settings->n_pools;
+        struct owner *owner;
+        int r;
+
+        if (state->n_clients >= state->settings->max_clients)
+                return PAR_REFUSED_QUOTA;
+        client = calloc(1, sizeof(*client) + n_pools * sizeof(client->holdings[0]));
+        if (!client)
+                return -ENOMEM;
+        r = state_owner_new(state, &owner);
+        if (r)
+                return r;
+
+        /* From here on nothing fails. */
+        owner->uid = identity->uid;
+        owner->pid = identity->pid;
+        owner->since_ns = now_ns;
+        owner->n_clients = 1;
+        owner->client = client;
+        name_copy(owner->name, sizeof(owner->name), name);
+        client->state = state;
+        client->identity = *identity;
+        client->data = data;
+        client->session_owner = owner;
+        client->is_admin = identity_is_admin(state, identity);
+        for (size_t i = 0; i < n_pools; i++)
+                if (pool_allows(state->pools[i].settings, identity))
+                        client->allowed |= UINT64_C(1) << i;
+        LIST_INSERT_HEAD(&state->clients, client, link);
+        state->n_clients++;
+        *ret = STEAL(client);
+        return 0;
+}
+
+uint64_t client_id(const struct client *client)
+{
+        return client->session_owner->id;
+}
+
+bool client_is_admin(const struct state *state, const struct client *client)
+{
+        (void)state;
+        return client->is_admin;
+}
+
+struct account *client_account_of(const struct client *client, const struct pool *pool)
+{
+        const struct owner *owner = pool->settings->isolation == ISOLATE_UID
+                                            ? client->uid_owner
+                                            : client->session_owner;
+
+        return owner ? owner->accounts[pool->index] : NULL;
+}
+
+int client_account(struct client *client, struct pool *pool, struct account **ret)
+{
+        int r;
+
+        if (pool->settings->isolation != ISOLATE_UID)
+                return owner_account(client->session_owner, pool, ret);
+
+        if (!client->uid_owner) {
+                r = state_uid_owner(client->state, client->identity.uid,
+                                    client->session_owner->since_ns, &client->uid_owner);
+                if (r)
+                        return r;
+                client->uid_owner->n_clients++;
+        }
+        return owner_account(client->uid_owner, pool, ret);
+}
+
+int client_holding(struct client *client, struct account *account, struct holding **ret)
+{
+        struct holding *holding = client->holdings[account->pool->index];
+
+        if (!holding) {
+                holding = calloc(1, sizeof(*holding));
+                if (!holding)
+                        return -ENOMEM;
+                holding->client = client;
+                holding->account = account;
+                holding->uid = client->identity.uid;
+                holding->pid = client->identity.pid;
+                memcpy(holding->name, client->session_owner->name, sizeof(holding->name));
+                LIST_INIT(&holding->buffers);
+                due_init(&holding->due, DUE_HOLDING);
+                account->owner->n_holdings++;
+                client->holdings[account->pool->index] = holding;
+        }
+        *ret = holding;
+        return 0;
+}
+
+/* ---- frames that it has seen ---------------------------------------------------------------- */
+
+int client_shown(struct client *client, struct frame_name name)
+{
+        struct frame *frame = state_frame_named(client->state, name);
+        struct shown *shown, key = { .frame = frame };
+
+        assert(frame);
+
+        if (RB_FIND(shown_tree, &client->shown, &key))
+                return 1;
+        shown = calloc(1, sizeof(*shown));
+        if (!shown)
+                return -ENOMEM;
+        shown->client = client;
+        shown->frame = frame;
+        RB_INSERT(shown_tree, &client->shown, shown);
+        LIST_INSERT_HEAD(&frame->shown, shown, link);
+        return 0;
+}
+
+static void shown_free(struct shown *shown)
+{
+        RB_REMOVE(shown_tree, &shown->client->shown, shown);
+        LIST_REMOVE(shown, link);
+        free(shown);
+}
+
+bool client_unshow(struct client *client, const struct frame *frame)
+{
+        struct shown key = { .frame = (struct frame *)(uintptr_t)frame };
+        struct shown *shown = RB_FIND(shown_tree, &client->shown, &key);
+
+        if (!shown)
+                return false;
+        shown_free(shown);
+        return true;
+}
+
+void frame_unshow_all(struct frame *frame)
+{
+        struct shown *shown, *next;
+
+        LIST_FOREACH_SAFE (shown, &frame->shown, link, next)
+                shown_free(shown);
+}
+
+/* Nobody has it any more: what was kept for its owner may go, what lingered may be gone. */
+static void frame_let_go(struct state *state, struct frame *frame)
+{
+        if (frame->state == FRAME_LINGERING)
+                state->ops->nudge(state->data, frame->name);
+        else if (frame->state == FRAME_REUSABLE && LIST_EMPTY(&frame->shown))
+                state_frame_leave(state, frame);
+}
+
+void state_dropped(struct state *state, struct client *client, struct frame_name name,
+                   uint64_t now_ns)
+{
+        struct frame *frame = state_frame_named(state, name);
+
+        if (!frame || !client_unshow(client, frame))
+                return;
+        frame_let_go(state, frame);
+        state_changed(state, now_ns);
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+bool state_holding_settle(struct state *state, struct holding *holding, uint64_t now_ns,
+                          unsigned *steps)
+{
+        struct owner *owner = holding->account->owner;
+        struct buffer *buffer;
+
+        while ((buffer = LIST_FIRST(&holding->buffers))) {
+                if (!*steps) {
+                        due_set(&state->dues, &holding->due, now_ns);
+                        return false;
+                }
+                --*steps;
+                state_ungrant(state, buffer, now_ns);
+        }
+        state->memory_came = true;
+        due_cancel(&state->dues, &holding->due);
+        LIST_REMOVE(holding, ended);
+        free(holding);
+        owner->n_holdings--;
+        state_owner_settle(state, owner);
+        return true;
+}
+
+static void quarantine_buffer(struct buffer *buffer)
+{
+        for (size_t i = 0; i < buffer->n_pieces; i++) {
+                struct frame *frame = buffer->pieces[i].frame;
+
+                frame->n_ended++;
+                if (frame->state == FRAME_GRANTED && frame->n_ended == frame->n_pieces)
+                        frame_set_state(frame, FRAME_QUARANTINED);
+        }
+}
+
+static void holding_end(struct state *state, struct holding *holding, bool orderly, uint64_t now_ns,
+                        unsigned *steps)
+{
+        struct buffer *buffer;
+        uint64_t wait_ns = holding->account->pool->settings->quarantine_ns;
+
+        holding->client = NULL;
+        LIST_INSERT_HEAD(&state->ended, holding, ended);
+        if (orderly || !wait_ns) {
+                state_holding_settle(state, holding, now_ns, steps);
+                return;
+        }
+        holding->quarantined = true;
+        LIST_FOREACH (buffer, &holding->buffers, held)
+                quarantine_buffer(buffer);
+        due_set(&state->dues, &holding->due, now_ns + wait_ns);
+}
+
+/* Frames that are kept for the owner, or whose holes no longer matter, when its last client goes.
+ */
+static void owner_abandon(struct state *state, struct owner *owner)
+{
+        for (size_t i = 0; i < owner->n_pools; i++) {
+                struct account *account = owner->accounts[i];
+                struct frame *frame;
+
+                if (!account)
+                        continue;
+                if (account->reusable)
+                        state_frame_leave(state, account->reusable);
+                LIST_FOREACH (frame, &account->frames, charged) {
+                        if (frame->state != FRAME_LINGERING || frame->told_owner_gone)
+                                continue;
+                        frame->told_owner_gone = true;
+                        state->ops->leave(state->data, frame->name, account->pool->index,
+                                          LEAVE_RETAKE | LEAVE_OWNER_GONE | LEAVE_PATIENT);
+                }
+        }
+}
+
+static void owner_lose_client(struct state *state, struct owner *owner)
+{
+        owner->n_clients--;
+        if (!owner->n_clients)
+                owner_abandon(state, owner);
+        state_owner_settle(state, owner);
+}
+
+static void drop_waiters(struct state *state, struct client *client)
+{
+        struct waiter *waiter, *next;
+
+        for (waiter = TAILQ_FIRST(&state->waiters); waiter && client->n_waiting; waiter = next) {
+                next = TAILQ_NEXT(waiter, link);
+                if (waiter->client == client)
+                        waiter_drop(state, waiter);
+        }
+}
+
+static void forget_shown(struct state *state, struct client *client)
+{
+        struct shown *shown;
+
+        while ((shown = RB_ROOT(&client->shown))) {
+                struct frame *frame = shown->frame;
+
+                shown_free(shown);
+                frame_let_go(state, frame);
+        }
+}
+
+void client_end(struct state *state, struct client *client, bool orderly, uint64_t now_ns)
+{
+        unsigned steps = TICK_STEPS_MAX;
+
+        client->data = NULL;
+        drop_waiters(state, client);
+        forget_shown(state, client);
+        client->session_owner->client = NULL;
+        for (size_t i = 0; i < state->settings->n_pools; i++)
+                if (client->holdings[i])
+                        holding_end(state, client->holdings[i], orderly, now_ns, &steps);
+        owner_lose_client(state, client->session_owner);
+        if (client->uid_owner)
+                owner_lose_client(state, client->uid_owner);
+        LIST_REMOVE(client, link);
+        state->n_clients--;
+        client->session_owner = NULL;
+        client_free(client);
+        state_changed(state, now_ns);
+}
+
+struct buffer *client_buffer(const struct client *client, uint64_t id)
+{
+        struct buffer *buffer = state_buffer(client->state, id);
+
+        return buffer && buffer->holding->client == client ? buffer : NULL;
+}
+
+void state_reclaim(struct state *state, struct client *client, const char *name, uint64_t now_ns,
+                   uint64_t *ret_bytes)
+{
+        struct holding *holding, *next;
+        unsigned steps = TICK_STEPS_MAX;
+        char wanted[LABEL_BYTES_MAX + 1];
+
+        name_copy(wanted, sizeof(wanted), name && *name ? name : client->session_owner->name);
+        *ret_bytes = 0;
+        LIST_FOREACH_SAFE (holding, &state->ended, ended, next) {
+                struct buffer *buffer;
+
+                if (!holding->quarantined || holding->uid != client->identity.uid ||
+                    strcmp(holding->name, wanted) != 0)
+                        continue;
+                LIST_FOREACH (buffer, &holding->buffers, held)
+                        *ret_bytes += buffer->size_bytes;
+                state_holding_settle(state, holding, now_ns, &steps);
+        }
+        state_changed(state, now_ns);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A frame and the sums that it counts in. Whatever changes a frame's state goes through
+ * frame_set_state(), frame_charge() and frame_discharge(), so that the sums of its pool and of its
+ * account always add up to what is held.
+ */
+#include "frame.h"
+
+#include "account.h"
+#include "pool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+const char *frame_state_name(enum frame_state state)
+{
+        static const char *const names[FRAME_STATES] = {
+                [FRAME_FREE] = "free",           [FRAME_GRANTED] = "granted",
+                [FRAME_REUSABLE] = "reusable",   [FRAME_LEAVING] = "leaving",
+                [FRAME_LINGERING] = "lingering", [FRAME_QUARANTINED] = "quarantined",
+                [FRAME_RETIRED] = "retired",
+        };
+
+        assert(state < FRAME_STATES);
+        return names[state];
+}
+
+int frame_new(struct pool *pool, const struct frame_news *news, struct frame **ret)
+{
+        struct frame *frame;
+
+        frame = calloc(1, sizeof(*frame));
+        if (!frame)
+                return -ENOMEM;
+
+        frame->name = news->name;
+        frame->pool = pool;
+        frame->phys = news->phys;
+        frame->node_number = news->node;
+        frame->node = node_index(news->node);
+        frame->pinned = news->pinned;
+        frame->state = FRAME_FREE;
+        LIST_INIT(&frame->pieces);
+        LIST_INIT(&frame->shown);
+        due_init(&frame->due, DUE_FRAME);
+        *ret = frame;
+        return 0;
+}
+
+void frame_free(struct frame *frame)
+{
+        if (!frame)
+                return;
+        assert(LIST_EMPTY(&frame->pieces) && LIST_EMPTY(&frame->shown) && !frame->account);
+        free(frame);
+}
+
+struct range frame_range(const struct frame *frame)
+{
+        return range_of(frame->phys, frame->pool->settings->page_bytes);
+}
+
+static uint64_t *bytes_of(struct state_bytes *sum, enum frame_state state)
+{
+        switch (state) {
+        case FRAME_FREE: return &sum->free;
+        case FRAME_GRANTED: return &sum->granted;
+        case FRAME_REUSABLE: return &sum->reusable;
+        case FRAME_LEAVING: return &sum->leaving;
+        case FRAME_LINGERING: return &sum->lingering;
+        case FRAME_QUARANTINED: return &sum->quarantined;
+        case FRAME_RETIRED: return &sum->retired;
+        case FRAME_STATES: break;
+        }
+        abort();
+}
+
+void state_bytes_add(struct state_bytes *sum, enum frame_state state, uint64_t bytes)
+{
+        *bytes_of(sum, state) += bytes;
+        sum->held += bytes;
+}
+
+void state_bytes_sub(struct state_bytes *sum, enum frame_state state, uint64_t bytes)
+{
+        assert(*bytes_of(sum, state) >= bytes);
+        *bytes_of(sum, state) -= bytes;
+        sum->held -= bytes;
+}
+
+void state_bytes_move(struct state_bytes *sum, enum frame_state from, enum frame_state to,
+                      uint64_t bytes)
+{
+        state_bytes_sub(sum, from, bytes);
+        state_bytes_add(sum, to, bytes);
+}
+
+void frame_set_state(struct frame *frame, enum frame_state state)
+{
+        uint64_t bytes = frame->pool->settings->page_bytes;
+
+        state_bytes_move(&frame->pool->bytes, frame->state, state, bytes);
+        if (frame->account)
+                state_bytes_move(&frame->account->bytes, frame->state, state, bytes);
+        frame->state = state;
+}
+
+void frame_charge(struct frame *frame, struct account *account, enum frame_state state)
+{
+        assert(!frame->account);
+
+        frame_set_state(frame, state);
+        frame->account = account;
+        state_bytes_add(&account->bytes, state, frame->pool->settings->page_bytes);
+        LIST_INSERT_HEAD(&account->frames, frame, charged);
+}
+
+void frame_discharge(struct frame *frame)
+{
+        struct account *account = frame->account;
+
+        if (!account)
+                return;
+        state_bytes_sub(&account->bytes, frame->state, frame->pool->settings->page_bytes);
+        LIST_REMOVE(frame, charged);
+        frame->account = NULL;
+}

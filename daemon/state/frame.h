@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "due.h"
+#include "lists.h"
+#include "state.h"
+
+struct account;
+struct pool;
+struct shown;
+
+enum frame_state {
+        FRAME_FREE,
+        FRAME_GRANTED,
+        FRAME_REUSABLE,
+        FRAME_LEAVING,
+        FRAME_LINGERING,
+        FRAME_QUARANTINED,
+        FRAME_RETIRED,
+        FRAME_STATES,
+};
+
+/* A part of a buffer inside one frame. */
+struct buffer_piece {
+        LIST_ENTRY(buffer_piece) link; /* frame::pieces */
+        struct buffer *buffer;
+        struct frame *frame;
+        uint64_t phys, length_bytes, frame_offset;
+        bool zeroed;
+};
+
+LIST_HEAD(piece_list, buffer_piece);
+LIST_HEAD(shown_list, shown);
+
+/**
+ * struct frame - a page that pard holds
+ * @name:       the keeper's
+ * @phys:       where it is: the key by which it is found
+ * @account:    to whom it is charged; NULL while it is free, and for what a former worker lent
+ * @pieces:     of live buffers
+ * @n_pieces:   how many; @n_ended of them are of clients that are gone
+ * @used:       some buffer was in it: no longer zero
+ * @lent:       noted in the ledger
+ * @in_service: its address is true; in pool::all
+ * @told_owner_gone: the keeper knows that what its owner punched no longer matters
+ * @holder:     why it lingers: enum keeper_holder
+ * @due:        end of reuse or quarantine
+ */
+struct frame {
+        struct frame_name name;
+        struct pool *pool;
+        uint64_t phys;
+        unsigned node;
+        int node_number;
+        bool pinned, used, lent, told_owner_gone, in_service;
+        enum frame_state state;
+        struct account *account;
+        struct piece_list pieces;
+        uint32_t n_pieces, n_ended;
+        struct shown_list shown;
+        int holder;
+        struct due due;
+        RB_ENTRY(frame) by_phys;   /* state::frames */
+        LIST_ENTRY(frame) charged; /* account::frames */
+};
+
+RB_HEAD(frame_tree, frame);
+
+const char *frame_state_name(enum frame_state state);
+
+/**
+ * frame_new() - a frame that is free and belongs to nobody
+ *
+ * Return: 0; -ENOMEM.
+ */
+int frame_new(struct pool *pool, const struct frame_news *news, struct frame **ret);
+void frame_free(struct frame *frame); /* in no list or tree any more; NULL is fine */
+
+struct range frame_range(const struct frame *frame);
+
+/* Change the state and move the bytes from sum to sum, of pool and account. */
+void frame_set_state(struct frame *frame, enum frame_state state);
+
+/* Charge a frame that nobody is charged for to an account, in a state of its own; and the reverse.
+ */
+void frame_charge(struct frame *frame, struct account *account, enum frame_state state);
+void frame_discharge(struct frame *frame);
+
+/* Add or take away a state's bytes in a sum. */
+void state_bytes_move(struct state_bytes *sum, enum frame_state from, enum frame_state to,
+                      uint64_t bytes);
+void state_bytes_add(struct state_bytes *sum, enum frame_state state, uint64_t bytes);
+void state_bytes_sub(struct state_bytes *sum, enum frame_state state, uint64_t bytes);

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What becomes of a frame after its last buffer: kept for its owner for a while, then back to the
+ * kernel, which may take long where somebody still refers to it. Until it has really left it is
+ * charged to its former owner.
+ */
+#include "macros.h"
+#include "state_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+static unsigned leave_flags(const struct frame *frame)
+{
+        const struct account *account = frame->account;
+        unsigned flags = 0;
+
+        if (frame->in_service)
+                flags |= LEAVE_RETAKE;
+        if (frame->told_owner_gone)
+                flags |= LEAVE_OWNER_GONE;
+        if (account && account->bytes.lingering)
+                flags |= LEAVE_PATIENT;
+        return flags;
+}
+
+void state_frame_leave(struct state *state, struct frame *frame)
+{
+        struct shown *shown;
+        unsigned flags;
+
+        assert(!frame->n_pieces);
+
+        frame->told_owner_gone = !frame->account || !frame->account->owner->n_clients;
+        flags = leave_flags(frame);
+        due_cancel(&state->dues, &frame->due);
+        if (frame->state == FRAME_REUSABLE) {
+                space_remove(frame->account->empty.of[frame->node], frame_range(frame));
+                frame->account->reusable = NULL;
+        }
+        frame_set_state(frame, FRAME_LEAVING);
+        LIST_FOREACH (shown, &frame->shown, link)
+                if (shown->client->data)
+                        state->ops->unneeded(state->data, shown->client->data, frame->name);
+        state->ops->leave(state->data, frame->name, frame->pool->index, flags);
+}
+
+/* Whether to keep the empty frame for its owner: only one, and only what he still has mapped. */
+static bool worth_keeping(const struct frame *frame)
+{
+        return frame->pool->settings->reuse_delay_ns && !LIST_EMPTY(&frame->shown) &&
+               frame->account->owner->n_clients;
+}
+
+void state_frame_emptied(struct state *state, struct frame *frame, uint64_t now_ns)
+{
+        struct account *account = frame->account;
+
+        if (frame->state == FRAME_RETIRED) {
+                state_frame_leave(state, frame);
+                return;
+        }
+        space_remove(account->partial.of[frame->node], frame_range(frame));
+        if (!worth_keeping(frame)) {
+                space_unreserve(account->empty.of[frame->node], 2);
+                state_frame_leave(state, frame);
+                return;
+        }
+        if (account->reusable)
+                state_frame_leave(state, account->reusable);
+        space_add(account->empty.of[frame->node], frame_range(frame));
+        account->reusable = frame;
+        frame_set_state(frame, FRAME_REUSABLE);
+        due_set(&state->dues, &frame->due, now_ns + frame->pool->settings->reuse_delay_ns);
+}
+
+void state_frame_due(struct state *state, struct frame *frame)
+{
+        assert(frame->state == FRAME_REUSABLE ||
+               (frame->state == FRAME_QUARANTINED && !frame->account));
+        state_frame_leave(state, frame);
+}
+
+/* Take it out of everything; the account and its owner may end with it. */
+static void frame_gone(struct state *state, struct frame *frame)
+{
+        struct owner *owner = frame->account ? frame->account->owner : NULL;
+        struct pool *pool = frame->pool;
+
+        assert(frame->state == FRAME_LEAVING || frame->state == FRAME_LINGERING);
+
+        frame_unshow_all(frame);
+        frame_discharge(frame);
+        state_bytes_sub(&pool->bytes, frame->state, pool->settings->page_bytes);
+        if (!frame->pinned)
+                pool->unpinned_frames--;
+        if (frame->in_service)
+                space_remove(pool->all.of[frame->node], frame_range(frame));
+        due_cancel(&state->dues, &frame->due);
+        state_frame_remove(state, frame);
+        frame_free(frame);
+        if (owner)
+                state_owner_settle(state, owner);
+}
+
+/* A page that was taken again can be announced before the news that its former frame has left. */
+static int make_room(struct state *state, const struct frame_news *news)
+{
+        struct frame *old;
+
+        if (news->name.slot < state->n_slots && state->slots[news->name.slot]) {
+                old = state->slots[news->name.slot];
+                if (old->state != FRAME_LEAVING && old->state != FRAME_LINGERING)
+                        return -EINVAL;
+                frame_gone(state, old);
+        }
+        old = state_frame_at(state, news->phys);
+        if (old) {
+                if (old->state != FRAME_LEAVING && old->state != FRAME_LINGERING)
+                        return -EINVAL;
+                frame_gone(state, old);
+        }
+        return 0;
+}
+
+static int frame_news_check(const struct state *state, const struct frame_news *news)
+{
+        const struct pool_settings *settings;
+
+        if (news->pool >= state->settings->n_pools)
+                return -EINVAL;
+        settings = &state->settings->pools[news->pool];
+        if (news->page_bytes != settings->page_bytes || news->phys & (news->page_bytes - 1) ||
+            news->phys > UINT64_MAX - (news->page_bytes - 1) || !news->name.generation)
+                return -EINVAL;
+        if (!range_contains(settings->window, range_of(news->phys, news->page_bytes)))
+                return -EINVAL;
+        return 0;
+}
+
+static int reserve_arrival(struct pool *pool, unsigned node)
+{
+        int r;
+
+        r = node_spaces_reserve(&pool->free, node, 2);
+        if (r)
+                return r;
+        r = node_spaces_reserve(&pool->all, node, 2);
+        if (r)
+                space_unreserve(pool->free.of[node], 2);
+        return r;
+}
+
+static int grow_slots(struct state *state, uint32_t slot)
+{
+        size_t n = state->n_slots ? state->n_slots : 64;
+        struct frame **slots;
+
+        if (slot < state->n_slots)
+                return 0;
+        while (n <= slot)
+                n *= 2;
+        slots = reallocarray(state->slots, n, sizeof(slots[0]));
+        if (!slots)
+                return -ENOMEM;
+        memset(slots + state->n_slots, 0, (n - state->n_slots) * sizeof(slots[0]));
+        state->slots = slots;
+        state->n_slots = n;
+        return 0;
+}
+
+int state_frame_arrived(struct state *state, const struct frame_news *news, uint64_t now_ns)
+{
+        struct frame *frame;
+        struct pool *pool;
+        int r;
+
+        r = frame_news_check(state, news);
+        if (r)
+                return r;
+        pool = &state->pools[news->pool];
+        r = grow_slots(state, news->name.slot);
+        if (r)
+                return r;
+        r = frame_new(pool, news, &frame);
+        if (r)
+                return r;
+        r = reserve_arrival(pool, frame->node);
+        if (!r) {
+                r = make_room(state, news);
+                if (r) {
+                        space_unreserve(pool->free.of[frame->node], 2);
+                        space_unreserve(pool->all.of[frame->node], 2);
+                }
+        }
+        if (r) {
+                frame_free(frame);
+                return r;
+        }
+
+        state_frame_insert(state, frame);
+        state_bytes_add(&pool->bytes, FRAME_FREE, news->page_bytes);
+        space_add(pool->all.of[frame->node], frame_range(frame));
+        frame->in_service = true;
+        if (!frame->pinned)
+                pool->unpinned_frames++;
+        if (news->lent) {
+                space_unreserve(pool->free.of[frame->node], 2);
+                frame->lent = frame->used = true;
+                frame_set_state(frame, FRAME_QUARANTINED);
+                due_set(&state->dues, &frame->due, now_ns + pool->settings->quarantine_ns);
+        } else {
+                space_add(pool->free.of[frame->node], frame_range(frame));
+                state->memory_came = true;
+        }
+        state_changed(state, now_ns);
+        return 0;
+}
+
+void state_frame_lingers(struct state *state, struct frame_name name, int holder, uint64_t now_ns)
+{
+        struct frame *frame = state_frame_named(state, name);
+
+        if (!frame || (frame->state != FRAME_LEAVING && frame->state != FRAME_LINGERING))
+                return;
+        frame->holder = holder;
+        frame_set_state(frame, FRAME_LINGERING);
+        /* Its owner may have gone between the leaving and this news. */
+        if (frame->account && !frame->account->owner->n_clients && !frame->told_owner_gone) {
+                frame->told_owner_gone = true;
+                state->ops->leave(state->data, frame->name, frame->pool->index,
+                                  LEAVE_RETAKE | LEAVE_OWNER_GONE | LEAVE_PATIENT);
+        }
+        state_changed(state, now_ns);
+}
+
+void state_frame_left(struct state *state, struct frame_name name, bool lost, uint64_t now_ns)
+{
+        struct frame *frame = state_frame_named(state, name);
+        struct pool *pool;
+
+        if (!frame || (frame->state != FRAME_LEAVING && frame->state != FRAME_LINGERING))
+                return; /* its place is taken already, and nothing was lost */
+        pool = frame->pool;
+        frame_gone(state, frame);
+        if (lost) {
+                pool->lost_to_system++;
+                if (pool_missing_bytes(pool) && !due_is_set(&pool->refill))
+                        due_set(&state->dues, &pool->refill, now_ns + pool->refill_delay_ns);
+        }
+        state_changed(state, now_ns);
+}
+
+/* Out of service, with the buffers that are in it: their memory may not be used again. */
+static void retire(struct frame *frame)
+{
+        struct range range = frame_range(frame), rest;
+        struct account *account = frame->account;
+        struct space *partial;
+        size_t changes;
+
+        space_remove(frame->pool->all.of[frame->node], range);
+        frame->in_service = false;
+        if (account) {
+                /* Every reserved change of its pieces and of itself, less those made here. */
+                partial = account->partial.of[frame->node];
+                changes = frame->n_pieces + 1;
+                while (space_next(partial, range.first, &rest) && rest.first <= range.last) {
+                        if (rest.last > range.last)
+                                rest.last = range.last;
+                        space_remove(partial, rest);
+                        changes--;
+                }
+                space_unreserve(partial, changes);
+                space_unreserve(account->empty.of[frame->node], 2);
+        }
+        frame_set_state(frame, FRAME_RETIRED);
+}
+
+static void tell_holders(struct state *state, const struct frame *frame, enum event_type type)
+{
+        const struct buffer_piece *piece;
+
+        LIST_FOREACH (piece, &frame->pieces, link) {
+                const struct buffer *buffer = piece->buffer;
+                uint64_t offset = 0;
+
+                if (!buffer->holding->client || !buffer->holding->client->data)
+                        continue;
+                for (const struct buffer_piece *p = buffer->pieces; p != piece; p++)
+                        offset += p->length_bytes;
+                state->ops->event(state->data, buffer->holding->client->data, type, buffer->id,
+                                  offset, piece->length_bytes);
+        }
+}
+
+void state_frame_moved(struct state *state, struct frame_name name, uint64_t phys, uint64_t now_ns)
+{
+        struct frame *frame = state_frame_named(state, name);
+
+        if (!frame || frame->state == FRAME_LEAVING || frame->state == FRAME_LINGERING ||
+            frame->state == FRAME_RETIRED)
+                return;
+
+        state->moved++;
+        if (phys == UINT64_MAX)
+                state_log(state, LOG_WARNING,
+                          "frame 0x%llx of pool %s was punched out by its holder",
+                          (unsigned long long)frame->phys, frame->pool->settings->name);
+        else
+                state_log(state, LOG_ERR, "frame 0x%llx of pool %s moved to 0x%llx",
+                          (unsigned long long)frame->phys, frame->pool->settings->name,
+                          (unsigned long long)phys);
+
+        if (frame->state == FRAME_FREE) {
+                space_remove(frame->pool->free.of[frame->node], frame_range(frame));
+                state_frame_leave(state, frame);
+        } else if (!frame->n_pieces) {
+                state_frame_leave(state, frame);
+        } else {
+                retire(frame);
+                tell_holders(state, frame, EVENT_MOVED);
+        }
+        state_changed(state, now_ns);
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Why not: which limit stands in the way is found by taking the limits away one by one and looking
+ * whether the request would then be met. Costs a few searches, and only when the answer is no.
+ */
+#include "refusal.h"
+
+#include "choice.h"
+#include "macros.h"
+#include "placement.h"
+#include "state_private.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *bytes_words(uint64_t bytes, char *to)
+{
+        static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+        uint64_t whole = bytes, rest = 0;
+        unsigned unit = 0;
+
+        while (whole >= 1024 && unit + 1 < ARRAY_SIZE(units)) {
+                rest = whole % 1024;
+                whole /= 1024;
+                unit++;
+        }
+        if (rest)
+                snprintf(to, 32, "%" PRIu64 ".%" PRIu64 " %s", whole, rest * 10 / 1024,
+                         units[unit]);
+        else
+                snprintf(to, 32, "%" PRIu64 " %s", whole, units[unit]);
+        return to;
+}
+
+int refusal_set(struct refusal *refusal, int result, const char *format, ...)
+{
+        va_list args;
+
+        *refusal = (struct refusal){ .result = result };
+        refusal->permanent = result == PAR_REFUSED_NEVER_FITS || result == PAR_REFUSED_INVALID ||
+                             result == PAR_REFUSED_DENIED;
+        va_start(args, format);
+        vsnprintf(refusal->sentence, sizeof(refusal->sentence), format, args);
+        va_end(args);
+        return result;
+}
+
+/* "below 4 GiB", "between 0x1000 and 0x1fff", or nothing where there is no limit. */
+static void window_words(struct range window, char *to, size_t room)
+{
+        char limit[32];
+
+        if (window.first == 0 && window.last == UINT64_MAX)
+                snprintf(to, room, "anywhere");
+        else if (window.first == 0 && !((window.last + 1) & 0xfff))
+                snprintf(to, room, "below %s", bytes_words(window.last + 1, limit));
+        else if (window.last == UINT64_MAX)
+                snprintf(to, room, "from 0x%" PRIx64 " up", window.first);
+        else
+                snprintf(to, room, "between 0x%" PRIx64 " and 0x%" PRIx64, window.first,
+                         window.last);
+}
+
+void demand_words(const struct demand *demand, char *to, size_t room)
+{
+        const struct constraint *want = &demand->want;
+        char size[32], align[64] = "", where[64], pieces[48], number[32];
+
+        bytes_words(want->size_bytes, size);
+        window_words(want->window, where, sizeof(where));
+        if (want->max_segments == 1)
+                snprintf(pieces, sizeof(pieces), "in one piece");
+        else if (want->max_segments == SEGMENTS_ANY)
+                snprintf(pieces, sizeof(pieces), "in any number of segments");
+        else
+                snprintf(pieces, sizeof(pieces), "in at most %" PRIu32 " segments",
+                         want->max_segments);
+        if (want->align_bytes > GRANULE_BYTES)
+                snprintf(align, sizeof(align), " aligned to %s",
+                         bytes_words(want->align_bytes, number));
+        snprintf(to, room, "%s %s%s %s", size, pieces, align, where);
+}
+
+/* What the client could get of one pool. */
+static void own_and_free(const struct pool *pool, const struct client *client, uint64_t nodes,
+                         struct space_list *list)
+{
+        const struct account *account = client_account_of(client, pool);
+
+        list->count = 0;
+        if (account) {
+                space_list_add(list, &account->partial, nodes);
+                space_list_add(list, &account->empty, nodes);
+        }
+        space_list_add(list, &pool->free, nodes);
+}
+
+void refusal_figures(const struct state *state, const struct client *client,
+                     const struct demand *demand, uint64_t pools, struct refusal *ret)
+{
+        ret->size_bytes = demand->want.size_bytes;
+        ret->free_in_window_bytes = 0;
+        ret->largest_run_bytes = 0;
+        for (size_t i = 0; i < state->settings->n_pools; i++) {
+                struct space_list list;
+                uint64_t run;
+
+                if (!(pools >> i & 1))
+                        continue;
+                own_and_free(&state->pools[i], client, demand->nodes, &list);
+                ret->free_in_window_bytes +=
+                        placement_free_bytes(list.of, list.count, demand->want.window);
+                run = placement_largest_run(list.of, list.count, demand->want.window);
+                if (run > ret->largest_run_bytes)
+                        ret->largest_run_bytes = run;
+        }
+}
+
+/* The demand without one of its limits. Return: whether there was such a limit. */
+static bool relax(struct demand *demand, enum limit limit)
+{
+        struct constraint *want = &demand->want;
+
+        switch (limit) {
+        case LIMIT_ADDR_MAX:
+                if (want->window.last == UINT64_MAX)
+                        return false;
+                want->window.last = UINT64_MAX;
+                return true;
+        case LIMIT_ADDR_MIN:
+                if (want->window.first == 0)
+                        return false;
+                want->window.first = 0;
+                return true;
+        case LIMIT_ALIGN:
+                if (want->align_bytes <= GRANULE_BYTES)
+                        return false;
+                want->align_bytes = 1;
+                return true;
+        case LIMIT_BOUNDARY:
+                if (!want->boundary_bytes)
+                        return false;
+                want->boundary_bytes = 0;
+                return true;
+        case LIMIT_MAX_SEGMENTS:
+                if (want->max_segments == SEGMENTS_ANY)
+                        return false;
+                want->max_segments = SEGMENTS_ANY;
+                return true;
+        case LIMIT_NODES:
+                if (!demand->nodes)
+                        return false;
+                demand->nodes = 0;
+                return true;
+        default: return false;
+        }
+}
+
+/* Return: 1 where the demand would be met now (or ever), 0; -ENOMEM. */
+static int would_fit(const struct state *state, const struct client *client,
+                     const struct demand *demand, uint64_t pools, bool ever)
+{
+        struct choice choice = { 0 };
+        int r;
+
+        if (ever)
+                return choice_could_ever(state, client, demand, pools);
+        r = choice_find(state, client, demand, pools, 0, &choice);
+        choice_deinit(&choice);
+        return r < 0 ? r : !r;
+}
+
+/* The first limit without which the request would be met. */
+static int find_limit(const struct state *state, const struct client *client,
+                      const struct demand *demand, uint64_t pools, bool ever, enum limit *ret)
+{
+        static const enum limit order[] = { LIMIT_ADDR_MAX, LIMIT_ADDR_MIN, LIMIT_NODES,
+                                            LIMIT_ALIGN,    LIMIT_BOUNDARY, LIMIT_MAX_SEGMENTS };
+
+        for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+                struct demand relaxed = *demand;
+                int r;
+
+                if (!relax(&relaxed, order[i]))
+                        continue;
+                r = would_fit(state, client, &relaxed, pools, ever);
+                if (r < 0)
+                        return r;
+                if (r) {
+                        *ret = order[i];
+                        return 0;
+                }
+        }
+        *ret = LIMIT_SIZE;
+        return 0;
+}
+
+/* Bytes that pard holds in the window, whoever has them. */
+static uint64_t held_in_window(const struct state *state, const struct demand *demand,
+                               uint64_t pools, uint64_t *ret_largest)
+{
+        uint64_t bytes = 0, run;
+
+        *ret_largest = 0;
+        for (size_t i = 0; i < state->settings->n_pools; i++) {
+                struct space_list list = { .count = 0 };
+
+                if (!(pools >> i & 1))
+                        continue;
+                space_list_add(&list, &state->pools[i].all, demand->nodes);
+                bytes += placement_free_bytes(list.of, list.count, demand->want.window);
+                run = placement_largest_run(list.of, list.count, demand->want.window);
+                if (run > *ret_largest)
+                        *ret_largest = run;
+        }
+        return bytes;
+}
+
+static void write_never(const struct state *state, const struct demand *demand, uint64_t pools,
+                        struct refusal *ret)
+{
+        char what[192], held[32], run[32], because[128] = "";
+        uint64_t bytes, largest;
+
+        bytes = held_in_window(state, demand, pools, &largest);
+        demand_words(demand, what, sizeof(what));
+        bytes_words(bytes, held);
+        bytes_words(largest, run);
+        if (ret->limit != LIMIT_SIZE && ret->limit_set_by[0])
+                snprintf(because, sizeof(because), "; without %s, set by %s, it could",
+                         limit_name(ret->limit), ret->limit_set_by);
+        if (!bytes)
+                snprintf(ret->sentence, sizeof(ret->sentence),
+                         "%s can never be had: pard holds nothing there%s", what, because);
+        else
+                snprintf(ret->sentence, sizeof(ret->sentence),
+                         "%s can never be had: pard holds %s there in all, the largest run is %s%s",
+                         what, held, run, because);
+}
+
+static void write_not_now(const struct demand *demand, struct refusal *ret)
+{
+        char what[192], free_bytes[32], run[32];
+
+        demand_words(demand, what, sizeof(what));
+        bytes_words(ret->free_in_window_bytes, free_bytes);
+        bytes_words(ret->largest_run_bytes, run);
+        snprintf(ret->sentence, sizeof(ret->sentence),
+                 "%s: %s are free there, the largest run is %s", what, free_bytes, run);
+}
+
+int refusal_explain(const struct state *state, const struct client *client,
+                    const struct demand *demand, uint64_t pools, int result, struct refusal *ret)
+{
+        int ever, r;
+
+        *ret = (struct refusal){ .result = result };
+        refusal_figures(state, client, demand, pools, ret);
+        ever = choice_could_ever(state, client, demand, pools);
+        if (ever < 0)
+                return ever;
+        r = find_limit(state, client, demand, pools, !ever, &ret->limit);
+        if (r)
+                return r;
+        demand_setter(demand, ret->limit, NULL, ret->limit_set_by, sizeof(ret->limit_set_by));
+        if (ever) {
+                write_not_now(demand, ret);
+        } else {
+                ret->result = PAR_REFUSED_NEVER_FITS;
+                ret->permanent = true;
+                write_never(state, demand, pools, ret);
+        }
+        return ret->result;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rows for lists. Reads, changes nothing. A cursor names the last row by address or number, so a
+ * list goes on where it was although rows come and go meanwhile.
+ */
+#include "report.h"
+
+#include "placement.h"
+#include "state_private.h"
+
+#include <string.h>
+
+/* Frames begin on pages, so the low bits of a cursor count rows at one address. */
+#define CURSOR_SAME_ADDRESS UINT64_C(0xfff)
+
+void report_holding(const struct holding *holding, const struct client *asker,
+                    struct holder_report *ret)
+{
+        *ret = (struct holder_report){ .mine = holding->client == asker };
+        ret->known = asker->is_admin || holding->uid == asker->identity.uid;
+        if (!ret->known)
+                return;
+        ret->client = holding->name;
+        ret->uid = holding->uid;
+        ret->pid = holding->pid;
+}
+
+void report_owner(const struct owner *owner, const struct client *asker, struct holder_report *ret)
+{
+        *ret = (struct holder_report){ .mine = owner == asker->session_owner };
+        ret->known = asker->is_admin || owner->uid == asker->identity.uid;
+        if (!ret->known)
+                return;
+        ret->client = owner->name;
+        ret->uid = owner->uid;
+        ret->pid = owner->pid;
+}
+
+void state_report(const struct state *state, uint64_t now_ns, struct status_report *ret)
+{
+        *ret = (struct status_report){
+                .backend = state->settings->backend,
+                .state = "ready",
+                .pinned = true,
+                .pools = (uint32_t)state->settings->n_pools,
+                .clients = state->n_clients,
+                .buffers = state->n_buffers,
+                .grants = state->grants,
+                .refusals = state->refusals,
+                .waiting = state->n_waiters,
+                .moved = state->moved,
+                .uptime_ns = now_ns - state->started_ns,
+        };
+        for (size_t i = 0; i < state->settings->n_pools; i++) {
+                const struct pool *pool = &state->pools[i];
+
+                if (!pool->filled_once)
+                        ret->state = "filling";
+                if (pool->unpinned_frames)
+                        ret->pinned = false;
+                ret->lost_to_system += pool->lost_to_system;
+                ret->bytes.held += pool->bytes.held;
+                ret->bytes.free += pool->bytes.free;
+                ret->bytes.granted += pool->bytes.granted;
+                ret->bytes.reusable += pool->bytes.reusable;
+                ret->bytes.leaving += pool->bytes.leaving;
+                ret->bytes.lingering += pool->bytes.lingering;
+                ret->bytes.quarantined += pool->bytes.quarantined;
+                ret->bytes.retired += pool->bytes.retired;
+        }
+}
+
+bool state_next_pool(const struct state *state, const struct client *asker, uint64_t *cursor,
+                     struct pool_report *ret)
+{
+        struct space_list list = { .count = 0 };
+        const struct pool *pool;
+
+        if (*cursor >= state->settings->n_pools)
+                return false;
+        pool = &state->pools[(*cursor)++];
+        space_list_add(&list, &pool->free, 0);
+        *ret = (struct pool_report){
+                .settings = pool->settings,
+                .bytes = pool->bytes,
+                .largest_run_bytes = placement_largest_run(list.of, list.count, RANGE_ALL),
+                .lost_to_system = pool->lost_to_system,
+                .pinned = !pool->unpinned_frames,
+                .allowed = asker->allowed >> pool->index & 1,
+                .state = pool_state_name(pool),
+                .note = pool->note,
+        };
+        return true;
+}
+
+static const char *holder_note(const struct frame *frame)
+{
+        static const char *const notes[] = {
+                "",
+                "a descriptor or mapping is still open",
+                "its pages are still referred to (vmsplice, io_uring or VFIO)",
+                "its holder punched it out",
+                "an O_PATH descriptor still keeps it",
+        };
+        size_t n = sizeof(notes) / sizeof(notes[0]);
+
+        if (frame->state != FRAME_LINGERING || frame->holder < 0 || (size_t)frame->holder >= n)
+                return "";
+        return notes[frame->holder];
+}
+
+static void report_frame(const struct frame *frame, const struct client *asker,
+                         struct frame_report *ret)
+{
+        *ret = (struct frame_report){
+                .name = frame->name,
+                .pool = frame->pool->settings->name,
+                .state = frame_state_name(frame->state),
+                .note = holder_note(frame),
+                .phys = frame->phys,
+                .page_bytes = frame->pool->settings->page_bytes,
+                .node = frame->node_number,
+                .pinned = frame->pinned,
+                .buffers = frame->n_pieces,
+        };
+        if (frame->account)
+                report_owner(frame->account->owner, asker, &ret->holder);
+}
+
+static bool pool_matches(const struct pool *pool, const char *name)
+{
+        return !name || !*name || !strcmp(pool->settings->name, name);
+}
+
+/* The frame that a cursor stands before. */
+static struct frame *frame_at_cursor(const struct state *state, struct range window,
+                                     uint64_t cursor)
+{
+        uint64_t from = cursor & ~CURSOR_SAME_ADDRESS;
+        uint64_t skip = cursor & CURSOR_SAME_ADDRESS;
+        struct frame *frame = state_frame_from(state, from);
+
+        while (frame && skip && frame->phys == from) {
+                skip--;
+                frame = state_frame_next(state, frame);
+        }
+
+        while (frame && frame_range(frame).last < window.first)
+                frame = state_frame_next(state, frame);
+        return frame;
+}
+
+bool state_next_frame(const struct state *state, const struct client *asker, struct range window,
+                      const char *pool, uint64_t *cursor, struct frame_report *ret)
+{
+        struct frame *frame = frame_at_cursor(state, window, *cursor);
+
+        while (frame && frame->phys <= window.last && !pool_matches(frame->pool, pool))
+                frame = state_frame_next(state, frame);
+        if (!frame || frame->phys > window.last)
+                return false;
+        report_frame(frame, asker, ret);
+        if ((*cursor & ~CURSOR_SAME_ADDRESS) == frame->phys)
+                (*cursor)++;
+        else
+                *cursor = frame->phys + 1;
+        return true;
+}
+
+static const char *buffer_state(const struct buffer *buffer)
+{
+        if (buffer->holding->quarantined)
+                return "quarantined";
+        for (size_t i = 0; i < buffer->n_pieces; i++)
+                if (buffer->pieces[i].frame->state == FRAME_RETIRED)
+                        return "retired";
+        return "granted";
+}
+
+static void report_buffer(const struct buffer *buffer, const struct client *asker, uint64_t now_ns,
+                          struct buffer_report *ret)
+{
+        *ret = (struct buffer_report){
+                .id = buffer->id,
+                .size_bytes = buffer->size_bytes,
+                .segments = buffer->segment_count,
+                .age_ns = now_ns - buffer->since_ns,
+                .needs_below = buffer->needs_below,
+                .extent = buffer_extent(buffer),
+                .label = buffer->label,
+                .pool = buffer->holding->account->pool->settings->name,
+                .state = buffer_state(buffer),
+        };
+        report_holding(buffer->holding, asker, &ret->holder);
+        if (!ret->holder.known)
+                ret->label = "";
+}
+
+static bool buffer_reaches(const struct buffer *buffer, struct range window)
+{
+        for (size_t i = 0; i < buffer->n_runs; i++)
+                if (range_overlaps(buffer->runs[i], window))
+                        return true;
+        return false;
+}
+
+bool state_next_buffer(const struct state *state, const struct client *asker, struct range window,
+                       const char *pool, uint64_t now_ns, uint64_t *cursor,
+                       struct buffer_report *ret)
+{
+        const struct buffer *buffer;
+
+        while ((buffer = state_buffer_after(state, *cursor))) {
+                *cursor = buffer->id;
+                if (pool_matches(buffer->holding->account->pool, pool) &&
+                    buffer_reaches(buffer, window)) {
+                        report_buffer(buffer, asker, now_ns, ret);
+                        return true;
+                }
+        }
+        return false;
+}
+
+static void report_waiting(const struct state *state, const struct client *client, uint64_t now_ns,
+                           struct client_report *ret)
+{
+        const struct waiter *waiter;
+
+        if (!client || !client->n_waiting)
+                return;
+        TAILQ_FOREACH (waiter, &state->waiters, link) {
+                if (waiter->client != client)
+                        continue;
+                if (!ret->waiting_ns)
+                        ret->waiting_ns = now_ns - waiter->since_ns + 1; /* 0 says: it does not */
+                ret->waiting_bytes += waiter->request.want.size_bytes;
+        }
+}
+
+bool state_next_client(const struct state *state, const struct client *asker, uint64_t now_ns,
+                       uint64_t *cursor, struct client_report *ret)
+{
+        const struct owner *owner = state_owner_after(state, *cursor);
+
+        if (!owner)
+                return false;
+        *cursor = owner->id;
+        *ret = (struct client_report){
+                .id = owner->id,
+                .age_ns = now_ns - owner->since_ns,
+                .connected = owner->n_clients > 0,
+        };
+        owner_bytes(owner, &ret->bytes, &ret->buffers);
+        report_owner(owner, asker, &ret->holder);
+        report_waiting(state, owner->client, now_ns, ret);
+        return true;
+}

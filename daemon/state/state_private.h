@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The state's own parts, for the files of this folder.
+ */
+#pragma once
+
+#include "account.h"
+#include "buffer.h"
+#include "client.h"
+#include "due.h"
+#include "frame.h"
+#include "pool.h"
+#include "state.h"
+#include "waiter.h"
+
+/* Work that is done in one go when something is due; the rest waits for the next turn. */
+#define TICK_STEPS_MAX 1024
+
+struct choice;
+struct demand;
+
+/**
+ * struct state - everything
+ * @pools:     by their index in the configuration
+ * @preferred: the same pools' indexes, widest address range first
+ * @slots:     the keeper's slots, @n_slots of them
+ * @ended:     what ended clients left
+ */
+struct state {
+        const struct state_settings *settings;
+        const struct state_ops *ops;
+        void *data;
+        uint64_t started_ns;
+        struct pool *pools;
+        uint32_t *preferred;
+        struct frame **slots;
+        size_t n_slots;
+        struct frame_tree frames;
+        struct buffer_tree buffers;
+        uint64_t last_buffer, n_buffers;
+        struct owner_tree owners;
+        struct uid_owner_tree uid_owners;
+        uint64_t last_owner;
+        struct client_list clients;
+        uint32_t n_clients;
+        struct holding_list ended;
+        struct waiter_queue waiters;
+        uint64_t n_waiters;
+        struct due_queue dues;
+        bool taking_told;     /* ops->filled() was called for the takes so far */
+        bool memory_came;     /* waiters have something new to look at */
+        bool serving_waiters; /* and somebody is looking */
+        uint64_t grants, refusals, moved;
+};
+
+/* Trees of the state. */
+struct frame *state_frame_at(const struct state *state, uint64_t phys);   /* in service there */
+struct frame *state_frame_from(const struct state *state, uint64_t phys); /* there, or above */
+struct frame *state_frame_next(const struct state *state, const struct frame *frame);
+struct frame *state_frame_named(const struct state *state, struct frame_name name);
+void state_frame_insert(struct state *state, struct frame *frame);
+void state_frame_remove(struct state *state, struct frame *frame);
+struct buffer *state_buffer_after(const struct state *state, uint64_t id);
+struct buffer *state_buffer(const struct state *state, uint64_t id);
+void state_buffer_insert(struct state *state, struct buffer *buffer);
+void state_buffer_remove(struct state *state, struct buffer *buffer);
+struct owner *state_owner_after(const struct state *state, uint64_t id);
+
+/**
+ * state_owner_new() - an owner in the state's tree
+ *
+ * Return: 0; -ENOMEM.
+ */
+int state_owner_new(struct state *state, struct owner **ret);
+
+/* The owner of a uid, made where there is none. Return: 0; -ENOMEM. */
+int state_uid_owner(struct state *state, uint32_t uid, uint64_t now_ns, struct owner **ret);
+
+/* Free the owner where nobody needs it any more. */
+void state_owner_settle(struct state *state, struct owner *owner);
+
+/* grant.c: the choice becomes a buffer. Return: 0; -ENOMEM, and nothing changed. */
+int state_grant(struct state *state, struct client *client, const struct demand *demand,
+                const struct choice *choice, uint64_t now_ns, struct buffer **ret);
+
+/* grant.c: the reverse; cannot fail. */
+void state_ungrant(struct state *state, struct buffer *buffer, uint64_t now_ns);
+
+/* lifecycle.c: a frame goes back to the kernel. */
+void state_frame_leave(struct state *state, struct frame *frame);
+
+/* lifecycle.c: its last buffer is gone. */
+void state_frame_emptied(struct state *state, struct frame *frame, uint64_t now_ns);
+
+/* lifecycle.c: what a frame's due time means. */
+void state_frame_due(struct state *state, struct frame *frame);
+
+/* client.c: free up to *steps buffers of an ended holding; whether all are gone. */
+bool state_holding_settle(struct state *state, struct holding *holding, uint64_t now_ns,
+                          unsigned *steps);
+
+/* fill.c: ask the keeper for what a pool lacks. */
+void state_refill(struct state *state, struct pool *pool);
+
+/**
+ * state_decide() - everything up to the decision; what state_alloc() and state_explain() share
+ * @demand:    filled in
+ * @ret_pools: where it was looked for
+ * @ret:       the choice, owned by the caller
+ * @refusal:   filled with a result above 0
+ *
+ * Return: 0; PAR_REFUSED_*; -ENOMEM.
+ */
+int state_decide(const struct state *state, struct client *client, const struct request *request,
+                 struct demand *demand, uint64_t *ret_pools, struct choice *ret,
+                 struct refusal *refusal);
+
+/* After every change of the state: serve who waits, and check where checks are on. */
+void state_changed(struct state *state, uint64_t now_ns);
+
+/* check.c: state_check(), less often where there is much to walk. */
+void state_check_after_change(const struct state *state);
+
+void state_log(const struct state *state, int level, const char *format, ...)
+        __attribute__((__format__(__printf__, 3, 4)));
