@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sizes, addresses and durations as people write them: "2M", "0xffffffff", "5s". One reading for
- * the configuration and the command line. No state; calls nothing but the C library's parsers.
+ * the configuration and the command line. No state, no locale.
  */
 #pragma once
 
@@ -12,7 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define UNIT_TEXT_BYTES 24 /* room for any text of size_exact() and size_human() */
@@ -27,18 +26,25 @@
  */
 static inline int units_number(const char *text, uint64_t *ret, const char **ret_rest)
 {
-        int base = text[0] == '0' && (text[1] == 'x' || text[1] == 'X') ? 16 : 10;
-        const char *digits = base == 16 ? text + 2 : text;
-        size_t n = strspn(digits, base == 16 ? "0123456789abcdefABCDEF" : "0123456789");
-        char *rest;
+        static const char all[] = "0123456789abcdef";
+        const char *digits = text, *digit;
+        uint64_t base = 10, value = 0;
 
-        if (n == 0)
+        if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
+                base = 16;
+                digits += 2;
+        }
+        for (*ret_rest = digits; **ret_rest; (*ret_rest)++) {
+                digit = memchr(all, **ret_rest | (**ret_rest >= 'A' ? 0x20 : 0), base);
+                if (!digit)
+                        break;
+                if (__builtin_mul_overflow(value, base, &value) ||
+                    __builtin_add_overflow(value, (uint64_t)(digit - all), &value))
+                        return -ERANGE;
+        }
+        if (*ret_rest == digits)
                 return -EINVAL;
-        errno = 0;
-        *ret = strtoull(digits, &rest, base);
-        if (errno)
-                return -ERANGE;
-        *ret_rest = rest;
+        *ret = value;
         return 0;
 }
 
@@ -85,7 +91,7 @@ static inline int duration_parse(const char *text, uint64_t *ret)
                 const char *name;
                 uint64_t ns;
         } units[] = {
-                { "us", NS_PER_US },     { "ms", NS_PER_MS },       { "s", NS_PER_S },
+                { "us", NS_PER_US },    { "ms", NS_PER_MS },      { "s", NS_PER_S },
                 { "m", 60 * NS_PER_S }, { "h", 3600 * NS_PER_S },
         };
         const char *rest;

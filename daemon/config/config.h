@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The configuration: parsed once, checked whole, then constant.
+ */
+#pragma once
+
+#include "hugetlb.h"
+#include "sim.h"
+#include "state.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum backend_kind {
+        BACKEND_HUGETLB,
+        BACKEND_SIM,
+};
+
+/**
+ * struct config - what conf/pard.conf says, with defaults filled in and names resolved to numbers
+ * @socket_path:     absolute
+ * @socket_mode:     permission bits
+ * @socket_group:    (gid_t)-1: leave it
+ * @user_name:       whom the worker runs as, as it was written
+ * @user:            its uid; (uid_t)-1: there is no such user, which only the default may be
+ * @user_group:      its primary group; (gid_t)-1 likewise
+ * @log_level:       as in syslog.h
+ * @backend:         where frames come from
+ * @reserve:         hugepages = "reserve"
+ * @keep_free_bytes: what the system keeps
+ * @verify_ns:       period of verification; 0: never
+ * @threads:         of the keeper, >= 1
+ * @sim:             the invented machine; without extents where @backend is another
+ * @pools:           @state.n_pools entries
+ * @devices:         @state.n_devices entries; NULL where there is none
+ * @state:           for the worker; points into the above
+ *
+ * Owns everything that it points to.
+ */
+struct config {
+        char *socket_path;
+        mode_t socket_mode;
+        gid_t socket_group;
+        char *user_name;
+        uid_t user;
+        gid_t user_group;
+        int log_level;
+        enum backend_kind backend;
+        bool reserve;
+        uint64_t keep_free_bytes;
+        uint64_t verify_ns;
+        unsigned threads;
+        struct sim_settings sim;
+        struct pool_settings *pools;
+        struct device_settings *devices;
+        struct state_settings state;
+};
+
+/**
+ * config_load() - read a configuration
+ * @text:  the whole text; borrowed for the call
+ * @name:  of the file, for messages; borrowed for the call
+ * @ret:   owned by the caller: config_free()
+ * @error: "pard.conf:12: ..." of at most @error_bytes; written only on failure
+ *
+ * Depends on nothing but the text and the system's users and groups: every process that reads the
+ * same text gets the same configuration. One thread at a time.
+ *
+ * Return: 0; -EINVAL for anything wrong in it; -ENOMEM.
+ */
+int config_load(const char *text, const char *name, struct config **ret, char *error,
+                size_t error_bytes);
+void config_free(struct config *config); /* NULL is fine */
+
+/**
+ * struct config_key - one key that a configuration may have
+ * @section: "" at the top level, else "pool", "device", "sim" or "extent"
+ * @name:    what stands left of the equal sign
+ * @is_list: takes { "a", "b" }
+ */
+struct config_key {
+        const char *section, *name;
+        bool is_list;
+};
+
+/* All keys, section by section, in the order of conf/pard.conf; *ret_count tells how many. */
+const struct config_key *config_keys(size_t *ret_count);
+
+/* Frames that all pools of a configuration hold together. */
+uint64_t config_frames(const struct config *config);

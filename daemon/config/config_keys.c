@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the list of keys. The parser is made from it, and a test compares conf/pard.conf with it:
+ * a key that is not here does not exist. Refuses nothing itself.
+ */
+#include "config.h"
+
+#include "macros.h"
+
+static const struct config_key keys[] = {
+        { "", "socket", false },
+        { "", "mode", false },
+        { "", "group", false },
+        { "", "admin_group", false },
+        { "", "user", false },
+        { "", "log_level", false },
+        { "", "backend", false },
+        { "", "hugepages", false },
+        { "", "keep_free", false },
+        { "", "verify", false },
+        { "", "threads", false },
+        { "", "max_clients", false },
+        { "", "max_buffers", false },
+        { "", "max_waiting", false },
+        { "pool", "page_size", false },
+        { "pool", "size_min", false },
+        { "pool", "size_max", false },
+        { "pool", "spare", false },
+        { "pool", "below", false },
+        { "pool", "addr_min", false },
+        { "pool", "addr_max", false },
+        { "pool", "node", false },
+        { "pool", "spill", false },
+        { "pool", "pin", false },
+        { "pool", "isolation", false },
+        { "pool", "reuse_delay", false },
+        { "pool", "quarantine", false },
+        { "pool", "allow", true },
+        { "device", "dma_bits", false },
+        { "device", "below", false },
+        { "device", "addr_min", false },
+        { "device", "addr_max", false },
+        { "device", "align", false },
+        { "device", "boundary", false },
+        { "device", "max_segments", false },
+        { "device", "max_segment_bytes", false },
+        { "device", "nodes", true },
+        { "sim", "seed", false },
+        { "sim", "fail_call", false },
+        { "sim", "fail_errno", false },
+        { "sim", "snatch_every", false },
+        { "sim", "unpinned", false },
+        { "extent", "first", false },
+        { "extent", "last", false },
+        { "extent", "size", false },
+        { "extent", "page_size", false },
+        { "extent", "node", false },
+};
+
+const struct config_key *config_keys(size_t *ret_count)
+{
+        *ret_count = ARRAY_SIZE(keys);
+        return keys;
+}

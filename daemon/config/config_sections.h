@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From each kind of section to its struct. Only this folder includes it.
+ */
+#pragma once
+
+#include "config.h"
+#include "config_file.h"
+
+/*
+ * Each reads one section into a zeroed struct and checks it on its own. What is half filled in is
+ * freed with the configuration.
+ *
+ * Return: 0; -EINVAL with the error told; -ENOMEM.
+ */
+int config_pool_read(struct config_file *file, cfg_t *section, struct pool_settings *ret);
+int config_device_read(struct config_file *file, cfg_t *section, struct device_settings *ret);
+int config_sim_read(struct config_file *file, cfg_t *section, struct sim_settings *ret);
+
+void config_pool_deinit(struct pool_settings *pool);
