@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the way of a buffer: par_alloc() and par_free().
+ *
+ * Invariant: a buffer that the daemon has granted is either in the hands of the caller, or given
+ * back before par_alloc() returns. Memory is unmapped before the daemon is told that it is no
+ * longer mapped. Refuses itself only what the wire cannot carry; everything else is for the daemon
+ * to judge, which can say why.
+ */
+#include "grant.h"
+
+#include "macros.h"
+
+#include <errno.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+
+/* How often to ask again for a buffer that another thread's par_free() made stale on its way. */
+#define STALE_TRIES 64
+
+#define KNOWN_FLAGS (PAR_ALLOC_UNINITIALIZED | PAR_ALLOC_KEEP_ON_FORK)
+
+/* ---- the request ---------------------------------------------------------------------------- */
+
+static bool all_zero(const uint64_t *reserved, size_t count)
+{
+        for (size_t i = 0; i < count; i++) {
+                if (reserved[i])
+                        return false;
+        }
+        return true;
+}
+
+static int check(struct par *par, const struct par_constraint *constraint,
+                 const struct par_alloc_options *options)
+{
+        if (constraint && (constraint->flags || !all_zero(constraint->reserved, 5)))
+                return error_set(-EINVAL, "constraint: flags or a reserved field is not zero");
+        if (!options)
+                return 0;
+        if ((options->flags & ~KNOWN_FLAGS) || !all_zero(options->reserved, 4))
+                return error_set(-EINVAL, "options: an unknown flag, or reserved is not zero");
+        if (options->name)
+                return error_set(-ENOTSUP, "there are no named buffers");
+        if (options->label && strlen(options->label) > NAME_BYTES_MAX)
+                return error_set(-EINVAL, "label of %zu bytes: at most %d are possible",
+                                 strlen(options->label), NAME_BYTES_MAX);
+        if (options->device && options->device->par != par)
+                return error_set(-EINVAL, "the device belongs to another connection");
+        return 0;
+}
+
+/* What a caller wants, as the wire has it; refers to the caller's strings. */
+struct wish {
+        Wire__Request message;
+        Wire__Alloc alloc;
+        Wire__Constraint constraint;
+        uint32_t flags;
+};
+
+static void wish_init(struct wish *wish, size_t size, const struct par_constraint *constraint,
+                      const struct par_alloc_options *options)
+{
+        wire__request__init(&wish->message);
+        wire__alloc__init(&wish->alloc);
+        wire__constraint__init(&wish->constraint);
+        wish->flags = 0;
+        wish->message.body_case = WIRE__REQUEST__BODY_ALLOC;
+        wish->message.alloc = &wish->alloc;
+        wish->alloc.size = size;
+
+        if (constraint) {
+                wish->alloc.constraint = &wish->constraint;
+                wish->constraint.addr_min = constraint->addr_min;
+                wish->constraint.addr_max = constraint->addr_max;
+                wish->constraint.align = constraint->align;
+                wish->constraint.boundary = constraint->boundary;
+                wish->constraint.max_segment_bytes = constraint->max_segment_bytes;
+                wish->constraint.max_segments = constraint->max_segments;
+                wish->constraint.nodes = constraint->nodes;
+        }
+        if (options) {
+                wish->flags = options->flags;
+                wish->alloc.wait_ms = options->wait_ms;
+                if (options->device)
+                        wish->alloc.device = options->device->name;
+                if (options->pool)
+                        wish->alloc.pool = (char *)options->pool;
+                if (options->label)
+                        wish->alloc.label = (char *)options->label;
+        }
+}
+
+/* ---- giving back ---------------------------------------------------------------------------- */
+
+/* Tell the daemon that a buffer, and perhaps frames, are no longer used. With the lock held. */
+static void send_free(struct par *par, uint64_t id)
+{
+        Wire__Free body = WIRE__FREE__INIT;
+        Wire__Request message = WIRE__REQUEST__INIT;
+        struct request request = { .take = NULL };
+        int r = -PAR_GONE;
+
+        body.buffer = id;
+        body.dropped_frames = par->frames.telling;
+        message.body_case = WIRE__REQUEST__BODY_FREE;
+        message.free = &body;
+
+        while (!par->connection.gone) {
+                body.n_dropped_frames = frames_untold(&par->frames);
+                r = connection_try_send(&par->connection, &message, &request);
+                if (r != -EAGAIN)
+                        break;
+                /* Others may tell of the same frames meanwhile: list them anew. */
+                connection_wait_for_room(&par->connection);
+        }
+        if (r)
+                return; /* the session is over, and the daemon takes everything back by itself */
+
+        frames_told(&par->frames, body.n_dropped_frames);
+        (void)connection_await(&par->connection, &request, false);
+        if (request.result)
+                handle_log(par, LOG_WARNING, "freeing buffer %llu: %s", (unsigned long long)id,
+                           *request.sentence ? request.sentence : par_strerror(request.result));
+}
+
+static void give_back(struct par *par, struct par_buffer *buffer)
+{
+        if (!buffer->id)
+                return;
+        grant_give_up(par, buffer);
+        send_free(par, buffer->id);
+        handle_tell_dropped(par); /* of those that did not fit into the message */
+}
+
+void par_free(struct par_buffer *buffer)
+{
+        struct par *par;
+
+        if (!buffer || handle_check(buffer->par))
+                return; /* in a child par_disconnect() frees it */
+        par = buffer->par;
+        pthread_mutex_lock(&par->lock);
+        lookup_remove(&par->lookup, buffer);
+        give_back(par, buffer);
+        pthread_mutex_unlock(&par->lock);
+        buffer_free(buffer);
+}
+
+/* ---- getting -------------------------------------------------------------------------------- */
+
+/* A signal ended the waiting: have the daemon answer now. Return: -EINTR, or what came of it. */
+static int cancel(struct grant *grant)
+{
+        struct connection *connection = &grant->par->connection;
+        Wire__Cancel body = WIRE__CANCEL__INIT;
+        Wire__Request message = WIRE__REQUEST__INIT;
+
+        body.seq = grant->request.seq;
+        message.body_case = WIRE__REQUEST__BODY_CANCEL;
+        message.cancel = &body;
+        /* Where it cannot be sent the session is over, and the request answered by that. */
+        (void)connection_send(connection, &message, NULL);
+        (void)connection_await(connection, &grant->request, false);
+        if (connection->gone)
+                return error_set_sentence(grant->request.result ? grant->request.result : -PAR_GONE,
+                                          connection->why);
+        return error_set(-EINTR, "a signal ended the waiting");
+}
+
+/* Ask for memory. Return: 0: granted, as far as it is described yet; otherwise why not. */
+static int ask(struct grant *grant, struct wish *wish)
+{
+        struct connection *connection = &grant->par->connection;
+        int r;
+
+        grant->request.take = grant_take_alloc;
+        r = connection_send(connection, &wish->message, &grant->request);
+        if (r)
+                return r;
+        grant->told = grant->par->frames.told;
+        r = connection_await(connection, &grant->request, wish->alloc.wait_ms != 0);
+        if (r)
+                return cancel(grant);
+        r = grant->request.result;
+        return r ? error_set_sentence(r, grant->request.sentence) : 0;
+}
+
+/* Ask for the rest of the description. */
+static int ask_rest(struct grant *grant)
+{
+        Wire__Extents body = WIRE__EXTENTS__INIT;
+        Wire__Request message = WIRE__REQUEST__INIT;
+        int r;
+
+        message.body_case = WIRE__REQUEST__BODY_EXTENTS;
+        message.extents = &body;
+        grant->request.take = grant_take_extents;
+        while (grant->cursor && !grant->fault) {
+                body.buffer = grant->buffer->id;
+                body.cursor = grant->cursor;
+                r = connection_call(&grant->par->connection, &message, &grant->request);
+                if (r)
+                        return r;
+        }
+        return 0;
+}
+
+static int fault_set(int fault)
+{
+        switch (fault) {
+        case -EMFILE:
+                return error_set(fault, "the process has too few descriptors left to receive the "
+                                        "memory: raise RLIMIT_NOFILE");
+        case -ENOMEM:
+                return error_set(fault, "no address space, or too many mappings for this process "
+                                        "(vm.max_map_count)");
+        default: return error_set(fault, "mapping the memory: %s", par_strerror(fault));
+        }
+}
+
+/* With the lock held. On anything but 0 the buffer has been given back, where it was granted. */
+static int acquire(struct grant *grant, struct wish *wish)
+{
+        struct par *par = grant->par;
+        int r;
+
+        r = ask(grant, wish);
+        if (!r)
+                r = ask_rest(grant);
+        if (!r && !grant->fault && lookup_insert(&par->lookup, grant->buffer)) {
+                connection_end(&par->connection, -EPROTO, "pard gave memory out twice");
+                r = error_set(-EPROTO, "%s", par->connection.why);
+        }
+        if (!r && !grant->fault)
+                return 0;
+
+        give_back(par, grant->buffer);
+        return r ? r : fault_set(grant->fault);
+}
+
+/* Zero what this owner had before. Without the lock: it may take long. */
+static void zero_recycled(struct par_buffer *buffer)
+{
+        char *at = buffer->data;
+
+        for (size_t i = 0; i < buffer->n_pieces; i++) {
+                if (!buffer->pieces[i].zeroed)
+                        memset(at, 0, buffer->pieces[i].length);
+                at += buffer->pieces[i].length;
+        }
+}
+
+static int alloc_once(struct par *par, struct wish *wish, struct par_buffer **ret)
+{
+        struct grant grant = { .par = par, .asked_bytes = wish->alloc.size };
+        int r;
+
+        grant.buffer = buffer_new(par, wish->flags & PAR_ALLOC_KEEP_ON_FORK);
+        if (!grant.buffer)
+                return error_set(-ENOMEM, "no memory for a buffer's description");
+
+        pthread_mutex_lock(&par->lock);
+        r = acquire(&grant, wish);
+        pthread_mutex_unlock(&par->lock);
+        if (r) {
+                buffer_free(grant.buffer);
+                return r;
+        }
+        if (!(wish->flags & PAR_ALLOC_UNINITIALIZED))
+                zero_recycled(grant.buffer);
+        *ret = grant.buffer;
+        return 0;
+}
+
+static int64_t now_ms(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int par_alloc(struct par *par, size_t size, const struct par_constraint *constraint,
+              const struct par_alloc_options *options, struct par_buffer **ret)
+{
+        struct wish wish;
+        int64_t deadline_ms, left_ms;
+        int r;
+
+        if (ret)
+                *ret = NULL;
+        r = handle_check(par);
+        if (!r && !ret)
+                r = error_set(-EINVAL, "no place for the buffer");
+        if (!r)
+                r = check(par, constraint, options);
+        if (r)
+                return r;
+
+        wish_init(&wish, size, constraint, options);
+        deadline_ms = now_ms() + wish.alloc.wait_ms;
+        for (unsigned tries = 0; tries < STALE_TRIES; tries++) {
+                r = alloc_once(par, &wish, ret);
+                if (r != -ESTALE)
+                        return r;
+                if (wish.alloc.wait_ms > 0) {
+                        left_ms = deadline_ms - now_ms();
+                        wish.alloc.wait_ms = left_ms > 0 ? (int32_t)left_ms : 0;
+                }
+        }
+        return error_set(-PAR_BUSY,
+                         "other threads freed or took the same memory %d times while "
+                         "it was being granted",
+                         STALE_TRIES);
+}

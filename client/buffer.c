@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the description of a granted buffer: where it is mapped, what the device sees of it, and how
+ * it lies in memory.
+ *
+ * Invariant: the segments of a whole buffer lie end to end in the order of their offsets, and so do
+ * its runs; both together are all of it. Refuses to change a buffer that its user has: what is read
+ * here needs no lock.
+ */
+#include "buffer.h"
+
+#include "error.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static int buffer_compare(const struct par_buffer *a, const struct par_buffer *b)
+{
+        return (a->id > b->id) - (a->id < b->id);
+}
+
+TREE_GENERATE(buffer_tree, par_buffer, by_id, buffer_compare)
+
+struct par_buffer *buffers_find(struct buffers *buffers, uint64_t id)
+{
+        struct par_buffer key = { .id = id };
+
+        return RB_FIND(buffer_tree, &buffers->by_id, &key);
+}
+
+bool buffers_insert(struct buffers *buffers, struct par_buffer *buffer)
+{
+        return !RB_INSERT(buffer_tree, &buffers->by_id, buffer);
+}
+
+void buffers_remove(struct buffers *buffers, struct par_buffer *buffer)
+{
+        RB_REMOVE(buffer_tree, &buffers->by_id, buffer);
+}
+
+struct par_buffer *buffers_first(struct buffers *buffers)
+{
+        return RB_MIN(buffer_tree, &buffers->by_id);
+}
+
+struct par_buffer *buffer_new(struct par *par, bool keep_on_fork)
+{
+        struct par_buffer *buffer = calloc(1, sizeof(*buffer));
+
+        if (!buffer)
+                return NULL;
+        buffer->par = par;
+        buffer->keep_on_fork = keep_on_fork;
+        return buffer;
+}
+
+void buffer_free(struct par_buffer *buffer)
+{
+        if (!buffer)
+                return;
+        free(buffer->pieces);
+        free(buffer->segments);
+        free(buffer->runs);
+        free(buffer);
+}
+
+/* ---- description ---------------------------------------------------------------------------- */
+
+const struct par_segment *buffer_segment_at(const struct par_buffer *buffer, uint64_t offset)
+{
+        size_t first = 0, last = buffer->n_segments - 1;
+
+        while (first < last) {
+                size_t middle = first + (last - first + 1) / 2;
+
+                if (buffer->segments[middle].offset <= offset)
+                        first = middle;
+                else
+                        last = middle - 1;
+        }
+        return &buffer->segments[first];
+}
+
+/* Whether @piece goes on where @run stops. Undisclosed addresses never do. */
+static bool goes_on(const struct par_segment *run, const struct piece *piece)
+{
+        return run->phys != PAR_PHYS_NONE && run->phys + run->length == piece->phys;
+}
+
+int buffer_finish_runs(struct par_buffer *buffer)
+{
+        const struct par_segment *segment;
+        struct par_segment *run = NULL;
+        uint64_t offset = 0;
+
+        buffer->runs = calloc(buffer->n_pieces, sizeof(*buffer->runs));
+        if (!buffer->runs)
+                return -ENOMEM;
+        for (size_t i = 0; i < buffer->n_pieces; i++) {
+                const struct piece *piece = &buffer->pieces[i];
+
+                if (run && goes_on(run, piece)) {
+                        run->length += piece->length;
+                } else {
+                        segment = buffer_segment_at(buffer, offset);
+                        run = &buffer->runs[buffer->n_runs++];
+                        run->dma = segment->dma + (offset - segment->offset);
+                        run->phys = piece->phys;
+                        run->length = piece->length;
+                        run->offset = offset;
+                }
+                offset += piece->length;
+        }
+        return 0;
+}
+
+/* ---- what users read ------------------------------------------------------------------------ */
+
+void *par_buffer_data(const struct par_buffer *buffer)
+{
+        return buffer ? buffer->data : NULL;
+}
+
+size_t par_buffer_size(const struct par_buffer *buffer)
+{
+        return buffer ? buffer->size : 0;
+}
+
+uint64_t par_buffer_dma(const struct par_buffer *buffer)
+{
+        return buffer ? buffer->segments[0].dma : 0;
+}
+
+size_t par_buffer_page_size(const struct par_buffer *buffer)
+{
+        return buffer ? buffer->page_bytes : 0;
+}
+
+size_t par_buffer_segments(const struct par_buffer *buffer, const struct par_segment **ret)
+{
+        if (ret)
+                *ret = buffer ? buffer->segments : NULL;
+        return buffer ? buffer->n_segments : 0;
+}
+
+size_t par_buffer_runs(const struct par_buffer *buffer, const struct par_segment **ret)
+{
+        if (ret)
+                *ret = buffer ? buffer->runs : NULL;
+        return buffer ? buffer->n_runs : 0;
+}
+
+static bool is_power_of_two(size_t n)
+{
+        return n && !(n & (n - 1));
+}
+
+/**
+ * next_page() - the dma address of one page
+ * @segment: where the page before lay; moved on
+ *
+ * Return: 0; -ERANGE.
+ */
+static int next_page(const struct par_segment **segment, uint64_t offset, size_t page_bytes,
+                     uint64_t *ret_dma)
+{
+        uint64_t into, dma;
+
+        while (offset - (*segment)->offset >= (*segment)->length)
+                (*segment)++;
+        into = offset - (*segment)->offset;
+        dma = (*segment)->dma + into;
+        if ((*segment)->length - into < page_bytes)
+                return error_set(-ERANGE, "the page at offset %#lx lies in two segments",
+                                 (unsigned long)offset);
+        if (dma & (page_bytes - 1))
+                return error_set(-ERANGE,
+                                 "the page at offset %#lx starts at %#lx for the device, "
+                                 "which is no multiple of %#zx",
+                                 (unsigned long)offset, (unsigned long)dma, page_bytes);
+        *ret_dma = dma;
+        return 0;
+}
+
+int par_buffer_pages(const struct par_buffer *buffer, size_t offset, size_t page_bytes,
+                     uint64_t *dma, size_t count)
+{
+        const struct par_segment *segment;
+        uint64_t ignored;
+        size_t bytes;
+        int r;
+
+        if (!buffer || (!dma && count) || !is_power_of_two(page_bytes) ||
+            (offset & (page_bytes - 1)) || __builtin_mul_overflow(count, page_bytes, &bytes) ||
+            offset > buffer->size || bytes > buffer->size - offset)
+                return error_set(-EINVAL, "pages of %zu bytes: not this part of the buffer",
+                                 page_bytes);
+        if (!count)
+                return 0;
+
+        segment = buffer_segment_at(buffer, offset);
+        for (size_t i = 0; i < count; i++) {
+                r = next_page(&segment, offset + i * page_bytes, page_bytes, &ignored);
+                if (r)
+                        return r;
+        }
+        segment = buffer_segment_at(buffer, offset);
+        for (size_t i = 0; i < count; i++) {
+                r = next_page(&segment, offset + i * page_bytes, page_bytes, &dma[i]);
+                if (r)
+                        return r;
+        }
+        return 0;
+}

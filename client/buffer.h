@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A granted buffer.
+ */
+#pragma once
+
+#include "event.h"
+#include "frame.h"
+#include "tree.h"
+
+/**
+ * struct piece - a part of a buffer inside one frame
+ * @frame:  counts this piece among its buffers
+ * @zeroed: nobody has used it yet
+ */
+struct piece {
+        struct frame *frame;
+        uint64_t phys, length, frame_offset;
+        bool zeroed;
+};
+
+/**
+ * struct par_buffer - a buffer, from its request to par_free()
+ * @par:        whose; borrowed
+ * @id:         the daemon's number; 0: not granted yet
+ * @data:       where it is mapped; NULL until it is whole
+ * @reserved:   address space for @piece_count frames side by side; NULL where it lies in one frame,
+ *              and as soon as all of it is filled
+ * @pieces:     @n_pieces of the @piece_count there will be
+ * @segments:   @n_segments of the @segment_count there will be
+ * @runs:       @n_runs
+ * @keep_on_fork: PAR_ALLOC_KEEP_ON_FORK
+ * @events:     slots of what happens to it
+ *
+ * Once it is whole, everything but @events stays as it is until par_free(); so it is read without a
+ * lock.
+ */
+struct par_buffer {
+        RB_ENTRY(par_buffer) by_id;      /* buffers::by_id */
+        RB_ENTRY(par_buffer) by_address; /* lookup::by_address */
+        struct par *par;
+        uint64_t id;
+        char *data, *reserved;
+        size_t size, page_bytes;
+        struct piece *pieces;
+        size_t n_pieces, piece_count, piece_room;
+        struct par_segment *segments, *runs;
+        size_t n_segments, segment_count, segment_room, n_runs;
+        bool keep_on_fork;
+        struct event events[EVENT_SLOTS];
+};
+
+RB_HEAD(buffer_tree, par_buffer);
+
+/* The buffers of a handle by the daemon's number. */
+struct buffers {
+        struct buffer_tree by_id;
+};
+
+/* The buffer of this number; NULL where there is none. */
+struct par_buffer *buffers_find(struct buffers *buffers, uint64_t id);
+
+/* Return: false where the number is taken. */
+bool buffers_insert(struct buffers *buffers, struct par_buffer *buffer);
+void buffers_remove(struct buffers *buffers, struct par_buffer *buffer);
+struct par_buffer *buffers_first(struct buffers *buffers);
+
+/* An empty buffer; NULL without memory. */
+struct par_buffer *buffer_new(struct par *par, bool keep_on_fork);
+
+/* Free the object alone: its frames have been given up, and nobody refers to it. NULL is fine. */
+void buffer_free(struct par_buffer *buffer);
+
+/**
+ * buffer_finish_runs() - find the contiguous runs of memory of a buffer that has all its pieces
+ *
+ * Return: 0; -ENOMEM.
+ */
+int buffer_finish_runs(struct par_buffer *buffer);
+
+/* The segment in which the byte at @offset, below the buffer's size, lies. */
+const struct par_segment *buffer_segment_at(const struct par_buffer *buffer, uint64_t offset);

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the socket and the requests under way: sends, receives, and brings each reply to the request
+ * that it answers. connection_wait.c is about the threads that sleep meanwhile.
+ *
+ * Invariant: a request is in the list exactly from its sending until it is answered or forgotten.
+ * Replies are taken under the lock in the order in which they arrive, whoever reads them. Refuses
+ * to go on after anything that a daemon of this protocol would not send: the session ends, and
+ * every caller is told.
+ */
+#include "connection_wait.h"
+
+#include "result.h"
+#include "waker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* Numbers from here on are those of requests for whose reply nobody waits. */
+#define SEQ_UNAWAITED (UINT32_C(1) << 31)
+
+static int connect_to(int fd, const char *path)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int r;
+
+        if (!*path || strlen(path) >= sizeof(address.sun_path))
+                return error_set(-EINVAL, "socket path of %zu bytes: 1 to %zu are possible",
+                                 strlen(path), sizeof(address.sun_path) - 1);
+        memcpy(address.sun_path, path, strlen(path) + 1);
+
+        do {
+                r = connect(fd, (struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
+        } while (r == -EINTR);
+        if (r)
+                return error_set(r, "no connection to pard at %s: %s", path, par_strerror(r));
+        return 0;
+}
+
+int connection_init(struct connection *connection, const char *path, pthread_mutex_t *lock,
+                    const struct connection_ops *ops, void *data)
+{
+        int r;
+
+        TAILQ_INIT(&connection->requests);
+        connection->lock = lock;
+        connection->ops = ops;
+        connection->data = data;
+        connection->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        if (connection->socket < 0) {
+                r = -errno;
+                return error_set(r, "no socket: %s", par_strerror(r));
+        }
+        r = connect_to(connection->socket, path);
+        if (r)
+                return r;
+        if (fcntl(connection->socket, F_SETFL, O_NONBLOCK)) {
+                r = -errno;
+                return error_set(r, "socket: %s", par_strerror(r));
+        }
+        return 0;
+}
+
+void connection_deinit(struct connection *connection)
+{
+        if (connection->socket >= 0)
+                close(connection->socket);
+        connection->socket = -1;
+        wakers_free(&connection->spare_wakers);
+        message_arena_deinit(&connection->arena);
+}
+
+/* ---- requests ------------------------------------------------------------------------------- */
+
+static struct request *find(struct connection *connection, uint32_t seq)
+{
+        struct request *request;
+
+        TAILQ_FOREACH (request, &connection->requests, link) {
+                if (request->seq == seq)
+                        return request;
+        }
+        return NULL;
+}
+
+static uint32_t next_seq(struct connection *connection)
+{
+        do {
+                connection->last_seq = (connection->last_seq + 1) % SEQ_UNAWAITED;
+        } while (!connection->last_seq || find(connection, connection->last_seq));
+        return connection->last_seq;
+}
+
+static uint32_t next_unawaited_seq(struct connection *connection)
+{
+        return SEQ_UNAWAITED | connection->last_unawaited++;
+}
+
+int connection_try_send(struct connection *connection, Wire__Request *message,
+                        struct request *request)
+{
+        size_t size;
+        int r;
+
+        if (connection->gone)
+                return error_set(-PAR_GONE, "%s", connection->why);
+
+        message->seq = request ? next_seq(connection) : next_unawaited_seq(connection);
+        r = message_pack_request(message, connection->outgoing, sizeof(connection->outgoing),
+                                 &size);
+        if (r)
+                return error_set(-EINVAL, "a request with names this long fits into no packet");
+
+        do {
+                r = packet_send(connection->socket, connection->outgoing, size, NULL, 0);
+        } while (r == -EINTR);
+        if (r == -EAGAIN)
+                return r;
+        if (r) {
+                connection_read(connection); /* pard's last words */
+                connection_end(connection, -PAR_GONE, par_strerror(r));
+                return error_set(-PAR_GONE, "%s", connection->why);
+        }
+
+        if (request) {
+                request->seq = message->seq;
+                request->answered = false;
+                TAILQ_INSERT_TAIL(&connection->requests, request, link);
+        } else {
+                connection->unawaited++;
+        }
+        return 0;
+}
+
+void connection_forget(struct connection *connection, struct request *request)
+{
+        if (!request->seq || request->answered)
+                return;
+        TAILQ_REMOVE(&connection->requests, request, link);
+        request->answered = true;
+        request->result = -ETIMEDOUT;
+}
+
+static void answer(struct connection *connection, struct request *request, int r,
+                   const char *sentence)
+{
+        TAILQ_REMOVE(&connection->requests, request, link);
+        request->answered = true;
+        request->result = r;
+        snprintf(request->sentence, sizeof(request->sentence), "%s", sentence);
+        if (request->waker)
+                waker_ring(request->waker);
+}
+
+void connection_end(struct connection *connection, int r, const char *sentence)
+{
+        struct request *request;
+
+        if (connection->gone)
+                return;
+        connection->gone = true;
+        snprintf(connection->why, sizeof(connection->why), "the connection to pard is gone: %s",
+                 sentence);
+        shutdown(connection->socket, SHUT_RDWR); /* also wakes who sleeps on it */
+        while ((request = TAILQ_FIRST(&connection->requests)))
+                answer(connection, request, r, connection->why);
+        connection->ops->ended(connection->data, r, connection->why);
+}
+
+/* ---- what arrives --------------------------------------------------------------------------- */
+
+static int result_of(const Wire__Reply *reply)
+{
+        if (reply->result <= 4095 || par_is_refusal((int)reply->result))
+                return -(int)reply->result;
+        return -EPROTO;
+}
+
+static int take_reply(struct connection *connection, const Wire__Reply *reply,
+                      struct packet *packet)
+{
+        const char *sentence = reply->refusal ? reply->refusal->sentence : "";
+        struct request *request;
+        int r;
+
+        if (reply->seq >= SEQ_UNAWAITED) {
+                if (!connection->unawaited)
+                        return -EPROTO;
+                connection->unawaited--;
+                return 0;
+        }
+        request = find(connection, reply->seq);
+        if (!request || reply->result > INT32_MAX)
+                return -EPROTO;
+        r = result_of(reply);
+        if (!r && request->take) {
+                r = request->take(request, reply, packet);
+                if (r)
+                        return r; /* the end of the session answers it */
+        } else if (r == -EPROTO && reply->result != EPROTO) {
+                return r;
+        }
+        answer(connection, request, r, sentence);
+        return 0;
+}
+
+static int take_packet(struct connection *connection, struct packet *packet)
+{
+        Wire__Packet *message;
+        int r;
+
+        if (packet->bytes_cut)
+                return -EPROTO;
+        message_arena_reset(&connection->arena);
+        r = message_unpack_packet(&connection->arena, connection->incoming, packet->size, &message);
+        if (r)
+                return r == -ENOMEM ? r : -EPROTO;
+
+        switch (message->kind_case) {
+        case WIRE__PACKET__KIND_REPLY: return take_reply(connection, message->reply, packet);
+        case WIRE__PACKET__KIND_NOTICE:
+                connection->ops->notice(connection->data, message->notice);
+                return 0;
+        default: return -EPROTO;
+        }
+}
+
+/* Close what nobody took; nothing may be left of a packet that the protocol knows. */
+static int close_rest(struct packet *packet)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < packet->count; i++) {
+                if (packet->descriptors[i] < 0)
+                        continue;
+                close(packet->descriptors[i]);
+                r = -EPROTO;
+        }
+        return r;
+}
+
+/* Return: whether something was read. */
+static bool read_one(struct connection *connection)
+{
+        struct packet packet;
+        int r, left;
+
+        do {
+                r = packet_receive(connection->socket, connection->incoming,
+                                   sizeof(connection->incoming), &packet);
+        } while (r == -EINTR);
+        if (r == -EAGAIN)
+                return false;
+        if (r || !packet.size) {
+                if (!r)
+                        close_rest(&packet);
+                connection_end(connection, -PAR_GONE, r ? par_strerror(r) : "pard closed it");
+                return false;
+        }
+
+        r = take_packet(connection, &packet);
+        left = close_rest(&packet);
+        if (!r)
+                r = left;
+        if (r)
+                connection_end(connection, r,
+                               r == -EPROTO ? "pard sent what this library does not understand"
+                                            : par_strerror(r));
+        return true;
+}
+
+void connection_read(struct connection *connection)
+{
+        while (!connection->gone && read_one(connection)) {
+        }
+}
+
+bool connection_read_until(struct connection *connection, const struct request *request)
+{
+        while (!connection->gone && !request->answered && read_one(connection)) {
+        }
+        return request->answered;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The connection to the daemon: requests out, exactly one reply for each in, notices in between.
+ *
+ * All functions are called with the handle's lock held, and return with it held; those that say so
+ * let go of it while they sleep.
+ */
+#pragma once
+
+#include "error.h"
+#include "message.h"
+#include "packet.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct waker;
+
+/**
+ * struct request - a request under way, on the stack of the call that made it
+ * @take:        reads a reply that says "done", as soon as it arrives and in the order of arrival,
+ *               by whichever thread reads; NULL where there is nothing to read in it. It takes
+ *               descriptors out of the packet by setting them to -1; any that is left is an error.
+ *               Anything but 0 ends the session
+ * @deadline_ns: of CLOCK_MONOTONIC: connection_await() gives up then; 0: never
+ * @seq:         0: not sent yet
+ * @answered:    the rest is valid
+ * @result:      0, -errno or -PAR_*
+ * @sentence:    why not, where @result is not 0
+ */
+struct request {
+        int (*take)(struct request *request, const Wire__Reply *reply, struct packet *packet);
+        uint64_t deadline_ns;
+
+        TAILQ_ENTRY(request) link; /* connection::requests, while sent and not answered */
+        struct waker *waker;       /* while its thread sleeps */
+        uint32_t seq;
+        bool answered;
+        int result;
+        char sentence[ERROR_BYTES];
+};
+
+/**
+ * struct connection_ops - what the connection tells its owner, with the lock held
+ * @notice: something arrived unasked
+ * @ended:  the session is over; @sentence says why
+ */
+struct connection_ops {
+        void (*notice)(void *data, const Wire__Notice *notice);
+        void (*ended)(void *data, int r, const char *sentence);
+};
+
+/**
+ * struct connection - the socket and what is under way on it
+ * @lock:     the handle's, borrowed
+ * @socket:   non-blocking; stays open, shut down, when the session has ended
+ * @gone:     the session has ended; @why says how
+ * @reader:   who of the waiting callers sleeps on the socket
+ * @unawaited: replies to come for which nobody waits
+ * @spin_us:  how long to busy-poll before sleeping
+ */
+struct connection {
+        pthread_mutex_t *lock;
+        const struct connection_ops *ops;
+        void *data;
+        int socket;
+        bool gone;
+        char why[ERROR_BYTES];
+        uint32_t last_seq, last_unawaited, unawaited, spin_us;
+        TAILQ_HEAD(, request) requests;
+        const struct request *reader;
+        struct waker *spare_wakers;
+        struct message_arena arena;
+        uint8_t incoming[PACKET_BYTES_MAX], outgoing[PACKET_BYTES_MAX];
+};
+
+/**
+ * connection_init() - connect the socket; nothing is said yet
+ * @connection: zeroed; connection_deinit() also after a failure
+ * @path:       of the daemon's socket
+ * @lock:       the handle's; borrowed for the life of the connection
+ * @ops:        borrowed likewise
+ * @data:       handed to @ops
+ *
+ * Return: 0; -EINVAL where the path is too long; -errno of socket() and connect(). par_error() is
+ * set.
+ */
+int connection_init(struct connection *connection, const char *path, pthread_mutex_t *lock,
+                    const struct connection_ops *ops, void *data);
+void connection_deinit(struct connection *connection);
+
+/**
+ * connection_try_send() - send a request
+ * @message: its seq is filled in
+ * @request: from now on under way until it is answered or forgotten; NULL: nobody waits for the
+ *           reply
+ *
+ * Return: 0; -EAGAIN where the socket is full; -PAR_GONE; -EINVAL where it does not fit into a
+ * packet. par_error() is set except with -EAGAIN.
+ */
+int connection_try_send(struct connection *connection, Wire__Request *message,
+                        struct request *request);
+
+/* Sleep, without the lock, until there is room in the socket; what arrives meanwhile is read. */
+void connection_wait_for_room(struct connection *connection);
+
+/* connection_try_send(), for as long as it takes. Lets go of the lock where the socket is full. */
+int connection_send(struct connection *connection, Wire__Request *message, struct request *request);
+
+/**
+ * connection_await() - sleep until a request is answered
+ * @interruptible: a signal ends the waiting
+ *
+ * Lets go of the lock while it sleeps. One of the waiting threads reads for all.
+ *
+ * Return: 0: answered; -EINTR; -ETIMEDOUT: the request is still under way.
+ */
+int connection_await(struct connection *connection, struct request *request, bool interruptible);
+
+/* Send a request and await the answer. Return: its result; par_error() is set where it is not 0. */
+int connection_call(struct connection *connection, Wire__Request *message, struct request *request);
+
+/* Stop waiting for a request that is under way: its reply is passed over. Only before the end. */
+void connection_forget(struct connection *connection, struct request *request);
+
+/* Read what has arrived. Never sleeps. */
+void connection_read(struct connection *connection);
+
+/* End the session: everything under way gets @r, whatever comes later -PAR_GONE. */
+void connection_end(struct connection *connection, int r, const char *sentence);

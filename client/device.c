@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the open devices of a handle. A device here is no more than a name that the daemon has
+ * confirmed: the daemon alone knows the limits, and applies them to each request.
+ *
+ * Invariant: each device is in its handle's list until it is closed. Refuses to guess: what the
+ * daemon does not know cannot be opened.
+ */
+#include "device.h"
+
+#include "handle.h"
+
+#include "macros.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* DeviceOpen, with the device that its reply names. */
+struct device_request {
+        struct request request;
+        struct par_device *device;
+        const char *asked;
+};
+
+void device_free(struct par_device *device)
+{
+        if (!device)
+                return;
+        free(device->name);
+        free(device);
+}
+
+static int take_device(struct request *request, const Wire__Reply *reply, struct packet *packet)
+{
+        struct device_request *open = CONTAINER_OF(request, struct device_request, request);
+        const char *name;
+
+        (void)packet;
+        if (reply->body_case != WIRE__REPLY__BODY_DEVICE_OPEN)
+                return -EPROTO;
+        name = reply->device_open->name;
+        open->device->name = strdup(*name ? name : open->asked);
+        return 0;
+}
+
+int par_device_open(struct par *par, const char *name_or_pci, struct par_device **ret)
+{
+        Wire__DeviceOpen body = WIRE__DEVICE_OPEN__INIT;
+        Wire__Request message = WIRE__REQUEST__INIT;
+        struct device_request open = { .request.take = take_device, .asked = name_or_pci };
+        int r;
+
+        if (ret)
+                *ret = NULL;
+        r = handle_check(par);
+        if (r)
+                return r;
+        if (!name_or_pci || !ret)
+                return error_set(-EINVAL, "no %s", ret ? "name of a device" : "place for it");
+
+        open.device = calloc(1, sizeof(*open.device));
+        if (!open.device)
+                return error_set(-ENOMEM, "no memory for a device");
+        open.device->par = par;
+        body.name = (char *)name_or_pci;
+        message.body_case = WIRE__REQUEST__BODY_DEVICE_OPEN;
+        message.device_open = &body;
+
+        pthread_mutex_lock(&par->lock);
+        r = connection_call(&par->connection, &message, &open.request);
+        if (!r && !open.device->name)
+                r = error_set(-ENOMEM, "no memory for a device");
+        if (!r)
+                LIST_INSERT_HEAD(&par->devices, open.device, link);
+        handle_tell_dropped(par);
+        pthread_mutex_unlock(&par->lock);
+
+        if (r)
+                device_free(open.device);
+        else
+                *ret = open.device;
+        return r;
+}
+
+int par_device_attach_vfio(struct par_device *device, int container_fd)
+{
+        if (!device || container_fd < 0)
+                return error_set(-EINVAL, "no %s", device ? "container" : "device");
+        return error_set(-ENOTSUP, "this library cannot map through VFIO");
+}
+
+void par_device_close(struct par_device *device)
+{
+        struct par *par;
+
+        if (!device || handle_check(device->par))
+                return; /* in a child par_disconnect() frees it */
+        par = device->par;
+        pthread_mutex_lock(&par->lock);
+        LIST_REMOVE(device, link);
+        pthread_mutex_unlock(&par->lock);
+        device_free(device);
+}

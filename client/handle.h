@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The handle of a session: what par_connect() returns.
+ */
+#pragma once
+
+#include "buffer.h"
+#include "connection.h"
+#include "device.h"
+#include "event.h"
+#include "frame.h"
+#include "lookup.h"
+
+#include <pthread.h>
+#include <sys/types.h>
+
+/* Longest client name and label of the protocol, in bytes. */
+#define NAME_BYTES_MAX 63
+
+/**
+ * struct par - a session with the daemon
+ * @lock:    protects everything below it, except @lookup, which has a lock of its own
+ * @pid:     of the process that connected; nobody else may use the session
+ * @name:    under which it is connected
+ * @log:     the user's hook or NULL, with @log_data
+ * @debug:   log lines go to standard error, too
+ * @devices: open ones
+ */
+struct par {
+        pid_t pid;
+        char name[NAME_BYTES_MAX + 1];
+        void (*log)(void *log_data, int level, const char *message);
+        void *log_data;
+        bool debug;
+        struct lookup lookup;
+
+        pthread_mutex_t lock;
+        struct connection connection;
+        struct frames frames;
+        struct buffers buffers;
+        struct events events;
+        struct device_list devices;
+};
+
+/**
+ * handle_check() - may this process use the handle?
+ *
+ * Return: 0; -EINVAL for NULL; -ECHILD in a child of fork(). par_error() is set.
+ */
+int handle_check(const struct par *par);
+
+/* Tell the user's hook. @level as in syslog.h. */
+void handle_log(const struct par *par, int level, const char *format, ...)
+        __attribute__((__format__(__printf__, 3, 4)));
+
+/**
+ * handle_tell_dropped() - tell the daemon which frames are no longer mapped
+ *
+ * With the lock held. Where the socket is full, a later call does it.
+ */
+void handle_tell_dropped(struct par *par);

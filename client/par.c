@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the handle: par_connect() to par_disconnect(), events, and what else concerns the session as
+ * a whole.
+ *
+ * Invariant: only the process that connected uses the session. Refuses to take a lock in a child of
+ * fork(): a thread that is not there any more may hold it.
+ */
+#include "handle.h"
+
+#include "macros.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PROTOCOL_VERSION 1
+#define SOCKET_DEFAULT   "/run/pard/pard.sock"
+
+/* How long par_disconnect() waits for the daemon to confirm. It reads the Bye in any case. */
+#define BYE_MS 2000
+
+int handle_check(const struct par *par)
+{
+        if (!par)
+                return error_set(-EINVAL, "no connection given");
+        if (par->pid != getpid())
+                return error_set(-ECHILD, "the connection belongs to the parent process");
+        return 0;
+}
+
+void handle_log(const struct par *par, int level, const char *format, ...)
+{
+        char line[ERROR_BYTES + 128];
+        va_list arguments;
+
+        if (!par->log && !par->debug)
+                return;
+        va_start(arguments, format);
+        vsnprintf(line, sizeof(line), format, arguments);
+        va_end(arguments);
+        if (par->log)
+                par->log(par->log_data, level, line);
+        if (par->debug)
+                fprintf(stderr, "<%d>libpar: %s\n", level, line);
+}
+
+void handle_tell_dropped(struct par *par)
+{
+        Wire__Drop body = WIRE__DROP__INIT;
+        Wire__Request message = WIRE__REQUEST__INIT;
+
+        message.body_case = WIRE__REQUEST__BODY_DROP;
+        message.drop = &body;
+        body.frames = par->frames.telling;
+        while (!par->connection.gone && (body.n_frames = frames_untold(&par->frames))) {
+                if (connection_try_send(&par->connection, &message, NULL))
+                        return;
+                frames_told(&par->frames, body.n_frames);
+        }
+}
+
+/* ---- what arrives unasked ------------------------------------------------------------------- */
+
+static void take_event(struct par *par, const Wire__Event *wire)
+{
+        struct par_event event = { .type = wire->type };
+        struct event *slots = par->events.own;
+
+        if (wire->type == PAR_EVENT_NONE || wire->type > EVENT_SLOTS)
+                return; /* of a newer daemon */
+        if (wire->buffer) {
+                event.buffer = buffers_find(&par->buffers, wire->buffer);
+                if (!event.buffer)
+                        return; /* freed since */
+                slots = event.buffer->events;
+                if (wire->offset < event.buffer->size) {
+                        event.offset = wire->offset;
+                        event.length = event.buffer->size - wire->offset;
+                        if (wire->length < event.length)
+                                event.length = wire->length;
+                }
+        }
+        handle_log(par, LOG_NOTICE, "event %u of buffer %llu", wire->type,
+                   (unsigned long long)wire->buffer);
+        events_push(&par->events, &slots[wire->type - 1], &event);
+}
+
+static void take_notice(void *data, const Wire__Notice *notice)
+{
+        struct par *par = data;
+
+        for (size_t i = 0; i < notice->n_unneeded_frames; i++)
+                frames_unneeded(&par->frames, notice->unneeded_frames[i]);
+        for (size_t i = 0; i < notice->n_events; i++)
+                take_event(par, notice->events[i]);
+        handle_tell_dropped(par);
+}
+
+static void take_end(void *data, int r, const char *sentence)
+{
+        struct par *par = data;
+        const struct par_event lost = { .type = PAR_EVENT_LOST };
+
+        (void)r;
+        events_unwatch(&par->events, par->connection.socket);
+        events_push(&par->events, &par->events.lost, &lost);
+        handle_log(par, LOG_WARNING, "%s", sentence);
+}
+
+static const struct connection_ops connection_ops = {
+        .notice = take_notice,
+        .ended = take_end,
+};
+
+/* ---- connect -------------------------------------------------------------------------------- */
+
+static int check_options(const struct par_connect_options *options)
+{
+        if (!options)
+                return 0;
+        if (options->flags || options->reserved[0] || options->reserved[1] ||
+            options->reserved[2] || options->reserved[3])
+                return error_set(-EINVAL, "options: flags or a reserved field is not zero");
+        if (options->client_name && strlen(options->client_name) > NAME_BYTES_MAX)
+                return error_set(-EINVAL, "client name of %zu bytes: at most %d are possible",
+                                 strlen(options->client_name), NAME_BYTES_MAX);
+        return 0;
+}
+
+/* A handle without a connection; NULL without memory. */
+static struct par *handle_new(const struct par_connect_options *options)
+{
+        const char *name = options ? options->client_name : NULL;
+        const char *debug = getenv("PAR_DEBUG");
+        struct par *par;
+
+        par = calloc(1, sizeof(*par));
+        if (!par)
+                return NULL;
+        par->pid = getpid();
+        snprintf(par->name, sizeof(par->name), "%s", name ? name : program_invocation_short_name);
+        par->debug = debug && !strcmp(debug, "1");
+        if (options) {
+                par->log = options->log;
+                par->log_data = options->log_data;
+                par->connection.spin_us = options->spin_us;
+        }
+        par->connection.socket = par->events.bell = par->events.poller = -1;
+        pthread_mutex_init(&par->lock, NULL);
+        lookup_init(&par->lookup);
+        frames_init(&par->frames);
+        RB_INIT(&par->buffers.by_id);
+        LIST_INIT(&par->devices);
+        return par;
+}
+
+/* Free whatever is there. @in_child: of fork(), whose memory is a copy. */
+static void handle_free(struct par *par, bool in_child)
+{
+        struct par_device *device;
+        struct par_buffer *buffer;
+
+        while ((device = LIST_FIRST(&par->devices))) {
+                LIST_REMOVE(device, link);
+                device_free(device);
+        }
+        while ((buffer = buffers_first(&par->buffers))) {
+                buffers_remove(&par->buffers, buffer);
+                buffer_free(buffer);
+        }
+        frames_deinit(&par->frames, in_child);
+        connection_deinit(&par->connection);
+        events_deinit(&par->events);
+        if (!in_child) {
+                lookup_deinit(&par->lookup);
+                pthread_mutex_destroy(&par->lock);
+        }
+        free(par);
+}
+
+static int take_welcome(struct request *request, const Wire__Reply *reply, struct packet *packet)
+{
+        (void)request;
+        (void)packet;
+        if (reply->body_case != WIRE__REPLY__BODY_HELLO ||
+            reply->hello->version != PROTOCOL_VERSION)
+                return -EPROTO;
+        return 0;
+}
+
+static int say_hello(struct par *par)
+{
+        Wire__Hello body = WIRE__HELLO__INIT;
+        Wire__Request message = WIRE__REQUEST__INIT;
+        struct request request = { .take = take_welcome };
+        int r;
+
+        body.version = PROTOCOL_VERSION;
+        body.client_name = par->name;
+        message.body_case = WIRE__REQUEST__BODY_HELLO;
+        message.hello = &body;
+        pthread_mutex_lock(&par->lock);
+        r = connection_call(&par->connection, &message, &request);
+        pthread_mutex_unlock(&par->lock);
+        return r;
+}
+
+static int handle_connect(struct par *par, const char *path)
+{
+        int r;
+
+        r = events_init(&par->events);
+        if (r)
+                return error_set(r, "descriptors for events: %s", par_strerror(r));
+        r = connection_init(&par->connection, path, &par->lock, &connection_ops, par);
+        if (r)
+                return r;
+        r = events_watch(&par->events, par->connection.socket);
+        if (r)
+                return error_set(r, "descriptors for events: %s", par_strerror(r));
+        return say_hello(par);
+}
+
+int par_connect(const char *socket_path, const struct par_connect_options *options,
+                struct par **ret)
+{
+        struct par *par;
+        int r;
+
+        if (ret)
+                *ret = NULL;
+        else
+                return error_set(-EINVAL, "no place for the connection");
+        r = check_options(options);
+        if (r)
+                return r;
+        if (!socket_path)
+                socket_path = getenv("PAR_SOCKET");
+        if (!socket_path)
+                socket_path = SOCKET_DEFAULT;
+
+        par = handle_new(options);
+        if (!par)
+                return error_set(-ENOMEM, "no memory for a connection");
+        r = handle_connect(par, socket_path);
+        if (r) {
+                handle_free(par, false);
+                return r;
+        }
+        *ret = par;
+        return 0;
+}
+
+/* ---- disconnect ----------------------------------------------------------------------------- */
+
+/* In a child of fork(): free the copy, as far as it is known to be in order. */
+static void disconnect_in_child(struct par *par)
+{
+        if (!pthread_mutex_trylock(&par->lock)) {
+                handle_free(par, true);
+                return;
+        }
+        /* At the fork another thread was changing it: its memory stays where it is. */
+        close(par->connection.socket);
+        events_deinit(&par->events);
+}
+
+static void say_bye(struct par *par)
+{
+        Wire__Bye body = WIRE__BYE__INIT;
+        Wire__Request message = WIRE__REQUEST__INIT;
+        struct request request = { .take = NULL };
+        struct timespec now;
+
+        message.body_case = WIRE__REQUEST__BODY_BYE;
+        message.bye = &body;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        request.deadline_ns =
+                (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec + BYE_MS * NS_PER_MS;
+        (void)connection_call(&par->connection, &message, &request);
+}
+
+void par_disconnect(struct par *par)
+{
+        if (!par)
+                return;
+        if (par->pid != getpid()) {
+                disconnect_in_child(par);
+                return;
+        }
+        pthread_mutex_lock(&par->lock);
+        frames_deinit(&par->frames, false); /* before the daemon looks who still has them mapped */
+        if (!par->connection.gone)
+                say_bye(par);
+        pthread_mutex_unlock(&par->lock);
+        handle_free(par, false);
+}
+
+/* ---- events and the rest -------------------------------------------------------------------- */
+
+int par_fd(const struct par *par)
+{
+        int r = handle_check(par);
+
+        return r ? r : par->events.poller;
+}
+
+int par_next_event(struct par *par, struct par_event *ret)
+{
+        int r;
+
+        if (ret)
+                *ret = (struct par_event){ .type = PAR_EVENT_NONE };
+        r = handle_check(par);
+        if (r)
+                return r;
+        if (!ret)
+                return error_set(-EINVAL, "no place for the event");
+
+        pthread_mutex_lock(&par->lock);
+        connection_read(&par->connection);
+        handle_tell_dropped(par);
+        r = events_pop(&par->events, ret) ? 0 : -EAGAIN; /* no failure: no sentence */
+        pthread_mutex_unlock(&par->lock);
+        return r;
+}
+
+struct reclaim_request {
+        struct request request;
+        uint64_t bytes;
+};
+
+static int take_reclaimed(struct request *request, const Wire__Reply *reply, struct packet *packet)
+{
+        struct reclaim_request *reclaim = CONTAINER_OF(request, struct reclaim_request, request);
+
+        (void)packet;
+        if (reply->body_case != WIRE__REPLY__BODY_RECLAIM)
+                return -EPROTO;
+        reclaim->bytes = reply->reclaim->bytes;
+        return 0;
+}
+
+int par_reclaim(struct par *par, const char *client_name, uint64_t *ret_bytes)
+{
+        Wire__Reclaim body = WIRE__RECLAIM__INIT;
+        Wire__Request message = WIRE__REQUEST__INIT;
+        struct reclaim_request reclaim = { .request.take = take_reclaimed };
+        int r;
+
+        if (ret_bytes)
+                *ret_bytes = 0;
+        r = handle_check(par);
+        if (r)
+                return r;
+        if (client_name && strlen(client_name) > NAME_BYTES_MAX)
+                return error_set(-EINVAL, "client name of %zu bytes: at most %d are possible",
+                                 strlen(client_name), NAME_BYTES_MAX);
+        body.client_name = (char *)(client_name ? client_name : "");
+        message.body_case = WIRE__REQUEST__BODY_RECLAIM;
+        message.reclaim = &body;
+
+        pthread_mutex_lock(&par->lock);
+        r = connection_call(&par->connection, &message, &reclaim.request);
+        handle_tell_dropped(par);
+        pthread_mutex_unlock(&par->lock);
+        if (!r && ret_bytes)
+                *ret_bytes = reclaim.bytes;
+        return r;
+}
