@@ -185,7 +185,7 @@ static bool own_memory_rules_out(const struct pool *pool, const struct client *c
 }
 
 int choice_could_ever(const struct state *state, const struct client *client,
-                      const struct demand *demand, uint64_t pools)
+                      const struct demand *demand, uint64_t pools, bool own_too)
 {
         for (size_t i = 0; i < state->settings->n_pools; i++) {
                 struct pool *pool = &state->pools[i];
@@ -202,7 +202,7 @@ int choice_could_ever(const struct state *state, const struct client *client,
                 choice_deinit(&choice);
                 if (r < 0)
                         return r;
-                if (!r && !own_memory_rules_out(pool, client, demand, &list))
+                if (!r && (own_too || !own_memory_rules_out(pool, client, demand, &list)))
                         return 1;
         }
         return 0;

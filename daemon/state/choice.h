@@ -43,8 +43,9 @@ int choice_find(const struct state *state, const struct client *client, const st
 
 /**
  * choice_could_ever() - whether the demand would be met if everybody else gave everything back
+ * @own_too: and the client itself as well
  *
  * Return: 1, 0; -ENOMEM.
  */
 int choice_could_ever(const struct state *state, const struct client *client,
-                      const struct demand *demand, uint64_t pools);
+                      const struct demand *demand, uint64_t pools, bool own_too);

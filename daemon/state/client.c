@@ -38,10 +38,6 @@ void name_copy(char *to, size_t room, const char *from)
 
 static void client_free(struct client *client)
 {
-        if (!client)
-                return;
-        if (client->session_owner)
-                owner_free(client->session_owner);
         free(client);
 }
 
@@ -61,12 +57,20 @@ static bool identity_is_admin(const struct state *state, const struct identity *
         return identity->gid == admins;
 }
 
+static bool some_pool_is_by_uid(const struct state *state)
+{
+        for (size_t i = 0; i < state->settings->n_pools; i++)
+                if (state->pools[i].settings->isolation == ISOLATE_UID)
+                        return true;
+        return false;
+}
+
 int client_new(struct state *state, const struct identity *identity, const char *name, void *data,
                uint64_t now_ns, struct client **ret)
 {
         _cleanup_(client_freep) struct client *client = NULL;
         size_t n_pools = state->settings->n_pools;
-        struct owner *owner;
+        struct owner *owner, *uid_owner = NULL;
         int r;
 
         if (state->n_clients >= state->settings->max_clients)
@@ -77,8 +81,17 @@ int client_new(struct state *state, const struct identity *identity, const char 
         r = state_owner_new(state, &owner);
         if (r)
                 return r;
+        if (some_pool_is_by_uid(state)) {
+                r = state_uid_owner(state, identity->uid, now_ns, &uid_owner);
+                if (r) {
+                        state_owner_settle(state, owner);
+                        return r;
+                }
+                uid_owner->n_clients++;
+        }
 
         /* From here on nothing fails. */
+        client->uid_owner = uid_owner;
         owner->uid = identity->uid;
         owner->pid = identity->pid;
         owner->since_ns = now_ns;
@@ -121,19 +134,10 @@ struct account *client_account_of(const struct client *client, const struct pool
 
 int client_account(struct client *client, struct pool *pool, struct account **ret)
 {
-        int r;
+        struct owner *owner = pool->settings->isolation == ISOLATE_UID ? client->uid_owner
+                                                                       : client->session_owner;
 
-        if (pool->settings->isolation != ISOLATE_UID)
-                return owner_account(client->session_owner, pool, ret);
-
-        if (!client->uid_owner) {
-                r = state_uid_owner(client->state, client->identity.uid,
-                                    client->session_owner->since_ns, &client->uid_owner);
-                if (r)
-                        return r;
-                client->uid_owner->n_clients++;
-        }
-        return owner_account(client->uid_owner, pool, ret);
+        return owner_account(owner, pool, ret);
 }
 
 int client_holding(struct client *client, struct account *account, struct holding **ret)
@@ -269,7 +273,7 @@ static void holding_end(struct state *state, struct holding *holding, bool order
 
         holding->client = NULL;
         LIST_INSERT_HEAD(&state->ended, holding, ended);
-        if (orderly || !wait_ns) {
+        if (orderly || !wait_ns || LIST_EMPTY(&holding->buffers)) {
                 state_holding_settle(state, holding, now_ns, steps);
                 return;
         }
@@ -348,7 +352,6 @@ void client_end(struct state *state, struct client *client, bool orderly, uint64
                 owner_lose_client(state, client->uid_owner);
         LIST_REMOVE(client, link);
         state->n_clients--;
-        client->session_owner = NULL;
         client_free(client);
         state_changed(state, now_ns);
 }

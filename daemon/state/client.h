@@ -42,7 +42,7 @@ RB_HEAD(shown_tree, shown);
 /**
  * struct client - a session
  * @session_owner: lives on after it where something is charged to it
- * @uid_owner:     shared with other sessions of the uid; NULL where no pool wanted one yet
+ * @uid_owner:     shared with other sessions of the uid; NULL where no pool wants that
  * @allowed:       bit n: it may use pool n
  * @holdings:      by the pool's index
  */

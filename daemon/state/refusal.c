@@ -166,7 +166,7 @@ static int would_fit(const struct state *state, const struct client *client,
         int r;
 
         if (ever)
-                return choice_could_ever(state, client, demand, pools);
+                return choice_could_ever(state, client, demand, pools, false);
         r = choice_find(state, client, demand, pools, 0, &choice);
         choice_deinit(&choice);
         return r < 0 ? r : !r;
@@ -258,7 +258,7 @@ int refusal_explain(const struct state *state, const struct client *client,
 
         *ret = (struct refusal){ .result = result };
         refusal_figures(state, client, demand, pools, ret);
-        ever = choice_could_ever(state, client, demand, pools);
+        ever = choice_could_ever(state, client, demand, pools, false);
         if (ever < 0)
                 return ever;
         r = find_limit(state, client, demand, pools, !ever, &ret->limit);

@@ -157,7 +157,8 @@ static void waiter_try(struct state *state, struct waiter *waiter, uint64_t *hel
                 return;
         }
         *held_up |= waiter->pools;
-        ever = choice_could_ever(state, client, &demand, waiter->pools);
+        /* The client may give back itself meanwhile: it has other threads. */
+        ever = choice_could_ever(state, client, &demand, waiter->pools, true);
         if (ever == 0) {
                 r = refusal_explain(state, client, &demand, waiter->pools, r, &refusal);
                 answer(state, waiter, r, NULL, &refusal);

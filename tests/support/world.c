@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+#include "world.h"
+
+#include "macros.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PAGE (2 * MiB)
+
+static void op_take(void *data, uint32_t pool, uint32_t count)
+{
+        struct world *world = data;
+
+        world->want[pool] = count;
+}
+
+static void op_filled(void *data)
+{
+        struct world *world = data;
+
+        world->n_filled++;
+}
+
+static struct world_frame *frame_named(struct world *world, struct frame_name name)
+{
+        assert_in_range(name.slot, 0, world->n_slots - 1);
+        assert_int_equal(world->frames[name.slot].name.generation, name.generation);
+        return &world->frames[name.slot];
+}
+
+static void op_lend(void *data, struct frame_name name)
+{
+        frame_named(data, name)->lent = true;
+}
+
+static void op_leave(void *data, struct frame_name name, uint32_t pool, unsigned flags)
+{
+        struct world_frame *frame = frame_named(data, name);
+
+        assert_true(frame->held);
+        assert_int_equal(frame->pool, pool);
+        frame->leaving = true;
+        frame->flags = flags;
+}
+
+static void op_nudge(void *data, struct frame_name name)
+{
+        struct world *world = data;
+
+        frame_named(world, name);
+        world->n_nudges++;
+}
+
+static void op_unneeded(void *data, void *client_data, struct frame_name name)
+{
+        struct world *world = data;
+
+        assert_non_null(client_data);
+        frame_named(world, name);
+        world->n_unneeded++;
+}
+
+static void op_event(void *data, void *client_data, enum event_type type, uint64_t buffer,
+                     uint64_t offset, uint64_t length)
+{
+        struct world *world = data;
+
+        assert_non_null(client_data);
+        assert_int_equal(type, EVENT_MOVED);
+        assert_true(buffer && length && offset < GiB);
+        world->n_events++;
+}
+
+static void op_answer(void *data, void *client_data, uint64_t ticket, int r, struct buffer *buffer,
+                      const struct refusal *refusal)
+{
+        struct world *world = data;
+        struct world_answer *answer = &world->answers[world->n_answers++];
+        struct buffer_view view = { 0 };
+
+        assert_non_null(client_data);
+        assert_in_range(world->n_answers, 1, ARRAY_SIZE(world->answers));
+        assert_int_equal(!buffer, r != 0);
+        if (buffer)
+                buffer_view(buffer, &view);
+        *answer = (struct world_answer){ .ticket = ticket, .r = r, .buffer = view.id };
+        if (refusal)
+                answer->refusal = *refusal;
+}
+
+static void op_log(void *data, int level, const char *message)
+{
+        struct world *world = data;
+
+        (void)level;
+        snprintf(world->last_log, sizeof(world->last_log), "%s", message);
+}
+
+static const struct state_ops ops = {
+        .take = op_take,
+        .filled = op_filled,
+        .lend = op_lend,
+        .leave = op_leave,
+        .nudge = op_nudge,
+        .unneeded = op_unneeded,
+        .event = op_event,
+        .answer = op_answer,
+        .log = op_log,
+};
+
+uint32_t world_add_pool(struct world *world, const char *name, uint64_t first, uint64_t last,
+                        unsigned frames)
+{
+        uint32_t index = (uint32_t)world->settings.n_pools++;
+
+        assert_in_range(index, 0, ARRAY_SIZE(world->pools) - 1);
+        world->pools[index] = (struct pool_settings){
+                .name = (char *)(uintptr_t)name,
+                .window = { first, last },
+                .limited = first != 0 || last != UINT64_MAX,
+                .page_bytes = PAGE,
+                .node = -1,
+                .size_min_bytes = frames * PAGE,
+                .size_max_bytes = frames * PAGE,
+                .quarantine_ns = 5 * NS_PER_S,
+        };
+        world->next_page[index] = last == UINT64_MAX ? 4 * GiB : align_down(last + 1, PAGE);
+        return index;
+}
+
+void world_init(struct world *world, unsigned frames)
+{
+        *world = (struct world){ .now_ns = 1000 };
+        world->settings = (struct state_settings){
+                .backend = "fake",
+                .pools = world->pools,
+                .devices = world->devices,
+                .admin_group = 999,
+                .max_buffers = 1000,
+                .max_clients = 100,
+                .max_waiting = 8,
+        };
+        world_add_pool(world, "any", 0, UINT64_MAX, frames);
+}
+
+/* A frame in a slot: the first that is not in use. */
+static void arrive(struct world *world, uint32_t pool, uint64_t phys)
+{
+        struct world_frame *frame = world->frames;
+        struct frame_news news;
+
+        while (frame->held)
+                frame++;
+        assert_true((size_t)(frame - world->frames) < WORLD_FRAMES_MAX);
+        if ((uint32_t)(frame - world->frames) >= world->n_slots)
+                world->n_slots = (uint32_t)(frame - world->frames) + 1;
+        frame->name.slot = (uint32_t)(frame - world->frames);
+        frame->name.generation++;
+        frame->pool = pool;
+        frame->phys = phys;
+        frame->held = true;
+        frame->leaving = frame->lent = false;
+        news = (struct frame_news){ .name = frame->name,
+                                    .pool = pool,
+                                    .page_bytes = PAGE,
+                                    .phys = phys,
+                                    .node = (int)(phys / GiB % 2),
+                                    .pinned = true };
+        assert_int_equal(state_frame_arrived(world->state, &news, world->now_ns), 0);
+}
+
+static void serve_takes(struct world *world)
+{
+        for (uint32_t i = 0; i < world->settings.n_pools; i++) {
+                uint32_t count = world->want[i];
+
+                if (!count)
+                        continue;
+                world->want[i] = 0;
+                for (uint32_t n = 0; n < count; n++) {
+                        world->next_page[i] -= PAGE;
+                        arrive(world, i, world->next_page[i]);
+                }
+                state_taken(world->state, i, count, 0, 1, 0, world->now_ns);
+        }
+}
+
+void world_start(struct world *world)
+{
+        assert_int_equal(state_new(&world->settings, &ops, world, world->now_ns, &world->state), 0);
+        state_start(world->state, world->now_ns);
+        serve_takes(world);
+        assert_int_equal(world->n_filled, 1);
+}
+
+void world_stop(struct world *world)
+{
+        state_check(world->state);
+        state_free(world->state);
+}
+
+void world_let_frame_leave(struct world *world, struct world_frame *frame)
+{
+        struct frame_name name = frame->name;
+        uint64_t phys = frame->phys;
+        uint32_t pool = frame->pool;
+        bool again = frame->flags & LEAVE_RETAKE && !world->snatch;
+
+        assert_true(frame->held && frame->leaving);
+        frame->held = frame->leaving = false;
+        if (again)
+                arrive(world, pool, phys);
+        state_frame_left(world->state, name, !again, world->now_ns);
+}
+
+void world_let_leave(struct world *world)
+{
+        for (uint32_t i = 0; i < world->n_slots; i++)
+                if (world->frames[i].held && world->frames[i].leaving)
+                        world_let_frame_leave(world, &world->frames[i]);
+}
+
+void world_pass(struct world *world, uint64_t ns)
+{
+        uint64_t until = world->now_ns + ns, due;
+
+        while ((due = state_next_due(world->state)) <= until) {
+                if (due > world->now_ns)
+                        world->now_ns = due;
+                state_tick(world->state, world->now_ns);
+                serve_takes(world);
+                if (!world->clumsy)
+                        world_let_leave(world);
+        }
+        world->now_ns = until;
+        state_tick(world->state, until);
+        if (!world->clumsy)
+                world_let_leave(world);
+        state_check(world->state);
+}
+
+struct client *world_client(struct world *world, uint32_t uid, const char *name)
+{
+        struct identity identity = { .uid = uid, .gid = uid, .pid = 4000 + uid };
+        struct client *client;
+
+        assert_int_equal(client_new(world->state, &identity, name, world, world->now_ns, &client),
+                         0);
+        return client;
+}
+
+struct request world_request(uint64_t size)
+{
+        return (struct request){ .want = { .window = RANGE_ALL, .size_bytes = size } };
+}
+
+struct buffer *world_alloc(struct world *world, struct client *client, struct request request)
+{
+        struct refusal refusal = { 0 };
+        struct buffer *buffer = NULL;
+        int r;
+
+        r = state_alloc(world->state, client, &request, world->now_ns, &buffer, &refusal);
+        if (r)
+                print_error("refused: %s\n", refusal.sentence);
+        assert_int_equal(r, 0);
+        return buffer;
+}
+
+void world_show(struct world *world, struct client *client, const struct buffer *buffer)
+{
+        struct buffer_view view;
+
+        (void)world;
+        buffer_view(buffer, &view);
+        for (size_t i = 0; i < view.piece_count; i++) {
+                struct piece piece;
+
+                buffer_piece(buffer, i, &piece);
+                assert_in_range(client_shown(client, piece.frame), 0, 1);
+        }
+}
+
+struct state_bytes world_bytes(const struct world *world)
+{
+        struct status_report report;
+
+        state_report(world->state, world->now_ns, &report);
+        return report.bytes;
+}

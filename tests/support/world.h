@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A world around a state, without processes: a keeper that answers when it is told to, clients
+ * whose news are written down, and a clock that the test moves.
+ */
+#pragma once
+
+#include "state.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define WORLD_FRAMES_MAX 4096
+
+/* One page of the fake keeper. */
+struct world_frame {
+        struct frame_name name;
+        uint32_t pool;
+        uint64_t phys;
+        bool held;      /* the state knows it */
+        bool leaving;   /* the state wants it gone */
+        unsigned flags; /* of the last leave() */
+        bool lent;
+};
+
+struct world_answer {
+        uint64_t ticket;
+        int r;
+        uint64_t buffer;
+        struct refusal refusal;
+};
+
+/**
+ * struct world - the surroundings of one state
+ * @clumsy:  leave() does not answer by itself: the test calls world_let_leave()
+ * @snatch:  pages that leave are not had again
+ */
+struct world {
+        struct state_settings settings;
+        struct pool_settings pools[4];
+        struct device_settings devices[4];
+        struct state *state;
+        uint64_t now_ns;
+        bool clumsy, snatch;
+        struct world_frame frames[WORLD_FRAMES_MAX];
+        uint32_t n_slots;
+        uint64_t next_page[4]; /* from the top of the pool's window down */
+        uint32_t want[4];      /* what take() asked for */
+        unsigned n_filled, n_unneeded, n_events, n_nudges;
+        struct world_answer answers[256];
+        size_t n_answers;
+        char last_log[256];
+};
+
+/* One pool "any" of @frames frames of 2 MiB that end at 4 GiB; fill in more before world_start().
+ */
+void world_init(struct world *world, unsigned frames);
+
+/* Add a pool of @frames frames in [first, last]; return its index. */
+uint32_t world_add_pool(struct world *world, const char *name, uint64_t first, uint64_t last,
+                        unsigned frames);
+
+/* Make the state, and let the keeper fill the pools. */
+void world_start(struct world *world);
+void world_stop(struct world *world);
+
+/* Answer what leave() asked for: all frames that are leaving now. */
+void world_let_leave(struct world *world);
+void world_let_frame_leave(struct world *world, struct world_frame *frame);
+
+/* Move the clock, and let everything happen that becomes due. */
+void world_pass(struct world *world, uint64_t ns);
+
+/* A client of a uid. */
+struct client *world_client(struct world *world, uint32_t uid, const char *name);
+
+/* A request for @size bytes without limits. */
+struct request world_request(uint64_t size);
+
+/* Grant or fail the test. */
+struct buffer *world_alloc(struct world *world, struct client *client, struct request request);
+
+/* The client maps all of it, as a library would. */
+void world_show(struct world *world, struct client *client, const struct buffer *buffer);
+
+struct state_bytes world_bytes(const struct world *world);

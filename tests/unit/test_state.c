@@ -1,0 +1,871 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who holds what: grants, refusals, returns, quarantine and waiting, one behaviour a test.
+ */
+#include "macros.h"
+#include "world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PAGE (2 * MiB)
+
+static struct world world;
+
+static uint64_t first_of(const struct buffer *buffer)
+{
+        struct segment_cursor cursor = { 0 };
+        struct range segment;
+
+        assert_true(buffer_next_segment(buffer, &cursor, &segment));
+        return segment.first;
+}
+
+static uint64_t id_of(const struct buffer *buffer)
+{
+        struct buffer_view view;
+
+        buffer_view(buffer, &view);
+        return view.id;
+}
+
+static int refused(struct client *client, struct request request, struct refusal *refusal)
+{
+        struct state_bytes before = world_bytes(&world), after;
+        struct buffer *buffer = NULL;
+        int r;
+
+        r = state_alloc(world.state, client, &request, world.now_ns, &buffer, refusal);
+        after = world_bytes(&world);
+        assert_true(r > 0 && !buffer);
+        assert_int_equal(r, refusal->result);
+        assert_memory_equal(&before, &after, sizeof(before));
+        assert_true(refusal->sentence[0]);
+        return r;
+}
+
+/* ---- grants --------------------------------------------------------------------------------- */
+
+static void test_grant_from_the_top(void **unused)
+{
+        struct client *a;
+        struct buffer *first, *second;
+
+        (void)unused;
+        world_init(&world, 8);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+
+        first = world_alloc(&world, a, world_request(4096));
+        assert_int_equal(first_of(first), 4 * GiB - 4096);
+        second = world_alloc(&world, a, world_request(8192));
+        assert_int_equal(first_of(second), 4 * GiB - 12288); /* in the frame that it has */
+        assert_int_equal(world_bytes(&world).granted, PAGE);
+        world_stop(&world);
+}
+
+static void test_grant_never_shares_a_frame_between_owners(void **unused)
+{
+        struct client *a, *b;
+
+        (void)unused;
+        world_init(&world, 8);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        b = world_client(&world, 1000, "b");
+        assert_int_equal(first_of(world_alloc(&world, a, world_request(4096))), 4 * GiB - 4096);
+        assert_int_equal(first_of(world_alloc(&world, b, world_request(4096))),
+                         4 * GiB - PAGE - 4096);
+        world_stop(&world);
+}
+
+static void test_grant_shares_a_frame_within_a_uid(void **unused)
+{
+        struct client *a, *b;
+
+        (void)unused;
+        world_init(&world, 8);
+        world.pools[0].isolation = ISOLATE_UID;
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        b = world_client(&world, 1000, "b");
+        world_alloc(&world, a, world_request(4096));
+        assert_int_equal(first_of(world_alloc(&world, b, world_request(4096))), 4 * GiB - 8192);
+        client_end(world.state, a, true, world.now_ns);
+        assert_int_equal(world_bytes(&world).granted, PAGE);
+        client_end(world.state, b, true, world.now_ns);
+        world_let_leave(&world);
+        assert_int_equal(world_bytes(&world).free, 8 * PAGE);
+        world_stop(&world);
+}
+
+static void test_grant_over_adjacent_frames(void **unused)
+{
+        struct client *a;
+        struct buffer *buffer;
+        struct buffer_view view;
+        struct piece piece;
+
+        (void)unused;
+        world_init(&world, 8);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        buffer = world_alloc(&world, a, world_request(3 * PAGE + 4096));
+        buffer_view(buffer, &view);
+        assert_int_equal(view.segment_count, 1);
+        assert_int_equal(view.piece_count, 4);
+        assert_int_equal(first_of(buffer), 4 * GiB - 3 * PAGE - 4096);
+        buffer_piece(buffer, 0, &piece);
+        assert_int_equal(piece.frame_offset, PAGE - 4096);
+        assert_true(piece.zeroed);
+        assert_false(piece.keep);
+        /* What is left of the lowest frame is its owner's for small buffers... */
+        assert_int_equal(first_of(world_alloc(&world, a, world_request(4096))),
+                         4 * GiB - 3 * PAGE - 8192);
+        /* ... and not for one that would reach over frames. */
+        assert_int_equal(first_of(world_alloc(&world, a, world_request(PAGE + 4096))),
+                         4 * GiB - 5 * PAGE - 4096);
+        world_stop(&world);
+}
+
+static void test_grant_scattered(void **unused)
+{
+        struct request want = world_request(3 * PAGE);
+        struct client *a, *b;
+        struct buffer *keep[8], *buffer;
+        struct buffer_view view;
+
+        (void)unused;
+        world_init(&world, 8);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        b = world_client(&world, 1001, "b");
+        for (int i = 0; i < 8; i++)
+                keep[i] = world_alloc(&world, i % 2 ? b : a, world_request(PAGE));
+        for (int i = 0; i < 8; i += 2)
+                assert_int_equal(state_release(world.state, a, id_of(keep[i]), world.now_ns), 0);
+        world_let_leave(&world);
+        want.want.max_segments = 3;
+        buffer = world_alloc(&world, a, want);
+        buffer_view(buffer, &view);
+        assert_int_equal(view.segment_count, 3);
+        assert_int_equal(view.size_bytes, 3 * PAGE);
+        world_stop(&world);
+}
+
+static void test_recycled_memory_is_not_called_zeroed(void **unused)
+{
+        struct client *a;
+        struct buffer *one, *two;
+        struct piece piece;
+
+        (void)unused;
+        world_init(&world, 8);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        one = world_alloc(&world, a, world_request(4096));
+        buffer_piece(one, 0, &piece);
+        assert_true(piece.zeroed);
+        two = world_alloc(&world, a, world_request(4096));
+        buffer_piece(two, 0, &piece);
+        assert_false(piece.zeroed);
+        world_stop(&world);
+}
+
+/* ---- pools ---------------------------------------------------------------------------------- */
+
+static void test_pool_preference(void **unused)
+{
+        struct request low = world_request(4096), named = world_request(4096);
+        struct refusal refusal;
+        struct client *a;
+
+        (void)unused;
+        world_init(&world, 1);
+        world_add_pool(&world, "low", 0, GiB - 1, 4);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+
+        low.want.window.last = GiB - 1;
+        assert_int_equal(first_of(world_alloc(&world, a, low)), GiB - 4096);
+        named.pool = "low";
+        assert_int_equal(first_of(world_alloc(&world, a, named)), GiB - 8192);
+        /* An unlimited request stays out of the limited pool, even where nothing else is left. */
+        world_alloc(&world, a, world_request(PAGE));
+        assert_int_equal(refused(a, world_request(PAGE), &refusal), PAR_REFUSED_NEVER_FITS);
+        world_stop(&world);
+}
+
+static void test_pool_spill(void **unused)
+{
+        struct client *a;
+
+        (void)unused;
+        world_init(&world, 1);
+        world.pools[world_add_pool(&world, "low", 0, GiB - 1, 4)].spill = true;
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        world_alloc(&world, a, world_request(PAGE));
+        assert_int_equal(first_of(world_alloc(&world, a, world_request(PAGE))), GiB - PAGE);
+        world_stop(&world);
+}
+
+static void test_pool_allow(void **unused)
+{
+        struct principal allow[] = { { .is_group = true, .id = 77 }, { .id = 1001 } };
+        struct request low = world_request(4096);
+        struct refusal refusal;
+        struct client *stranger, *friend;
+        uint32_t pool;
+
+        (void)unused;
+        world_init(&world, 1);
+        pool = world_add_pool(&world, "low", 0, GiB - 1, 4);
+        world.pools[pool].allow = allow;
+        world.pools[pool].n_allow = 2;
+        world_start(&world);
+        stranger = world_client(&world, 1000, "stranger");
+        friend = world_client(&world, 1001, "friend");
+        low.pool = "low";
+        assert_int_equal(refused(stranger, low, &refusal), PAR_REFUSED_DENIED);
+        assert_true(refusal.permanent);
+        assert_non_null(world_alloc(&world, friend, low));
+        world_stop(&world);
+}
+
+static void test_nodes(void **unused)
+{
+        struct request want = world_request(4096);
+        struct refusal refusal;
+        struct client *a;
+
+        (void)unused;
+        world_init(&world, 4); /* all of it below 4 GiB: node 1 of the fake keeper */
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        want.nodes = 1;
+        assert_int_equal(refused(a, want, &refusal), PAR_REFUSED_NEVER_FITS);
+        assert_int_equal(refusal.limit, LIMIT_NODES);
+        want.nodes = 2;
+        assert_non_null(world_alloc(&world, a, want));
+        world_stop(&world);
+}
+
+/* ---- refusals ------------------------------------------------------------------------------- */
+
+static const struct {
+        const char *name;
+        struct request request;
+        int result;
+        bool permanent;
+        enum limit limit;
+        const char *set_by;
+        const char *sentence;
+} refusal_cases[] = {
+        { "no bytes",
+          { .want = { .window = { 0, UINT64_MAX } } },
+          PAR_REFUSED_INVALID,
+          true,
+          LIMIT_SIZE,
+          "the request",
+          "0 bytes" },
+        { "more than there is",
+          { .want = { .window = { 0, UINT64_MAX }, .size_bytes = GiB } },
+          PAR_REFUSED_NEVER_FITS,
+          true,
+          LIMIT_SIZE,
+          "the request",
+          "pard holds 8 MiB there in all" },
+        { "more than the address space",
+          { .want = { .window = { 0, UINT64_MAX }, .size_bytes = UINT64_MAX } },
+          PAR_REFUSED_NEVER_FITS,
+          true,
+          LIMIT_SIZE,
+          "the request",
+          "" },
+        { "below what is there",
+          { .want = { .window = { 0, 16 * MiB - 1 }, .size_bytes = 4096 } },
+          PAR_REFUSED_NEVER_FITS,
+          true,
+          LIMIT_ADDR_MAX,
+          "the request",
+          "4 KiB in one piece below 16 MiB can never be had: pard holds nothing there" },
+        { "above what is there",
+          { .want = { .window = { TiB, UINT64_MAX }, .size_bytes = 4096 } },
+          PAR_REFUSED_NEVER_FITS,
+          true,
+          LIMIT_ADDR_MIN,
+          "the request",
+          "" },
+        { "an alignment that is no power of two",
+          { .want = { .window = { 0, UINT64_MAX }, .size_bytes = 4096, .align_bytes = 3000 } },
+          PAR_REFUSED_INVALID,
+          true,
+          LIMIT_ALIGN,
+          "the request",
+          "no power of two" },
+        { "a boundary that is no power of two",
+          { .want = { .window = { 0, UINT64_MAX }, .size_bytes = 4096, .boundary_bytes = 3000 } },
+          PAR_REFUSED_INVALID,
+          true,
+          LIMIT_BOUNDARY,
+          "the request",
+          "no power of two" },
+        { "a boundary below the contiguous size",
+          { .want = { .window = { 0, UINT64_MAX }, .size_bytes = 65536, .boundary_bytes = 4096 } },
+          PAR_REFUSED_NEVER_FITS,
+          true,
+          LIMIT_BOUNDARY,
+          "the request",
+          "rules that out" },
+        { "first above last",
+          { .want = { .window = { 8192, 4095 }, .size_bytes = 4096 } },
+          PAR_REFUSED_INVALID,
+          true,
+          LIMIT_ADDR_MAX,
+          "the request",
+          "is above addr_max" },
+        { "an alignment beyond the frames",
+          { .want = { .window = { 0, UINT64_MAX }, .size_bytes = 4096, .align_bytes = 64 * MiB } },
+          PAR_REFUSED_NEVER_FITS,
+          true,
+          LIMIT_ALIGN,
+          "the request",
+          "aligned to 64 MiB" },
+        { "a pool that is not there",
+          { .want = { .window = { 0, UINT64_MAX }, .size_bytes = 4096 }, .pool = "nope" },
+          PAR_REFUSED_INVALID,
+          true,
+          LIMIT_NONE,
+          "",
+          "there is no pool nope" },
+        { "a device that is not there",
+          { .want = { .window = { 0, UINT64_MAX }, .size_bytes = 4096 }, .device = "nope" },
+          PAR_REFUSED_INVALID,
+          true,
+          LIMIT_NONE,
+          "",
+          "there is no device nope" },
+        { "a device that does not reach",
+          { .want = { .window = { 0, UINT64_MAX }, .size_bytes = 4096 }, .device = "isa" },
+          PAR_REFUSED_NEVER_FITS,
+          true,
+          LIMIT_ADDR_MAX,
+          "device isa",
+          "set by device isa" },
+        { "a device and a request that contradict each other",
+          { .want = { .window = { GiB, UINT64_MAX }, .size_bytes = 4096 }, .device = "isa" },
+          PAR_REFUSED_NEVER_FITS,
+          true,
+          LIMIT_ADDR_MAX,
+          "device isa",
+          "addr_min 0x40000000 (the request) is above addr_max 0xffffff (device isa)" },
+};
+
+static void test_refusals(void **unused)
+{
+        struct refusal refusal;
+        struct client *a;
+
+        (void)unused;
+        world_init(&world, 4);
+        world.devices[0] = (struct device_settings){
+                .name = (char *)(uintptr_t) "isa",
+                .limits = { .window = { 0, 16 * MiB - 1 }, .align_bytes = 1 },
+        };
+        world.settings.n_devices = 1;
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        for (size_t i = 0; i < ARRAY_SIZE(refusal_cases); i++) {
+                int r = refused(a, refusal_cases[i].request, &refusal);
+
+                if (r != refusal_cases[i].result || refusal.limit != refusal_cases[i].limit ||
+                    refusal.permanent != refusal_cases[i].permanent ||
+                    strcmp(refusal.limit_set_by, refusal_cases[i].set_by) != 0 ||
+                    !strstr(refusal.sentence, refusal_cases[i].sentence))
+                        fail_msg("%s: %d, limit %d, set by '%s': %s", refusal_cases[i].name, r,
+                                 (int)refusal.limit, refusal.limit_set_by, refusal.sentence);
+        }
+        world_stop(&world);
+}
+
+static void test_refusal_for_now(void **unused)
+{
+        struct refusal refusal;
+        struct client *a, *b;
+
+        (void)unused;
+        world_init(&world, 4);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        b = world_client(&world, 1001, "b");
+        world_alloc(&world, a, world_request(3 * PAGE));
+        assert_int_equal(refused(b, world_request(2 * PAGE), &refusal), PAR_REFUSED_EXHAUSTED);
+        assert_false(refusal.permanent);
+        assert_int_equal(refusal.free_in_window_bytes, PAGE);
+        assert_string_equal(refusal.sentence, "4 MiB in one piece anywhere: 2 MiB are free there, "
+                                              "the largest run is 2 MiB");
+        /* Its own memory does not come free by waiting. */
+        assert_int_equal(refused(a, world_request(2 * PAGE), &refusal), PAR_REFUSED_NEVER_FITS);
+        world_stop(&world);
+}
+
+static void test_refusal_fragmented(void **unused)
+{
+        struct buffer *one, *two;
+        struct refusal refusal;
+        struct client *a, *b;
+
+        (void)unused;
+        world_init(&world, 4);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        b = world_client(&world, 1001, "b");
+        one = world_alloc(&world, a, world_request(PAGE));
+        world_alloc(&world, b, world_request(PAGE));
+        two = world_alloc(&world, a, world_request(PAGE));
+        world_alloc(&world, b, world_request(PAGE));
+        state_release(world.state, a, id_of(one), world.now_ns);
+        state_release(world.state, a, id_of(two), world.now_ns);
+        world_let_leave(&world);
+        assert_int_equal(refused(a, world_request(2 * PAGE), &refusal), PAR_REFUSED_FRAGMENTED);
+        assert_false(refusal.permanent);
+        assert_int_equal(refusal.limit, LIMIT_MAX_SEGMENTS);
+        assert_int_equal(refusal.largest_run_bytes, PAGE);
+        world_stop(&world);
+}
+
+static void test_quota(void **unused)
+{
+        struct refusal refusal;
+        struct client *a;
+
+        (void)unused;
+        world_init(&world, 4);
+        world.settings.max_buffers = 3;
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        for (int i = 0; i < 3; i++)
+                world_alloc(&world, a, world_request(4096));
+        assert_int_equal(refused(a, world_request(4096), &refusal), PAR_REFUSED_QUOTA);
+        world_stop(&world);
+}
+
+/* ---- giving back ---------------------------------------------------------------------------- */
+
+static void test_release(void **unused)
+{
+        struct client *a, *b;
+        struct buffer *buffer;
+        uint64_t id;
+
+        (void)unused;
+        world_init(&world, 2);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        b = world_client(&world, 1001, "b");
+        buffer = world_alloc(&world, a, world_request(4096));
+        id = id_of(buffer);
+        assert_int_equal(state_release(world.state, b, id, world.now_ns), PAR_REFUSED_GONE);
+        assert_int_equal(state_release(world.state, a, id, world.now_ns), 0);
+        assert_int_equal(state_release(world.state, a, id, world.now_ns), PAR_REFUSED_GONE);
+        assert_int_equal(world_bytes(&world).leaving, PAGE);
+        world_let_leave(&world);
+        assert_int_equal(world_bytes(&world).free, 2 * PAGE);
+        world_stop(&world);
+}
+
+static void test_reuse_delay(void **unused)
+{
+        struct client *a;
+        struct buffer *buffer;
+        uint64_t at;
+
+        (void)unused;
+        world_init(&world, 4);
+        world.pools[0].reuse_delay_ns = NS_PER_S;
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        buffer = world_alloc(&world, a, world_request(4096));
+        at = first_of(buffer);
+        world_show(&world, a, buffer);
+        state_release(world.state, a, id_of(buffer), world.now_ns);
+        assert_int_equal(world_bytes(&world).reusable, PAGE);
+        buffer = world_alloc(&world, a, world_request(4096));
+        assert_int_equal(first_of(buffer), at); /* no new page */
+        state_release(world.state, a, id_of(buffer), world.now_ns);
+        world_pass(&world, 2 * NS_PER_S);
+        assert_int_equal(world_bytes(&world).free, 4 * PAGE);
+        assert_int_equal(world.n_unneeded, 1);
+        world_stop(&world);
+}
+
+static void test_only_one_empty_frame_is_kept(void **unused)
+{
+        struct client *a;
+        struct buffer *buffers[3];
+
+        (void)unused;
+        world_init(&world, 4);
+        world.pools[0].reuse_delay_ns = NS_PER_S;
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        for (int i = 0; i < 3; i++) {
+                buffers[i] = world_alloc(&world, a, world_request(PAGE));
+                world_show(&world, a, buffers[i]);
+        }
+        for (int i = 0; i < 3; i++)
+                state_release(world.state, a, id_of(buffers[i]), world.now_ns);
+        assert_int_equal(world_bytes(&world).reusable, PAGE);
+        assert_int_equal(world_bytes(&world).leaving, 2 * PAGE);
+        world_stop(&world);
+}
+
+static void test_lingering_stays_charged(void **unused)
+{
+        struct client_report report;
+        uint64_t cursor = 0;
+        struct client *a;
+        struct buffer *buffer;
+
+        (void)unused;
+        world_init(&world, 2);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        buffer = world_alloc(&world, a, world_request(PAGE));
+        state_release(world.state, a, id_of(buffer), world.now_ns);
+        state_frame_lingers(world.state, world.frames[0].name, 2, world.now_ns);
+        assert_int_equal(world_bytes(&world).lingering, PAGE);
+        client_end(world.state, a, false, world.now_ns);
+        a = world_client(&world, 0, "root");
+        assert_true(state_next_client(world.state, a, world.now_ns, &cursor, &report));
+        assert_false(report.connected);
+        assert_int_equal(report.bytes.lingering, PAGE);
+        assert_true(world.frames[0].flags & LEAVE_OWNER_GONE);
+        world_let_leave(&world);
+        assert_int_equal(world_bytes(&world).free, 2 * PAGE);
+        cursor = 0;
+        assert_true(state_next_client(world.state, a, world.now_ns, &cursor, &report));
+        assert_true(report.holder.mine); /* the other is forgotten */
+        assert_false(state_next_client(world.state, a, world.now_ns, &cursor, &report));
+        world_stop(&world);
+}
+
+static void test_lost_page_is_counted_and_replaced(void **unused)
+{
+        struct client *a;
+        struct buffer *buffer;
+        struct status_report report;
+
+        (void)unused;
+        world_init(&world, 2);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        buffer = world_alloc(&world, a, world_request(PAGE));
+        state_release(world.state, a, id_of(buffer), world.now_ns);
+        world.snatch = true;
+        world_let_leave(&world);
+        state_report(world.state, world.now_ns, &report);
+        assert_int_equal(report.lost_to_system, 1);
+        assert_int_equal(report.bytes.held, PAGE);
+        world.snatch = false;
+        world_pass(&world, 2 * NS_PER_S);
+        assert_int_equal(world_bytes(&world).held, 2 * PAGE);
+        world_stop(&world);
+}
+
+/* ---- the end of clients --------------------------------------------------------------------- */
+
+static void test_death_means_quarantine(void **unused)
+{
+        struct client *a;
+
+        (void)unused;
+        world_init(&world, 4);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        world_alloc(&world, a, world_request(PAGE));
+        world_alloc(&world, a, world_request(4096));
+        client_end(world.state, a, false, world.now_ns);
+        assert_int_equal(world_bytes(&world).quarantined, 2 * PAGE);
+        world_pass(&world, 4 * NS_PER_S);
+        assert_int_equal(world_bytes(&world).quarantined, 2 * PAGE);
+        world_pass(&world, 2 * NS_PER_S);
+        assert_int_equal(world_bytes(&world).free, 4 * PAGE);
+        world_stop(&world);
+}
+
+static void test_orderly_end_gives_back(void **unused)
+{
+        struct client *a;
+
+        (void)unused;
+        world_init(&world, 4);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        world_alloc(&world, a, world_request(PAGE));
+        client_end(world.state, a, true, world.now_ns);
+        world_let_leave(&world);
+        assert_int_equal(world_bytes(&world).free, 4 * PAGE);
+        world_stop(&world);
+}
+
+static void test_end_of_many_buffers_takes_turns(void **unused)
+{
+        struct client *a;
+
+        (void)unused;
+        world_init(&world, 16);
+        world.settings.max_buffers = 100000;
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        for (int i = 0; i < 5000; i++)
+                world_alloc(&world, a, world_request(4096));
+        client_end(world.state, a, true, world.now_ns);
+        assert_true(world_bytes(&world).granted > 0);
+        world_pass(&world, 0);
+        assert_int_equal(world_bytes(&world).free, 16 * PAGE);
+        world_stop(&world);
+}
+
+static void test_reclaim(void **unused)
+{
+        struct client *a, *b;
+        uint64_t bytes;
+
+        (void)unused;
+        world_init(&world, 4);
+        world_start(&world);
+        a = world_client(&world, 1000, "radio");
+        world_alloc(&world, a, world_request(PAGE));
+        client_end(world.state, a, false, world.now_ns);
+        b = world_client(&world, 1001, "radio"); /* another uid */
+        state_reclaim(world.state, b, NULL, world.now_ns, &bytes);
+        assert_int_equal(bytes, 0);
+        b = world_client(&world, 1000, "other");
+        state_reclaim(world.state, b, NULL, world.now_ns, &bytes);
+        assert_int_equal(bytes, 0);
+        state_reclaim(world.state, b, "radio", world.now_ns, &bytes);
+        assert_int_equal(bytes, PAGE);
+        world_let_leave(&world);
+        assert_int_equal(world_bytes(&world).free, 4 * PAGE);
+        world_stop(&world);
+}
+
+static void test_quarantine_within_a_shared_frame(void **unused)
+{
+        struct client *a, *b;
+        uint64_t at;
+
+        (void)unused;
+        world_init(&world, 2);
+        world.pools[0].isolation = ISOLATE_UID;
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        b = world_client(&world, 1000, "b");
+        at = first_of(world_alloc(&world, a, world_request(4096)));
+        world_alloc(&world, b, world_request(4096));
+        client_end(world.state, a, false, world.now_ns);
+        assert_int_equal(world_bytes(&world).granted, PAGE); /* b is still in it */
+        assert_true(first_of(world_alloc(&world, b, world_request(4096))) < at);
+        world_pass(&world, 6 * NS_PER_S);
+        assert_int_equal(first_of(world_alloc(&world, b, world_request(4096))), at);
+        client_end(world.state, b, false, world.now_ns);
+        assert_int_equal(world_bytes(&world).quarantined, PAGE);
+        world_stop(&world);
+}
+
+static void test_lent_frames_of_a_former_worker(void **unused)
+{
+        struct frame_news news = { .name = { .slot = 100, .generation = 1 },
+                                   .page_bytes = PAGE,
+                                   .phys = 8 * GiB,
+                                   .node = 0,
+                                   .pinned = true,
+                                   .lent = true };
+
+        (void)unused;
+        world_init(&world, 2);
+        world_start(&world);
+        world.frames[100] =
+                (struct world_frame){ .name = news.name, .phys = news.phys, .held = true };
+        world.n_slots = 101;
+        assert_int_equal(state_frame_arrived(world.state, &news, world.now_ns), 0);
+        assert_int_equal(world_bytes(&world).quarantined, PAGE);
+        world_pass(&world, 6 * NS_PER_S);
+        assert_int_equal(world_bytes(&world).free, 3 * PAGE);
+        world_stop(&world);
+}
+
+/* ---- waiting -------------------------------------------------------------------------------- */
+
+static void test_wait_is_served_in_order(void **unused)
+{
+        struct request large = world_request(4 * PAGE), small = world_request(PAGE);
+        struct buffer *held[4];
+        struct refusal refusal;
+        struct client *a, *b;
+
+        (void)unused;
+        world_init(&world, 4);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        b = world_client(&world, 1001, "b");
+        for (int i = 0; i < 4; i++)
+                held[i] = world_alloc(&world, a, small);
+        assert_int_equal(state_wait(world.state, b, &large, UINT64_MAX, 7, world.now_ns, &refusal),
+                         0);
+        assert_int_equal(state_wait(world.state, b, &small, UINT64_MAX, 8, world.now_ns, &refusal),
+                         0);
+        for (int i = 0; i < 3; i++) {
+                state_release(world.state, a, id_of(held[i]), world.now_ns);
+                world_let_leave(&world);
+        }
+        assert_int_equal(world.n_answers, 0); /* the small one does not overtake */
+        state_release(world.state, a, id_of(held[3]), world.now_ns);
+        world_let_leave(&world);
+        assert_int_equal(world.n_answers, 1);
+        assert_int_equal(world.answers[0].ticket, 7);
+        assert_int_equal(world.answers[0].r, 0);
+        state_release(world.state, b, world.answers[0].buffer, world.now_ns);
+        world_let_leave(&world);
+        assert_int_equal(world.n_answers, 2);
+        assert_int_equal(world.answers[1].ticket, 8);
+        world_stop(&world);
+}
+
+static void test_wait_deadline_and_cancel(void **unused)
+{
+        struct request want = world_request(2 * PAGE);
+        struct refusal refusal;
+        struct client *a, *b;
+
+        (void)unused;
+        world_init(&world, 2);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        b = world_client(&world, 1001, "b");
+        world_alloc(&world, a, world_request(PAGE));
+        assert_int_equal(state_wait(world.state, b, &want, world.now_ns + NS_PER_S, 1, world.now_ns,
+                                    &refusal),
+                         0);
+        assert_int_equal(state_wait(world.state, b, &want, UINT64_MAX, 2, world.now_ns, &refusal),
+                         0);
+        assert_int_equal(state_cancel(world.state, a, 2), PAR_REFUSED_GONE);
+        assert_int_equal(state_cancel(world.state, b, 2), 0);
+        assert_int_equal(state_cancel(world.state, b, 2), PAR_REFUSED_GONE);
+        world_pass(&world, 2 * NS_PER_S);
+        assert_int_equal(world.n_answers, 1);
+        assert_int_equal(world.answers[0].ticket, 1);
+        assert_int_equal(world.answers[0].r, PAR_REFUSED_TIMED_OUT);
+        assert_false(world.answers[0].refusal.permanent);
+        for (int i = 0; i < 8; i++)
+                assert_int_equal(state_wait(world.state, b, &want, UINT64_MAX, 10 + (uint64_t)i,
+                                            world.now_ns, &refusal),
+                                 0);
+        assert_int_equal(state_wait(world.state, b, &want, UINT64_MAX, 20, world.now_ns, &refusal),
+                         PAR_REFUSED_QUOTA);
+        client_end(world.state, b, true, world.now_ns); /* takes its waiters along */
+        world_stop(&world);
+}
+
+/* ---- moved frames --------------------------------------------------------------------------- */
+
+static void test_moved_frame_is_retired(void **unused)
+{
+        struct client *a;
+        struct buffer *buffer, *other;
+        struct piece piece;
+
+        (void)unused;
+        world_init(&world, 4);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        buffer = world_alloc(&world, a, world_request(4096));
+        other = world_alloc(&world, a, world_request(12288));
+        buffer_piece(buffer, 0, &piece);
+        state_frame_moved(world.state, piece.frame, 64 * GiB, world.now_ns);
+        assert_int_equal(world.n_events, 2);
+        assert_int_equal(world_bytes(&world).retired, PAGE);
+        /* The address that the client was told stays what it was told. */
+        assert_int_equal(first_of(buffer), 4 * GiB - 4096);
+        /* Nothing more comes from that frame. */
+        assert_int_equal(first_of(world_alloc(&world, a, world_request(4096))),
+                         4 * GiB - PAGE - 4096);
+        state_release(world.state, a, id_of(buffer), world.now_ns);
+        state_release(world.state, a, id_of(other), world.now_ns);
+        assert_false(world.frames[piece.frame.slot].flags & LEAVE_RETAKE);
+        world_let_leave(&world);
+        assert_int_equal(world_bytes(&world).held, 3 * PAGE);
+        world_stop(&world);
+}
+
+/* ---- explain -------------------------------------------------------------------------------- */
+
+static void test_explain(void **unused)
+{
+        struct explanation explanation;
+        struct request want = world_request(3 * PAGE);
+        struct client *a, *b, *root;
+
+        (void)unused;
+        world_init(&world, 4);
+        world_start(&world);
+        a = world_client(&world, 1000, "bench");
+        b = world_client(&world, 1001, "b");
+        root = world_client(&world, 0, "root");
+        assert_int_equal(state_explain(world.state, b, &want, world.now_ns, &explanation), 0);
+        assert_int_equal(explanation.result, 0);
+        assert_int_equal(explanation.n_segments, 1);
+        assert_string_equal(explanation.pool, "any");
+        world_alloc(&world, a, world_request(4096));
+        world_alloc(&world, a, world_request(2 * PAGE));
+        assert_int_equal(state_explain(world.state, b, &want, world.now_ns, &explanation), 0);
+        assert_int_equal(explanation.result, PAR_REFUSED_EXHAUSTED);
+        assert_int_equal(explanation.n_blockers, 2);
+        assert_int_equal(explanation.blockers[0].size_bytes, 2 * PAGE);
+        assert_false(explanation.blockers[0].holder.known); /* a stranger's name */
+        assert_int_equal(state_explain(world.state, root, &want, world.now_ns, &explanation), 0);
+        assert_string_equal(explanation.blockers[0].holder.client, "bench");
+        world_stop(&world);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_grant_from_the_top),
+                cmocka_unit_test(test_grant_never_shares_a_frame_between_owners),
+                cmocka_unit_test(test_grant_shares_a_frame_within_a_uid),
+                cmocka_unit_test(test_grant_over_adjacent_frames),
+                cmocka_unit_test(test_grant_scattered),
+                cmocka_unit_test(test_recycled_memory_is_not_called_zeroed),
+                cmocka_unit_test(test_pool_preference),
+                cmocka_unit_test(test_pool_spill),
+                cmocka_unit_test(test_pool_allow),
+                cmocka_unit_test(test_nodes),
+                cmocka_unit_test(test_refusals),
+                cmocka_unit_test(test_refusal_for_now),
+                cmocka_unit_test(test_refusal_fragmented),
+                cmocka_unit_test(test_quota),
+                cmocka_unit_test(test_release),
+                cmocka_unit_test(test_reuse_delay),
+                cmocka_unit_test(test_only_one_empty_frame_is_kept),
+                cmocka_unit_test(test_lingering_stays_charged),
+                cmocka_unit_test(test_lost_page_is_counted_and_replaced),
+                cmocka_unit_test(test_death_means_quarantine),
+                cmocka_unit_test(test_orderly_end_gives_back),
+                cmocka_unit_test(test_end_of_many_buffers_takes_turns),
+                cmocka_unit_test(test_reclaim),
+                cmocka_unit_test(test_quarantine_within_a_shared_frame),
+                cmocka_unit_test(test_lent_frames_of_a_former_worker),
+                cmocka_unit_test(test_wait_is_served_in_order),
+                cmocka_unit_test(test_wait_deadline_and_cancel),
+                cmocka_unit_test(test_moved_frame_is_retired),
+                cmocka_unit_test(test_explain),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
