@@ -18,31 +18,27 @@ static uint64_t ceil_div(uint64_t a, uint64_t b)
 }
 
 /*
- * The smallest k >= 0 with low <= k * step mod modulus <= high; 0 < low <= high < modulus and
- * step < modulus. If no multiple of the step lies in [low, high] itself, one must do so after
- * going round y times: y * modulus mod step then lies in [-high, -low] mod step, which is the same
- * question with smaller numbers, as in Euclid's algorithm. Return: false where there is none.
+ * The smallest k with low <= k * step mod modulus <= high; 0 < low <= high < modulus and step <
+ * modulus. There must be one. If no multiple of the step lies in [low, high] itself, one does so
+ * after going round y times: y * modulus mod step then lies in [-high, -low] mod step, which is the
+ * same question with smaller numbers, as in Euclid's algorithm.
  */
-static bool first_multiple(uint64_t step, uint64_t modulus, uint64_t low, uint64_t high,
-                           uint64_t *ret)
+static uint64_t first_multiple(uint64_t step, uint64_t modulus, uint64_t low, uint64_t high)
 {
         uint64_t rounds;
 
-        if (step == 0)
-                return false;
-        if (ceil_div(low, step) <= high / step) {
-                *ret = ceil_div(low, step);
-                return true;
-        }
-        if (!first_multiple(modulus % step, step, step - high % step, step - low % step, &rounds))
-                return false;
-        *ret = (uint64_t)(((u128)modulus * rounds + low + (step - 1)) / step);
-        return true;
+        assert(step > 0);
+        if (ceil_div(low, step) <= high / step)
+                return ceil_div(low, step);
+        rounds = first_multiple(modulus % step, step, step - high % step, step - low % step);
+        return (uint64_t)(((u128)modulus * rounds + low + (step - 1)) / step);
 }
 
 /*
- * The shortest head not below @head, a multiple of the alignment apart from it, whose last segment
- * is at least @tail long (so that what is left of the place takes no segment more than it must).
+ * The shortest head not below @head, a multiple of the alignment like it, whose last segment is at
+ * least @tail long (so that what is left of the place takes no segment more than it must). A whole
+ * number of segments is a multiple of the alignment, too, sooner or later; false where that is not
+ * below 2^64.
  */
 static bool head_with_tail(const struct shape *shape, uint64_t head, uint64_t tail, uint64_t *ret)
 {
@@ -50,13 +46,11 @@ static bool head_with_tail(const struct shape *shape, uint64_t head, uint64_t ta
         const uint64_t at = (head - 1) % longest;
         uint64_t steps, bytes;
 
-        if (at >= tail - 1) {
-                *ret = head;
+        *ret = head;
+        if (at >= tail - 1)
                 return true;
-        }
-        if (!first_multiple(shape->align_bytes % longest, longest, tail - 1 - at, longest - 1 - at,
-                            &steps))
-                return false;
+        steps = first_multiple(shape->align_bytes % longest, longest, tail - 1 - at,
+                               longest - 1 - at);
         return !__builtin_mul_overflow(steps, shape->align_bytes, &bytes) &&
                !__builtin_add_overflow(head, bytes, ret);
 }
@@ -128,8 +122,7 @@ bool shape_fit(const struct shape *shape, struct range run, uint64_t *ret_first)
         const uint64_t boundary = shape->boundary_bytes;
         uint64_t first, block, head;
 
-        if (run.last - run.first < shape->size_bytes - 1)
-                return false;
+        assert(run.last - run.first >= shape->size_bytes - 1);
         first = align_down(run.last - (shape->size_bytes - 1), shape->align_bytes);
         if (boundary) {
                 block = align_down(first, boundary);

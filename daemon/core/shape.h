@@ -33,7 +33,7 @@ struct shape {
 bool shape_init(struct shape *shape, const struct constraint *want, uint64_t size_bytes,
                 uint64_t align_bytes);
 
-/* The highest start of such a place inside a run; false where it has none. */
+/* The highest start of such a place inside a run not shorter than it; false where it has none. */
 bool shape_fit(const struct shape *shape, struct range run, uint64_t *ret_first);
 
 /* How many segments a constraint really allows: 1 where a second could not start aligned. */
