@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "macros.h"
 #include "range.h"
 
 #include <stdbool.h>
@@ -23,7 +24,7 @@ struct backend;
  * @phys:       physical address, read after the pin
  * @node:       NUMA node, or NODE_ANY where it is not known
  * @pinned:     whether the kernel is kept from moving it
- * @pin:        the backend's own note of the pin
+ * @pin:        the backend's own note of the pin, and of the page after release()
  * @released:   the descriptor is gone, and what remains is to see the page become free
  */
 struct backend_frame {
@@ -106,3 +107,4 @@ struct backend_demand {
 
 /* backend_free() - deinit() and free; NULL is fine. */
 void backend_free(struct backend *backend);
+DEFINE_CLEANUP(struct backend, backend_free)

@@ -22,6 +22,7 @@ struct sim_extent {
  * @fail_errno: with this error (positive)
  * @snatch_every: every so-many-th released page is taken by somebody else; 0: none
  * @unpinned:  frames say that they are not pinned
+ * @blind:     pages come in the order of the seed, whatever window is wished for, as hugepages do
  */
 struct sim_settings {
         struct sim_extent *extents;
@@ -31,6 +32,7 @@ struct sim_settings {
         int fail_errno;
         uint64_t snatch_every;
         bool unpinned;
+        bool blind;
 };
 
 /**

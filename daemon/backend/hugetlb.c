@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the pins, the descriptors of pagemap and kpageflags, and what was reserved; frames belong to
+ * the caller. A frame's address is read after its pin. Refuses to touch the bytes of a frame that
+ * was handed out, since its holder may have punched them: looking goes through MADV_POPULATE_READ,
+ * which fails where a touch would raise SIGBUS.
+ */
+#include "hugetlb.h"
+
+#include "letgo.h"
+#include "macros.h"
+#include "numa.h"
+#include "pagemap.h"
+#include "pins.h"
+#include "released.h"
+#include "reserve.h"
+#include "sysfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <hugetlbfs.h>
+#include <linux/falloc.h>
+#include <linux/memfd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/**
+ * struct hugetlb - the backend
+ * @pins:       there only with backend.can_pin
+ * @pagemap:    of this address space
+ * @kpageflags: -1 where it may not be read
+ */
+struct hugetlb {
+        struct backend backend;
+        struct pins pins;
+        struct reserve reserve;
+        struct released released;
+        int pagemap, kpageflags;
+};
+
+/* A page on its way to become a frame. */
+struct taking {
+        struct hugetlb *hugetlb;
+        struct backend_frame frame;
+        void *map;
+};
+
+static void taking_deinit(struct taking *taking)
+{
+        if (taking->map != MAP_FAILED)
+                munmap(taking->map, taking->frame.page_bytes);
+        if (taking->frame.pinned)
+                pins_remove(&taking->hugetlb->pins, taking->frame.pin);
+        if (taking->frame.memfd >= 0)
+                close(taking->frame.memfd);
+}
+
+static struct hugetlb *hugetlb_of(struct backend *backend)
+{
+        return CONTAINER_OF(backend, struct hugetlb, backend);
+}
+
+static int make_file(struct backend_frame *frame)
+{
+        unsigned size = (unsigned)__builtin_ctzll(frame->page_bytes);
+
+        frame->memfd = memfd_create("pard", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB |
+                                                    size << MFD_HUGE_SHIFT);
+        if (frame->memfd < 0)
+                return -errno;
+        /* Or any process of the system could open it through /proc. */
+        if (fchmod(frame->memfd, 0600) < 0)
+                return -errno;
+        if (ftruncate(frame->memfd, (off_t)frame->page_bytes) < 0)
+                return -errno;
+        if (fcntl(frame->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
+                return -errno;
+        return 0;
+}
+
+static int allocate_bound(const struct backend_frame *frame, int node)
+{
+        struct numa_policy saved;
+        int r = 0;
+
+        if (node != NODE_ANY) {
+                r = numa_bind(node, &saved);
+                if (r)
+                        return r;
+        }
+        if (fallocate(frame->memfd, 0, 0, (off_t)frame->page_bytes) < 0)
+                r = errno == ENOSPC ? -ENOMEM : -errno;
+        if (node != NODE_ANY)
+                numa_restore(&saved);
+        return r;
+}
+
+static int fill_file(struct taking *taking, int node)
+{
+        struct hugepages pages;
+        int r;
+
+        /* With nr_overcommit_hugepages the kernel would go on making pages that nobody reserved. */
+        r = sysfs_hugepages("", taking->frame.page_bytes, node, &pages);
+        if (r)
+                return r == -ENOENT ? -ENOMEM : r;
+        if (!hugepages_available(&pages))
+                return -ENOMEM;
+
+        r = allocate_bound(&taking->frame, node);
+        if (r)
+                return r;
+        taking->map = mmap(NULL, taking->frame.page_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+                           taking->frame.memfd, 0);
+        if (taking->map == MAP_FAILED)
+                return -errno;
+        if (madvise(taking->map, taking->frame.page_bytes, MADV_POPULATE_WRITE) < 0)
+                return -errno;
+        return 0;
+}
+
+static int pin_frame(struct taking *taking, bool must_pin)
+{
+        struct backend_frame *frame = &taking->frame;
+        struct iovec at = { taking->map, frame->page_bytes };
+
+        if (at.iov_len > PINS_BYTES_MAX)
+                at.iov_len = PINS_BYTES_MAX;
+        if (taking->hugetlb->backend.can_pin)
+                frame->pinned = pins_add(&taking->hugetlb->pins, at, &frame->pin) == 0;
+        return must_pin && !frame->pinned ? -EPERM : 0;
+}
+
+static int locate_frame(struct taking *taking, int node)
+{
+        struct backend_frame *frame = &taking->frame;
+        int r;
+
+        r = pagemap_read(taking->hugetlb->pagemap, (uint64_t)(uintptr_t)taking->map, &frame->phys);
+        if (r)
+                return r;
+        r = numa_node_of(taking->map, &frame->node);
+        if (r && r != -ENOSYS)
+                return r;
+        /* The pin may have moved the page off its node. */
+        return node != NODE_ANY && frame->node != node ? -ENOMEM : 0;
+}
+
+static int hugetlb_take(struct backend *backend, uint64_t page_bytes, int node, struct range window,
+                        bool must_pin, struct backend_frame *ret)
+{
+        _cleanup_(taking_deinit) struct taking taking = {
+                .hugetlb = hugetlb_of(backend),
+                .frame = BACKEND_FRAME_NONE,
+                .map = MAP_FAILED,
+        };
+        int r;
+
+        (void)window; /* the kernel hands out what comes */
+        if (must_pin && !backend->can_pin)
+                return -EPERM;
+        taking.frame.page_bytes = page_bytes;
+
+        r = make_file(&taking.frame);
+        if (r)
+                return r;
+        r = fill_file(&taking, node);
+        if (r)
+                return r;
+        r = pin_frame(&taking, must_pin);
+        if (r)
+                return r;
+        r = locate_frame(&taking, node);
+        if (r)
+                return r;
+
+        released_seen(&taking.hugetlb->released, taking.frame.phys);
+        *ret = taking.frame;
+        taking.frame = BACKEND_FRAME_NONE;
+        munmap(taking.map, page_bytes);
+        taking.map = MAP_FAILED;
+        return 0;
+}
+
+static int hugetlb_open_file(struct backend *backend, const struct backend_frame *frame,
+                             int *ret_fd)
+{
+        (void)backend;
+        return letgo_reopen(frame->memfd, ret_fd);
+}
+
+/* Is there a page in the file at all? */
+static int is_hole(int memfd, bool *ret)
+{
+        struct stat st;
+
+        if (fstat(memfd, &st) < 0)
+                return -errno;
+        *ret = st.st_blocks == 0;
+        return 0;
+}
+
+static int look_where(const struct hugetlb *hugetlb, int memfd, uint64_t page_bytes,
+                      uint64_t *ret_phys)
+{
+        void *map;
+        int r = 0;
+
+        /* No reservation: it would outlive the mapping. */
+        map = mmap(NULL, page_bytes, PROT_READ, MAP_SHARED | MAP_NORESERVE, memfd, 0);
+        if (map == MAP_FAILED)
+                return -errno;
+        if (madvise(map, page_bytes, MADV_POPULATE_READ) < 0)
+                r = -errno;
+        if (!r)
+                r = pagemap_read(hugetlb->pagemap, (uint64_t)(uintptr_t)map, ret_phys);
+        munmap(map, page_bytes);
+        return r;
+}
+
+static int hugetlb_verify(struct backend *backend, const struct backend_frame *frame,
+                          uint64_t *ret_phys)
+{
+        bool hole;
+        int r;
+
+        r = is_hole(frame->memfd, &hole);
+        if (r)
+                return r;
+        if (hole) {
+                *ret_phys = UINT64_MAX;
+                return 0;
+        }
+        return look_where(hugetlb_of(backend), frame->memfd, frame->page_bytes, ret_phys);
+}
+
+static int probe_files(const struct hugetlb *hugetlb, int memfd, bool owner_gone)
+{
+        int own, r;
+
+        r = letgo_reopen(memfd, &own);
+        if (r)
+                return r;
+        r = letgo_probe_files(own);
+        close(own);
+        if (!r || r == -EBUSY)
+                return r;
+
+        /* No leases here. Whoever still has the file is seen in kpageflags after the release;
+         * without that too, nothing proves that nobody has it. */
+        return hugetlb->kpageflags >= 0 || owner_gone ? 0 : -EBUSY;
+}
+
+static int probe_pages(int memfd, bool owner_gone)
+{
+        int r;
+
+        r = letgo_seal(memfd);
+        if (r != -EPERM)
+                return r;
+        /* Its holder sealed the seals, which only somebody who wants to hide does: he stays charged
+         * as long as he is there. */
+        return owner_gone ? 0 : -EBUSY;
+}
+
+static int busy(enum backend_holder holder, enum backend_holder *ret_holder)
+{
+        *ret_holder = holder;
+        return -EBUSY;
+}
+
+static int hugetlb_let_go(struct backend *backend, struct backend_frame *frame, bool owner_gone,
+                          enum backend_holder *ret_holder)
+{
+        struct hugetlb *hugetlb = hugetlb_of(backend);
+        uint64_t phys;
+        bool hole;
+        int r;
+
+        if (frame->pinned)
+                pins_remove(&hugetlb->pins, frame->pin);
+        frame->pinned = false;
+        if (frame->released)
+                return 0;
+
+        r = probe_files(hugetlb, frame->memfd, owner_gone);
+        if (r)
+                return r == -EBUSY ? busy(HOLDER_FILE, ret_holder) : r;
+        r = is_hole(frame->memfd, &hole);
+        if (r)
+                return r;
+        if (hole && !owner_gone)
+                return busy(HOLDER_HOLE, ret_holder);
+        r = probe_pages(frame->memfd, owner_gone);
+        if (r)
+                return r == -EBUSY ? busy(HOLDER_PAGES, ret_holder) : r;
+
+        /* Punched and touched again it has another page: that is the one to see become free. */
+        if (!hole && look_where(hugetlb, frame->memfd, frame->page_bytes, &phys) == 0)
+                frame->phys = phys;
+        return 0;
+}
+
+/* Does the page that was given back still belong to a file? Whoever has that one is not visible,
+ * so as a rule it is an O_PATH descriptor; but see released.h. The note of the pin, which ended
+ * long ago, names the watch. */
+static int still_in_file(struct hugetlb *hugetlb, struct backend_frame *frame,
+                         enum backend_holder *ret_holder)
+{
+        bool in_file;
+        int r;
+
+        r = kpageflags_in_file(hugetlb->kpageflags, frame->phys, &in_file);
+        if (!r && in_file && !released_was_seen(&hugetlb->released, frame->pin))
+                return busy(HOLDER_PATH, ret_holder);
+        released_forget(&hugetlb->released, frame->pin);
+        return 0;
+}
+
+static int hugetlb_release(struct backend *backend, struct backend_frame *frame,
+                           enum backend_holder *ret_holder)
+{
+        struct hugetlb *hugetlb = hugetlb_of(backend);
+        bool hole, watched;
+        int r;
+
+        if (frame->released)
+                return still_in_file(hugetlb, frame, ret_holder);
+
+        r = is_hole(frame->memfd, &hole);
+        if (r)
+                return r;
+        watched = !hole && hugetlb->kpageflags >= 0 &&
+                  released_watch(&hugetlb->released, frame->phys, &frame->pin) == 0;
+        close(STEAL_FD(frame->memfd));
+        frame->released = true;
+        /* At once: somebody else who takes the page has to zero it first. */
+        return watched ? still_in_file(hugetlb, frame, ret_holder) : 0;
+}
+
+static void hugetlb_deinit(struct backend *backend)
+{
+        struct hugetlb *hugetlb = hugetlb_of(backend);
+
+        if (backend->can_pin)
+                pins_deinit(&hugetlb->pins);
+        if (hugetlb->pagemap >= 0)
+                close(hugetlb->pagemap);
+        if (hugetlb->kpageflags >= 0)
+                close(hugetlb->kpageflags);
+        reserve_deinit(&hugetlb->reserve);
+        released_deinit(&hugetlb->released);
+}
+
+static const struct backend_ops hugetlb_ops = {
+        .name = "hugetlb",
+        .take = hugetlb_take,
+        .open_file = hugetlb_open_file,
+        .let_go = hugetlb_let_go,
+        .release = hugetlb_release,
+        .verify = hugetlb_verify,
+        .deinit = hugetlb_deinit,
+};
+
+/* Are frame numbers shown to this process? */
+static int check_pagemap(int pagemap, char *error, size_t error_bytes)
+{
+        uint64_t phys;
+        int r;
+
+        r = pagemap < 0 ? -errno : pagemap_read(pagemap, (uint64_t)(uintptr_t)error, &phys);
+        if (r == -EACCES || r == -EPERM)
+                snprintf(error, error_bytes,
+                         "no permission to read physical addresses from /proc/self/pagemap: that "
+                         "takes root (CAP_SYS_ADMIN), outside of user namespaces");
+        else if (r)
+                snprintf(error, error_bytes, "cannot read /proc/self/pagemap: %s", strerror(-r));
+        return r;
+}
+
+int hugetlb_new(const struct hugetlb_settings *settings, struct backend **ret, char *error,
+                size_t error_bytes)
+{
+        _cleanup_(backend_freep) struct backend *backend = NULL;
+        struct hugetlb *hugetlb;
+        int r;
+
+        hugetlb = calloc(1, sizeof(*hugetlb));
+        if (!hugetlb) {
+                snprintf(error, error_bytes, "%s", strerror(ENOMEM));
+                return -ENOMEM;
+        }
+        hugetlb->pagemap = hugetlb->kpageflags = -1;
+        backend = &hugetlb->backend;
+        backend->ops = &hugetlb_ops;
+        released_init(&hugetlb->released);
+
+        if (error_bytes)
+                *error = '\0'; /* the byte whose address check_pagemap() asks for is there */
+        hugetlb->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+        r = check_pagemap(hugetlb->pagemap, error, error_bytes);
+        if (r)
+                return r;
+        hugetlb->kpageflags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+        backend->can_pin = pins_init(&hugetlb->pins) == 0;
+        r = reserve_init(&hugetlb->reserve, settings, error, error_bytes);
+        if (r)
+                return r;
+
+        *ret = STEAL(backend);
+        return 0;
+}
+
+static int by_size(const void *a, const void *b)
+{
+        uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+        return (x > y) - (x < y);
+}
+
+size_t hugetlb_page_sizes(uint64_t *ret, size_t room)
+{
+        long sizes[32];
+        size_t n_written = 0;
+        int n;
+
+        n = gethugepagesizes(sizes, ARRAY_SIZE(sizes));
+        if (n <= 0)
+                return 0;
+        qsort(sizes, (size_t)n, sizeof(*sizes), by_size);
+        for (size_t i = 0; i < (size_t)n && i < room; i++)
+                ret[n_written++] = (uint64_t)sizes[i];
+        return (size_t)n;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns nothing; reads from descriptors that were opened while there was permission. Refuses to call
+ * frame number 0 an address: it is what the kernel shows to those who may not know.
+ */
+#include "pagemap.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#define PAGEMAP_PRESENT  (UINT64_C(1) << 63)
+#define PAGEMAP_PFN_MASK ((UINT64_C(1) << 55) - 1)
+
+/* Bits of <linux/kernel-page-flags.h>. */
+#define FLAG_UPTODATE (UINT64_C(1) << 3)
+#define FLAG_HUGE     (UINT64_C(1) << 17)
+
+static uint64_t base_page_bytes(void)
+{
+        return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static int read_entry(int fd, uint64_t index, uint64_t *ret)
+{
+        ssize_t n;
+
+        n = pread(fd, ret, sizeof(*ret), (off_t)(index * sizeof(*ret)));
+        if (n < 0)
+                return -errno;
+        return n == sizeof(*ret) ? 0 : -EIO;
+}
+
+int pagemap_read(int fd, uint64_t address, uint64_t *ret_phys)
+{
+        uint64_t page_bytes = base_page_bytes();
+        uint64_t entry;
+        int r;
+
+        r = read_entry(fd, address / page_bytes, &entry);
+        if (r)
+                return r;
+        if (!(entry & PAGEMAP_PRESENT))
+                return -ENOENT;
+        if (!(entry & PAGEMAP_PFN_MASK))
+                return -EACCES;
+        *ret_phys = (entry & PAGEMAP_PFN_MASK) * page_bytes + address % page_bytes;
+        return 0;
+}
+
+int kpageflags_in_file(int fd, uint64_t phys, bool *ret)
+{
+        uint64_t flags;
+        int r;
+
+        r = read_entry(fd, phys / base_page_bytes(), &flags);
+        if (r)
+                return r;
+
+        /* Removing a hugepage from its file clears UPTODATE; a page that went on to the system's
+         * ordinary memory may have it again at once, but is no hugepage. */
+        *ret = (flags & FLAG_HUGE) && (flags & FLAG_UPTODATE);
+        return 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pins: memory registered with io_uring rings, which the kernel does not move. They outlive the
+ * mapping they were made through, and end with the rings.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#define PINS_A_RING    16384u /* IORING_MAX_REG_BUFFERS of the kernel */
+#define PINS_RINGS_MAX 64u
+#define PINS_BYTES_MAX (UINT64_C(1) << 30) /* longest registered buffer */
+
+/**
+ * struct pins - all pins of a process
+ * @lock:  over everything below; not held while the kernel pins
+ * @rings: @n_rings entries, owned; never moved or removed before pins_deinit()
+ * @free:  @n_free pin numbers that are not used, owned; room for every slot of every ring
+ */
+struct pins {
+        pthread_mutex_t lock;
+        struct pins_ring *rings[PINS_RINGS_MAX];
+        unsigned n_rings;
+        uint32_t *free;
+        uint32_t n_free;
+};
+
+/**
+ * pins_init() - make a first ring
+ *
+ * Return: 0; negative errno where this system gives no ring, or one without sparse tables (before
+ * Linux 5.19). pins_deinit() is then neither needed nor allowed.
+ */
+int pins_init(struct pins *pins);
+
+/* End all pins. */
+void pins_deinit(struct pins *pins);
+
+/**
+ * pins_add() - pin memory
+ * @at:      address and length; a hugepage is pinned by any part of it. The mapping may go away
+ * @ret_pin: number of the pin, for pins_remove()
+ *
+ * Return: 0; -ENOSPC where there is no slot left; negative errno of io_uring_register().
+ */
+int pins_add(struct pins *pins, struct iovec at, uint32_t *ret_pin);
+
+/**
+ * pins_remove() - end a pin
+ *
+ * An older kernel ends it up to a second later.
+ */
+void pins_remove(struct pins *pins, uint32_t pin);

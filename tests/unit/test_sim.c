@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+#include "sim.h"
+
+#include "descriptors.h"
+#include "macros.h"
+
+/* cmocka wants these before itself. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct sim_extent extents[] = {
+        { { 0x100000, 0xffffff }, 0, 4096 },
+        { { 64 * MiB, 128 * MiB - 1 }, 0, 2 * MiB },
+        { { 4 * GiB, 4 * GiB + 64 * MiB - 1 }, 1, 2 * MiB },
+};
+
+static struct backend *sim(struct sim_settings *settings)
+{
+        struct backend *backend;
+
+        settings->extents = extents;
+        settings->n_extents = ARRAY_SIZE(extents);
+        assert_int_equal(sim_new(settings, &backend), 0);
+        return backend;
+}
+
+static struct backend_frame take(struct backend *backend, int node, struct range window)
+{
+        struct backend_frame frame;
+
+        assert_int_equal(backend->ops->take(backend, 2 * MiB, node, window, true, &frame), 0);
+        return frame;
+}
+
+static void give_back(struct backend *backend, struct backend_frame *frame)
+{
+        enum backend_holder holder;
+
+        assert_int_equal(backend->ops->let_go(backend, frame, false, &holder), 0);
+        assert_int_equal(backend->ops->release(backend, frame, &holder), 0);
+        assert_true(frame->released);
+        assert_int_equal(frame->memfd, -1);
+}
+
+static void test_sim_takes_from_the_top_down_without_a_seed(void **state)
+{
+        struct sim_settings settings = { 0 };
+        struct backend *backend = sim(&settings);
+        struct backend_frame frame;
+
+        (void)state;
+        for (uint64_t i = 0; i < 64; i++) {
+                frame = take(backend, NODE_ANY, RANGE_ALL);
+                assert_int_equal(frame.phys, i < 32 ? 4 * GiB + (31 - i) * 2 * MiB
+                                                    : 64 * MiB + (63 - i) * 2 * MiB);
+                assert_int_equal(frame.node, i < 32);
+                assert_true(frame.pinned);
+                close(frame.memfd);
+        }
+        assert_int_equal(backend->ops->take(backend, 2 * MiB, NODE_ANY, RANGE_ALL, true, &frame),
+                         -ENOMEM);
+        backend_free(backend);
+}
+
+static void test_sim_visits_each_page_once_in_any_order(void **state)
+{
+        static const uint64_t seeds[] = { 1, 2, 77, UINT64_MAX };
+        (void)state;
+
+        for (size_t s = 0; s < ARRAY_SIZE(seeds); s++) {
+                struct sim_settings settings = { .seed = seeds[s] };
+                struct backend *backend = sim(&settings);
+                struct backend *twin = sim(&settings);
+                bool seen[32] = { false }, sorted = true;
+                uint64_t last = UINT64_MAX;
+
+                for (unsigned i = 0; i < 32; i++) {
+                        struct backend_frame frame = take(backend, 1, RANGE_ALL);
+                        struct backend_frame same = take(twin, 1, RANGE_ALL);
+                        uint64_t page = (frame.phys - 4 * GiB) / (2 * MiB);
+
+                        assert_int_equal(frame.phys, same.phys);
+                        assert_true(page < 32 && !seen[page]);
+                        seen[page] = true;
+                        sorted &= frame.phys < last;
+                        last = frame.phys;
+                        close(frame.memfd);
+                        close(same.memfd);
+                }
+                assert_false(sorted);
+                backend_free(backend);
+                backend_free(twin);
+        }
+}
+
+static const struct {
+        const char *name;
+        uint64_t page_bytes;
+        int node;
+        struct range window;
+        bool blind, unpinned;
+        int result;
+        uint64_t first, last;
+} wish_cases[] = {
+        { "a window that cuts pages at both ends",
+          2 * MiB,
+          NODE_ANY,
+          { 70 * MiB + 1, 75 * MiB },
+          false,
+          false,
+          0,
+          72 * MiB,
+          72 * MiB },
+        { "a window narrower than a page",
+          2 * MiB,
+          NODE_ANY,
+          { 64 * MiB, 66 * MiB - 2 },
+          false,
+          false,
+          -ENOMEM,
+          0,
+          0 },
+        { "a window outside of all memory",
+          2 * MiB,
+          NODE_ANY,
+          { 0, MiB },
+          false,
+          false,
+          -ENOMEM,
+          0,
+          0 },
+        { "a blind machine does not look at the window",
+          2 * MiB,
+          NODE_ANY,
+          { 0, MiB },
+          true,
+          false,
+          0,
+          64 * MiB,
+          5 * GiB },
+        { "the lower node", 2 * MiB, 0, { 0, UINT64_MAX }, false, false, 0, 64 * MiB, 126 * MiB },
+        { "a node that has no memory", 2 * MiB, 7, { 0, UINT64_MAX }, false, false, -ENOMEM, 0, 0 },
+        { "small pages", 4096, NODE_ANY, { 0, UINT64_MAX }, false, false, 0, MiB, 16 * MiB },
+        { "a page size that it has not",
+          GiB,
+          NODE_ANY,
+          { 0, UINT64_MAX },
+          false,
+          false,
+          -ENOMEM,
+          0,
+          0 },
+        { "a pin where there is none",
+          2 * MiB,
+          NODE_ANY,
+          { 0, UINT64_MAX },
+          false,
+          true,
+          -EPERM,
+          0,
+          0 },
+};
+
+static void test_sim_honours_the_wish(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(wish_cases); i++) {
+                struct sim_settings settings = { .seed = 5,
+                                                 .blind = wish_cases[i].blind,
+                                                 .unpinned = wish_cases[i].unpinned };
+                struct backend *backend = sim(&settings);
+                struct backend_frame frame = BACKEND_FRAME_NONE;
+                int r;
+
+                r = backend->ops->take(backend, wish_cases[i].page_bytes, wish_cases[i].node,
+                                       wish_cases[i].window, true, &frame);
+                if (r != wish_cases[i].result ||
+                    (!r && (frame.phys < wish_cases[i].first || frame.phys > wish_cases[i].last)))
+                        fail_msg("%s: %d, 0x%jx", wish_cases[i].name, r, (uintmax_t)frame.phys);
+                if (!r)
+                        close(frame.memfd);
+                backend_free(backend);
+        }
+}
+
+static void test_sim_returned_page_comes_first(void **state)
+{
+        struct sim_settings settings = { .seed = 3 };
+        struct backend *backend = sim(&settings);
+        struct backend_frame a, b, again;
+
+        (void)state;
+        a = take(backend, NODE_ANY, RANGE_ALL);
+        b = take(backend, NODE_ANY, RANGE_ALL);
+        give_back(backend, &b);
+        give_back(backend, &a);
+        again = take(backend, NODE_ANY, RANGE_ALL);
+        assert_int_equal(again.phys, a.phys);
+        close(again.memfd);
+        again = take(backend, NODE_ANY, RANGE_ALL);
+        assert_int_equal(again.phys, b.phys);
+        close(again.memfd);
+        backend_free(backend);
+}
+
+static void test_sim_loses_every_snatched_page(void **state)
+{
+        struct sim_settings settings = { .snatch_every = 2 };
+        struct backend *backend = sim(&settings);
+        struct backend_frame frame;
+        unsigned had = 0;
+
+        (void)state;
+        while (backend->ops->take(backend, 2 * MiB, NODE_ANY, RANGE_ALL, true, &frame) == 0) {
+                give_back(backend, &frame);
+                had++;
+        }
+        assert_int_equal(had, 2 * 64);
+        backend_free(backend);
+}
+
+static void test_sim_a_terabyte_costs_nothing(void **state)
+{
+        struct sim_extent huge[] = { { { 0, TiB - 1 }, 0, 2 * MiB },
+                                     { { TiB, 2 * TiB - 1 }, 0, GiB } };
+        struct sim_settings settings = { .extents = huge, .n_extents = 2, .seed = 9 };
+        struct backend_frame frame;
+        struct backend *backend;
+        struct stat st;
+
+        (void)state;
+        assert_int_equal(sim_new(&settings, &backend), 0);
+        for (unsigned i = 0; i < 100; i++) {
+                frame = take(backend, NODE_ANY, RANGE_ALL);
+                assert_true(frame.phys < TiB && frame.phys % (2 * MiB) == 0);
+                assert_int_equal(fstat(frame.memfd, &st), 0);
+                assert_int_equal(st.st_blocks, 0);
+                assert_int_equal(st.st_mode & 0777, 0600);
+                assert_int_equal(fcntl(frame.memfd, F_GET_SEALS), F_SEAL_SHRINK | F_SEAL_GROW);
+                close(frame.memfd);
+        }
+        backend_free(backend);
+}
+
+/* Everything that fails on the way: no descriptor and no page is lost. */
+static int use_once(struct backend *backend)
+{
+        enum backend_holder holder;
+        struct backend_frame frame;
+        int fd, r;
+
+        r = backend->ops->take(backend, 2 * MiB, NODE_ANY, RANGE_ALL, true, &frame);
+        if (r)
+                return r;
+        r = backend->ops->open_file(backend, &frame, &fd);
+        if (!r)
+                close(fd);
+        if (!r)
+                r = backend->ops->let_go(backend, &frame, false, &holder);
+        if (r) {
+                /* A second try is no failure any more. */
+                assert_int_equal(backend->ops->let_go(backend, &frame, false, &holder), 0);
+        }
+        assert_int_equal(backend->ops->release(backend, &frame, &holder), 0);
+        return r;
+}
+
+static void test_sim_failing_call_leaks_nothing(void **state)
+{
+        unsigned descriptors = descriptors_open();
+        uint64_t n;
+        int r;
+
+        (void)state;
+        for (n = 1;; n++) {
+                struct sim_settings settings = { .fail_call = n, .fail_errno = EMFILE };
+                struct backend *backend = sim(&settings);
+
+                r = use_once(backend);
+                if (r != 0 && r != -EMFILE && r != -EBUSY)
+                        fail_msg("call %ju: %d", (uintmax_t)n, r);
+                for (unsigned i = 0; r && i < 64; i++)
+                        close(take(backend, NODE_ANY, RANGE_ALL).memfd);
+                backend_free(backend);
+                assert_int_equal(descriptors_open(), descriptors);
+                if (!r)
+                        break;
+        }
+        assert_int_equal(n, 9); /* 4 to make a frame, 1 to open it, 3 to let go of it */
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_sim_takes_from_the_top_down_without_a_seed),
+                cmocka_unit_test(test_sim_visits_each_page_once_in_any_order),
+                cmocka_unit_test(test_sim_honours_the_wish),
+                cmocka_unit_test(test_sim_returned_page_comes_first),
+                cmocka_unit_test(test_sim_loses_every_snatched_page),
+                cmocka_unit_test(test_sim_a_terabyte_costs_nothing),
+                cmocka_unit_test(test_sim_failing_call_leaks_nothing),
+        };
+
+        return cmocka_run_group_tests_name("sim", tests, NULL, NULL);
+}
