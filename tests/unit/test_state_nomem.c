@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every allocation of a scripted session fails in turn: the call that met it says -ENOMEM, nothing
+ * has changed, and the session goes on. Leaks show under the sanitizers and valgrind.
+ */
+#include "macros.h"
+#include "world.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PAGE (2 * MiB)
+
+static struct world world;
+static unsigned long countdown; /* allocations until the one that fails; 0: none does */
+static bool failed;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__real_reallocarray(void *p, size_t n, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+void *__wrap_reallocarray(void *p, size_t n, size_t size);
+
+static bool fails_now(void)
+{
+        if (!countdown || --countdown)
+                return false;
+        failed = true;
+        errno = ENOMEM;
+        return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+        return fails_now() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+        return fails_now() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t size)
+{
+        return fails_now() ? NULL : __real_realloc(p, size);
+}
+
+void *__wrap_reallocarray(void *p, size_t n, size_t size)
+{
+        return fails_now() ? NULL : __real_reallocarray(p, n, size);
+}
+
+/* -ENOMEM exactly where an allocation failed during the call. */
+static void expect(int r)
+{
+        state_check(world.state);
+        if (failed)
+                assert_int_equal(r, -ENOMEM);
+        else
+                assert_true(r >= 0);
+        failed = false;
+}
+
+static void alloc(struct client *client, struct request request, struct buffer **ret)
+{
+        struct state_bytes before = world_bytes(&world), after;
+        struct refusal refusal;
+        int r;
+
+        *ret = NULL;
+        r = state_alloc(world.state, client, &request, world.now_ns, ret, &refusal);
+        after = world_bytes(&world);
+        if (r)
+                assert_memory_equal(&before, &after, sizeof(before));
+        expect(r);
+}
+
+static void script(struct client *a, struct client *b)
+{
+        struct request scattered = world_request(3 * PAGE), huge = world_request(64 * PAGE);
+        struct request waits = world_request(8 * PAGE);
+        static struct explanation explanation;
+        struct buffer *small, *many, *pieces[6], *in_pieces;
+        struct refusal refusal;
+        struct buffer_view view;
+
+        alloc(a, world_request(4096), &small);
+        alloc(a, world_request(3 * PAGE + 4096), &many);
+        for (size_t i = 0; i < ARRAY_SIZE(pieces); i++)
+                alloc(i % 2 ? b : a, world_request(PAGE), &pieces[i]);
+        for (size_t i = 1; i < ARRAY_SIZE(pieces); i += 2) {
+                if (!pieces[i])
+                        continue;
+                buffer_view(pieces[i], &view);
+                expect(state_release(world.state, b, view.id, world.now_ns));
+                if (!countdown)
+                        world_let_leave(&world);
+        }
+        scattered.want.max_segments = SEGMENTS_ANY;
+        alloc(b, scattered, &in_pieces);
+        alloc(a, huge, &in_pieces);
+        expect(state_explain(world.state, b, &huge, world.now_ns, &explanation));
+        expect(state_explain(world.state, b, &scattered, world.now_ns, &explanation));
+        expect(state_wait(world.state, b, &waits, UINT64_MAX, 1, world.now_ns, &refusal));
+}
+
+/* One whole life with the n-th allocation failing. Return: whether there was such an allocation. */
+static bool live(unsigned long n)
+{
+        struct identity identity = { .uid = 1000, .gid = 1000 };
+        struct client *a = NULL, *b = NULL;
+        bool hit;
+
+        world_init(&world, 12);
+        world.pools[0].isolation = ISOLATE_UID;
+        world_start(&world);
+        countdown = n;
+        expect(client_new(world.state, &identity, "a", &world, world.now_ns, &a));
+        expect(client_new(world.state, &identity, "b", &world, world.now_ns, &b));
+        if (a && b)
+                script(a, b);
+        hit = countdown == 0;
+        countdown = 0;
+        if (a)
+                client_end(world.state, a, false, world.now_ns);
+        if (b)
+                client_end(world.state, b, true, world.now_ns);
+        world_pass(&world, 60 * NS_PER_S);
+        assert_int_equal(world_bytes(&world).free, 12 * PAGE);
+        world_stop(&world);
+        return hit;
+}
+
+static void test_every_allocation_fails_once(void **unused)
+{
+        unsigned long n = 1;
+
+        (void)unused;
+        while (live(n))
+                n++;
+        print_message("%lu allocations\n", n - 1);
+        assert_true(n > 30);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_allocation_fails_once) };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
