@@ -27,7 +27,7 @@ for name in pard parctl par.h libpar.so libpar.so.0 libpar.pc pard.conf pard.ser
 done
 libraries=$(dirname "$(one libpar.so.0)")
 pc=$(one libpar.pc)
-package=$(dirname "$(one 'par-config.cmake')")
+package=$(dirname "$(one parConfig.cmake)")
 
 export PKG_CONFIG_SYSROOT_DIR=$root PKG_CONFIG_PATH=${pc%/*}
 [[ $(pkg-config --modversion libpar) == 0.* ]]
