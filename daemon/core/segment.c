@@ -33,6 +33,7 @@ uint64_t segment_length(const struct constraint *want, uint64_t first, uint64_t 
 /* Of memory inside one boundary block. */
 static uint64_t pieces(uint64_t bytes, uint64_t longest)
 {
+        assert(longest > 0);
         return bytes / longest + (bytes % longest != 0);
 }
 

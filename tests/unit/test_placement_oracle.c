@@ -268,7 +268,7 @@ static void describe(const struct world *world, const struct constraint *want, c
                 (unsigned long long)want->max_segment_bytes, want->max_segments);
 
         for (unsigned i = 0; i < world->n_granules && n >= 0 && (size_t)n + 1 < size; i++) {
-                text[n++] = world->owner[i] == NOBODY ? '.' : (char)('0' + world->owner[i]);
+                text[n++] = "01234."[world->owner[i]];
                 text[n] = '\0';
         }
 }
