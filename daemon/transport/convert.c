@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns nothing, keeps nothing. The only place that knows both how the wire says "no limit" (0) and
+ * how the state does.
+ */
+#include "convert.h"
+
+#include "macros.h"
+
+#include <string.h>
+
+/* protobuf-c's strings are not const, although nothing writes to them. */
+static char *text(const char *from)
+{
+        return from ? (char *)(uintptr_t)from : (char *)(uintptr_t)protobuf_c_empty_string;
+}
+
+/* Bytes of the UTF-8 character at @s, of which there are no more than @left; 0: it is none. */
+static size_t character_bytes(const unsigned char *s, size_t left)
+{
+        uint32_t value;
+        size_t n;
+
+        if (s[0] < 0x80)
+                return 1;
+        if (s[0] >= 0xc2 && s[0] <= 0xdf)
+                n = 2;
+        else if (s[0] >= 0xe0 && s[0] <= 0xef)
+                n = 3;
+        else if (s[0] >= 0xf0 && s[0] <= 0xf4)
+                n = 4;
+        else
+                return 0;
+        if (n > left)
+                return 0;
+        value = s[0] & (0x7fu >> n);
+        for (size_t i = 1; i < n; i++) {
+                if ((s[i] & 0xc0) != 0x80)
+                        return 0;
+                value = value << 6 | (s[i] & 0x3f);
+        }
+        /* Longer than needed, half a surrogate pair, or beyond the last character. */
+        if ((n == 3 && value < 0x800) || (n == 4 && value < 0x10000) ||
+            (value >= 0xd800 && value <= 0xdfff) || value > 0x10ffff)
+                return 0;
+        return n;
+}
+
+bool text_is_good(const char *s, size_t max_bytes)
+{
+        size_t left = strlen(s);
+
+        if (left > max_bytes)
+                return false;
+        while (left) {
+                size_t n = character_bytes((const unsigned char *)s, left);
+
+                if (!n)
+                        return false;
+                s += n;
+                left -= n;
+        }
+        return true;
+}
+
+static void constraint_from_wire(const Wire__Constraint *from, struct constraint *ret,
+                                 uint64_t *ret_nodes)
+{
+        *ret = (struct constraint){
+                .window = { from->addr_min, from->addr_max ? from->addr_max : UINT64_MAX },
+                .align_bytes = from->align,
+                .boundary_bytes = from->boundary,
+                .max_segment_bytes = from->max_segment_bytes,
+                .max_segments = from->max_segments,
+        };
+        *ret_nodes = from->nodes;
+}
+
+int request_from_wire(const Wire__Alloc *alloc, struct request *ret, const char **ret_complaint)
+{
+        static const Wire__Constraint no_limit = WIRE__CONSTRAINT__INIT;
+        struct request request = {
+                .device = alloc->device,
+                .pool = alloc->pool,
+                .label = alloc->label,
+        };
+
+        if (!text_is_good(alloc->label, LABEL_BYTES_MAX)) {
+                *ret_complaint = "label is longer than 63 bytes, or not UTF-8";
+                return PAR_REFUSED_INVALID;
+        }
+        if (!text_is_good(alloc->pool, LABEL_BYTES_MAX)) {
+                *ret_complaint = "no pool has such a name";
+                return PAR_REFUSED_INVALID;
+        }
+        if (!text_is_good(alloc->device, LABEL_BYTES_MAX)) {
+                *ret_complaint = "no device has such a name";
+                return PAR_REFUSED_INVALID;
+        }
+        constraint_from_wire(alloc->constraint ? alloc->constraint : &no_limit, &request.want,
+                             &request.nodes);
+        request.want.size_bytes = alloc->size;
+        *ret = request;
+        return 0;
+}
+
+int window_from_wire(const Wire__List *list, struct range *ret)
+{
+        struct range window = { list->addr_min, list->addr_max ? list->addr_max : UINT64_MAX };
+
+        if (window.first > window.last)
+                return PAR_REFUSED_INVALID;
+        *ret = window;
+        return 0;
+}
+
+void constraint_to_wire(const struct constraint *from, uint64_t nodes, Wire__Constraint *to)
+{
+        wire__constraint__init(to);
+        to->addr_min = from->window.first;
+        to->addr_max = from->window.last == UINT64_MAX ? 0 : from->window.last;
+        to->align = from->align_bytes;
+        to->boundary = from->boundary_bytes;
+        to->max_segment_bytes = from->max_segment_bytes;
+        to->max_segments = from->max_segments;
+        to->nodes = nodes;
+}
+
+void refusal_to_wire(const struct refusal *from, Wire__Refusal *to)
+{
+        wire__refusal__init(to);
+        to->sentence = text(from->sentence);
+        to->permanent = from->permanent;
+        to->limit = text(limit_name(from->limit));
+        to->limit_set_by = text(from->limit_set_by);
+        to->size = from->size_bytes;
+        to->free_in_window = from->free_in_window_bytes;
+        to->largest_run = from->largest_run_bytes;
+}
+
+void segment_to_wire(struct range from, Wire__Segment *to)
+{
+        wire__segment__init(to);
+        to->dma = from.first;
+        to->phys = from.first;
+        to->length = range_size(from);
+}
+
+void bytes_to_wire(const struct state_bytes *from, Wire__StateBytes *to)
+{
+        wire__state_bytes__init(to);
+        to->held = from->held;
+        to->free = from->free;
+        to->granted = from->granted;
+        to->reusable = from->reusable;
+        to->leaving = from->leaving;
+        to->lingering = from->lingering;
+        to->quarantined = from->quarantined;
+        to->retired = from->retired;
+}
+
+void status_to_wire(const struct status_report *from, Wire__StateBytes *bytes, Wire__Status *to)
+{
+        wire__status__init(to);
+        bytes_to_wire(&from->bytes, bytes);
+        to->backend = text(from->backend);
+        to->state = text(from->state);
+        to->bytes = bytes;
+        to->pinned = from->pinned;
+        to->pools = from->pools;
+        to->clients = from->clients;
+        to->buffers = from->buffers;
+        to->grants = from->grants;
+        to->refusals = from->refusals;
+        to->waiting = from->waiting;
+        to->lost_to_system = from->lost_to_system;
+        to->moved = from->moved;
+        to->uptime_ms = from->uptime_ns / NS_PER_MS;
+}
+
+void pool_to_wire(const struct pool_report *from, const char *backend, Wire__StateBytes *bytes,
+                  Wire__Pool *to)
+{
+        wire__pool__init(to);
+        bytes_to_wire(&from->bytes, bytes);
+        to->pool = text(from->settings->name);
+        to->backend = text(backend);
+        to->first = from->settings->window.first;
+        to->last = from->settings->window.last;
+        to->page_size = from->settings->page_bytes;
+        to->node = from->settings->node;
+        to->size_min = from->settings->size_min_bytes;
+        to->size_max = from->settings->size_max_bytes;
+        to->bytes = bytes;
+        to->largest_run = from->largest_run_bytes;
+        to->pinned = from->pinned;
+        to->state = text(from->state);
+        to->lost_to_system = from->lost_to_system;
+        to->allowed = from->allowed;
+        to->note = text(from->note);
+}
+
+void frame_to_wire(const struct frame_report *from, Wire__Frame *to)
+{
+        wire__frame__init(to);
+        to->frame = frame_id(from->name);
+        to->pool = text(from->pool);
+        to->phys = from->phys;
+        to->size = from->page_bytes;
+        to->node = from->node;
+        to->state = text(from->state);
+        to->pinned = from->pinned;
+        to->buffers = from->buffers;
+        to->known = from->holder.known;
+        to->client = text(from->holder.client);
+        to->uid = from->holder.uid;
+        to->note = text(from->note);
+}
+
+void buffer_to_wire(const struct buffer_report *from, Wire__Buffer *to)
+{
+        wire__buffer__init(to);
+        to->buffer = from->id;
+        to->label = text(from->label);
+        to->client = text(from->holder.client);
+        to->pid = from->holder.pid;
+        to->uid = from->holder.uid;
+        to->known = from->holder.known;
+        to->mine = from->holder.mine;
+        to->pool = text(from->pool);
+        to->size = from->size_bytes;
+        to->segments = from->segments;
+        to->first = from->extent.first;
+        to->last = from->extent.last;
+        to->needs_below = from->needs_below;
+        to->state = text(from->state);
+        to->age_ms = from->age_ns / NS_PER_MS;
+}
+
+void client_to_wire(const struct client_report *from, Wire__StateBytes *bytes, Wire__Client *to)
+{
+        wire__client__init(to);
+        bytes_to_wire(&from->bytes, bytes);
+        to->client = from->id;
+        to->name = text(from->holder.client);
+        to->pid = from->holder.pid;
+        to->uid = from->holder.uid;
+        to->known = from->holder.known;
+        to->mine = from->holder.mine;
+        to->buffers = from->buffers;
+        to->bytes = bytes;
+        to->waiting_since_ms = (from->waiting_ns + NS_PER_MS - 1) / NS_PER_MS; /* 0: it does not */
+        to->waiting_for = from->waiting_bytes;
+        to->age_ms = from->age_ns / NS_PER_MS;
+        to->connected = from->connected;
+}
+
+void blocker_to_wire(const struct blocker *from, Wire__Blocker *to)
+{
+        wire__blocker__init(to);
+        to->buffer = from->buffer;
+        to->client = text(from->holder.client);
+        to->uid = from->holder.uid;
+        to->known = from->holder.known;
+        to->size = from->size_bytes;
+        to->needs_below = from->needs_below;
+}

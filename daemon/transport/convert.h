@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The wire's structs to the state's, and back. Strings are not copied: what comes out borrows from
+ * what went in.
+ */
+#pragma once
+
+#include "message.h"
+#include "state.h"
+
+#include <stdbool.h>
+
+/* Whether a text from outside is UTF-8 of at most @max_bytes. Others could not read it in a list,
+ * were it anything else. */
+bool text_is_good(const char *text, size_t max_bytes);
+
+/**
+ * request_from_wire() - what an Alloc asks for
+ * @alloc: borrowed
+ * @ret:   borrows the strings
+ * @ret_complaint: static sentence; written only with a refusal
+ *
+ * Only what the state could not judge is judged here.
+ *
+ * Return: 0; PAR_REFUSED_INVALID.
+ */
+int request_from_wire(const Wire__Alloc *alloc, struct request *ret, const char **ret_complaint);
+
+/**
+ * window_from_wire() - the addresses that a List is about
+ *
+ * Return: 0; PAR_REFUSED_INVALID where they are the wrong way round.
+ */
+int window_from_wire(const Wire__List *list, struct range *ret);
+
+/* In all of these @to is initialised here, and borrows from @from. */
+void constraint_to_wire(const struct constraint *from, uint64_t nodes, Wire__Constraint *to);
+void refusal_to_wire(const struct refusal *from, Wire__Refusal *to);
+void segment_to_wire(struct range from, Wire__Segment *to);
+void bytes_to_wire(const struct state_bytes *from, Wire__StateBytes *to);
+void status_to_wire(const struct status_report *from, Wire__StateBytes *bytes, Wire__Status *to);
+void pool_to_wire(const struct pool_report *from, const char *backend, Wire__StateBytes *bytes,
+                  Wire__Pool *to);
+void frame_to_wire(const struct frame_report *from, Wire__Frame *to);
+void buffer_to_wire(const struct buffer_report *from, Wire__Buffer *to);
+void client_to_wire(const struct client_report *from, Wire__StateBytes *bytes, Wire__Client *to);
+void blocker_to_wire(const struct blocker *from, Wire__Blocker *to);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the table of requests. Invariant: every request gets exactly one reply, unless its session
+ * ends. Refuses packets that are no message, and numbers that would make a reply ambiguous: after
+ * either the two sides do not understand each other any more.
+ */
+#include "dispatch.h"
+
+#include "server_private.h"
+
+#include "macros.h"
+
+#include <errno.h>
+
+/* Who may ask. */
+enum role {
+        ROLE_STRANGER, /* before Hello, and only then */
+        ROLE_CLIENT,
+};
+
+struct handler {
+        const char *name;
+        enum role role;
+        handler_function *handle;
+};
+
+static const struct handler handlers[] = {
+        [WIRE__REQUEST__BODY_HELLO] = { "Hello", ROLE_STRANGER, handle_hello },
+        [WIRE__REQUEST__BODY_BYE] = { "Bye", ROLE_CLIENT, handle_bye },
+        [WIRE__REQUEST__BODY_ALLOC] = { "Alloc", ROLE_CLIENT, handle_alloc },
+        [WIRE__REQUEST__BODY_EXTENTS] = { "Extents", ROLE_CLIENT, handle_extents },
+        [WIRE__REQUEST__BODY_FREE] = { "Free", ROLE_CLIENT, handle_free },
+        [WIRE__REQUEST__BODY_DROP] = { "Drop", ROLE_CLIENT, handle_drop },
+        [WIRE__REQUEST__BODY_CANCEL] = { "Cancel", ROLE_CLIENT, handle_cancel },
+        [WIRE__REQUEST__BODY_EXPLAIN] = { "explain", ROLE_CLIENT, handle_explain },
+        [WIRE__REQUEST__BODY_DEVICE_OPEN] = { "DeviceOpen", ROLE_CLIENT, handle_device_open },
+        [WIRE__REQUEST__BODY_RECLAIM] = { "Reclaim", ROLE_CLIENT, handle_reclaim },
+        [WIRE__REQUEST__BODY_STATUS] = { "status", ROLE_CLIENT, handle_status },
+        [WIRE__REQUEST__BODY_POOLS] = { "pools", ROLE_CLIENT, handle_pools },
+        [WIRE__REQUEST__BODY_FRAMES] = { "frames", ROLE_CLIENT, handle_frames },
+        [WIRE__REQUEST__BODY_BUFFERS] = { "buffers", ROLE_CLIENT, handle_buffers },
+        [WIRE__REQUEST__BODY_CLIENTS] = { "clients", ROLE_CLIENT, handle_clients },
+};
+
+static const struct handler *find(const Wire__Request *request)
+{
+        size_t body = request->body_case;
+
+        return body < ARRAY_SIZE(handlers) && handlers[body].handle ? &handlers[body] : NULL;
+}
+
+static int handle(struct session *session, const Wire__Request *request, struct reply *reply)
+{
+        const struct handler *handler = find(request);
+
+        if (request->seq == 0 || session_wait(session, request->seq)) {
+                reply->end = SESSION_DIED;
+                return reply_say(reply, PAR_REFUSED_INVALID,
+                                 "a request's seq is not 0, and not that of one that waits");
+        }
+        if (!session->client && (!handler || handler->role != ROLE_STRANGER)) {
+                reply->end = SESSION_DIED;
+                return reply_say(reply, -EPROTO, "the first request must be Hello");
+        }
+        if (!handler)
+                return reply_say(reply, PAR_REFUSED_INVALID, "this pard knows no such request");
+        if (session->client && handler->role == ROLE_STRANGER)
+                return reply_say(reply, PAR_REFUSED_INVALID, "%s was said already", handler->name);
+        return handler->handle(session, request, reply);
+}
+
+void dispatch(struct session *session, const void *bytes, size_t size)
+{
+        struct server *server = session->server;
+        Wire__Request *request;
+        struct reply reply;
+        int r;
+
+        r = message_unpack_request(&server->arena, bytes, size, &request);
+        if (r) {
+                session_blame(session, "a packet that is no request");
+        } else {
+                reply_init(&reply, &server->room);
+                r = handle(session, request, &reply);
+                if (r || !reply.later)
+                        reply_send(session, &reply, request->seq, r);
+        }
+        message_arena_reset(&server->arena);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a packet to the handler of its request, and to the reply.
+ */
+#pragma once
+
+#include "reply.h"
+
+/**
+ * dispatch() - handle one packet
+ * @bytes: @size of them, at most PACKET_BYTES_MAX; borrowed
+ *
+ * Replies, now or later, or decides that the session ends.
+ */
+void dispatch(struct session *session, const void *bytes, size_t size);
+
+/**
+ * A handler: parse, decide, answer.
+ *
+ * Return: 0 with the body in reply->wire, or with reply->later set; PAR_REFUSED_* with
+ * reply->refusal filled where there is more to say than its name; negative errno.
+ */
+typedef int handler_function(struct session *session, const Wire__Request *request,
+                             struct reply *reply);
+
+/* handlers_session.c */
+handler_function handle_hello, handle_bye, handle_cancel;
+/* handlers_memory.c */
+handler_function handle_alloc, handle_extents, handle_free, handle_drop, handle_explain,
+        handle_device_open, handle_reclaim;
+/* lists.c */
+handler_function handle_status, handle_pools, handle_frames, handle_buffers, handle_clients;

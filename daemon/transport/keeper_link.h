@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The worker's end of the channel to the keeper: its news goes to the state, the state's wishes go
+ * to it. Holds the worker's descriptor of every frame.
+ */
+#pragma once
+
+#include "state.h"
+
+struct keeper_link;
+
+/**
+ * keeper_link_new() - over a channel that nothing was read from yet
+ * @channel_fd: SOCK_SEQPACKET, made non-blocking; consumed
+ * @ledger_fd:  memfd of struct keeper_ledger; consumed
+ * @settings:   borrowed
+ * @ret:        owned by the caller: keeper_link_free()
+ *
+ * Return: 0; -EPROTO where the ledger is no ledger; -ENOMEM; other negative errno.
+ */
+int keeper_link_new(int channel_fd, int ledger_fd, const struct state_settings *settings,
+                    struct keeper_link **ret);
+void keeper_link_free(struct keeper_link *link); /* NULL is fine */
+
+/* The channel, to be polled; borrowed. */
+int keeper_link_fd(const struct keeper_link *link);
+
+/**
+ * keeper_link_receive() - hand one message to the state
+ * @state: told
+ *
+ * Return: 0; -EAGAIN where there is none; -EPIPE where the keeper closed; -EPROTO where it said
+ * what it may not say; -ENOMEM; other negative errno.
+ */
+int keeper_link_receive(struct keeper_link *link, struct state *state, uint64_t now_ns);
+
+/**
+ * keeper_link_flush() - send what is queued
+ *
+ * Return: 0; -EAGAIN where the channel is full; -ENOMEM where something could not be queued before;
+ * other negative errno.
+ */
+int keeper_link_flush(struct keeper_link *link);
+
+/* The operations of the same names in struct state_ops. They queue; nothing is sent before the next
+ * keeper_link_flush(). */
+void keeper_link_take(struct keeper_link *link, uint32_t pool, uint32_t count);
+void keeper_link_filled(struct keeper_link *link);
+void keeper_link_lend(struct keeper_link *link, struct frame_name frame);
+void keeper_link_leave(struct keeper_link *link, struct frame_name frame, uint32_t pool,
+                       unsigned flags);
+void keeper_link_nudge(struct keeper_link *link, struct frame_name frame);
+
+/* The worker's descriptor of a frame; borrowed, valid until the next call of the state. -1 where
+ * there is none. */
+int keeper_link_frame_fd(const struct keeper_link *link, struct frame_name frame);
+
+/* How often a worker was started, this one included; 0 before the keeper said. */
+uint32_t keeper_link_worker_starts(const struct keeper_link *link);

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Requests that only look: status, and lists of as many rows as fit into a packet. Owns nothing.
+ */
+#include "dispatch.h"
+
+#include "convert.h"
+#include "server_private.h"
+
+int handle_status(struct session *session, const Wire__Request *request, struct reply *reply)
+{
+        struct server *server = session->server;
+        Wire__Status *body = &reply->room->status.status;
+        struct status_report report;
+
+        (void)request;
+        state_report(server->state, server_now_ns(), &report);
+        status_to_wire(&report, &reply->room->status.bytes, body);
+        body->server = server->name;
+        body->worker_starts = keeper_link_worker_starts(server->keeper);
+        reply->wire.body_case = WIRE__REPLY__BODY_STATUS;
+        reply->wire.status = body;
+        return 0;
+}
+
+/**
+ * struct list - a list as asked for
+ * @limit: rows at most, 1 to LIST_ROWS_MAX
+ */
+struct list {
+        struct session *session;
+        struct state *state;
+        struct range window;
+        const char *pool;
+        uint64_t now_ns;
+        size_t limit;
+};
+
+/* Fetch one row, and move the cursor on. Return: whether there was one. */
+typedef bool next_row(const struct list *list, uint64_t *cursor, struct reply_row *row);
+
+static bool next_pool(const struct list *list, uint64_t *cursor, struct reply_row *row)
+{
+        struct pool_report report;
+
+        if (!state_next_pool(list->state, list->session->client, cursor, &report))
+                return false;
+        pool_to_wire(&report, list->session->server->settings->state->backend, &row->bytes,
+                     &row->pool);
+        return true;
+}
+
+static bool next_frame(const struct list *list, uint64_t *cursor, struct reply_row *row)
+{
+        struct frame_report report;
+
+        if (!state_next_frame(list->state, list->session->client, list->window, list->pool, cursor,
+                              &report))
+                return false;
+        frame_to_wire(&report, &row->frame);
+        return true;
+}
+
+static bool next_buffer(const struct list *list, uint64_t *cursor, struct reply_row *row)
+{
+        struct buffer_report report;
+
+        if (!state_next_buffer(list->state, list->session->client, list->window, list->pool,
+                               list->now_ns, cursor, &report))
+                return false;
+        buffer_to_wire(&report, &row->buffer);
+        return true;
+}
+
+static bool next_client(const struct list *list, uint64_t *cursor, struct reply_row *row)
+{
+        struct client_report report;
+
+        if (!state_next_client(list->state, list->session->client, list->now_ns, cursor, &report))
+                return false;
+        client_to_wire(&report, &row->bytes, &row->client);
+        return true;
+}
+
+/**
+ * collect() - the rows of one packet, into the reply's room
+ * @asked:      borrowed
+ * @next:       which list
+ * @ret_count:  rows
+ * @ret_cursor: where the next packet goes on; 0: that was all
+ *
+ * Return: 0; PAR_REFUSED_INVALID.
+ */
+static int collect(struct session *session, const Wire__List *asked, next_row *next,
+                   struct reply *reply, size_t *ret_count, uint64_t *ret_cursor)
+{
+        struct reply_row *rows = reply->room->list.rows;
+        struct list list = {
+                .session = session,
+                .state = session->server->state,
+                .pool = asked->pool,
+                .now_ns = server_now_ns(),
+                .limit =
+                        asked->limit && asked->limit < LIST_ROWS_MAX ? asked->limit : LIST_ROWS_MAX,
+        };
+        uint64_t cursor = asked->cursor, after = cursor;
+        size_t count = 0, bytes = 0;
+        struct reply_row extra;
+        bool more;
+        int r;
+
+        r = window_from_wire(asked, &list.window);
+        if (r)
+                return reply_say(reply, r, "addr_min is above addr_max");
+
+        /* A row too many is fetched, to know whether there are more, but its step is not taken. */
+        while ((more = next(&list, &after, count < list.limit ? &rows[count] : &extra))) {
+                if (count == list.limit)
+                        break;
+                /* With its tag and length in the list. */
+                bytes += protobuf_c_message_get_packed_size(&rows[count].base) + 4;
+                if (bytes > LIST_BYTES_MAX)
+                        break;
+                count++;
+                cursor = after;
+        }
+        *ret_count = count;
+        *ret_cursor = more ? cursor : 0;
+        return 0;
+}
+
+int handle_pools(struct session *session, const Wire__Request *request, struct reply *reply)
+{
+        struct reply_list *room = &reply->room->list;
+        Wire__PoolList *body = &room->pools;
+        int r;
+
+        wire__pool_list__init(body);
+        r = collect(session, request->pools, next_pool, reply, &body->n_pools, &body->next_cursor);
+        if (r)
+                return r;
+        for (size_t i = 0; i < body->n_pools; i++)
+                room->pool_pointers[i] = &room->rows[i].pool;
+        body->pools = room->pool_pointers;
+        reply->wire.body_case = WIRE__REPLY__BODY_POOLS;
+        reply->wire.pools = body;
+        return 0;
+}
+
+int handle_frames(struct session *session, const Wire__Request *request, struct reply *reply)
+{
+        struct reply_list *room = &reply->room->list;
+        Wire__FrameList *body = &room->frames;
+        int r;
+
+        wire__frame_list__init(body);
+        r = collect(session, request->frames, next_frame, reply, &body->n_frames,
+                    &body->next_cursor);
+        if (r)
+                return r;
+        for (size_t i = 0; i < body->n_frames; i++)
+                room->frame_pointers[i] = &room->rows[i].frame;
+        body->frames = room->frame_pointers;
+        reply->wire.body_case = WIRE__REPLY__BODY_FRAMES;
+        reply->wire.frames = body;
+        return 0;
+}
+
+int handle_buffers(struct session *session, const Wire__Request *request, struct reply *reply)
+{
+        struct reply_list *room = &reply->room->list;
+        Wire__BufferList *body = &room->buffers;
+        int r;
+
+        wire__buffer_list__init(body);
+        r = collect(session, request->buffers, next_buffer, reply, &body->n_buffers,
+                    &body->next_cursor);
+        if (r)
+                return r;
+        for (size_t i = 0; i < body->n_buffers; i++)
+                room->buffer_pointers[i] = &room->rows[i].buffer;
+        body->buffers = room->buffer_pointers;
+        reply->wire.body_case = WIRE__REPLY__BODY_BUFFERS;
+        reply->wire.buffers = body;
+        return 0;
+}
+
+int handle_clients(struct session *session, const Wire__Request *request, struct reply *reply)
+{
+        struct reply_list *room = &reply->room->list;
+        Wire__ClientList *body = &room->clients;
+        int r;
+
+        wire__client_list__init(body);
+        r = collect(session, request->clients, next_client, reply, &body->n_clients,
+                    &body->next_cursor);
+        if (r)
+                return r;
+        for (size_t i = 0; i < body->n_clients; i++)
+                room->client_pointers[i] = &room->rows[i].client;
+        body->clients = room->client_pointers;
+        reply->wire.body_case = WIRE__REPLY__BODY_CLIENTS;
+        reply->wire.clients = body;
+        return 0;
+}

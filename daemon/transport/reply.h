@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An answer in the making. Handlers fill it; it is packed, sent or queued at once, so one at a time
+ * exists for the whole server.
+ */
+#pragma once
+
+#include "message.h"
+#include "notice.h"
+#include "outbox.h"
+#include "session.h"
+#include "state.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* So much of a grant's description goes into one packet. */
+#define PAGE_PIECES_MAX   OUTBOX_DESCRIPTORS_MAX
+#define PAGE_SEGMENTS_MAX 500
+
+/* So many rows of a list, and so many bytes of them; the rest of the packet is its frame. */
+#define LIST_ROWS_MAX  512
+#define LIST_BYTES_MAX (60u * 1024)
+
+#define EXPLAIN_SEGMENTS_MAX 64
+
+/* A page of a grant. */
+struct reply_page {
+        Wire__Grant grant;
+        Wire__ExtentList extents;
+        Wire__Piece pieces[PAGE_PIECES_MAX];
+        Wire__Piece *piece_pointers[PAGE_PIECES_MAX];
+        Wire__Segment segments[PAGE_SEGMENTS_MAX];
+        Wire__Segment *segment_pointers[PAGE_SEGMENTS_MAX];
+};
+
+struct reply_explanation {
+        Wire__Explanation explanation;
+        Wire__Refusal refusal;
+        Wire__Segment segments[EXPLAIN_SEGMENTS_MAX];
+        Wire__Segment *segment_pointers[EXPLAIN_SEGMENTS_MAX];
+        Wire__Blocker blockers[REPORT_BLOCKERS_MAX];
+        Wire__Blocker *blocker_pointers[REPORT_BLOCKERS_MAX];
+        struct explanation state; /* what the others borrow from */
+};
+
+/* A row of any list, with what hangs on it. */
+struct reply_row {
+        union {
+                ProtobufCMessage base;
+                Wire__Pool pool;
+                Wire__Frame frame;
+                Wire__Buffer buffer;
+                Wire__Client client;
+        };
+        Wire__StateBytes bytes;
+};
+
+struct reply_list {
+        union {
+                Wire__PoolList pools;
+                Wire__FrameList frames;
+                Wire__BufferList buffers;
+                Wire__ClientList clients;
+        };
+        struct reply_row rows[LIST_ROWS_MAX];
+        union {
+                Wire__Pool *pool_pointers[LIST_ROWS_MAX];
+                Wire__Frame *frame_pointers[LIST_ROWS_MAX];
+                Wire__Buffer *buffer_pointers[LIST_ROWS_MAX];
+                Wire__Client *client_pointers[LIST_ROWS_MAX];
+        };
+};
+
+/* Where the bodies of the different answers live; large, and never cleared. */
+union reply_room {
+        Wire__Welcome welcome;
+        struct reply_page page;
+        struct reply_explanation explanation;
+        struct {
+                Wire__Device device;
+                Wire__Constraint limits;
+        } device;
+        Wire__Reclaimed reclaimed;
+        struct {
+                Wire__Status status;
+                Wire__StateBytes bytes;
+        } status;
+        struct reply_list list;
+        struct notice_packet notice;
+};
+
+/**
+ * struct reply - see above
+ * @wire:        handlers set its body; the rest is filled in when it is sent
+ * @refusal:     of a handler that returns a refusal
+ * @said:        it has a sentence, or the handler put figures there
+ * @later:       the request waits: there is nothing to send now
+ * @end:         what becomes of the session when this is sent
+ * @descriptors: go with the packet; borrowed
+ * @shown:       frames that the client was noted to see because of this reply
+ * @granted:     buffer that exists because of this reply; 0: none
+ * @room:        for the body
+ */
+struct reply {
+        Wire__Reply wire;
+        struct refusal refusal;
+        bool said, later;
+        enum session_end end;
+        int descriptors[OUTBOX_DESCRIPTORS_MAX];
+        size_t n_descriptors;
+        struct frame_name shown[OUTBOX_DESCRIPTORS_MAX];
+        size_t n_shown;
+        uint64_t granted;
+        union reply_room *room;
+};
+
+/* @room: borrowed for the life of the reply. */
+void reply_init(struct reply *reply, union reply_room *room);
+
+/* Put a sentence into the reply. Return: @r, so that handlers can return it. */
+int reply_say(struct reply *reply, int r, const char *format, ...)
+        __attribute__((__format__(__printf__, 3, 4)));
+
+/**
+ * reply_send() - answer a request
+ * @seq: of the request
+ * @r:   what the handler returned; a negative one is logged here, and nowhere else
+ *
+ * Where the reply cannot be sent, what it would have told is undone, and the client is told that
+ * instead.
+ */
+void reply_send(struct session *session, struct reply *reply, uint32_t seq, int r);

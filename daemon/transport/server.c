@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the event loop, the listening socket and every session. Invariant: the state is only changed
+ * inside an event, and every event ends with server_settle(), which sends what came of it; so no
+ * operation of the state has to send, free or call back. Refuses to block: what can block is the
+ * reaper's.
+ */
+#include "server.h"
+
+#include "log.h"
+#include "server_private.h"
+
+#include "macros.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What is done in one event before others get their turn. */
+#define ACCEPTS_PER_TURN         16
+#define KEEPER_MESSAGES_PER_TURN 256
+
+/* How long the listening socket rests where there is no room for another connection. */
+static const struct timeval accept_rest = { 0, 100000 };
+
+uint64_t server_now_ns(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static void stop(struct server *server, int r)
+{
+        if (!server->result)
+                server->result = r;
+        event_base_loopbreak(server->base);
+}
+
+/* ---- after every event ---------------------------------------------------------------------- */
+
+void server_work(struct server *server)
+{
+        struct session *session, *ended = NULL;
+
+        /* Sessions that end stay at the front, in front of the first that was seen to. */
+        while ((session = TAILQ_FIRST(&server->busy)) && session != ended) {
+                session_work(session);
+                TAILQ_REMOVE(&server->busy, session, busy_link);
+                session->busy = false;
+                if (session->end) {
+                        session->busy = true;
+                        TAILQ_INSERT_TAIL(&server->busy, session, busy_link);
+                        if (!ended)
+                                ended = session;
+                }
+        }
+}
+
+static void set_tick(struct server *server)
+{
+        uint64_t due_ns = state_next_due(server->state), now_ns, after_us;
+        struct timeval after;
+
+        if (due_ns == server->tick_ns)
+                return;
+        server->tick_ns = due_ns;
+        if (due_ns == UINT64_MAX) {
+                event_del(server->tick);
+                return;
+        }
+        now_ns = server_now_ns();
+        after_us = due_ns > now_ns ? (due_ns - now_ns + NS_PER_US - 1) / NS_PER_US : 0;
+        after.tv_sec = (time_t)(after_us / 1000000);
+        after.tv_usec = (suseconds_t)(after_us % 1000000);
+        if (event_add(server->tick, &after))
+                stop(server, -ENOMEM);
+}
+
+static void tell_keeper(struct server *server)
+{
+        int r;
+
+        r = keeper_link_flush(server->keeper);
+        if (r == -EAGAIN)
+                r = event_add(server->keeper_writable, NULL) ? -ENOMEM : 0;
+        else if (r == -EPIPE || r == -ECONNRESET)
+                r = 0; /* the reading end says so too, after what the keeper still said */
+        if (r)
+                stop(server, r);
+}
+
+void server_settle(struct server *server)
+{
+        struct session *session;
+
+        do {
+                server_work(server);
+                while ((session = TAILQ_FIRST(&server->busy)) && session->end)
+                        session_free(session);
+        } while (!TAILQ_EMPTY(&server->busy));
+        tell_keeper(server);
+        set_tick(server);
+}
+
+/* ---- what the state wants ------------------------------------------------------------------- */
+
+static void op_take(void *data, uint32_t pool, uint32_t count)
+{
+        struct server *server = data;
+
+        keeper_link_take(server->keeper, pool, count);
+}
+
+static void op_filled(void *data)
+{
+        struct server *server = data;
+
+        keeper_link_filled(server->keeper);
+}
+
+static void op_lend(void *data, struct frame_name frame)
+{
+        struct server *server = data;
+
+        keeper_link_lend(server->keeper, frame);
+}
+
+static void op_leave(void *data, struct frame_name frame, uint32_t pool, unsigned flags)
+{
+        struct server *server = data;
+
+        keeper_link_leave(server->keeper, frame, pool, flags);
+}
+
+static void op_nudge(void *data, struct frame_name frame)
+{
+        struct server *server = data;
+
+        keeper_link_nudge(server->keeper, frame);
+}
+
+static void op_unneeded(void *data, void *client_data, struct frame_name frame)
+{
+        struct session *session = client_data;
+
+        (void)data;
+        if (notice_add_frame(&session->notice, frame))
+                session_end(session, SESSION_DIED);
+        session_mark(session);
+}
+
+static void op_event(void *data, void *client_data, enum event_type type, uint64_t buffer,
+                     uint64_t offset, uint64_t length)
+{
+        struct session *session = client_data;
+        struct notice_event event = { type, buffer, offset, length };
+        int r;
+
+        (void)data;
+        r = notice_add_event(&session->notice, &event);
+        if (r == -ENOMEM)
+                session_end(session, SESSION_DIED);
+        session_mark(session);
+}
+
+static void op_answer(void *data, void *client_data, uint64_t ticket, int r, struct buffer *buffer,
+                      const struct refusal *refusal)
+{
+        struct session *session = client_data;
+        struct wait *wait = session_wait(session, (uint32_t)ticket);
+        struct buffer_view view;
+
+        (void)data;
+        wait->result = r;
+        if (buffer) {
+                buffer_view(buffer, &view);
+                wait->buffer = view.id;
+        } else if (refusal) {
+                wait->refusal = *refusal;
+        }
+        TAILQ_REMOVE(&session->waits, wait, link);
+        TAILQ_INSERT_TAIL(&session->answers, wait, link);
+        session_mark(session);
+}
+
+static void op_log(void *data, int level, const char *message)
+{
+        (void)data;
+        log_message(level, "%s", message);
+}
+
+static const struct state_ops ops = {
+        .take = op_take,
+        .filled = op_filled,
+        .lend = op_lend,
+        .leave = op_leave,
+        .nudge = op_nudge,
+        .unneeded = op_unneeded,
+        .event = op_event,
+        .answer = op_answer,
+        .log = op_log,
+};
+
+/* ---- events --------------------------------------------------------------------------------- */
+
+/* Return: whether to go on accepting. */
+static bool accept_one(struct server *server)
+{
+        size_t room = (size_t)server->settings->state->max_clients + SERVER_STRANGERS_MAX;
+        int socket, r;
+
+        socket = accept4(server->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (socket < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED))
+                return errno != EAGAIN;
+        if (socket < 0) {
+                log_warning("no further connection can be accepted for now: %s", strerror(errno));
+                event_del(server->acceptable);
+                event_add(server->accept_again, &accept_rest);
+                return false;
+        }
+        if (server->n_sessions >= room) {
+                reaper_close_session(server->reaper, socket);
+                return true;
+        }
+        r = session_new(server, socket);
+        if (r && r != -ESRCH) /* dead already: nobody to serve */
+                log_warning("a connection could not be served: %s", strerror(-r));
+        return true;
+}
+
+static void on_acceptable(evutil_socket_t fd, short what, void *data)
+{
+        struct server *server = data;
+
+        (void)fd;
+        (void)what;
+        for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(server); i++)
+                ;
+        server_settle(server);
+}
+
+static void on_accept_again(evutil_socket_t fd, short what, void *data)
+{
+        struct server *server = data;
+
+        (void)fd;
+        (void)what;
+        if (event_add(server->acceptable, NULL))
+                stop(server, -ENOMEM);
+}
+
+static void on_keeper_readable(evutil_socket_t fd, short what, void *data)
+{
+        struct server *server = data;
+        int r = 0;
+
+        (void)fd;
+        (void)what;
+        for (int i = 0; i < KEEPER_MESSAGES_PER_TURN && !r; i++)
+                r = keeper_link_receive(server->keeper, server->state, server_now_ns());
+        if (r == -EPIPE)
+                stop(server, 0);
+        else if (r && r != -EAGAIN)
+                stop(server, r);
+        server_settle(server);
+}
+
+static void on_keeper_writable(evutil_socket_t fd, short what, void *data)
+{
+        (void)fd;
+        (void)what;
+        tell_keeper(data);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *data)
+{
+        struct server *server = data;
+
+        (void)fd;
+        (void)what;
+        server->tick_ns = UINT64_MAX;
+        state_tick(server->state, server_now_ns());
+        server_settle(server);
+}
+
+static void on_signal(evutil_socket_t fd, short what, void *data)
+{
+        (void)fd;
+        (void)what;
+        stop(data, 0);
+}
+
+/* ---- start and end -------------------------------------------------------------------------- */
+
+static struct event *add_event(struct server *server, int fd, short what, event_callback_fn call)
+{
+        struct event *event = event_new(server->base, fd, what, call, server);
+
+        if (event && what && !(what & EV_WRITE) && event_add(event, NULL)) {
+                event_free(event);
+                event = NULL;
+        }
+        return event;
+}
+
+static int add_events(struct server *server)
+{
+        int keeper_fd = keeper_link_fd(server->keeper);
+
+        server->acceptable =
+                add_event(server, server->listen_fd, EV_READ | EV_PERSIST, on_acceptable);
+        server->accept_again = add_event(server, -1, 0, on_accept_again);
+        server->keeper_readable =
+                add_event(server, keeper_fd, EV_READ | EV_PERSIST, on_keeper_readable);
+        server->keeper_writable = add_event(server, keeper_fd, EV_WRITE, on_keeper_writable);
+        server->tick = add_event(server, -1, 0, on_tick);
+        server->sigterm = add_event(server, SIGTERM, EV_SIGNAL | EV_PERSIST, on_signal);
+        server->sigint = add_event(server, SIGINT, EV_SIGNAL | EV_PERSIST, on_signal);
+        if (!server->acceptable || !server->accept_again || !server->keeper_readable ||
+            !server->keeper_writable || !server->tick || !server->sigterm || !server->sigint)
+                return -ENOMEM;
+        return 0;
+}
+
+static void free_events(struct server *server)
+{
+        struct event *const all[] = {
+                server->acceptable,      server->accept_again, server->keeper_readable,
+                server->keeper_writable, server->tick,         server->sigterm,
+                server->sigint,
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+                if (all[i])
+                        event_free(all[i]);
+        if (server->base)
+                event_base_free(server->base);
+}
+
+static void server_free(struct server *server)
+{
+        struct session *session;
+
+        /* The state outlives them, the keeper's link outlives the state's last wishes. */
+        while ((session = TAILQ_FIRST(&server->sessions)))
+                session_free(session);
+        free_events(server);
+        state_free(server->state);
+        keeper_link_free(server->keeper);
+        reaper_free(server->reaper);
+        message_arena_deinit(&server->arena);
+        close(server->listen_fd);
+        free(server);
+}
+
+DEFINE_CLEANUP(struct server, server_free)
+
+/* Frames and connections each take one. */
+static void raise_descriptor_limit(void)
+{
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit))
+                return;
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit))
+                log_warning("the descriptor limit stays at %llu",
+                            (unsigned long long)limit.rlim_cur);
+}
+
+static int server_start(struct server *server)
+{
+        const struct state_settings *settings = server->settings->state;
+        int flags, r;
+
+        flags = fcntl(server->listen_fd, F_GETFL);
+        if (flags < 0 || fcntl(server->listen_fd, F_SETFL, flags | O_NONBLOCK))
+                return -errno;
+        server->base = event_base_new();
+        if (!server->base)
+                return -ENOMEM;
+        r = reaper_new(&server->reaper);
+        if (r)
+                return r;
+        r = state_new(settings, &ops, server, server_now_ns(), &server->state);
+        if (r)
+                return r;
+        return add_events(server);
+}
+
+int server_run(const struct server_settings *settings)
+{
+        _cleanup_(server_freep) struct server *server = calloc(1, sizeof(*server));
+        int r;
+
+        if (!server) {
+                close(settings->listen_fd);
+                close(settings->keeper_fd);
+                close(settings->ledger_fd);
+                return -ENOMEM;
+        }
+        server->settings = settings;
+        server->listen_fd = settings->listen_fd;
+        server->tick_ns = UINT64_MAX;
+        TAILQ_INIT(&server->sessions);
+        TAILQ_INIT(&server->busy);
+        snprintf(server->name, sizeof(server->name), "pard %s", PAR_VERSION);
+        raise_descriptor_limit();
+
+        r = keeper_link_new(settings->keeper_fd, settings->ledger_fd, settings->state,
+                            &server->keeper);
+        if (r)
+                return r;
+        r = server_start(server);
+        if (r)
+                return r;
+        if (event_base_dispatch(server->base) < 0)
+                return -EIO;
+        return server->result;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The server's own parts, for the files of this folder.
+ */
+#pragma once
+
+#include "keeper_link.h"
+#include "message.h"
+#include "packet.h"
+#include "reaper.h"
+#include "reply.h"
+#include "server.h"
+#include "session.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+/* Connections that may exist beyond the state's limit of clients: those that said no Hello yet. */
+#define SERVER_STRANGERS_MAX 64
+
+struct event;
+struct event_base;
+
+/**
+ * struct server - the worker
+ * @name:      "pard 0.1.0"
+ * @sessions:  @n_sessions connections
+ * @busy:      those that have something to send, or that end
+ * @tick_ns:   when the tick event is due; UINT64_MAX: it is not
+ * @result:    of server_run()
+ * @arena:     of the request that is being handled
+ * @in, @out:  the packet that is being received, that is being sent
+ * @room:      of the reply that is being made
+ */
+struct server {
+        const struct server_settings *settings;
+        char name[32];
+        struct event_base *base;
+        struct event *acceptable, *accept_again, *keeper_readable, *keeper_writable, *tick;
+        struct event *sigterm, *sigint;
+        int listen_fd;
+        struct state *state;
+        struct keeper_link *keeper;
+        struct reaper *reaper;
+        TAILQ_HEAD(, session) sessions;
+        size_t n_sessions;
+        uint64_t last_session;
+        TAILQ_HEAD(, session) busy;
+        uint64_t tick_ns;
+        int result;
+        struct message_arena arena;
+        unsigned char in[PACKET_BYTES_MAX], out[PACKET_BYTES_MAX];
+        union reply_room room;
+};
+
+/* The time, as the state is told it. */
+uint64_t server_now_ns(void);
+
+/* Let busy sessions send what they have. No session is freed. */
+void server_work(struct server *server);
+
+/* The same, then free the sessions that ended, tell the keeper, and set the timer: the last thing
+ * that every event does. */
+void server_settle(struct server *server);
