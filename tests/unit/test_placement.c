@@ -4,6 +4,7 @@
 #include "result.h"
 #include "segment.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -21,6 +22,23 @@
 #define RANGES_MAX 4
 #define GRANULE    (4 * KiB)
 #define TOP(bytes) (UINT64_MAX - (bytes) + 1)
+
+/* Linked in place of realloc() and malloc(): fail once, after so many calls. */
+void *__real_realloc(void *p, size_t bytes);
+void *__wrap_realloc(void *p, size_t bytes);
+void *__real_malloc(size_t bytes);
+void *__wrap_malloc(size_t bytes);
+static unsigned calls_left = UINT32_MAX;
+
+void *__wrap_realloc(void *p, size_t bytes)
+{
+        return calls_left-- ? __real_realloc(p, bytes) : NULL;
+}
+
+void *__wrap_malloc(size_t bytes)
+{
+        return calls_left-- ? __real_malloc(bytes) : NULL;
+}
 
 /* Ranges by first address and bytes; those of @a and @b in a space each. */
 struct piece {
@@ -269,6 +287,12 @@ static const struct {
           { ALL, 64 * K, 1, 0, 32 * K, 2 },
           0,
           { { 0, 32 * K }, { 64 * K, 32 * K } } },
+        { "of equal segments the highest",
+          { { 0, 64 * K } },
+          { { 0 } },
+          { ALL, 32 * K, 1, 0, 16 * K, 2 },
+          0,
+          { { 32 * K, 32 * K } } },
         { "one segment must be one place",
           { { 0, 32 * K } },
           { { 64 * K, 16 * K } },
@@ -320,6 +344,71 @@ static void test_placement_scattered(void **state)
         }
 }
 
+static void test_placement_without_memory(void **state)
+{
+        static const struct piece a[RANGES_MAX] = { { 0, 32 * K } };
+        static const struct piece b[RANGES_MAX] = { { 64 * K, 16 * K } };
+        struct constraint want = { ALL, 48 * K, 1, 0, 0, 2 };
+        struct space *spaces[2];
+        struct range *places;
+        size_t count;
+        unsigned calls = 0;
+        int r;
+
+        (void)state;
+        build(a, &spaces[0]);
+        build(b, &spaces[1]);
+        do {
+                calls_left = calls++;
+                r = placement_find_scattered((const struct space *const *)spaces, 2, 16 * KiB,
+                                             &want, &places, &count);
+                calls_left = UINT32_MAX;
+                assert_true(r == 0 || r == -ENOMEM);
+        } while (r);
+        assert_int_equal(calls, 3); /* the first rest and the first place */
+        free(places);
+
+        want.max_segments = 1;
+        want.size_bytes = 32 * KiB;
+        calls_left = 0;
+        assert_int_equal(placement_find_scattered((const struct space *const *)spaces, 2, 16 * KiB,
+                                                  &want, &places, &count),
+                         -ENOMEM);
+        space_free(spaces[0]);
+        space_free(spaces[1]);
+}
+
+/*
+ * A hundred thousand runs that are too short, alone and between those of another space, and far
+ * below a place: visiting each would take minutes.
+ */
+static void test_placement_passes_over_dust(void **state)
+{
+        const unsigned runs = 100000, searches = 50000;
+        const struct constraint want = { ALL, 8 * K, 1, 0, 0, 1 };
+        struct space *spaces[2];
+        struct range place;
+
+        (void)state;
+        assert_int_equal(space_new(GRANULE, &spaces[0]), 0);
+        assert_int_equal(space_new(GRANULE, &spaces[1]), 0);
+        assert_int_equal(space_reserve(spaces[0], runs + 1), 0);
+        assert_int_equal(space_reserve(spaces[1], 2), 0);
+        space_add(spaces[0], range_of(0, 8 * KiB));
+        for (unsigned i = 1; i <= runs; i++)
+                space_add(spaces[0], range_of(i * 16 * KiB, GRANULE));
+        space_add(spaces[1], range_of(8 * KiB + runs / 2 * 16 * KiB, GRANULE));
+        space_add(spaces[1], range_of(8 * KiB + (uint64_t)runs * 16 * KiB, GRANULE));
+        for (unsigned i = 0; i < searches; i++) {
+                assert_int_equal(placement_find((const struct space *const *)spaces, 1 + i % 2,
+                                                &want, &place),
+                                 0);
+                assert_true(place.first == 0);
+        }
+        space_free(spaces[0]);
+        space_free(spaces[1]);
+}
+
 static void test_placement_sums(void **state)
 {
         static const struct piece a[RANGES_MAX] = { { 0, 32 * K }, { 64 * K, 16 * K } };
@@ -349,6 +438,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_placement_find),
                 cmocka_unit_test(test_placement_scattered),
+                cmocka_unit_test(test_placement_without_memory),
+                cmocka_unit_test(test_placement_passes_over_dust),
                 cmocka_unit_test(test_placement_sums),
         };
 

@@ -6,12 +6,23 @@
 #include "macros.h"
 #include "space.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
 #include <setjmp.h>
 
 #include <cmocka.h>
+
+/* Linked in place of calloc(): fails once, after so many calls. */
+void *__real_calloc(size_t n, size_t bytes);
+void *__wrap_calloc(size_t n, size_t bytes);
+static unsigned calls_left = UINT32_MAX;
+
+void *__wrap_calloc(size_t n, size_t bytes)
+{
+        return calls_left-- ? __real_calloc(n, bytes) : NULL;
+}
 
 #define N       96u
 #define CHANGES 4000u
@@ -205,6 +216,24 @@ static void test_space_unreserve(void **state)
         space_free(NULL);
 }
 
+static void test_space_without_memory(void **state)
+{
+        struct space *space;
+
+        (void)state;
+        calls_left = 0;
+        assert_int_equal(space_new(4096, &space), -ENOMEM);
+        assert_int_equal(space_new(4096, &space), 0);
+        for (unsigned calls = 0; calls < 4; calls++) {
+                calls_left = calls;
+                assert_int_equal(space_reserve(space, 4), -ENOMEM);
+                space_check(space);
+        }
+        assert_int_equal(space_reserve(space, 4), 0);
+        space_unreserve(space, 4);
+        space_free(space);
+}
+
 static void test_space_empty(void **state)
 {
         struct range range;
@@ -228,6 +257,7 @@ int main(void)
                 cmocka_unit_test(test_space_is_what_was_added),
                 cmocka_unit_test(test_space_reserved_changes),
                 cmocka_unit_test(test_space_unreserve),
+                cmocka_unit_test(test_space_without_memory),
                 cmocka_unit_test(test_space_empty),
         };
 
