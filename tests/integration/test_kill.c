@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * 64 clients at once, which take and free memory as fast as they can and are killed at random: no
+ * frame, descriptor or memory of the daemon is lost, and a client that only asks for the status now
+ * and then has its answer soon. What "soon" is on a busy machine, a bare ping-pong between two
+ * processes tells, measured at the same time.
+ *
+ *     test_kill [SECONDS [CLIENTS [hugetlb]]]      default: 5 seconds, 64 clients, invented memory
+ */
+#include "macros.h"
+#include "pard_fixture.h"
+#include "process.h"
+#include "random.h"
+#include "wire_client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <par.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CLIENTS_MAX     256
+#define HELD_MAX        8
+#define SAMPLES_MAX     (1u << 16)
+#define SAMPLE_EVERY_US 4000
+#define LATENCY_NS_MAX  (5 * NS_PER_MS)
+#define SETTLE_NS       (20 * NS_PER_S)
+#define GROWTH_KIB_MAX  2048
+
+static const char pools[] = "pool \"any\" { page_size = \"2M\" size_min = \"256M\" quarantine = "
+                            "\"200ms\" reuse_delay = \"50ms\" }\n";
+static const char sim[] =
+        "backend = \"sim\"\n"
+        "sim { extent \"high\" { first = \"4G\" size = \"4G\" page_size = \"2M\" } }\n";
+static const char hugetlb[] =
+        "backend = \"hugetlb\"\nhugepages = \"reserve\"\nkeep_free = \"512M\"\n";
+
+/* ---- a client that lives until it is killed -------------------------------------------------- */
+
+static void take_and_free(struct par *par, struct random *random)
+{
+        struct par_buffer *held[HELD_MAX] = { NULL };
+
+        for (;;) {
+                size_t i = random_below(random, HELD_MAX);
+                struct par_constraint want = { .max_segments = PAR_SEGMENTS_ANY };
+                struct par_alloc_options options = { .wait_ms = random_one_in(random, 4) ? 50 : 0 };
+                int r;
+
+                par_free(held[i]);
+                r = par_alloc(par, 4096 + random_below(random, 4 * MiB), &want, &options, &held[i]);
+                if (r == 0)
+                        memset(par_buffer_data(held[i]), 1, 4096);
+                else if (r == -PAR_GONE || r > -PAR_NEVER_FITS)
+                        die("client: %s: %s", par_strerror(r), par_error(par));
+        }
+}
+
+static pid_t start_client(uint64_t seed, pid_t parent)
+{
+        struct random random = { seed };
+        struct par *par;
+        pid_t pid;
+
+        pid = fork();
+        if (pid)
+                return pid;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent)
+                _exit(0);
+        if (par_connect(NULL, NULL, &par))
+                die("client: %s", par_error(NULL));
+        take_and_free(par, &random);
+        _exit(0);
+}
+
+/* ---- how long an answer takes ---------------------------------------------------------------- */
+
+struct samples {
+        uint64_t ns[SAMPLES_MAX];
+        size_t count;
+};
+
+static int compare_ns(const void *a, const void *b)
+{
+        const uint64_t *x = a, *y = b;
+
+        return (*x > *y) - (*x < *y);
+}
+
+static uint64_t percentile(struct samples *samples, unsigned percent)
+{
+        if (samples->count == 0)
+                return 0;
+        qsort(samples->ns, samples->count, sizeof(samples->ns[0]), compare_ns);
+        return samples->ns[(samples->count - 1) * percent / 100];
+}
+
+static void add_sample(struct samples *samples, uint64_t since_ns)
+{
+        if (samples->count < SAMPLES_MAX)
+                samples->ns[samples->count++] = now_ns() - since_ns;
+}
+
+/* The other end of the ping-pong. */
+static int start_echo(pid_t *ret_pid)
+{
+        char bytes[256];
+        int ends[2];
+        ssize_t n;
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+                die("socketpair: %s", strerror(errno));
+        *ret_pid = fork();
+        if (*ret_pid < 0)
+                die("fork: %s", strerror(errno));
+        if (*ret_pid == 0) {
+                close(ends[0]);
+                while ((n = recv(ends[1], bytes, sizeof(bytes), 0)) > 0)
+                        send(ends[1], bytes, (size_t)n, MSG_NOSIGNAL);
+                _exit(0);
+        }
+        close(ends[1]);
+        return ends[0];
+}
+
+static void ping(int echo, struct samples *samples)
+{
+        uint64_t started = now_ns();
+        char bytes[64] = "";
+
+        if (send(echo, bytes, sizeof(bytes), MSG_NOSIGNAL) != sizeof(bytes) ||
+            recv(echo, bytes, sizeof(bytes), 0) != sizeof(bytes))
+                die("ping: %s", strerror(errno));
+        add_sample(samples, started);
+}
+
+static void ask_status(struct wire_client *idle, struct samples *samples)
+{
+        uint64_t started = now_ns();
+        const Wire__Status *status = wire_client_status(idle);
+
+        add_sample(samples, started);
+        check_sum_of_states(status->bytes);
+}
+
+/* ---- the run --------------------------------------------------------------------------------- */
+
+struct clients {
+        pid_t pids[CLIENTS_MAX];
+        size_t count;
+        uint64_t killed;
+};
+
+static void start_clients(struct clients *clients, size_t count, struct random *random)
+{
+        fflush(NULL);
+        clients->count = count;
+        for (size_t i = 0; i < count; i++)
+                clients->pids[i] = start_client(random_next(random), getpid());
+}
+
+static void kill_client(struct clients *clients, size_t i)
+{
+        int status;
+
+        kill(clients->pids[i], SIGKILL);
+        waitpid(clients->pids[i], &status, 0);
+        if (!WIFSIGNALED(status))
+                die("a client ended by itself, with %d", WEXITSTATUS(status));
+        clients->killed++;
+}
+
+static void run_load(struct wire_client *idle, struct clients *clients, struct random *random,
+                     uint64_t seconds)
+{
+        static struct samples answers, pings;
+        uint64_t deadline = now_ns() + seconds * NS_PER_S, p99, bound;
+        pid_t echo_pid;
+        int echo = start_echo(&echo_pid);
+
+        while (now_ns() < deadline) {
+                ask_status(idle, &answers);
+                ping(echo, &pings);
+                if (random_one_in(random, 5)) {
+                        size_t i = random_below(random, clients->count);
+
+                        kill_client(clients, i);
+                        clients->pids[i] = start_client(random_next(random), getpid());
+                }
+                usleep(SAMPLE_EVERY_US);
+        }
+        /* Clients have inherited its socket: closing ours would not end it. */
+        kill(echo_pid, SIGKILL);
+        waitpid(echo_pid, NULL, 0);
+        close(echo);
+
+        p99 = percentile(&answers, 99);
+        bound = 3 * percentile(&pings, 99);
+        if (bound < LATENCY_NS_MAX)
+                bound = LATENCY_NS_MAX;
+        printf("%zu clients, %llu killed in %llu s; an idle client's status: median %.3f ms, p99 "
+               "%.3f ms of %zu; bare ping-pong beside it: p99 %.3f ms\n",
+               clients->count, (unsigned long long)clients->killed, (unsigned long long)seconds,
+               (double)percentile(&answers, 50) / 1e6, (double)p99 / 1e6, answers.count,
+               (double)percentile(&pings, 99) / 1e6);
+        if (p99 > bound)
+                die("p99 of %.3f ms, %.3f ms allowed", (double)p99 / 1e6, (double)bound / 1e6);
+}
+
+/* Everything is free again once quarantines are over. */
+static void wait_until_free(struct wire_client *idle)
+{
+        uint64_t deadline = now_ns() + SETTLE_NS;
+
+        for (;;) {
+                const Wire__Pool *pool = wire_client_pool(idle, "any");
+
+                check_sum_of_states(pool->bytes);
+                if (pool->bytes->free == pool->bytes->held && pool->bytes->held == pool->size_min)
+                        return;
+                if (now_ns() > deadline)
+                        die("of %llu bytes %llu are free: granted %llu, reusable %llu, leaving "
+                            "%llu, lingering %llu, quarantined %llu",
+                            (unsigned long long)pool->bytes->held,
+                            (unsigned long long)pool->bytes->free,
+                            (unsigned long long)pool->bytes->granted,
+                            (unsigned long long)pool->bytes->reusable,
+                            (unsigned long long)pool->bytes->leaving,
+                            (unsigned long long)pool->bytes->lingering,
+                            (unsigned long long)pool->bytes->quarantined);
+                usleep(20000);
+        }
+}
+
+/**
+ * struct footprint - what the daemon's two processes use
+ */
+struct footprint {
+        unsigned descriptors[2];
+        long resident_kib[2];
+};
+
+static struct footprint look(const struct pard_fixture *pard)
+{
+        const pid_t pids[2] = { pard->pid, pard_fixture_worker(pard) };
+        struct footprint footprint;
+
+        /* Strangers' sockets are closed on threads of their own. */
+        usleep(200000);
+        for (int i = 0; i < 2; i++) {
+                footprint.descriptors[i] = process_descriptors(pids[i]);
+                footprint.resident_kib[i] = process_resident_kib(pids[i]);
+        }
+        return footprint;
+}
+
+static void compare(const struct footprint *before, const struct footprint *after)
+{
+        static const char *const who[2] = { "keeper", "worker" };
+
+        for (int i = 0; i < 2; i++) {
+                printf("%s: %u descriptors before, %u after; %ld KiB before, %ld after\n", who[i],
+                       before->descriptors[i], after->descriptors[i], before->resident_kib[i],
+                       after->resident_kib[i]);
+                if (after->descriptors[i] != before->descriptors[i])
+                        die("the %s lost descriptors", who[i]);
+                if (after->resident_kib[i] > before->resident_kib[i] + GROWTH_KIB_MAX)
+                        die("the %s grew", who[i]);
+        }
+}
+
+static void kill_all(struct clients *clients)
+{
+        for (size_t i = 0; i < clients->count; i++)
+                kill_client(clients, i);
+        clients->count = 0;
+}
+
+int main(int argc, char **argv)
+{
+        uint64_t seconds = argc > 1 ? strtoull(argv[1], NULL, 0) : 5;
+        size_t count = argc > 2 ? strtoull(argv[2], NULL, 0) : 64;
+        bool real = argc > 3 && strcmp(argv[3], "hugetlb") == 0;
+        struct clients clients = { .count = 0 };
+        struct random random = { 1 };
+        struct footprint before, after;
+        struct wire_client idle;
+        struct pard_fixture pard;
+        char config[1024];
+
+        if (count > CLIENTS_MAX)
+                die("at most %d clients", CLIENTS_MAX);
+        if (real)
+                require_hugepages(256);
+        snprintf(config, sizeof(config), "%s%s", real ? hugetlb : sim, pools);
+        pard_fixture_start_filled(config, &pard);
+        wire_client_open(pard.socket, "idle", &idle);
+
+        /* The heap grows to its size under a first load; after that it must not grow. */
+        start_clients(&clients, count, &random);
+        usleep(500000);
+        kill_all(&clients);
+        wait_until_free(&idle);
+        before = look(&pard);
+
+        start_clients(&clients, count, &random);
+        run_load(&idle, &clients, &random, seconds);
+        kill_all(&clients);
+        wait_until_free(&idle);
+        after = look(&pard);
+        compare(&before, &after);
+
+        wire_client_close(&idle);
+        pard_fixture_stop(&pard);
+        return 0;
+}
