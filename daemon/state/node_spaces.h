@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "space.h"
+#include "placement.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -38,7 +38,7 @@ uint64_t node_spaces_bytes(const struct node_spaces *spaces);
 
 /* Several of them as the search wants them. */
 struct space_list {
-        const struct space *of[4 * NODE_INDEXES];
+        const struct space *of[PLACEMENT_SPACES_MAX];
         size_t count;
 };
 

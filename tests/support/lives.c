@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+#include "lives.h"
+
+#include "macros.h"
+#include "world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PAGE        (2 * MiB)
+#define CLIENTS     10
+#define BUFFERS_MAX 600
+
+struct model_buffer {
+        uint64_t id;
+        struct client *client; /* NULL: free entry */
+        unsigned owner;        /* number of the client that it was granted to, or its uid */
+        struct range runs[64];
+        size_t n_runs;
+};
+
+static struct world world;
+static struct model_buffer buffers[BUFFERS_MAX];
+static struct client *clients[CLIENTS];
+static unsigned client_numbers[CLIENTS], last_number;
+static struct lives *lives;
+static bool over; /* no more decisions */
+
+static uint64_t rnd(uint64_t below)
+{
+        uint64_t bits = 0;
+
+        if (!over && !lives->next(lives->data, &bits))
+                over = true;
+        return over ? 0 : bits % below;
+}
+
+static struct request random_request(void)
+{
+        static const char *const pools[] = { NULL, NULL, "any", "low", "uid" };
+        struct request request = world_request(4096 * (1 + rnd(rnd(4) ? 64 : 2500)));
+
+        if (rnd(3) == 0)
+                request.want.align_bytes = UINT64_C(4096) << rnd(12);
+        if (rnd(3) == 0)
+                request.want.boundary_bytes = UINT64_C(4096) << rnd(12);
+        if (rnd(3) == 0)
+                request.want.max_segments = rnd(2) ? SEGMENTS_ANY : (uint32_t)(1 + rnd(8));
+        if (rnd(4) == 0)
+                request.want.max_segment_bytes = 4096 * (1 + rnd(600));
+        if (rnd(4) == 0)
+                request.want.window.last = rnd(2) ? GiB - 1 : 4 * GiB - 1 - rnd(16) * 3 * MiB;
+        if (rnd(8) == 0)
+                request.want.window.first = 4 * GiB - rnd(64) * PAGE - rnd(512) * 4096;
+        if (rnd(8) == 0)
+                request.nodes = 1 + rnd(3);
+        request.pool = pools[rnd(ARRAY_SIZE(pools))];
+        return request;
+}
+
+/* Each segment on its own against the request, and all together against the size. */
+static void check_segments(const struct buffer *buffer, const struct request *request,
+                           const struct buffer_view *view)
+{
+        const struct constraint *want = &request->want;
+        struct segment_cursor cursor = { 0 };
+        uint64_t bytes = 0, count = 0;
+        struct range segment;
+
+        while (buffer_next_segment(buffer, &cursor, &segment)) {
+                assert_true(range_contains(want->window, segment));
+                if (want->align_bytes)
+                        assert_int_equal(segment.first & (want->align_bytes - 1), 0);
+                if (want->boundary_bytes)
+                        assert_int_equal(segment.first / want->boundary_bytes,
+                                         segment.last / want->boundary_bytes);
+                if (want->max_segment_bytes)
+                        assert_true(range_size(segment) <= want->max_segment_bytes);
+                bytes += range_size(segment);
+                count++;
+        }
+        assert_int_equal(bytes, view->size_bytes);
+        assert_int_equal(bytes, align_down(want->size_bytes + 4095, 4096));
+        assert_int_equal(count, view->segment_count);
+        assert_true(count <= (want->max_segments ? want->max_segments : 1));
+}
+
+/* Pieces lie in frames, end and begin on their edges, and are as long as the buffer. */
+static void check_pieces(const struct buffer *buffer, const struct buffer_view *view,
+                         struct model_buffer *model)
+{
+        model->n_runs = 0;
+        for (size_t i = 0; i < view->piece_count; i++) {
+                struct piece piece;
+
+                buffer_piece(buffer, i, &piece);
+                assert_int_equal(piece.phys % PAGE, piece.frame_offset);
+                if (i > 0)
+                        assert_int_equal(piece.frame_offset, 0);
+                if (i + 1 < view->piece_count)
+                        assert_int_equal(piece.frame_offset + piece.length_bytes, PAGE);
+                assert_true(world.frames[piece.frame.slot].lent);
+                assert_in_range(model->n_runs, 0, ARRAY_SIZE(model->runs) - 1);
+                model->runs[model->n_runs++] = range_of(piece.phys, piece.length_bytes);
+        }
+}
+
+/* Against every other live buffer. */
+static void check_alone(const struct model_buffer *mine)
+{
+        for (size_t b = 0; b < BUFFERS_MAX; b++) {
+                const struct model_buffer *other = &buffers[b];
+
+                if (!other->client || other == mine)
+                        continue;
+                for (size_t i = 0; i < mine->n_runs; i++) {
+                        for (size_t j = 0; j < other->n_runs; j++) {
+                                assert_false(range_overlaps(mine->runs[i], other->runs[j]));
+                                if (other->owner != mine->owner)
+                                        assert_true(mine->runs[i].first / PAGE !=
+                                                    other->runs[j].first / PAGE);
+                        }
+                }
+        }
+}
+
+static void note_grant(unsigned who, const struct buffer *buffer, const struct request *request)
+{
+        struct buffer_view view;
+        struct model_buffer *model = buffers;
+
+        buffer_view(buffer, &view);
+        while (model->client)
+                model++;
+        assert_true(model < buffers + BUFFERS_MAX);
+        model->id = view.id;
+        model->client = clients[who];
+        /* Uids are 1000 and 1001 in turn. */
+        model->owner =
+                strcmp(view.pool, "uid") ? client_numbers[who] : 100000 + client_numbers[who] % 2;
+        check_segments(buffer, request, &view);
+        check_pieces(buffer, &view, model);
+        check_alone(model);
+        lives->grants++;
+}
+
+static void step_alloc(unsigned who)
+{
+        struct request request = random_request();
+        struct refusal refusal = { 0 };
+        struct buffer *buffer;
+        size_t live = 0;
+        int r;
+
+        for (size_t b = 0; b < BUFFERS_MAX; b++)
+                live += buffers[b].client != NULL;
+        if (live > BUFFERS_MAX - 20)
+                return;
+        r = state_alloc(world.state, clients[who], &request, world.now_ns, &buffer, &refusal);
+        assert_true(r >= 0);
+        if (r) {
+                assert_true(refusal.sentence[0] && refusal.result == r);
+                lives->refusals++;
+                return;
+        }
+        if (rnd(4))
+                world_show(&world, clients[who], buffer);
+        note_grant(who, buffer, &request);
+}
+
+static void step_release(unsigned who)
+{
+        size_t from = rnd(BUFFERS_MAX);
+
+        for (size_t i = 0; i < BUFFERS_MAX; i++) {
+                struct model_buffer *model = &buffers[(from + i) % BUFFERS_MAX];
+
+                if (model->client != clients[who])
+                        continue;
+                assert_int_equal(state_release(world.state, clients[who], model->id, world.now_ns),
+                                 0);
+                model->client = NULL;
+                return;
+        }
+}
+
+static void begin_client(unsigned who)
+{
+        client_numbers[who] = ++last_number;
+        clients[who] = world_client(&world, 1000 + last_number % 2, "c");
+}
+
+static void step_end(unsigned who)
+{
+        client_end(world.state, clients[who], rnd(2), world.now_ns);
+        for (size_t b = 0; b < BUFFERS_MAX; b++)
+                if (buffers[b].client == clients[who])
+                        buffers[b].client = NULL; /* its memory may come back any time */
+        begin_client(who);
+}
+
+static void step_keeper(void)
+{
+        struct world_frame *frame = &world.frames[rnd(world.n_slots)];
+
+        if (!frame->held)
+                return;
+        if (frame->leaving) {
+                if (rnd(4) == 0) {
+                        state_frame_lingers(world.state, frame->name, 1 + (int)rnd(4),
+                                            world.now_ns);
+                } else {
+                        world.snatch = rnd(50) == 0;
+                        world_let_frame_leave(&world, frame);
+                        world.snatch = false;
+                }
+        } else if (rnd(2000) == 0) {
+                state_frame_moved(world.state, frame->name, rnd(2) ? UINT64_MAX : TiB,
+                                  world.now_ns);
+        }
+}
+
+static void step_dropped(unsigned who)
+{
+        struct world_frame *frame = &world.frames[rnd(world.n_slots)];
+
+        state_dropped(world.state, clients[who], frame->name, world.now_ns);
+}
+
+static void take_answers(void)
+{
+        for (size_t i = 0; i < world.n_answers; i++) {
+                const struct world_answer *answer = &world.answers[i];
+                unsigned who = (unsigned)(answer->ticket % CLIENTS);
+
+                /* The buffer is the client's; it gives it straight back. */
+                if (!answer->r && client_buffer(clients[who], answer->buffer))
+                        state_release(world.state, clients[who], answer->buffer, world.now_ns);
+        }
+        world.n_answers = 0;
+}
+
+static void step_wait(unsigned who)
+{
+        struct request request = random_request();
+        struct refusal refusal;
+        int r;
+
+        r = state_wait(world.state, clients[who], &request, world.now_ns + rnd(3) * NS_PER_S,
+                       who + CLIENTS * (1 + rnd(1000)), world.now_ns, &refusal);
+        assert_true(r >= 0);
+}
+
+static void step_explain(unsigned who)
+{
+        static struct explanation explanation;
+        struct request request = random_request();
+
+        assert_int_equal(
+                state_explain(world.state, clients[who], &request, world.now_ns, &explanation), 0);
+        assert_true(explanation.refusal.sentence[0]);
+}
+
+static void step(void)
+{
+        unsigned who = (unsigned)rnd(CLIENTS);
+        uint64_t dice = rnd(100);
+
+        if (dice < 40)
+                step_alloc(who);
+        else if (dice < 70)
+                step_release(who);
+        else if (dice < 71)
+                step_end(who);
+        else if (dice < 88)
+                step_keeper();
+        else if (dice < 94)
+                step_dropped(who);
+        else if (dice < 96)
+                step_wait(who);
+        else if (dice < 97)
+                step_explain(who);
+        else
+                world.now_ns += rnd(NS_PER_S);
+        if (state_next_due(world.state) <= world.now_ns)
+                state_tick(world.state, world.now_ns);
+        take_answers();
+        state_check(world.state);
+}
+
+void lives_run(struct lives *of, unsigned steps)
+{
+        uint32_t low, uid;
+
+        lives = of;
+        over = false;
+        last_number = 0;
+        memset(buffers, 0, sizeof(buffers));
+        world_init(&world, 48);
+        low = world_add_pool(&world, "low", 0, GiB - 1, 16);
+        uid = world_add_pool(&world, "uid", 0, 3 * GiB - 1, 16);
+        world.pools[0].reuse_delay_ns = NS_PER_S;
+        world.pools[low].spill = true;
+        world.pools[uid].isolation = ISOLATE_UID;
+        world.pools[uid].reuse_delay_ns = NS_PER_S / 2;
+        world.clumsy = true;
+        world_start(&world);
+        for (unsigned i = 0; i < CLIENTS; i++)
+                begin_client(i);
+        for (unsigned i = 0; i < steps && !over; i++)
+                step();
+        for (unsigned i = 0; i < CLIENTS; i++)
+                client_end(world.state, clients[i], rnd(2), world.now_ns);
+        world.clumsy = false;
+        world_pass(&world, 100 * NS_PER_S);
+        world_let_leave(&world);
+        world_pass(&world, 100 * NS_PER_S);
+        assert_int_equal(world_bytes(&world).free, world_bytes(&world).held);
+        assert_int_equal(world_bytes(&world).held, 80 * PAGE);
+        world_stop(&world);
+}
