@@ -136,6 +136,16 @@ size_t par_buffer_page_size(const struct par_buffer *buffer)
         return buffer ? buffer->page_bytes : 0;
 }
 
+uint64_t par_buffer_id(const struct par_buffer *buffer)
+{
+        return buffer ? buffer->id : 0;
+}
+
+const char *par_buffer_pool(const struct par_buffer *buffer)
+{
+        return buffer ? buffer->pool : "";
+}
+
 size_t par_buffer_segments(const struct par_buffer *buffer, const struct par_segment **ret)
 {
         if (ret)

@@ -8,6 +8,8 @@
 #include "frame.h"
 #include "tree.h"
 
+#define POOL_NAME_BYTES 64
+
 /**
  * struct piece - a part of a buffer inside one frame
  * @frame:  counts this piece among its buffers
@@ -23,6 +25,7 @@ struct piece {
  * struct par_buffer - a buffer, from its request to par_free()
  * @par:        whose; borrowed
  * @id:         the daemon's number; 0: not granted yet
+ * @pool:       name of its pool, as the daemon said
  * @data:       where it is mapped; NULL until it is whole
  * @reserved:   address space for @piece_count frames side by side; NULL where it lies in one frame,
  *              and as soon as all of it is filled
@@ -40,6 +43,7 @@ struct par_buffer {
         RB_ENTRY(par_buffer) by_address; /* lookup::by_address */
         struct par *par;
         uint64_t id;
+        char pool[POOL_NAME_BYTES];
         char *data, *reserved;
         size_t size, page_bytes;
         struct piece *pieces;

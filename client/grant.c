@@ -18,6 +18,7 @@
 #include "mapping.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -44,6 +45,7 @@ static int take_head(struct grant *grant, const Wire__Grant *head)
                 return -EPROTO;
 
         buffer->id = head->buffer;
+        snprintf(buffer->pool, sizeof(buffer->pool), "%s", head->pool);
         buffer->size = head->size;
         buffer->page_bytes = head->page_size;
         buffer->piece_count = head->piece_count;

@@ -296,10 +296,10 @@ uint64_t par_buffer_dma(const struct par_buffer *buffer);
 /* Bytes of the hugepages behind the buffer. */
 size_t par_buffer_page_size(const struct par_buffer *buffer);
 
-/* The number under which pard's lists and messages show the buffer; > 0. */
+/* The number under which pard's lists and messages show the buffer; 0 for NULL. */
 uint64_t par_buffer_id(const struct par_buffer *buffer);
 
-/* Name of the pool that the memory is from. Belongs to the buffer; never NULL. */
+/* Name of the pool that the memory is from. Belongs to the buffer; never NULL, "" for NULL. */
 const char *par_buffer_pool(const struct par_buffer *buffer);
 
 /**

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns one connection. Waits for one reply at a time, for a bounded time; refuses packets that are
+ * none of the protocol, and closes descriptors, since nothing that is asked here comes with any.
+ */
+#include "ask.h"
+
+#include "exits.h"
+#include "macros.h"
+#include "packet.h"
+#include "result.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define DEFAULT_SOCKET   "/run/pard/pard.sock"
+#define PROTOCOL_VERSION 1
+#define ANSWER_SECONDS   30
+
+struct ask {
+        int socket;
+        uint32_t seq;
+        struct message_arena arena;
+        unsigned char bytes[PACKET_BYTES_MAX];
+};
+
+static int say(int status, const char *what, int error)
+{
+        fprintf(stderr, "parctl: %s: %s\n", what, strerror(error));
+        return status;
+}
+
+static int connect_to(struct ask *ask, const char *path)
+{
+        const struct timeval limit = { .tv_sec = ANSWER_SECONDS };
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+        if (strlen(path) >= sizeof(address.sun_path))
+                return say(EXIT_OTHER, path, ENAMETOOLONG);
+        memcpy(address.sun_path, path, strlen(path) + 1);
+        ask->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        if (ask->socket < 0)
+                return say(EXIT_OTHER, "no socket can be made", errno);
+        if (setsockopt(ask->socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) ||
+            setsockopt(ask->socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)))
+                return say(EXIT_OTHER, "the socket takes no time limit", errno);
+        if (connect(ask->socket, (struct sockaddr *)&address, sizeof(address)) == 0)
+                return 0;
+        if (errno == ENOENT || errno == ECONNREFUSED) {
+                fprintf(stderr, "parctl: no pard listens on %s\n", path);
+                return EXIT_NO_DAEMON;
+        }
+        if (errno == EACCES)
+                fprintf(stderr, "parctl: you may not connect to %s\n", path);
+        else
+                say(EXIT_OTHER, path, errno);
+        return EXIT_OTHER;
+}
+
+static int send_request(struct ask *ask, Wire__Request *request)
+{
+        size_t size;
+        int r;
+
+        request->seq = ++ask->seq;
+        r = message_pack_request(request, ask->bytes, sizeof(ask->bytes), &size);
+        if (!r)
+                r = packet_send(ask->socket, ask->bytes, size, NULL, 0);
+        if (r == -EPIPE || r == -ECONNRESET) {
+                fprintf(stderr, "parctl: pard closed the connection\n");
+                return EXIT_OTHER;
+        }
+        return r ? say(EXIT_OTHER, "the request cannot be sent", -r) : 0;
+}
+
+/* The reply to our request; notices are for clients with memory and are passed over. */
+static int receive_reply(struct ask *ask, const Wire__Reply **ret)
+{
+        Wire__Packet *message;
+        struct packet packet;
+        int r;
+
+        for (;;) {
+                do
+                        r = packet_receive(ask->socket, ask->bytes, sizeof(ask->bytes), &packet);
+                while (r == -EINTR);
+                if (r == -EAGAIN)
+                        return say(EXIT_OTHER, "pard does not answer", ETIMEDOUT);
+                if (r || packet.size == 0) {
+                        fprintf(stderr, "parctl: pard closed the connection\n");
+                        return EXIT_OTHER;
+                }
+                packet_close_descriptors(&packet);
+                message_arena_reset(&ask->arena);
+                r = packet.bytes_cut
+                            ? -EBADMSG
+                            : message_unpack_packet(&ask->arena, ask->bytes, packet.size, &message);
+                if (r)
+                        return say(EXIT_OTHER, "pard's answer cannot be read", -r);
+                if (message->kind_case == WIRE__PACKET__KIND_REPLY &&
+                    message->reply->seq == ask->seq) {
+                        *ret = message->reply;
+                        return 0;
+                }
+        }
+}
+
+/* Tell why pard said no. */
+static int refused(const Wire__Reply *reply)
+{
+        const Wire__Refusal *refusal = reply->refusal;
+        const char *sentence = refusal && *refusal->sentence ? refusal->sentence : NULL;
+
+        if (!par_is_refusal((int)reply->result)) {
+                fprintf(stderr, "parctl: pard failed: %s\n",
+                        sentence ? sentence : strerror((int)reply->result));
+                return EXIT_OTHER;
+        }
+        fprintf(stderr, "parctl: %s\n", sentence ? sentence : par_refusal_name((int)reply->result));
+        return refusal && refusal->permanent ? EXIT_REFUSED_EVER : EXIT_REFUSED;
+}
+
+int ask_request(struct ask *ask, Wire__Request *request, const Wire__Reply **ret)
+{
+        const Wire__Reply *reply;
+        int status;
+
+        status = send_request(ask, request);
+        if (!status)
+                status = receive_reply(ask, &reply);
+        if (!status && reply->result)
+                status = refused(reply);
+        if (!status)
+                *ret = reply;
+        return status;
+}
+
+static int say_hello(struct ask *ask)
+{
+        Wire__Request request = WIRE__REQUEST__INIT;
+        Wire__Hello hello = WIRE__HELLO__INIT;
+        char name[] = "parctl";
+        const Wire__Reply *reply;
+        int status;
+
+        hello.version = PROTOCOL_VERSION;
+        hello.client_name = name;
+        request.body_case = WIRE__REQUEST__BODY_HELLO;
+        request.hello = &hello;
+        status = ask_request(ask, &request, &reply);
+        if (status)
+                return status;
+        if (reply->body_case != WIRE__REPLY__BODY_HELLO ||
+            reply->hello->version != PROTOCOL_VERSION) {
+                fprintf(stderr, "parctl: pard speaks another version of the protocol\n");
+                return EXIT_OTHER;
+        }
+        return 0;
+}
+
+int ask_open(const char *socket_path, struct ask **ret)
+{
+        struct ask *ask = calloc(1, sizeof(*ask));
+        const char *path = socket_path;
+        int status;
+
+        if (!ask)
+                return say(EXIT_OTHER, "memory", ENOMEM);
+        ask->socket = -1;
+        if (!path)
+                path = getenv("PAR_SOCKET");
+        if (!path || !*path)
+                path = DEFAULT_SOCKET;
+        status = connect_to(ask, path);
+        if (!status)
+                status = say_hello(ask);
+        if (status) {
+                ask_close(ask);
+                return status;
+        }
+        *ret = ask;
+        return 0;
+}
+
+void ask_close(struct ask *ask)
+{
+        if (!ask)
+                return;
+        if (ask->socket >= 0)
+                close(ask->socket);
+        message_arena_deinit(&ask->arena);
+        free(ask);
+}

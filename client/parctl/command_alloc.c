@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Get a buffer the way a driver does, through libpar, show it, and give it back: after a time,
+ * after a command, or at once. A signal never leaves it to quarantine.
+ */
+#include "child.h"
+#include "commands.h"
+#include "exits.h"
+#include "explanation.h"
+#include "json.h"
+#include "par.h"
+#include "table.h"
+#include "units.h"
+
+#include <stdlib.h>
+
+/* Tell what libpar says, and turn it into an exit status. */
+static int failed(int r)
+{
+        const char *sentence = par_error(NULL);
+
+        fprintf(stderr, "parctl: %s\n", *sentence ? sentence : par_strerror(r));
+        if (r == -ENOENT || r == -ECONNREFUSED || r == -PAR_GONE)
+                return EXIT_NO_DAEMON;
+        if (r > -PAR_NEVER_FITS)
+                return EXIT_OTHER;
+        return par_is_permanent(r) ? EXIT_REFUSED_EVER : EXIT_REFUSED;
+}
+
+static json_t *buffer_json(const struct par_buffer *buffer, const char *label)
+{
+        const struct par_segment *segments;
+        const size_t n = par_buffer_segments(buffer, &segments);
+        json_t *object = json_object(), *array = json_array();
+
+        for (size_t i = 0; i < n; i++) {
+                const uint64_t phys = segments[i].phys;
+                json_t *segment = json_object();
+
+                json_object_set_new(segment, "dma", json_address(segments[i].dma));
+                json_object_set_new(segment, "phys",
+                                    phys == PAR_PHYS_NONE ? json_null() : json_address(phys));
+                json_object_set_new(segment, "length", json_size(segments[i].length));
+                json_object_set_new(segment, "offset", json_size(segments[i].offset));
+                json_array_append_new(array, segment);
+        }
+        json_object_set_new(object, "buffer", json_size(par_buffer_id(buffer)));
+        json_object_set_new(object, "label", json_text(label));
+        json_object_set_new(object, "pool", json_text(par_buffer_pool(buffer)));
+        json_object_set_new(object, "size", json_size(par_buffer_size(buffer)));
+        json_object_set_new(object, "dma", json_address(par_buffer_dma(buffer)));
+        json_object_set_new(object, "segments", array);
+        return object;
+}
+
+static int print_text(FILE *stream, const struct par_buffer *buffer,
+                      const struct arguments *arguments)
+{
+        static const struct column columns[] = {
+                { "dma", CELL_ADDRESS, false },
+                { "phys", CELL_ADDRESS, false },
+                { "length", CELL_SIZE, false },
+                { "offset", CELL_SIZE, false },
+        };
+        const struct table_style style = {
+                .bytes = arguments->bytes,
+                .no_headings = arguments->no_headings,
+                .stream = stream,
+        };
+        const struct par_segment *segments;
+        const size_t n = par_buffer_segments(buffer, &segments);
+        struct table *table = table_new("segments", columns, ARRAY_SIZE(columns));
+        char size[UNIT_TEXT_BYTES];
+        int r = table ? 0 : -ENOMEM;
+
+        fprintf(stream, "buffer %" PRIu64 ": %s from pool %s, segments: %zu\n",
+                par_buffer_id(buffer), size_human(par_buffer_size(buffer), size),
+                par_buffer_pool(buffer), n);
+        for (size_t i = 0; i < n && !r; i++)
+                r = table_add(table,
+                              (const struct cell[]){
+                                      CELL_OF(segments[i].dma),
+                                      CELL_IF(segments[i].phys != PAR_PHYS_NONE, segments[i].phys),
+                                      CELL_OF(segments[i].length),
+                                      CELL_OF(segments[i].offset),
+                              });
+        if (!r)
+                r = table_print(table, &style);
+        table_free(table);
+        return r;
+}
+
+/* Standard output is COMMAND's, where there is one. */
+static int print_buffer(const struct par_buffer *buffer, const struct arguments *arguments)
+{
+        FILE *stream = arguments->child_argv ? stderr : stdout;
+        int r;
+
+        if (arguments->json)
+                r = json_print(stream, "alloc", buffer_json(buffer, arguments->label));
+        else
+                r = print_text(stream, buffer, arguments);
+        if (!r)
+                return EXIT_DONE;
+        fprintf(stderr, "parctl: the buffer cannot be printed\n");
+        return EXIT_OTHER;
+}
+
+static int set_environment(const struct par_buffer *buffer)
+{
+        const struct par_segment *runs;
+        char text[32];
+        int r;
+
+        par_buffer_runs(buffer, &runs);
+        snprintf(text, sizeof(text), "%" PRIu64, par_buffer_id(buffer));
+        r = setenv("PAR_BUFFER", text, 1);
+        snprintf(text, sizeof(text), "0x%" PRIx64, par_buffer_dma(buffer));
+        r |= setenv("PAR_DMA", text, 1);
+        snprintf(text, sizeof(text), "%zu", par_buffer_size(buffer));
+        r |= setenv("PAR_SIZE", text, 1);
+        if (runs[0].phys == PAR_PHYS_NONE)
+                return r | unsetenv("PAR_PHYS");
+        snprintf(text, sizeof(text), "0x%" PRIx64, runs[0].phys);
+        return r | setenv("PAR_PHYS", text, 1);
+}
+
+/**
+ * struct job - one run of alloc
+ * @arguments: borrowed
+ * @par:       connection
+ * @child_ran: COMMAND was started: the exit status is its own
+ */
+struct job {
+        const struct arguments *arguments;
+        struct par *par;
+        bool child_ran;
+};
+
+static int use_buffer(struct job *job, const struct par_buffer *buffer)
+{
+        const struct arguments *arguments = job->arguments;
+        int status;
+
+        status = print_buffer(buffer, arguments);
+        if (status)
+                return status;
+        if (!arguments->child_argv) {
+                if (arguments->hold_ns)
+                        stop_wait(arguments->hold_ns);
+                return EXIT_DONE;
+        }
+        if (set_environment(buffer)) {
+                fprintf(stderr, "parctl: out of memory\n");
+                return EXIT_OTHER;
+        }
+        job->child_ran = true;
+        return child_run(arguments->child_argv);
+}
+
+/*
+ * A refusal is explained as explain does it. That is a second question, so where the answer has
+ * changed meanwhile, or cannot be had, libpar's own sentence stands.
+ */
+static int refused(const struct arguments *arguments, int r)
+{
+        const int status = par_is_permanent(r) ? EXIT_REFUSED_EVER : EXIT_REFUSED;
+        char sentence[512];
+        int explained;
+
+        snprintf(sentence, sizeof(sentence), "%s",
+                 *par_error(NULL) ? par_error(NULL) : par_strerror(r));
+        explained = explanation_print(arguments, stderr);
+        if (r == -PAR_TIMED_OUT || (explained != EXIT_REFUSED && explained != EXIT_REFUSED_EVER))
+                fprintf(stderr, "parctl: %s\n", sentence);
+        return status;
+}
+
+static int alloc(struct job *job, const struct par_device *device)
+{
+        const struct arguments *arguments = job->arguments;
+        const struct par_constraint want = {
+                .addr_min = arguments->addr_min,
+                .addr_max = arguments->addr_max,
+                .align = arguments->align,
+                .boundary = arguments->boundary,
+                .max_segment_bytes = arguments->max_segment_bytes,
+                .max_segments = arguments->max_segments,
+        };
+        const struct par_alloc_options options = {
+                .device = device,
+                .pool = arguments->pool,
+                .label = arguments->label,
+                .wait_ms = arguments->wait_ms,
+        };
+        struct par_buffer *buffer;
+        int r, status;
+
+        r = par_alloc(job->par, arguments->size, &want, &options, &buffer);
+        if (r <= -PAR_NEVER_FITS && r != -PAR_GONE)
+                return refused(arguments, r);
+        if (r)
+                return failed(r);
+        status = use_buffer(job, buffer);
+        par_free(buffer);
+        return status;
+}
+
+static int with_device(struct job *job)
+{
+        const char *name = job->arguments->device;
+        struct par_device *device = NULL;
+        int r, status;
+
+        if (name) {
+                r = par_device_open(job->par, name, &device);
+                if (r)
+                        return failed(r);
+        }
+        status = alloc(job, device);
+        par_device_close(device);
+        return status;
+}
+
+static int run(const struct arguments *arguments)
+{
+        const struct par_connect_options options = { .client_name = "parctl" };
+        struct job job = { .arguments = arguments };
+        int r, status;
+
+        stop_prepare();
+        r = par_connect(arguments->socket_path, &options, &job.par);
+        if (r) {
+                status = failed(r);
+        } else {
+                status = with_device(&job);
+                par_disconnect(job.par);
+        }
+        /* Whatever failed here must not look like a status of COMMAND. */
+        if (arguments->child_argv && !job.child_ran)
+                status = EXIT_BEFORE_CHILD;
+        return status;
+}
+
+const struct command command_alloc = {
+        .name = "alloc",
+        .takes = TAKES_REQUEST | TAKES_HOLD,
+        .summary = "Get a buffer, show it, and give it back at the end",
+        .help = "Without --hold and COMMAND the buffer is given back at once. SIGINT and SIGTERM "
+                "end --hold\nand are passed on to COMMAND; the buffer is given back then too.\n"
+                "\n"
+                "COMMAND finds PAR_BUFFER (the buffer's number), PAR_DMA, PAR_PHYS (its first "
+                "addresses) and\nPAR_SIZE (bytes) in its environment, and standard output is its "
+                "own: the buffer is shown on\nstandard error. Its exit status is parctl's; 125: "
+                "parctl failed, 126: COMMAND cannot be\nexecuted, 127: it was not found.\n"
+                "\n"
+                "A refused request is explained as \"parctl explain\" does it.\n",
+        .run = run,
+};

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* The clients: how much each is charged with, and who waits. */
+#include "commands.h"
+#include "listing.h"
+#include "macros.h"
+
+static const struct column columns[] = {
+        { "id", CELL_NUMBER, false },        { "client", CELL_TEXT, false },
+        { "pid", CELL_NUMBER, false },       { "uid", CELL_NUMBER, false },
+        { "connected", CELL_BOOL, false },   { "mine", CELL_BOOL, true },
+        { "buffers", CELL_NUMBER, false },   { "held", CELL_SIZE, false },
+        { "granted", CELL_SIZE, false },     { "reusable", CELL_SIZE, true },
+        { "leaving", CELL_SIZE, true },      { "lingering", CELL_SIZE, false },
+        { "quarantined", CELL_SIZE, false }, { "retired", CELL_SIZE, true },
+        { "waiting_for", CELL_SIZE, false }, { "waiting_s", CELL_SECONDS, false },
+        { "age_s", CELL_SECONDS, false },
+};
+
+static int add_client(struct table *table, const Wire__Client *client)
+{
+        const Wire__StateBytes none = WIRE__STATE_BYTES__INIT;
+        const Wire__StateBytes *bytes = client->bytes ? client->bytes : &none;
+        const bool waits = client->waiting_for != 0;
+        const struct cell cells[] = {
+                CELL_OF(client->client),
+                CELL_TEXT_IF(client->known, client->name),
+                CELL_IF(client->known, client->pid),
+                CELL_IF(client->known, client->uid),
+                CELL_YES_IF(client->connected),
+                CELL_YES_IF(client->mine),
+                CELL_OF(client->buffers),
+                CELL_OF(bytes->held),
+                CELL_OF(bytes->granted),
+                CELL_OF(bytes->reusable),
+                CELL_OF(bytes->leaving),
+                CELL_OF(bytes->lingering),
+                CELL_OF(bytes->quarantined),
+                CELL_OF(bytes->retired),
+                CELL_IF(waits, client->waiting_for),
+                CELL_IF(waits, client->waiting_since_ms / 1000),
+                CELL_OF(client->age_ms / 1000),
+        };
+
+        _Static_assert(ARRAY_SIZE(cells) == ARRAY_SIZE(columns), "a cell for each column");
+        return table_add(table, cells);
+}
+
+static int add(struct table *table, const struct arguments *arguments, const Wire__Reply *reply,
+               uint64_t *ret_cursor)
+{
+        int r = 0;
+
+        (void)arguments;
+        for (size_t i = 0; i < reply->clients->n_clients && !r; i++)
+                r = add_client(table, reply->clients->clients[i]);
+        *ret_cursor = reply->clients->next_cursor;
+        return r;
+}
+
+static int run(const struct arguments *arguments)
+{
+        static const struct listing listing = {
+                .body = WIRE__REQUEST__BODY_CLIENTS,
+                .reply = WIRE__REPLY__BODY_CLIENTS,
+                .add = add,
+        };
+
+        return listing_run(&listing, arguments);
+}
+
+const struct command command_clients = {
+        .name = "clients",
+        .takes = TAKES_SORT,
+        .summary = "Show the clients: what each is charged with, and who waits for memory",
+        .help = "A client that is gone is listed as long as memory is charged to it. Who a client "
+                "is, only\nadministrators are told of others.\n",
+        .columns = columns,
+        .n_columns = ARRAY_SIZE(columns),
+        .run = run,
+};

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Would this fit, and if not, why? */
+#include "commands.h"
+#include "explanation.h"
+
+static int run(const struct arguments *arguments)
+{
+        return explanation_print(arguments, stdout);
+}
+
+const struct command command_explain = {
+        .name = "explain",
+        .takes = TAKES_REQUEST,
+        .summary = "Tell whether a request would be granted, and if not, why",
+        .help = "Nothing is granted. The exit status is that of the request: 0 it would be "
+                "granted, 1 not\nnow, 3 never.\n",
+        .run = run,
+};

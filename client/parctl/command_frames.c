@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* The frames: where each hugepage lies, and who has it. */
+#include "commands.h"
+#include "listing.h"
+#include "macros.h"
+
+static const struct column columns[] = {
+        { "frame", CELL_ADDRESS, false },  { "pool", CELL_TEXT, false },
+        { "size", CELL_SIZE, false },      { "node", CELL_NUMBER, false },
+        { "state", CELL_TEXT, false },     { "pinned", CELL_BOOL, false },
+        { "buffers", CELL_NUMBER, false }, { "client", CELL_TEXT, false },
+        { "uid", CELL_NUMBER, false },     { "note", CELL_TEXT, false },
+};
+
+static int add_frame(struct table *table, const Wire__Frame *frame)
+{
+        const struct cell cells[] = {
+                CELL_OF(frame->phys),
+                CELL_TEXT_OF(frame->pool),
+                CELL_OF(frame->size),
+                listing_node(frame->node),
+                CELL_TEXT_OF(frame->state),
+                CELL_YES_IF(frame->pinned),
+                CELL_OF(frame->buffers),
+                CELL_TEXT_IF(frame->known, frame->client),
+                CELL_IF(frame->known, frame->uid),
+                CELL_TEXT_OF(frame->note),
+        };
+
+        _Static_assert(ARRAY_SIZE(cells) == ARRAY_SIZE(columns), "a cell for each column");
+        return table_add(table, cells);
+}
+
+static int add(struct table *table, const struct arguments *arguments, const Wire__Reply *reply,
+               uint64_t *ret_cursor)
+{
+        int r = 0;
+
+        (void)arguments;
+        for (size_t i = 0; i < reply->frames->n_frames && !r; i++)
+                r = add_frame(table, reply->frames->frames[i]);
+        *ret_cursor = reply->frames->next_cursor;
+        return r;
+}
+
+static int run(const struct arguments *arguments)
+{
+        static const struct listing listing = {
+                .body = WIRE__REQUEST__BODY_FRAMES,
+                .reply = WIRE__REPLY__BODY_FRAMES,
+                .add = add,
+        };
+
+        return listing_run(&listing, arguments);
+}
+
+const struct command command_frames = {
+        .name = "frames",
+        .takes = TAKES_WINDOW | TAKES_POOL | TAKES_SORT,
+        .summary = "Show the frames (hugepages): where each lies, and whose it is",
+        .help = "A frame is named by its physical address. Whose a frame is, only administrators "
+                "are told\nof others.\n",
+        .columns = columns,
+        .n_columns = ARRAY_SIZE(columns),
+        .run = run,
+};

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* The pools: what each holds, and in which state its bytes are. */
+#include "commands.h"
+#include "listing.h"
+#include "macros.h"
+
+#include <string.h>
+
+static const struct column columns[] = {
+        { "pool", CELL_TEXT, false },        { "backend", CELL_TEXT, true },
+        { "first", CELL_ADDRESS, false },    { "last", CELL_ADDRESS, false },
+        { "page_size", CELL_SIZE, false },   { "node", CELL_NUMBER, true },
+        { "size_min", CELL_SIZE, true },     { "size_max", CELL_SIZE, true },
+        { "held", CELL_SIZE, false },        { "free", CELL_SIZE, false },
+        { "granted", CELL_SIZE, false },     { "reusable", CELL_SIZE, true },
+        { "leaving", CELL_SIZE, true },      { "lingering", CELL_SIZE, false },
+        { "quarantined", CELL_SIZE, false }, { "retired", CELL_SIZE, true },
+        { "largest_run", CELL_SIZE, false }, { "pinned", CELL_BOOL, false },
+        { "state", CELL_TEXT, false },       { "lost_to_system", CELL_NUMBER, true },
+        { "allowed", CELL_BOOL, false },     { "note", CELL_TEXT, false },
+};
+
+/* Pools are filtered here: the protocol's list of pools has all of them. */
+static bool is_wanted(const Wire__Pool *pool, const struct arguments *arguments)
+{
+        if (arguments->pool && strcmp(arguments->pool, pool->pool) != 0)
+                return false;
+        return pool->last >= arguments->addr_min &&
+               (!arguments->addr_max || pool->first <= arguments->addr_max);
+}
+
+static int add_pool(struct table *table, const Wire__Pool *pool)
+{
+        const Wire__StateBytes none = WIRE__STATE_BYTES__INIT;
+        const Wire__StateBytes *bytes = pool->bytes ? pool->bytes : &none;
+        const struct cell cells[] = {
+                CELL_TEXT_OF(pool->pool),    CELL_TEXT_OF(pool->backend),
+                CELL_OF(pool->first),        CELL_OF(pool->last),
+                CELL_OF(pool->page_size),    listing_node(pool->node),
+                CELL_OF(pool->size_min),     CELL_OF(pool->size_max),
+                CELL_OF(bytes->held),        CELL_OF(bytes->free),
+                CELL_OF(bytes->granted),     CELL_OF(bytes->reusable),
+                CELL_OF(bytes->leaving),     CELL_OF(bytes->lingering),
+                CELL_OF(bytes->quarantined), CELL_OF(bytes->retired),
+                CELL_OF(pool->largest_run),  CELL_YES_IF(pool->pinned),
+                CELL_TEXT_OF(pool->state),   CELL_OF(pool->lost_to_system),
+                CELL_YES_IF(pool->allowed),  CELL_TEXT_OF(pool->note),
+        };
+
+        _Static_assert(ARRAY_SIZE(cells) == ARRAY_SIZE(columns), "a cell for each column");
+        return table_add(table, cells);
+}
+
+static int add(struct table *table, const struct arguments *arguments, const Wire__Reply *reply,
+               uint64_t *ret_cursor)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < reply->pools->n_pools && !r; i++)
+                if (is_wanted(reply->pools->pools[i], arguments))
+                        r = add_pool(table, reply->pools->pools[i]);
+        *ret_cursor = reply->pools->next_cursor;
+        return r;
+}
+
+static int run(const struct arguments *arguments)
+{
+        static const struct listing listing = {
+                .body = WIRE__REQUEST__BODY_POOLS,
+                .reply = WIRE__REPLY__BODY_POOLS,
+                .add = add,
+        };
+
+        return listing_run(&listing, arguments);
+}
+
+const struct command command_pools = {
+        .name = "pools",
+        .takes = TAKES_WINDOW | TAKES_POOL | TAKES_SORT,
+        .summary = "Show the pools: their ranges, and what their memory is doing",
+        .help = "States of memory: free; granted to a client; reusable (its client's, empty, kept "
+                "for a\nmoment); leaving (being given back); lingering (given up, but somebody "
+                "still refers to it);\nquarantined (its client died); retired (moved or broken).\n",
+        .columns = columns,
+        .n_columns = ARRAY_SIZE(columns),
+        .run = run,
+};

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* The daemon as a whole. */
+#include "ask.h"
+#include "commands.h"
+#include "exits.h"
+#include "json.h"
+#include "table.h"
+#include "units.h"
+
+static json_t *status_json(const Wire__Status *status, const Wire__StateBytes *bytes)
+{
+        json_t *object = json_object();
+
+        json_object_set_new(object, "server", json_text(status->server));
+        json_object_set_new(object, "backend", json_text(status->backend));
+        json_object_set_new(object, "state", json_text(status->state));
+        json_object_set_new(object, "pinned", json_boolean(status->pinned));
+        json_object_set_new(object, "pools", json_integer(status->pools));
+        json_object_set_new(object, "clients", json_integer(status->clients));
+        json_object_set_new(object, "buffers", json_size(status->buffers));
+        json_object_set_new(object, "waiting", json_size(status->waiting));
+        json_object_set_new(object, "grants", json_size(status->grants));
+        json_object_set_new(object, "refusals", json_size(status->refusals));
+        json_object_set_new(object, "held", json_size(bytes->held));
+        json_object_set_new(object, "free", json_size(bytes->free));
+        json_object_set_new(object, "granted", json_size(bytes->granted));
+        json_object_set_new(object, "reusable", json_size(bytes->reusable));
+        json_object_set_new(object, "leaving", json_size(bytes->leaving));
+        json_object_set_new(object, "lingering", json_size(bytes->lingering));
+        json_object_set_new(object, "quarantined", json_size(bytes->quarantined));
+        json_object_set_new(object, "retired", json_size(bytes->retired));
+        json_object_set_new(object, "lost_to_system", json_size(status->lost_to_system));
+        json_object_set_new(object, "moved", json_size(status->moved));
+        json_object_set_new(object, "uptime_s", json_size(status->uptime_ms / 1000));
+        json_object_set_new(object, "worker_starts", json_integer(status->worker_starts));
+        return object;
+}
+
+static void print_size(const char *name, uint64_t bytes, bool exact)
+{
+        char text[UNIT_TEXT_BYTES];
+
+        if (exact)
+                printf("%-15s %" PRIu64 "\n", name, bytes);
+        else
+                printf("%-15s %s\n", name, size_human(bytes, text));
+}
+
+static void print_number(const char *name, uint64_t number)
+{
+        printf("%-15s %" PRIu64 "\n", name, number);
+}
+
+static void print_text(const Wire__Status *status, const Wire__StateBytes *bytes, bool exact)
+{
+        char uptime[64];
+
+        printf("%-15s %s\n", "server", status->server);
+        printf("%-15s %s\n", "backend", status->backend);
+        printf("%-15s %s\n", "state", status->state);
+        printf("%-15s %s\n", "pinned",
+               status->pinned ? "yes" : "no: the kernel may move memory under a device");
+        printf("%-15s %s\n", "uptime", duration_text(status->uptime_ms / 1000, uptime));
+        print_number("pools", status->pools);
+        print_number("clients", status->clients);
+        print_number("buffers", status->buffers);
+        print_number("waiting", status->waiting);
+        print_number("grants", status->grants);
+        print_number("refusals", status->refusals);
+        print_size("held", bytes->held, exact);
+        print_size("  free", bytes->free, exact);
+        print_size("  granted", bytes->granted, exact);
+        print_size("  reusable", bytes->reusable, exact);
+        print_size("  leaving", bytes->leaving, exact);
+        print_size("  lingering", bytes->lingering, exact);
+        print_size("  quarantined", bytes->quarantined, exact);
+        print_size("  retired", bytes->retired, exact);
+        print_number("lost to system", status->lost_to_system);
+        print_number("moved", status->moved);
+        print_number("worker starts", status->worker_starts);
+}
+
+static int print_status(const Wire__Status *status, const struct arguments *arguments)
+{
+        const Wire__StateBytes none = WIRE__STATE_BYTES__INIT;
+        const Wire__StateBytes *bytes = status->bytes ? status->bytes : &none;
+
+        if (!arguments->json) {
+                print_text(status, bytes, arguments->bytes);
+                return fflush(stdout) ? EXIT_OTHER : EXIT_DONE;
+        }
+        if (json_print(stdout, "status", status_json(status, bytes)) == 0)
+                return EXIT_DONE;
+        fprintf(stderr, "parctl: the status cannot be printed\n");
+        return EXIT_OTHER;
+}
+
+static int run(const struct arguments *arguments)
+{
+        Wire__Request request = WIRE__REQUEST__INIT;
+        Wire__List list = WIRE__LIST__INIT;
+        const Wire__Reply *reply;
+        struct ask *ask;
+        int status;
+
+        status = ask_open(arguments->socket_path, &ask);
+        if (status)
+                return status;
+        request.body_case = WIRE__REQUEST__BODY_STATUS;
+        request.status = &list;
+        status = ask_request(ask, &request, &reply);
+        if (!status && reply->body_case != WIRE__REPLY__BODY_STATUS) {
+                fprintf(stderr, "parctl: pard answered something else\n");
+                status = EXIT_OTHER;
+        }
+        if (!status)
+                status = print_status(reply->status, arguments);
+        ask_close(ask);
+        return status;
+}
+
+const struct command command_status = {
+        .name = "status",
+        .summary = "Show the daemon: its memory by state, and what it has done",
+        .help = "free + granted + reusable + leaving + lingering + quarantined + retired = held.\n",
+        .run = run,
+};

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns nothing beyond a call. Prints the same facts as text and as JSON.
+ */
+#include "explanation.h"
+
+#include "ask.h"
+#include "exits.h"
+#include "json.h"
+#include "macros.h"
+#include "result.h"
+#include "table.h"
+
+#include <errno.h>
+
+static const char *result_word(const Wire__Explanation *explanation)
+{
+        return explanation->result ? par_refusal_name((int)explanation->result) : "granted";
+}
+
+static json_t *segments_json(const Wire__Explanation *explanation)
+{
+        json_t *array = json_array();
+        uint64_t offset = 0;
+
+        for (size_t i = 0; i < explanation->n_segments; i++) {
+                const Wire__Segment *segment = explanation->segments[i];
+                json_t *object = json_object();
+
+                json_object_set_new(object, "dma", json_address(segment->dma));
+                json_object_set_new(object, "phys", json_address(segment->phys));
+                json_object_set_new(object, "length", json_size(segment->length));
+                json_object_set_new(object, "offset", json_size(offset));
+                json_array_append_new(array, object);
+                offset += segment->length;
+        }
+        return array;
+}
+
+static json_t *blockers_json(const Wire__Explanation *explanation)
+{
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < explanation->n_blockers; i++) {
+                const Wire__Blocker *blocker = explanation->blockers[i];
+                json_t *object = json_object();
+
+                json_object_set_new(object, "buffer",
+                                    blocker->buffer ? json_size(blocker->buffer) : json_null());
+                json_object_set_new(object, "client",
+                                    json_text(blocker->known ? blocker->client : NULL));
+                json_object_set_new(object, "uid",
+                                    blocker->known ? json_integer(blocker->uid) : json_null());
+                json_object_set_new(object, "size", json_size(blocker->size));
+                json_object_set_new(object, "needs_below",
+                                    blocker->needs_below ? json_address(blocker->needs_below)
+                                                         : json_null());
+                json_array_append_new(array, object);
+        }
+        return array;
+}
+
+static json_t *explanation_json(const Wire__Explanation *explanation, const Wire__Refusal *refusal)
+{
+        json_t *object = json_object();
+
+        json_object_set_new(object, "result", json_string(result_word(explanation)));
+        json_object_set_new(object, "permanent", json_boolean(refusal->permanent));
+        json_object_set_new(object, "sentence", json_text(refusal->sentence));
+        json_object_set_new(object, "limit", json_text(refusal->limit));
+        json_object_set_new(object, "limit_set_by", json_text(refusal->limit_set_by));
+        json_object_set_new(object, "size", json_size(refusal->size));
+        json_object_set_new(object, "free_in_window", json_size(refusal->free_in_window));
+        json_object_set_new(object, "largest_run", json_size(refusal->largest_run));
+        json_object_set_new(object, "blockers", blockers_json(explanation));
+        json_object_set_new(object, "pool", json_text(explanation->pool));
+        json_object_set_new(object, "segments", segments_json(explanation));
+        return object;
+}
+
+static int print_blockers(const Wire__Explanation *explanation, const struct table_style *style)
+{
+        static const struct column columns[] = {
+                { "buffer", CELL_NUMBER, false },       { "client", CELL_TEXT, false },
+                { "uid", CELL_NUMBER, false },          { "size", CELL_SIZE, false },
+                { "needs_below", CELL_ADDRESS, false },
+        };
+        struct table *table = table_new("blockers", columns, ARRAY_SIZE(columns));
+        int r = table ? 0 : -ENOMEM;
+
+        for (size_t i = 0; i < explanation->n_blockers && !r; i++) {
+                const Wire__Blocker *blocker = explanation->blockers[i];
+
+                r = table_add(table,
+                              (const struct cell[]){
+                                      CELL_IF(blocker->buffer != 0, blocker->buffer),
+                                      CELL_TEXT_IF(blocker->known, blocker->client),
+                                      CELL_IF(blocker->known, blocker->uid),
+                                      CELL_OF(blocker->size),
+                                      CELL_IF(blocker->needs_below != 0, blocker->needs_below),
+                              });
+        }
+        if (!r)
+                r = table_print(table, style);
+        table_free(table);
+        return r;
+}
+
+static int print_segments(const Wire__Explanation *explanation, const struct table_style *style)
+{
+        static const struct column columns[] = {
+                { "dma", CELL_ADDRESS, false },
+                { "phys", CELL_ADDRESS, false },
+                { "length", CELL_SIZE, false },
+        };
+        struct table *table = table_new("segments", columns, ARRAY_SIZE(columns));
+        int r = table ? 0 : -ENOMEM;
+
+        for (size_t i = 0; i < explanation->n_segments && !r; i++) {
+                const Wire__Segment *segment = explanation->segments[i];
+
+                r = table_add(table,
+                              (const struct cell[]){ CELL_OF(segment->dma), CELL_OF(segment->phys),
+                                                     CELL_OF(segment->length) });
+        }
+        if (!r)
+                r = table_print(table, style);
+        table_free(table);
+        return r;
+}
+
+static int print_text(const Wire__Explanation *explanation, const Wire__Refusal *refusal,
+                      const struct arguments *arguments, FILE *text)
+{
+        const struct table_style style = {
+                .bytes = arguments->bytes,
+                .no_headings = arguments->no_headings,
+                .stream = text,
+        };
+
+        fprintf(text, "%s: %s\n", result_word(explanation), refusal->sentence);
+        if (!explanation->result) {
+                fprintf(text, "pool: %s\n", explanation->pool);
+                return print_segments(explanation, &style);
+        }
+        if (*refusal->limit)
+                fprintf(text, "limit: %s, set by %s\n", refusal->limit, refusal->limit_set_by);
+        fprintf(text, "%s\n", refusal->permanent ? "waiting does not help" : "waiting may help");
+        return print_blockers(explanation, &style);
+}
+
+static int print(const Wire__Explanation *explanation, const struct arguments *arguments,
+                 FILE *text)
+{
+        const Wire__Refusal none = WIRE__REFUSAL__INIT;
+        const Wire__Refusal *refusal = explanation->refusal ? explanation->refusal : &none;
+        int r;
+
+        if (arguments->json)
+                r = json_print(stdout, "explain", explanation_json(explanation, refusal));
+        else
+                r = print_text(explanation, refusal, arguments, text);
+        if (r) {
+                fprintf(stderr, "parctl: the explanation cannot be printed\n");
+                return EXIT_OTHER;
+        }
+        if (!explanation->result)
+                return EXIT_DONE;
+        return refusal->permanent ? EXIT_REFUSED_EVER : EXIT_REFUSED;
+}
+
+static void fill_request(const struct arguments *arguments, Wire__Alloc *alloc,
+                         Wire__Constraint *constraint)
+{
+        constraint->addr_min = arguments->addr_min;
+        constraint->addr_max = arguments->addr_max;
+        constraint->align = arguments->align;
+        constraint->boundary = arguments->boundary;
+        constraint->max_segment_bytes = arguments->max_segment_bytes;
+        constraint->max_segments = arguments->max_segments;
+        alloc->size = arguments->size;
+        alloc->constraint = constraint;
+        if (arguments->device)
+                alloc->device = (char *)arguments->device;
+        if (arguments->pool)
+                alloc->pool = (char *)arguments->pool;
+        if (arguments->label)
+                alloc->label = (char *)arguments->label;
+}
+
+int explanation_print(const struct arguments *arguments, FILE *text)
+{
+        Wire__Request request = WIRE__REQUEST__INIT;
+        Wire__Alloc alloc = WIRE__ALLOC__INIT;
+        Wire__Constraint constraint = WIRE__CONSTRAINT__INIT;
+        const Wire__Reply *reply;
+        struct ask *ask;
+        int status;
+
+        status = ask_open(arguments->socket_path, &ask);
+        if (status)
+                return status;
+        fill_request(arguments, &alloc, &constraint);
+        request.body_case = WIRE__REQUEST__BODY_EXPLAIN;
+        request.explain = &alloc;
+        status = ask_request(ask, &request, &reply);
+        if (!status && reply->body_case != WIRE__REPLY__BODY_EXPLAIN) {
+                fprintf(stderr, "parctl: pard answered something else\n");
+                status = EXIT_OTHER;
+        }
+        if (!status)
+                status = print(reply->explain, arguments, text);
+        ask_close(ask);
+        return status;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * parctl - what pard holds, who uses it, and what would come of a request. Knows the list of
+ * commands; each of them does its work and gives the exit status.
+ */
+#include "commands.h"
+
+#include "macros.h"
+
+#include <signal.h>
+
+const struct command *const *commands(size_t *ret_count)
+{
+        static const struct command *const all[] = {
+                &command_status,  &command_pools, &command_frames,  &command_buffers,
+                &command_clients, &command_alloc, &command_explain,
+        };
+
+        *ret_count = ARRAY_SIZE(all);
+        return all;
+}
+
+int main(int argc, char **argv)
+{
+        struct arguments arguments;
+        int status;
+
+        /* A reader that has seen enough is no reason to leave a buffer to quarantine. */
+        signal(SIGPIPE, SIG_IGN);
+        if (!arguments_parse(argc, argv, &arguments, &status))
+                return status;
+        return arguments.command->run(&arguments);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A list to print: one description of its columns for text and JSON alike.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum cell_type {
+        CELL_TEXT,
+        CELL_NUMBER,
+        CELL_SIZE,    /* bytes; in text human or exact, in JSON a number */
+        CELL_ADDRESS, /* hexadecimal; in JSON a string */
+        CELL_SECONDS, /* in text such as "3h 5m", in JSON a number */
+        CELL_BOOL,    /* in text yes or no */
+};
+
+/**
+ * struct column - one column
+ * @name:      key in JSON, name for --sort, and in capitals the heading
+ * @type:      how its cells are shown
+ * @json_only: a detail that would make the text too wide
+ */
+struct column {
+        const char *name;
+        enum cell_type type;
+        bool json_only;
+};
+
+/**
+ * struct cell - one value
+ * @text:   for CELL_TEXT; "" and NULL are missing
+ * @number: for all others
+ * @missing: null in JSON, "-" in text
+ */
+struct cell {
+        const char *text;
+        uint64_t number;
+        bool missing;
+};
+
+#define CELL_OF(value)             ((struct cell){ .number = (value) })
+#define CELL_TEXT_OF(value)        ((struct cell){ .text = (value) })
+#define CELL_YES_IF(condition)     ((struct cell){ .number = (condition) ? 1 : 0 })
+#define CELL_IF(known, value)      ((struct cell){ .number = (value), .missing = !(known) })
+#define CELL_TEXT_IF(known, value) ((struct cell){ .text = (value), .missing = !(known) })
+
+/**
+ * struct table_style - how to print
+ * @sort:   column to sort by, highest first behind a "-"; NULL: as rows came
+ * @stream: NULL: standard output
+ */
+struct table_style {
+        bool json, bytes, no_headings;
+        const char *sort;
+        FILE *stream;
+};
+
+struct table;
+
+/**
+ * table_new() - an empty table
+ * @name:    key of the list in JSON; static
+ * @columns: @n_columns entries, static
+ *
+ * Return: owned by the caller: table_free(); NULL without memory.
+ */
+struct table *table_new(const char *name, const struct column *columns, size_t n_columns);
+void table_free(struct table *table);
+
+/**
+ * table_add() - add a row
+ * @cells: one a column; texts are copied
+ *
+ * Return: 0; -ENOMEM.
+ */
+int table_add(struct table *table, const struct cell *cells);
+
+/* Whether --sort may name it; a leading "-" is passed over. */
+bool table_has_column(const struct column *columns, size_t n_columns, const char *name);
+
+/* A time span for people: "3h 5m"; returns @buffer, of 64 bytes. */
+const char *duration_text(uint64_t seconds, char *buffer);
+
+/**
+ * table_print() - print all rows
+ *
+ * Return: 0; -ENOMEM; -EIO where the output fails.
+ */
+int table_print(struct table *table, const struct table_style *style);
