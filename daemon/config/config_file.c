@@ -40,22 +40,18 @@ struct config_opts {
 /* The parser's callbacks have no argument of ours: whose file it is that is being parsed. */
 static struct config_file *current;
 
-static void fail_at(struct config_file *file, unsigned line, const char *format, va_list args)
+static void fail_plain(struct config_file *file, unsigned line, const char *sentence)
 {
-        int n;
-
-        if (file->failed)
-                return;
+        if (!file->failed)
+                snprintf(file->error, file->error_bytes, "%s:%u: %s", file->name, line, sentence);
         file->failed = true;
-        n = snprintf(file->error, file->error_bytes, "%s:%u: ", file->name, line);
-        if (n >= 0 && (size_t)n < file->error_bytes)
-                vsnprintf(file->error + n, file->error_bytes - (size_t)n, format, args);
 }
 
 int config_fail(struct config_file *file, cfg_t *section, const char *key, const char *format, ...)
 {
         cfg_t *at = section ? section : file->root;
         const char *title = section ? cfg_title(section) : NULL;
+        unsigned line = file->last_line;
         char sentence[512];
         va_list args;
         int n = 0;
@@ -69,18 +65,20 @@ int config_fail(struct config_file *file, cfg_t *section, const char *key, const
         vsnprintf(sentence + n, sizeof(sentence) - (size_t)n, format, args);
         va_end(args);
 
-        if (!file->failed)
-                snprintf(file->error, file->error_bytes, "%s:%u: %s", file->name,
-                         key ? config_line(file, at, key)
-                             : (at == file->root ? file->last_line : (unsigned)at->line),
-                         sentence);
-        file->failed = true;
+        if (key)
+                line = config_line(file, at, key);
+        else if (at != file->root)
+                line = (unsigned)at->line;
+        fail_plain(file, line, sentence);
         return -EINVAL;
 }
 
 static void on_parse_error(cfg_t *cfg, const char *format, va_list args)
 {
-        fail_at(current, (unsigned)cfg->line, format, args);
+        char sentence[512];
+
+        vsnprintf(sentence, sizeof(sentence), format, args);
+        fail_plain(current, (unsigned)cfg->line, sentence);
 }
 
 static struct key_line *find_line(const struct config_file *file, const cfg_opt_t *opt)
@@ -168,11 +166,18 @@ static int parse_prepared(struct config_file *file, const char *text)
         cfg_set_error_function(file->root, on_parse_error);
 
         current = file;
+        errno = 0;
         r = cfg_parse_buf(file->root, text);
         current = NULL;
         if (r == CFG_SUCCESS)
                 return 0;
-        return file->failed ? -EINVAL : -ENOMEM;
+        if (!file->failed && errno == ENOMEM)
+                return -ENOMEM;
+        /* The one thing that the parser refuses without a word; it has the line of the section. */
+        if (!file->failed)
+                fail_plain(file, (unsigned)file->root->line,
+                           "a key without a name, here or in the section that starts here");
+        return -EINVAL;
 }
 
 int config_file_parse(struct config_file *file, const char *text)

@@ -24,6 +24,8 @@ static const struct {
         const char *error;
 } bad_texts[] = {
         { "no pool at all", "threads = 2\n\n", "t:3: there is no pool: pard would hold no memory" },
+        { "a key without a name", POOL "pool \"a\" {\n\"\" = 3\n}\n",
+          "t:2: a key without a name, here or in the section that starts here" },
         { "an unknown key", POOL "colour = \"red\"\n", "t:2: no such option 'colour'" },
         { "an unknown key in a section", "pool \"any\" {\n  dma_bits = 32\n}\n",
           "t:2: no such option 'dma_bits'" },
