@@ -181,6 +181,16 @@ static int result_of(const Wire__Reply *reply)
         return -EPROTO;
 }
 
+/* Whether a descriptor is left that nobody took. */
+static bool has_rest(const struct packet *packet)
+{
+        for (size_t i = 0; i < packet->count; i++) {
+                if (packet->descriptors[i] >= 0)
+                        return true;
+        }
+        return false;
+}
+
 static int take_reply(struct connection *connection, const Wire__Reply *reply,
                       struct packet *packet)
 {
@@ -192,7 +202,7 @@ static int take_reply(struct connection *connection, const Wire__Reply *reply,
                 if (!connection->unawaited)
                         return -EPROTO;
                 connection->unawaited--;
-                return 0;
+                return has_rest(packet) ? -EPROTO : 0;
         }
         request = find(connection, reply->seq);
         if (!request || reply->result > INT32_MAX)
@@ -205,6 +215,8 @@ static int take_reply(struct connection *connection, const Wire__Reply *reply,
         } else if (r == -EPROTO && reply->result != EPROTO) {
                 return r;
         }
+        if (has_rest(packet))
+                return -EPROTO;
         answer(connection, request, r, sentence);
         return 0;
 }
@@ -224,31 +236,27 @@ static int take_packet(struct connection *connection, struct packet *packet)
         switch (message->kind_case) {
         case WIRE__PACKET__KIND_REPLY: return take_reply(connection, message->reply, packet);
         case WIRE__PACKET__KIND_NOTICE:
+                if (has_rest(packet))
+                        return -EPROTO;
                 connection->ops->notice(connection->data, message->notice);
                 return 0;
         default: return -EPROTO;
         }
 }
 
-/* Close what nobody took; nothing may be left of a packet that the protocol knows. */
-static int close_rest(struct packet *packet)
+static void close_rest(struct packet *packet)
 {
-        int r = 0;
-
         for (size_t i = 0; i < packet->count; i++) {
-                if (packet->descriptors[i] < 0)
-                        continue;
-                close(packet->descriptors[i]);
-                r = -EPROTO;
+                if (packet->descriptors[i] >= 0)
+                        close(packet->descriptors[i]);
         }
-        return r;
 }
 
 /* Return: whether something was read. */
 static bool read_one(struct connection *connection)
 {
         struct packet packet;
-        int r, left;
+        int r;
 
         do {
                 r = packet_receive(connection->socket, connection->incoming,
@@ -264,9 +272,7 @@ static bool read_one(struct connection *connection)
         }
 
         r = take_packet(connection, &packet);
-        left = close_rest(&packet);
-        if (!r)
-                r = left;
+        close_rest(&packet);
         if (r)
                 connection_end(connection, r,
                                r == -EPROTO ? "pard sent what this library does not understand"

@@ -46,6 +46,8 @@ int mapping_place(int fd, size_t bytes, char *place)
         at = mmap(place, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
         if (at == MAP_FAILED)
                 return -errno;
+        /* The kernel has no mapping that is so from the start: a child that another thread forks
+         * just now has the frame until it ends or calls exec(). */
         mapping_keep_on_fork(place, bytes, false);
         return 0;
 }

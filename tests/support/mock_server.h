@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A daemon in a thread, for tests of libpar: grants ordinary memfds with invented addresses, keeps
+ * books about what its client holds, and can be told to wait, to remind, to lie and to die.
+ *
+ * Serves one client after the other on a socket of its own. Every function may be called from any
+ * thread.
+ */
+#pragma once
+
+#include "message.h"
+#include "packet.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MOCK_FRAMES_MAX  4096
+#define MOCK_BUFFERS_MAX 4096
+#define MOCK_WAITING_MAX 64
+#define MOCK_GRANULE     4096u
+
+struct mock;
+
+/**
+ * struct mock_reply - a packet about to be sent; mock_settings.spoil may change all of it
+ * @packet:      message
+ * @descriptors: @count of them, borrowed; room for PACKET_DESCRIPTORS_MAX
+ * @raw:         bytes to send instead of @packet where @raw_bytes is not 0
+ */
+struct mock_reply {
+        Wire__Packet *packet;
+        int descriptors[PACKET_DESCRIPTORS_MAX];
+        size_t count;
+        uint8_t raw[PACKET_BYTES_MAX];
+        size_t raw_bytes;
+};
+
+/**
+ * struct mock_settings - all zero is an honest daemon
+ * @page_bytes:        of frames; 0: 64 KiB
+ * @pieces_per_packet: of a grant's description; 0: 200
+ * @keep:              frames may stay mapped
+ * @hold:              requests that may wait do, until mock_release() or Cancel
+ * @grant_cancelled:   Cancel arrives too late: the request is granted
+ * @spoil:             called with every reply that is not to Hello, before it is sent
+ */
+struct mock_settings {
+        size_t page_bytes, pieces_per_packet;
+        bool keep, hold, grant_cancelled;
+        void (*spoil)(struct mock *mock, struct mock_reply *reply);
+};
+
+struct mock_frame {
+        uint64_t id, phys;
+        int fd;
+        bool shown, written; /* written: a client has used it before */
+        size_t granules;     /* in use */
+        uint8_t *used;
+};
+
+struct mock_buffer {
+        uint64_t id, size, shown_pieces;
+        uint32_t frames[MOCK_FRAMES_MAX / 2]; /* slots */
+        size_t n_frames, offset;              /* offset: in the first frame */
+};
+
+/**
+ * struct mock_counts - the books, as they are at one moment
+ * @buffers, @frames, @shown: granted; existing; that the client has mapped
+ * @waiting:      requests
+ * @requests:     ever seen
+ * @still_mapped: frames that the client said it had dropped, but that were still mapped
+ */
+struct mock_counts {
+        size_t buffers, frames, shown, waiting, requests, drops, still_mapped;
+};
+
+struct mock {
+        struct mock_settings settings;
+        char path[64], dir[32];
+        pthread_t thread;
+        pthread_mutex_t lock;
+        int listener, client, stop; /* stop: an eventfd */
+        uint64_t last_id;
+        struct mock_frame frames[MOCK_FRAMES_MAX];
+        struct mock_buffer *buffers[MOCK_BUFFERS_MAX];
+        struct {
+                uint32_t seq;
+                uint64_t size;
+        } waiting[MOCK_WAITING_MAX];
+        struct mock_counts counts;
+        struct message_arena arena;
+        uint8_t incoming[PACKET_BYTES_MAX], outgoing[PACKET_BYTES_MAX];
+};
+
+/* Start one; asserts. Owned by the caller: mock_stop(), which also ends the session of its client.
+ */
+struct mock *mock_start(const struct mock_settings *settings);
+void mock_stop(struct mock *mock);
+
+/* End the session, as if the daemon had died. */
+void mock_hang_up(struct mock *mock);
+
+struct mock_counts mock_counts(struct mock *mock);
+
+/* Make frames ahead, so that granting them needs no new descriptor. */
+void mock_prepare(struct mock *mock, size_t frames);
+
+/* Grant all requests that wait. */
+void mock_release(struct mock *mock);
+
+/* Say that all empty frames are not needed any more. */
+void mock_send_unneeded(struct mock *mock);
+
+/* Tell of an event; of the newest buffer where @of_buffer. */
+void mock_send_event(struct mock *mock, uint32_t type, bool of_buffer, uint64_t offset,
+                     uint64_t length);
+
+/* Send any bytes, with a descriptor where @fd is not -1. */
+void mock_send_raw(struct mock *mock, const void *bytes, size_t size, int fd);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* Results as text, and the sentence of each thread. */
+#include "error.h"
+
+#include "macros.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct {
+        const char *name;
+        int r;
+        const char *starts_with;
+        int permanent;
+} result_cases[] = {
+        { "success", 0, "Success", 0 },
+        { "never fits", -PAR_NEVER_FITS, "Never fits", 1 },
+        { "exhausted", -PAR_EXHAUSTED, "Exhausted", 0 },
+        { "fragmented", -PAR_FRAGMENTED, "Fragmented", 0 },
+        { "quota", -PAR_QUOTA, "A limit", 0 },
+        { "denied", -PAR_DENIED, "Denied", 1 },
+        { "busy", -PAR_BUSY, "Busy", 0 },
+        { "timed out", -PAR_TIMED_OUT, "Timed out", 0 },
+        { "invalid", -PAR_INVALID, "Invalid", 1 },
+        { "gone", -PAR_GONE, "Gone", 0 },
+        { "positive refusal", PAR_DENIED, "Denied", 1 },
+        { "errno", -ENOMEM, "Cannot allocate", 0 },
+        { "positive errno", EINVAL, "Invalid argument", 1 },
+        { "not supported", -ENOTSUP, "Operation not supported", 1 },
+        { "just below the refusals", -PAR_NEVER_FITS + 1, "Unknown", 0 },
+        { "just above the refusals", -PAR_GONE - 1, "Unknown", 0 },
+        { "no errno", -4095, "Unknown", 0 },
+        { "lowest", INT_MIN, "Unknown", 0 },
+        { "highest", INT_MAX, "Unknown", 0 },
+};
+
+static void test_error_texts(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(result_cases); i++) {
+                const char *text = par_strerror(result_cases[i].r);
+
+                if (strncmp(text, result_cases[i].starts_with,
+                            strlen(result_cases[i].starts_with)) != 0)
+                        fail_msg("%s: \"%s\"", result_cases[i].name, text);
+                if (par_is_permanent(result_cases[i].r) != result_cases[i].permanent)
+                        fail_msg("%s: permanent?", result_cases[i].name);
+        }
+}
+
+static void test_error_is_cut_and_terminated(void **state)
+{
+        char longer[2 * ERROR_BYTES];
+
+        (void)state;
+        memset(longer, 'x', sizeof(longer) - 1);
+        longer[sizeof(longer) - 1] = '\0';
+        assert_int_equal(error_set(-5, "%s", longer), -5);
+        assert_int_equal(strlen(par_error(NULL)), ERROR_BYTES - 1);
+}
+
+static void test_error_without_sentence_is_the_result(void **state)
+{
+        (void)state;
+        assert_int_equal(error_set_sentence(-PAR_QUOTA, ""), -PAR_QUOTA);
+        assert_string_equal(par_error(NULL), par_strerror(-PAR_QUOTA));
+        assert_int_equal(error_set_sentence(-PAR_QUOTA, "100%s full"), -PAR_QUOTA);
+        assert_string_equal(par_error(NULL), "100%s full");
+}
+
+static void *other_thread(void *data)
+{
+        *(bool *)data = !*par_error(NULL);
+        (void)error_set(-1, "theirs");
+        return NULL;
+}
+
+static void test_error_is_the_threads_own(void **state)
+{
+        pthread_t thread;
+        bool empty = false;
+
+        (void)state;
+        (void)error_set(-1, "mine");
+        assert_int_equal(pthread_create(&thread, NULL, other_thread, &empty), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        assert_true(empty);
+        assert_string_equal(par_error(NULL), "mine");
+}
+
+static void test_mask_is_a_constraint(void **state)
+{
+        (void)state;
+        assert_int_equal(par_constraint_for_mask(0).addr_max, 0);
+        assert_int_equal(par_constraint_for_mask(1).addr_max, 1);
+        assert_int_equal(par_constraint_for_mask(32).addr_max, UINT32_MAX);
+        assert_int_equal(par_constraint_for_mask(63).addr_max, INT64_MAX);
+        assert_int_equal(par_constraint_for_mask(64).addr_max, 0);
+        assert_int_equal(par_constraint_for_mask(999).addr_max, 0);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_error_texts),
+                cmocka_unit_test(test_error_is_cut_and_terminated),
+                cmocka_unit_test(test_error_without_sentence_is_the_result),
+                cmocka_unit_test(test_error_is_the_threads_own),
+                cmocka_unit_test(test_mask_is_a_constraint),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
