@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The threads that take and return frames, with one queue for all.
+ */
+#pragma once
+
+#include "linger.h"
+#include "reports.h"
+#include "work.h"
+
+/**
+ * struct jobs - threads and their queue
+ * @reports: what they tell
+ * @lock:    over @queue and @stopping
+ * @threads: @n_threads, owned
+ */
+struct jobs {
+        struct reports reports;
+        struct work work;
+        struct linger linger;
+        pthread_mutex_t lock;
+        pthread_cond_t added;
+        struct job_queue queue;
+        bool stopping;
+        pthread_t *threads;
+        unsigned n_threads;
+};
+
+/**
+ * jobs_init() - start the threads
+ *
+ * Return: 0; negative errno.
+ */
+int jobs_init(struct jobs *jobs, const struct keeper_settings *settings);
+
+/**
+ * jobs_stop() - end the threads
+ *
+ * What is being taken ends with the current page; jobs that nobody began stay the caller's, without
+ * a report. Then jobs_deinit() when the last reports are dealt with.
+ */
+void jobs_stop(struct jobs *jobs);
+void jobs_deinit(struct jobs *jobs);
+
+/* jobs_add() - have it done; it is not the caller's until its REPORT_DONE. */
+void jobs_add(struct jobs *jobs, struct job *job);
+
+/* jobs_wind_up() - with true: end what may take long, until told false. */
+void jobs_wind_up(struct jobs *jobs, bool winding_up);

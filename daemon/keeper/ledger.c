@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the memfd and its mapping. What the worker writes there is believed only as far as it goes:
+ * a wrong word makes one frame look lent or not.
+ */
+#include "ledger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int ledger_init(struct ledger *ledger, uint32_t slots)
+{
+        int r;
+
+        *ledger = (struct ledger){ .fd = -1, .map = MAP_FAILED };
+        ledger->bytes = sizeof(struct keeper_ledger) + slots * sizeof(ledger->map->lent[0]);
+        ledger->fd = memfd_create("pard-ledger", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        if (ledger->fd < 0)
+                return -errno;
+        if (ftruncate(ledger->fd, (off_t)ledger->bytes) < 0 ||
+            fcntl(ledger->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+                r = -errno;
+                ledger_deinit(ledger);
+                return r;
+        }
+        ledger->map = mmap(NULL, ledger->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, ledger->fd, 0);
+        if (ledger->map == MAP_FAILED) {
+                r = -errno;
+                ledger_deinit(ledger);
+                return r;
+        }
+        ledger->map->magic = KEEPER_LEDGER_MAGIC;
+        ledger->map->version = KEEPER_LEDGER_VERSION;
+        ledger->map->slots = slots;
+        return 0;
+}
+
+void ledger_deinit(struct ledger *ledger)
+{
+        if (ledger->map != MAP_FAILED)
+                munmap(ledger->map, ledger->bytes);
+        if (ledger->fd >= 0)
+                close(ledger->fd);
+}
+
+void ledger_clear(struct ledger *ledger, uint32_t slot)
+{
+        atomic_store(&ledger->map->lent[slot], 0);
+}
+
+bool ledger_says_lent(const struct ledger *ledger, uint32_t slot, uint32_t generation)
+{
+        return atomic_load(&ledger->map->lent[slot]) == generation;
+}

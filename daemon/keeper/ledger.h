@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keeper's side of the ledger, in which the worker notes which frames clients may have seen.
+ */
+#pragma once
+
+#include "keeper_protocol.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/**
+ * struct ledger - the mapping
+ * @fd: sealed memfd, owned; what a worker gets
+ */
+struct ledger {
+        int fd;
+        size_t bytes;
+        struct keeper_ledger *map;
+};
+
+/* 0; negative errno. */
+int ledger_init(struct ledger *ledger, uint32_t slots);
+void ledger_deinit(struct ledger *ledger);
+
+/* A new frame enters the slot: nobody has seen it. */
+void ledger_clear(struct ledger *ledger, uint32_t slot);
+
+/* May a client have seen this generation of the slot? */
+bool ledger_says_lent(const struct ledger *ledger, uint32_t slot, uint32_t generation);

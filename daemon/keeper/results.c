@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the threads report, and what of it the worker is told. Frames enter and leave their slots
+ * here, whether there is a worker to be told or not.
+ */
+#include "keeper_private.h"
+#include "log.h"
+#include "macros.h"
+
+#include <errno.h>
+#include <string.h>
+
+void keeper_start_job(struct keeper *keeper, struct job *job)
+{
+        LIST_INSERT_HEAD(&keeper->jobs_out, job, link);
+        keeper->n_out++;
+        jobs_add(&keeper->jobs, job);
+}
+
+static uint32_t enter(struct keeper *keeper, const struct backend_frame *frame, uint32_t pool)
+{
+        uint32_t slot = slots_enter(&keeper->slots, frame, pool);
+
+        ledger_clear(&keeper->ledger, slot);
+        keeper_tell_frame(keeper, slot, 0);
+        return slot;
+}
+
+static void take_done(struct keeper *keeper, struct job *job)
+{
+        struct keeper_message taken = {
+                .type = KEEPER_TAKEN,
+                .pool = job->request.pool,
+                .page_bytes = job->request.page_bytes,
+                .first = job->take.seen.first,
+                .last = job->take.seen.last,
+                .count = job->take.had,
+                .node = job->request.node,
+                .result = job->take.result,
+        };
+
+        if (!taken.result && taken.count < job->take.wanted)
+                taken.result = -ENOSPC;
+        keeper->promised -= job->request.count - job->take.had;
+        keeper->taking = NULL;
+        keeper_tell(keeper, &taken);
+        keeper_next_take(keeper);
+}
+
+static void left(struct keeper *keeper, struct job *job)
+{
+        struct job_leave *leave = &job->leave;
+        struct keeper_message gone = {
+                .type = KEEPER_LEFT,
+                .slot = job->request.slot,
+                .generation = job->request.generation,
+                .pool = keeper->slots.slots[job->request.slot].pool,
+                .node = KEEPER_NODE_ANY,
+        };
+
+        if (leave->got)
+                enter(keeper, &leave->fresh, job->request.pool);
+        if (job->request.flags & KEEPER_RETAKE && !(leave->got && leave->same))
+                gone.flags = KEEPER_LOST;
+        slots_leave(&keeper->slots, job->request.slot);
+        keeper_tell(keeper, &gone);
+}
+
+/* The frame could not leave while its worker lived: the next one is told of it. */
+static void called_back(struct keeper *keeper, struct job *job)
+{
+        struct slot *slot = &keeper->slots.slots[job->request.slot];
+
+        slot->state = SLOT_HELD;
+        slot->frame = job->leave.frame;
+        slot->given_up = true;
+        slot->job = NULL;
+}
+
+static void lingers(struct keeper *keeper, const struct job *job, enum backend_holder holder)
+{
+        /* The job's request may change; what names the frame does not. */
+        struct keeper_message message = {
+                .type = KEEPER_LINGERS,
+                .slot = job->request.slot,
+                .generation = job->request.generation,
+                .pool = keeper->slots.slots[job->request.slot].pool,
+                .node = KEEPER_NODE_ANY,
+                .result = (int32_t)holder,
+        };
+
+        keeper_tell(keeper, &message);
+}
+
+static void verified(struct keeper *keeper, const struct job_verify_item *item)
+{
+        struct slot *slot = &keeper->slots.slots[item->slot];
+        struct keeper_message moved = {
+                .type = KEEPER_MOVED,
+                .slot = item->slot,
+                .generation = slot->generation,
+                .pool = slot->pool,
+                .phys = item->phys,
+                .page_bytes = slot->frame.page_bytes,
+                .node = slot->frame.node,
+        };
+
+        slot->verifying = false;
+        if (item->result) {
+                log_debug("cannot look where frame %u is: %s", item->slot, strerror(-item->result));
+        } else if (item->phys != slot->told_phys) {
+                log_warning("frame %u is no longer at 0x%llx", item->slot,
+                            (unsigned long long)slot->told_phys);
+                slot->told_phys = item->phys;
+                keeper_tell(keeper, &moved);
+        }
+
+        if (slot->must_leave) {
+                slot->must_leave = false;
+                if (keeper_leave(keeper, item->slot, &slot->leave))
+                        log_error("no memory to give back frame %u", item->slot);
+        }
+}
+
+static void done(struct keeper *keeper, struct job *job)
+{
+        LIST_REMOVE(job, link);
+        keeper->n_out--;
+        switch (job->kind) {
+        case JOB_TAKE: take_done(keeper, job); break;
+        case JOB_LEAVE:
+                if (job->leave.left)
+                        left(keeper, job);
+                else
+                        called_back(keeper, job);
+                break;
+        case JOB_VERIFY:
+                keeper->verifying = false;
+                for (unsigned i = 0; i < job->verify.count; i++)
+                        verified(keeper, &job->verify.items[i]);
+                break;
+        case JOB_DROP_ASIDE: break;
+        }
+}
+
+void keeper_hear_reports(struct keeper *keeper)
+{
+        struct report *report;
+
+        reports_clear_event(&keeper->jobs.reports);
+        while ((report = reports_next(&keeper->jobs.reports))) {
+                switch (report->kind) {
+                case REPORT_FRAME:
+                        keeper->promised--;
+                        enter(keeper, &report->frame, report->job->request.pool);
+                        break;
+                case REPORT_LINGERS: lingers(keeper, report->job, report->holder); break;
+                case REPORT_DONE: done(keeper, report->job); break;
+                }
+                report_free(report);
+        }
+}
+
+/* How long between two batches, so that all have had their turn within the period. */
+static uint64_t verify_wait(const struct keeper *keeper)
+{
+        uint64_t batches = (slots_used(&keeper->slots) + VERIFY_BATCH - 1) / VERIFY_BATCH;
+        uint64_t wait = keeper->settings->verify_ns / (batches ? batches : 1);
+
+        return wait > NS_PER_MS ? wait : NS_PER_MS;
+}
+
+void keeper_verify(struct keeper *keeper, uint64_t now_ns)
+{
+        struct job *job;
+
+        if (!keeper->settings->verify_ns || keeper->verifying || now_ns < keeper->verify_due_ns)
+                return;
+        keeper->verify_due_ns = now_ns + verify_wait(keeper);
+
+        job = job_new(JOB_VERIFY, NULL);
+        if (!job)
+                return;
+        for (uint32_t i = 0; i < keeper->slots.room && job->verify.count < VERIFY_BATCH; i++) {
+                uint32_t number = keeper->verify_next++ % keeper->slots.room;
+                struct slot *slot = &keeper->slots.slots[number];
+
+                if (slot->state != SLOT_HELD || slot->given_up)
+                        continue;
+                slot->verifying = true;
+                job->verify.items[job->verify.count++] =
+                        (struct job_verify_item){ .slot = number, .frame = slot->frame };
+        }
+        if (!job->verify.count) {
+                job_free(job);
+                return;
+        }
+        keeper->verifying = true;
+        keeper_start_job(keeper, job);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the frames that are held. Every slot is on the free ring exactly while it is empty. A
+ * generation is never 0 and never used twice in a row, so that a name that is late is recognised.
+ */
+#include "slots.h"
+
+#include "job.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+int slots_init(struct slots *slots, uint32_t room)
+{
+        *slots = (struct slots){ .room = room };
+        slots->slots = calloc(room, sizeof(*slots->slots));
+        slots->free = calloc(room, sizeof(*slots->free));
+        if (!slots->slots || !slots->free) {
+                slots_deinit(slots);
+                return -ENOMEM;
+        }
+        for (uint32_t i = 0; i < room; i++)
+                slots->free[i] = i;
+        slots->n_free = room;
+        return 0;
+}
+
+void slots_deinit(struct slots *slots)
+{
+        for (uint32_t i = 0; slots->slots && i < slots->room; i++)
+                if (slots->slots[i].state == SLOT_HELD)
+                        frame_drop(&slots->slots[i].frame);
+        free(slots->slots);
+        free(slots->free);
+}
+
+uint32_t slots_enter(struct slots *slots, const struct backend_frame *frame, uint32_t pool)
+{
+        uint32_t number, generation;
+
+        assert(slots->n_free > 0);
+        number = slots->free[slots->next_free];
+        slots->next_free = (slots->next_free + 1) % slots->room;
+        slots->n_free--;
+
+        generation = slots->slots[number].generation + 1;
+        slots->slots[number] = (struct slot){
+                .state = SLOT_HELD,
+                .generation = generation ? generation : 1,
+                .pool = pool,
+                .frame = *frame,
+                .told_phys = frame->phys,
+        };
+        return number;
+}
+
+void slots_leave(struct slots *slots, uint32_t number)
+{
+        struct slot *slot = &slots->slots[number];
+
+        assert(slot->state != SLOT_EMPTY);
+        *slot = (struct slot){ .state = SLOT_EMPTY, .generation = slot->generation };
+        slots->free[(slots->next_free + slots->n_free++) % slots->room] = number;
+}

@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * On real hugepages, which the backend reserves for the test and gives back; skipped where that is
+ * not possible.
+ */
+#include "hugetlb.h"
+
+#include "descriptors.h"
+#include "macros.h"
+#include "pagemap.h"
+#include "sysfs.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FRAMES 6
+
+#ifndef MADV_SOFT_OFFLINE
+#define MADV_SOFT_OFFLINE 101 /* <linux/mman.h>, which does not go with <sys/mman.h> */
+#endif
+
+static uint64_t page_bytes;
+static struct backend *opened;
+
+static struct hugetlb_settings settings_for(struct backend_demand *demand, uint64_t pages)
+{
+        *demand = (struct backend_demand){ page_bytes, NODE_ANY, pages * page_bytes };
+        return (struct hugetlb_settings){
+                .reserve = true,
+                .keep_free_bytes = 256 * MiB,
+                .demands = demand,
+                .n_demands = 1,
+                .sysfs_root = "",
+        };
+}
+
+static struct backend *hugetlb(void)
+{
+        struct backend_demand demand;
+        struct hugetlb_settings settings = settings_for(&demand, FRAMES);
+        char error[256];
+
+        if (hugetlb_new(&settings, &opened, error, sizeof(error)))
+                fail_msg("%s", error);
+        return opened;
+}
+
+/* Whatever a test comes to: the system gets back what is its own. */
+static void hugetlb_done(void)
+{
+        backend_free(STEAL(opened));
+}
+
+static int teardown(void **state)
+{
+        (void)state;
+        hugetlb_done();
+        return 0;
+}
+
+static struct backend_frame take(struct backend *backend)
+{
+        struct backend_frame frame;
+
+        assert_int_equal(backend->ops->take(backend, page_bytes, NODE_ANY, RANGE_ALL,
+                                            backend->can_pin, &frame),
+                         0);
+        return frame;
+}
+
+static void *map(struct backend *backend, const struct backend_frame *frame, int protection,
+                 int *ret_fd)
+{
+        void *at;
+
+        assert_int_equal(backend->ops->open_file(backend, frame, ret_fd), 0);
+        at = mmap(NULL, page_bytes, protection, MAP_SHARED, *ret_fd, 0);
+        assert_ptr_not_equal(at, MAP_FAILED);
+        return at;
+}
+
+/* 0 or the holder; another failure fails the test. An older kernel is given time to unpin. */
+static int let_go(struct backend *backend, struct backend_frame *frame, bool owner_gone)
+{
+        enum backend_holder holder = HOLDER_NONE;
+        int r;
+
+        for (unsigned i = 0; i < 10; i++) {
+                r = backend->ops->let_go(backend, frame, owner_gone, &holder);
+                if (r != -EBUSY || holder != HOLDER_PAGES)
+                        break;
+        }
+        if (r && r != -EBUSY)
+                fail_msg("let_go: %s", strerror(-r));
+        assert_false(frame->pinned);
+        return r ? (int)holder : 0;
+}
+
+static int release(struct backend *backend, struct backend_frame *frame)
+{
+        enum backend_holder holder = HOLDER_NONE;
+        int r;
+
+        r = backend->ops->release(backend, frame, &holder);
+        assert_true(frame->released);
+        assert_int_equal(frame->memfd, -1);
+        assert_true(r == 0 || r == -EBUSY);
+        return r ? (int)holder : 0;
+}
+
+static void give_back(struct backend *backend, struct backend_frame *frame)
+{
+        assert_int_equal(let_go(backend, frame, false), 0);
+        assert_int_equal(release(backend, frame), 0);
+}
+
+static struct hugepages figures(void)
+{
+        struct hugepages pages;
+
+        assert_int_equal(sysfs_hugepages("", page_bytes, NODE_ANY, &pages), 0);
+        return pages;
+}
+
+static uint64_t phys_of(const void *address)
+{
+        uint64_t phys;
+        int fd;
+
+        fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+        assert_true(fd >= 0);
+        assert_int_equal(pagemap_read(fd, (uint64_t)(uintptr_t)address, &phys), 0);
+        close(fd);
+        return phys;
+}
+
+static void test_hugetlb_tells_true_addresses(void **state)
+{
+        struct backend *backend = hugetlb();
+        struct backend_frame frames[FRAMES];
+        uint64_t phys;
+        struct stat st;
+        int fd;
+
+        (void)state;
+        for (unsigned i = 0; i < FRAMES; i++) {
+                unsigned char *at;
+
+                frames[i] = take(backend);
+                assert_int_equal(frames[i].page_bytes, page_bytes);
+                assert_int_equal(frames[i].pinned, backend->can_pin);
+                assert_true(frames[i].node >= 0);
+                assert_int_equal(fstat(frames[i].memfd, &st), 0);
+                assert_int_equal(st.st_mode & 0777, 0600);
+                assert_int_equal(fcntl(frames[i].memfd, F_GET_SEALS), F_SEAL_SHRINK | F_SEAL_GROW);
+
+                at = map(backend, &frames[i], PROT_READ | PROT_WRITE, &fd);
+                for (uint64_t j = 0; j < page_bytes; j += 64)
+                        assert_int_equal(at[j], 0);
+                memset(at, 0xa5, page_bytes);
+                assert_int_equal(phys_of(at), frames[i].phys);
+                assert_int_equal(phys_of(at + page_bytes - 1), frames[i].phys + page_bytes - 1);
+                munmap(at, page_bytes);
+                close(fd);
+                assert_int_equal(backend->ops->verify(backend, &frames[i], &phys), 0);
+                assert_int_equal(phys, frames[i].phys);
+        }
+        for (unsigned i = 0; i < FRAMES; i++)
+                give_back(backend, &frames[i]);
+        hugetlb_done();
+}
+
+static void test_hugetlb_takes_the_same_page_again_zeroed(void **state)
+{
+        struct backend *backend = hugetlb();
+        struct backend_frame frame = take(backend);
+        uint64_t phys = frame.phys;
+        unsigned char *at;
+        int fd;
+
+        (void)state;
+        for (unsigned i = 0; i < 20; i++) {
+                at = map(backend, &frame, PROT_READ | PROT_WRITE, &fd);
+                for (uint64_t j = 0; j < page_bytes; j += 64)
+                        assert_int_equal(at[j], 0);
+                memset(at, 0xa5, page_bytes);
+                munmap(at, page_bytes);
+                close(fd);
+                give_back(backend, &frame);
+                frame = take(backend);
+                assert_int_equal(frame.phys, phys);
+        }
+        give_back(backend, &frame);
+        hugetlb_done();
+}
+
+static void test_hugetlb_pin_holds(void **state)
+{
+        struct backend *backend = hugetlb();
+        struct backend_frame frame = take(backend);
+        int fd, r;
+        void *at;
+
+        (void)state;
+        if (!backend->can_pin)
+                skip();
+        at = map(backend, &frame, PROT_READ | PROT_WRITE, &fd);
+        *(volatile char *)at = 1;
+        r = madvise(at, page_bytes, MADV_SOFT_OFFLINE);
+        /* A kernel without memory failure handling says EINVAL: nothing is shown then. */
+        assert_int_equal(r, -1);
+        assert_true(errno == EBUSY || errno == EINVAL);
+        assert_int_equal(phys_of(at), frame.phys);
+        munmap(at, page_bytes);
+        close(fd);
+        give_back(backend, &frame);
+        hugetlb_done();
+}
+
+static void test_hugetlb_knows_its_holders(void **state)
+{
+        struct backend *backend = hugetlb();
+        struct backend_frame frame = take(backend);
+        int fd, ends[2];
+        struct iovec at;
+
+        (void)state;
+        assert_int_equal(backend->ops->open_file(backend, &frame, &fd), 0);
+        assert_int_equal(let_go(backend, &frame, false), HOLDER_FILE);
+        assert_int_equal(let_go(backend, &frame, true), HOLDER_FILE);
+        close(fd);
+
+        at = (struct iovec){ map(backend, &frame, PROT_READ, &fd), page_bytes };
+        close(fd);
+        assert_int_equal(let_go(backend, &frame, false), HOLDER_FILE);
+        munmap(at.iov_base, page_bytes);
+
+        at = (struct iovec){ map(backend, &frame, PROT_READ | PROT_WRITE, &fd), 4096 };
+        close(fd);
+        *(volatile char *)at.iov_base = 1;
+        assert_int_equal(pipe(ends), 0);
+        assert_int_equal(vmsplice(ends[1], &at, 1, 0), 4096);
+        munmap(at.iov_base, page_bytes);
+        assert_int_equal(let_go(backend, &frame, false), HOLDER_PAGES);
+        close(ends[0]);
+        close(ends[1]);
+
+        give_back(backend, &frame);
+        hugetlb_done();
+}
+
+static void test_hugetlb_sees_an_o_path_holder_after_the_release(void **state)
+{
+        struct backend *backend = hugetlb();
+        struct backend_frame frame = take(backend);
+        char path[32];
+        int fd;
+
+        (void)state;
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", frame.memfd);
+        fd = open(path, O_PATH | O_CLOEXEC);
+        assert_true(fd >= 0);
+        assert_int_equal(let_go(backend, &frame, false), 0);
+        assert_int_equal(release(backend, &frame), HOLDER_PATH);
+        assert_int_equal(let_go(backend, &frame, false), 0);
+        assert_int_equal(release(backend, &frame), HOLDER_PATH);
+        close(fd);
+        assert_int_equal(release(backend, &frame), 0);
+        hugetlb_done();
+}
+
+/* What was kept and then let go may be taken again by us before we look: that is no holder. */
+static void test_hugetlb_knows_its_own_page_again(void **state)
+{
+        struct backend *backend = hugetlb();
+        struct backend_frame frame = take(backend), again;
+        char path[32];
+        int fd;
+
+        (void)state;
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", frame.memfd);
+        fd = open(path, O_PATH | O_CLOEXEC);
+        assert_int_equal(let_go(backend, &frame, false), 0);
+        assert_int_equal(release(backend, &frame), HOLDER_PATH);
+        close(fd);
+        again = take(backend);
+        if (again.phys == frame.phys)
+                assert_int_equal(release(backend, &frame), 0);
+        give_back(backend, &again);
+        hugetlb_done();
+}
+
+static void test_hugetlb_punched_frames(void **state)
+{
+        struct backend *backend = hugetlb();
+        struct backend_frame frame = take(backend);
+        uint64_t phys;
+        void *at;
+        int fd;
+
+        (void)state;
+        at = map(backend, &frame, PROT_READ | PROT_WRITE, &fd);
+        assert_int_equal(
+                fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)page_bytes), 0);
+        assert_int_equal(backend->ops->verify(backend, &frame, &phys), 0);
+        assert_true(phys == UINT64_MAX);
+        munmap(at, page_bytes);
+        close(fd);
+        assert_int_equal(let_go(backend, &frame, false), HOLDER_HOLE);
+        assert_int_equal(let_go(backend, &frame, true), 0);
+        assert_int_equal(release(backend, &frame), 0);
+
+        /* Punched and touched again: another page, as long as the pin keeps the old one. */
+        frame = take(backend);
+        phys = frame.phys;
+        at = map(backend, &frame, PROT_READ | PROT_WRITE, &fd);
+        assert_int_equal(
+                fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)page_bytes), 0);
+        *(volatile char *)at = 1;
+        munmap(at, page_bytes);
+        close(fd);
+        if (frame.pinned) {
+                assert_int_equal(backend->ops->verify(backend, &frame, &phys), 0);
+                assert_int_not_equal(phys, frame.phys);
+        }
+        assert_int_equal(let_go(backend, &frame, false), 0);
+        assert_int_equal(frame.phys, phys);
+        assert_int_equal(release(backend, &frame), 0);
+        hugetlb_done();
+}
+
+static void test_hugetlb_seal_of_seals_is_held_against_the_holder(void **state)
+{
+        struct backend *backend = hugetlb();
+        struct backend_frame frame = take(backend);
+        int fd;
+
+        (void)state;
+        assert_int_equal(backend->ops->open_file(backend, &frame, &fd), 0);
+        assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL), 0);
+        close(fd);
+        assert_int_equal(let_go(backend, &frame, false), HOLDER_PAGES);
+        assert_int_equal(let_go(backend, &frame, true), 0);
+        assert_int_equal(release(backend, &frame), 0);
+        hugetlb_done();
+}
+
+static void test_hugetlb_stops_when_there_is_no_page(void **state)
+{
+        struct backend *backend = hugetlb();
+        struct backend_frame *frames;
+        size_t n = 0, room = figures().free + 1;
+        int r;
+
+        (void)state;
+        frames = calloc(room, sizeof(*frames));
+        assert_non_null(frames);
+        while (n < room) {
+                r = backend->ops->take(backend, page_bytes, NODE_ANY, RANGE_ALL, false, &frames[n]);
+                if (r)
+                        break;
+                n++;
+        }
+        assert_int_equal(r, -ENOMEM);
+        assert_true(n >= FRAMES);
+        assert_int_equal(
+                backend->ops->take(backend, 3 * GiB, NODE_ANY, RANGE_ALL, false, &frames[0]) < 0,
+                true);
+        while (n > 0)
+                give_back(backend, &frames[--n]);
+        free(frames);
+        hugetlb_done();
+}
+
+static void test_hugetlb_takes_from_the_node(void **state)
+{
+        struct backend *backend = hugetlb();
+        struct backend_frame frame;
+
+        (void)state;
+        assert_int_equal(backend->ops->take(backend, page_bytes, 0, RANGE_ALL, false, &frame), 0);
+        assert_int_equal(frame.node, 0);
+        give_back(backend, &frame);
+        assert_int_equal(backend->ops->take(backend, page_bytes, 1023, RANGE_ALL, false, &frame),
+                         -ENOMEM);
+        hugetlb_done();
+}
+
+static void test_hugetlb_gives_back_what_it_reserved(void **state)
+{
+        struct hugepages before = figures(), between;
+        unsigned descriptors = descriptors_open();
+        struct backend_frame frames[FRAMES];
+        struct backend *backend;
+
+        (void)state;
+        backend = hugetlb();
+        between = figures();
+        assert_true(hugepages_available(&between) >= FRAMES);
+        for (unsigned i = 0; i < FRAMES; i++)
+                frames[i] = take(backend);
+        /* Dropped by their descriptors, as at the end of the keeper. */
+        for (unsigned i = 0; i < FRAMES; i++)
+                close(frames[i].memfd);
+        hugetlb_done();
+        for (unsigned i = 0; i < 200 && figures().total != before.total; i++)
+                nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000 * 1000 }, NULL);
+        assert_int_equal(figures().total, before.total);
+        assert_int_equal(figures().surplus, before.surplus);
+        assert_int_equal(descriptors_open(), descriptors);
+}
+
+/* A client outlives the daemon: its page goes when it does, and another daemon is not misled. */
+static void test_hugetlb_gives_back_under_a_living_client(void **state)
+{
+        struct hugepages before = figures();
+        struct backend *backend = hugetlb();
+        struct backend_frame frame = take(backend);
+        void *at;
+        int fd;
+
+        (void)state;
+        at = map(backend, &frame, PROT_READ | PROT_WRITE, &fd);
+        *(volatile char *)at = 1;
+        close(fd);
+        close(frame.memfd);
+        hugetlb_done();
+        if (!before.free)
+                assert_int_equal(figures().surplus, before.surplus + 1);
+
+        hugetlb();
+        assert_true(figures().free - figures().promised >= FRAMES);
+        hugetlb_done();
+        assert_int_equal(*(volatile char *)at, 1);
+        munmap(at, page_bytes);
+        for (unsigned i = 0; i < 200 && figures().total != before.total; i++)
+                nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000 * 1000 }, NULL);
+        assert_int_equal(figures().total, before.total);
+        assert_int_equal(figures().surplus, before.surplus);
+}
+
+static void test_hugetlb_refuses_what_cannot_be(void **state)
+{
+        struct hugepages before = figures();
+        struct backend_demand demand;
+        struct hugetlb_settings settings;
+        struct backend *backend = NULL;
+        char error[256];
+
+        (void)state;
+        settings = settings_for(&demand, 1);
+        demand.page_bytes = 3 * MiB;
+        assert_int_equal(hugetlb_new(&settings, &backend, error, sizeof(error)), -ENOENT);
+        assert_non_null(strstr(error, "no hugepages of 3M"));
+
+        settings = settings_for(&demand, 1);
+        settings.keep_free_bytes = 1024 * TiB;
+        demand.bytes = (before.free + 4) * page_bytes;
+        assert_int_equal(hugetlb_new(&settings, &backend, error, sizeof(error)), -ENOMEM);
+        assert_non_null(strstr(error, "keep_free"));
+
+        settings = settings_for(&demand, 1);
+        demand.node = 1000;
+        assert_int_equal(hugetlb_new(&settings, &backend, error, sizeof(error)), -ENOENT);
+        assert_non_null(strstr(error, "on node 1000"));
+
+        assert_null(backend);
+        assert_int_equal(figures().total, before.total);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_teardown(test_hugetlb_tells_true_addresses, teardown),
+                cmocka_unit_test_teardown(test_hugetlb_takes_the_same_page_again_zeroed, teardown),
+                cmocka_unit_test_teardown(test_hugetlb_pin_holds, teardown),
+                cmocka_unit_test_teardown(test_hugetlb_knows_its_holders, teardown),
+                cmocka_unit_test_teardown(test_hugetlb_sees_an_o_path_holder_after_the_release,
+                                          teardown),
+                cmocka_unit_test_teardown(test_hugetlb_knows_its_own_page_again, teardown),
+                cmocka_unit_test_teardown(test_hugetlb_punched_frames, teardown),
+                cmocka_unit_test_teardown(test_hugetlb_seal_of_seals_is_held_against_the_holder,
+                                          teardown),
+                cmocka_unit_test_teardown(test_hugetlb_stops_when_there_is_no_page, teardown),
+                cmocka_unit_test_teardown(test_hugetlb_takes_from_the_node, teardown),
+                cmocka_unit_test_teardown(test_hugetlb_gives_back_what_it_reserved, teardown),
+                cmocka_unit_test_teardown(test_hugetlb_gives_back_under_a_living_client, teardown),
+                cmocka_unit_test_teardown(test_hugetlb_refuses_what_cannot_be, teardown),
+        };
+        struct backend_demand demand;
+        struct hugetlb_settings settings;
+        struct backend *backend;
+        char error[256];
+
+        if (!hugetlb_page_sizes(&page_bytes, 1)) {
+                fprintf(stderr, "skipped: this system has no hugepages\n");
+                return 77;
+        }
+        settings = settings_for(&demand, FRAMES);
+        if (hugetlb_new(&settings, &backend, error, sizeof(error))) {
+                fprintf(stderr, "skipped: %s\n", error);
+                return 77;
+        }
+        backend_free(backend);
+        signal(SIGIO, SIG_IGN);
+        return cmocka_run_group_tests_name("hugetlb", tests, NULL, NULL);
+}
