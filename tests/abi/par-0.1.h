@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * par.h - memory that your device can really address, for user-space drivers
+ *
+ * pard, a daemon on this machine, holds hugepages, knows where each lies in physical memory, and
+ * grants buffers that meet a device's limits. This library asks it, maps what it grants, and tells
+ * the addresses to program into the device:
+ *
+ *     struct par *par;
+ *     struct par_buffer *ring;
+ *     struct par_constraint want = par_constraint_for_mask(30);
+ *
+ *     r = par_connect(NULL, NULL, &par);
+ *     r = par_alloc(par, 65536, &want, NULL, &ring);
+ *     program_the_device(par_buffer_dma(ring));
+ *     use(par_buffer_data(ring));
+ *
+ * Results. Every int is 0 or negative: -errno where the machine or the caller failed, -PAR_* where
+ * pard said no. par_error() then has a sentence with figures. Outputs are NULL or 0 on failure, and
+ * nothing has changed. Zeroed structs are valid and mean "no limit, the default"; a reserved field
+ * that is not zero is -EINVAL.
+ *
+ * Threads. Several threads may share a handle and its buffers; freeing what another thread still
+ * uses is the caller's mistake. The library has no thread of its own and installs no signal
+ * handler.
+ *
+ * fork. A child has no buffers (their memory is not copied to it, unless PAR_ALLOC_KEEP_ON_FORK)
+ * and its calls on the parent's handle return -ECHILD. It may par_disconnect() it to give back the
+ * memory of the handle itself, and par_connect() for itself.
+ *
+ * All sizes, lengths and offsets are in bytes; address ranges are inclusive at both ends.
+ */
+#ifndef PAR_H
+#define PAR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define PAR_MUST_CHECK __attribute__((__warn_unused_result__))
+#else
+#define PAR_MUST_CHECK
+#endif
+
+#define PAR_VERSION_MAJOR 0
+#define PAR_VERSION_MINOR 1
+#define PAR_VERSION_PATCH 0
+
+/**
+ * enum par_result - what pard answers when it says no; functions return the negative value
+ * @PAR_NEVER_FITS: no memory that pard holds or may hold satisfies the request. Permanent: waiting
+ *                  does not help, and par_error() names the limit that rules it out
+ * @PAR_EXHAUSTED:  too few bytes are free in the window now
+ * @PAR_FRAGMENTED: enough bytes are free in the window, but not in such pieces
+ * @PAR_QUOTA:      a limit of yours is reached: give something back
+ * @PAR_DENIED:     you may not do this, or not with this pool. Permanent
+ * @PAR_BUSY:       in use, or already under way
+ * @PAR_TIMED_OUT:  wait_ms went by
+ * @PAR_INVALID:    the request makes no sense, or names something that does not exist. Permanent
+ * @PAR_GONE:       the daemon or the connection is gone, or what was named is no longer there.
+ *                  Buffers that you have go on working; connect again for new ones
+ */
+enum par_result {
+        PAR_NEVER_FITS = 5001,
+        PAR_EXHAUSTED,
+        PAR_FRAGMENTED,
+        PAR_QUOTA,
+        PAR_DENIED,
+        PAR_BUSY,
+        PAR_TIMED_OUT,
+        PAR_INVALID,
+        PAR_GONE
+};
+
+#define PAR_SEGMENTS_ANY UINT32_MAX
+#define PAR_PHYS_NONE    UINT64_MAX /* a segment's phys where it is not disclosed */
+
+struct par;        /* a connection to pard */
+struct par_device; /* limits of one device, by a name that pard's configuration knows */
+struct par_buffer; /* granted memory: mapped, pinned, zeroed */
+
+/**
+ * struct par_constraint - what the device demands. All zero: no limit, one segment
+ * @addr_min:          lowest usable address of the device's view (dma), inclusive
+ * @addr_max:          highest usable address, inclusive; 0: no limit
+ * @align:             power of two; every segment starts on a multiple of it; 0: 1. The granule of
+ *                     pard is 4 KiB, so every buffer is aligned to that at least
+ * @boundary:          power of two that no segment straddles; 0: none
+ * @max_segment_bytes: longest segment; 0: no limit. Rounded down to a multiple of @align
+ * @max_segments:      0 or 1: one segment; PAR_SEGMENTS_ANY: as many as it takes
+ * @flags:             0
+ * @nodes:             bit n: memory of NUMA node n will do; 0: any
+ * @reserved:          zero
+ *
+ * With a device given, the constraint only narrows the device's own limits.
+ */
+struct par_constraint {
+        uint64_t addr_min, addr_max;
+        uint64_t align, boundary, max_segment_bytes;
+        uint32_t max_segments;
+        uint32_t flags;
+        uint64_t nodes;
+        uint64_t reserved[5];
+};
+
+/* par_alloc_options.flags */
+#define PAR_ALLOC_UNINITIALIZED                                                                 \
+        UINT32_C(1)                        /* recycled memory of yours need not be zeroed again \
+                                            */
+#define PAR_ALLOC_KEEP_ON_FORK UINT32_C(2) /* a child of fork() has the mapping too */
+
+/**
+ * struct par_alloc_options - the rest of a request; NULL is the same as all zero
+ * @device:   whose limits apply in addition; borrowed for the call. NULL: none
+ * @pool:     only this pool; borrowed. NULL: pard chooses
+ * @label:    shown to administrators, at most 63 bytes; borrowed. NULL: none
+ * @name:     NULL. Named buffers that outlive a session do not exist yet: -ENOTSUP
+ * @wait_ms:  how long to wait where memory may become free, in milliseconds; 0: not at all;
+ *            negative: without limit
+ * @flags:    PAR_ALLOC_*
+ * @reserved: zero
+ */
+struct par_alloc_options {
+        const struct par_device *device;
+        const char *pool, *label, *name;
+        int32_t wait_ms;
+        uint32_t flags;
+        uint64_t reserved[4];
+};
+
+/**
+ * struct par_connect_options - how to connect; NULL is the same as all zero
+ * @client_name: shown to administrators and used by par_reclaim(), at most 63 bytes; borrowed.
+ *               NULL: the name of the program
+ * @spin_us:     how long to busy-poll for a reply before sleeping, in microseconds
+ * @flags:       0
+ * @log:         called with (log_data, level as in syslog.h, a sentence without newline), from the
+ *               thread whose call it is about. It must not call this library. NULL: no log
+ * @log_data:    handed to @log
+ * @reserved:    zero
+ */
+struct par_connect_options {
+        const char *client_name;
+        uint32_t spin_us, flags;
+        void (*log)(void *log_data, int level, const char *message);
+        void *log_data;
+        uint64_t reserved[4];
+};
+
+/**
+ * struct par_segment - contiguous memory of a buffer
+ * @dma:    address to give to the device
+ * @phys:   CPU physical address; PAR_PHYS_NONE where pard does not disclose it
+ * @length: bytes
+ * @offset: where in the buffer it starts
+ *
+ * An array element: this struct never changes.
+ */
+struct par_segment {
+        uint64_t dma, phys, length, offset;
+};
+
+/**
+ * enum par_event_type - what can happen to a client's memory
+ * @PAR_EVENT_NONE:        nothing (never delivered)
+ * @PAR_EVENT_MOVED:       memory of the buffer moved: its addresses are no longer true. Stop the
+ *                         device and free the buffer
+ * @PAR_EVENT_POISONED:    memory of the buffer failed
+ * @PAR_EVENT_DRAINING:    an administrator empties the pool: free the buffer when you can
+ * @PAR_EVENT_WANTED:      others wait for memory like this
+ * @PAR_EVENT_REVOKED:     an administrator took the buffer away
+ * @PAR_EVENT_RECONNECTED: the daemon was replaced; everything goes on
+ * @PAR_EVENT_LOST:        the connection is gone; buffers go on working, calls give -PAR_GONE
+ */
+enum par_event_type {
+        PAR_EVENT_NONE,
+        PAR_EVENT_MOVED,
+        PAR_EVENT_POISONED,
+        PAR_EVENT_DRAINING,
+        PAR_EVENT_WANTED,
+        PAR_EVENT_REVOKED,
+        PAR_EVENT_RECONNECTED,
+        PAR_EVENT_LOST
+};
+
+/**
+ * struct par_event - one event
+ * @type:     enum par_event_type
+ * @buffer:   which buffer, or NULL; the caller's own pointer from par_alloc(). It may have been
+ *            freed since only if another thread did that: an event of a freed buffer is dropped
+ * @offset:   first byte of the buffer that is concerned
+ * @length:   bytes concerned
+ * @reserved: zero
+ */
+struct par_event {
+        uint32_t type;
+        uint32_t flags;
+        struct par_buffer *buffer;
+        uint64_t offset, length;
+        uint64_t reserved[4];
+};
+
+/**
+ * par_connect() - open a session with pard
+ * @socket_path: NULL: the environment variable PAR_SOCKET, else /run/pard/pard.sock
+ * @options:     NULL: all defaults; borrowed
+ * @ret:         the handle, owned by the caller: par_disconnect()
+ *
+ * Return: 0; -EINVAL for a bad option or a path that is too long; -ENOENT or -ECONNREFUSED where no
+ * pard listens; -EACCES without permission for the socket; -PAR_DENIED where pard refuses the
+ * client; -PAR_QUOTA where it has too many sessions; -EPROTO where it speaks another protocol
+ * version; -EMFILE, -ENOMEM.
+ */
+int par_connect(const char *socket_path, const struct par_connect_options *options,
+                struct par **ret) PAR_MUST_CHECK;
+
+/**
+ * par_disconnect() - end the session and give everything back
+ * @par: consumed; NULL is fine
+ *
+ * Says that the devices are quiet: unlike the memory of a client that dies, the memory is used
+ * again without a quarantine. Buffers and devices that are still open are freed; their pointers are
+ * dead. Must not race other calls on the handle. In a child after fork() it only gives back the
+ * child's copy of the handle.
+ */
+void par_disconnect(struct par *par);
+
+/**
+ * par_device_open() - the limits of a device
+ * @par:  connection
+ * @name_or_pci: a name from pard's configuration ("capture0") or a PCI address that it lists
+ * @ret:  owned by the caller: par_device_close(), at the latest before par_disconnect()
+ *
+ * Return: 0; -EINVAL; -PAR_INVALID where pard does not know the device; -PAR_GONE; -ECHILD;
+ * -ENOMEM.
+ */
+int par_device_open(struct par *par, const char *name_or_pci,
+                    struct par_device **ret) PAR_MUST_CHECK;
+
+/**
+ * par_device_attach_vfio() - map every further buffer of this device through a VFIO container
+ * @device:       from par_device_open()
+ * @container_fd: borrowed
+ *
+ * Not there yet.
+ *
+ * Return: -ENOTSUP; -EINVAL.
+ */
+int par_device_attach_vfio(struct par_device *device, int container_fd) PAR_MUST_CHECK;
+
+/* par_device_close() - forget a device; consumed, NULL is fine. Its buffers stay as they are. */
+void par_device_close(struct par_device *device);
+
+/**
+ * par_alloc() - get a buffer that meets a constraint
+ * @par:        connection
+ * @size:       bytes, > 0; rounded up to 4 KiB
+ * @constraint: NULL: none; borrowed
+ * @options:    NULL: none; borrowed
+ * @ret:        owned by the caller: par_free()
+ *
+ * The buffer is pinned, mapped contiguously in virtual memory, and zeroed. Its pointer and its
+ * physical address are congruent modulo the page size of the pool.
+ *
+ * Return: 0; -EINVAL for a reserved or unknown bit that is set; -ENOTSUP for a name; -PAR_INVALID
+ * for size 0, an alignment or boundary that is no power of two, addr_min above addr_max, an unknown
+ * pool or device; -PAR_NEVER_FITS, -PAR_EXHAUSTED, -PAR_FRAGMENTED, -PAR_QUOTA, -PAR_DENIED;
+ * -PAR_TIMED_OUT after wait_ms; -EINTR where a signal ended the waiting (only with wait_ms not 0);
+ * -EMFILE where the process has no descriptor left, -ENOMEM; -PAR_GONE; -ECHILD.
+ */
+int par_alloc(struct par *par, size_t size, const struct par_constraint *constraint,
+              const struct par_alloc_options *options, struct par_buffer **ret) PAR_MUST_CHECK;
+
+/**
+ * par_free() - give a buffer back
+ * @buffer: consumed; NULL is fine. The device must not use it any more, and neither may the caller
+ *
+ * Cannot fail: where the daemon is gone, the memory is unmapped all the same.
+ */
+void par_free(struct par_buffer *buffer);
+
+/* Where the buffer is mapped: par_buffer_size() contiguous bytes, readable and writable. */
+void *par_buffer_data(const struct par_buffer *buffer);
+
+/* Bytes: what was asked for, rounded up to 4 KiB. */
+size_t par_buffer_size(const struct par_buffer *buffer);
+
+/* Address of the first byte as the device sees it. The whole buffer lies there in one piece only
+ * where par_buffer_segments() is 1. */
+uint64_t par_buffer_dma(const struct par_buffer *buffer);
+
+/* Bytes of the hugepages behind the buffer. */
+size_t par_buffer_page_size(const struct par_buffer *buffer);
+
+/* The number under which pard's lists and messages show the buffer; 0 for NULL. */
+uint64_t par_buffer_id(const struct par_buffer *buffer);
+
+/* Name of the pool that the memory is from. Belongs to the buffer; never NULL, "" for NULL. */
+const char *par_buffer_pool(const struct par_buffer *buffer);
+
+/**
+ * par_buffer_segments() - the buffer as the device sees it
+ * @buffer: borrowed
+ * @ret:    NULL, or where to store a pointer to the array; it belongs to the buffer and stays the
+ *          same until par_free()
+ *
+ * Return: how many segments, at least 1. Together they are the whole buffer, in order.
+ */
+size_t par_buffer_segments(const struct par_buffer *buffer, const struct par_segment **ret);
+
+/**
+ * par_buffer_runs() - the buffer as it lies in memory: contiguous physical pieces, uncut
+ *
+ * As par_buffer_segments(), without boundaries and segment lengths.
+ */
+size_t par_buffer_runs(const struct par_buffer *buffer, const struct par_segment **ret);
+
+/**
+ * par_buffer_pages() - the dma address of every page, as PRP lists and DPDK want them
+ * @buffer:     borrowed
+ * @offset:     where in the buffer to start; a multiple of @page_bytes
+ * @page_bytes: power of two; each page must be contiguous for the device
+ * @dma:        array of @count addresses
+ * @count:      how many pages; @offset + @count * @page_bytes is at most the buffer's size
+ *
+ * Return: 0; -EINVAL where an argument is off; -ERANGE where a page would lie in two pieces or not
+ * start on a multiple of @page_bytes of the device's addresses (nothing is written then).
+ */
+int par_buffer_pages(const struct par_buffer *buffer, size_t offset, size_t page_bytes,
+                     uint64_t *dma, size_t count) PAR_MUST_CHECK;
+
+/**
+ * par_dma_address() - the dma address of a pointer into any buffer of this connection
+ * @par:     connection
+ * @pointer: anything
+ * @ret_dma: the address
+ * @ret_contiguous_bytes: NULL, or how many bytes from there on are contiguous for the device, and
+ *           belong to the same segment
+ *
+ * Return: 0; -EFAULT where no buffer is there; -EINVAL; -ECHILD.
+ */
+int par_dma_address(struct par *par, const void *pointer, uint64_t *ret_dma,
+                    size_t *ret_contiguous_bytes) PAR_MUST_CHECK;
+
+/**
+ * par_fd() - a descriptor to wait on for events
+ * @par: connection
+ *
+ * Readable while par_next_event() has something to do. It belongs to the handle and stays the same
+ * as long as that lives; do not read or close it.
+ *
+ * Return: a descriptor; -EINVAL; -ECHILD.
+ */
+int par_fd(const struct par *par);
+
+/**
+ * par_next_event() - the next event, without blocking
+ * @par: connection
+ * @ret: the event; PAR_EVENT_NONE on failure
+ *
+ * Call it whenever par_fd() is readable until it says -EAGAIN: some of what arrives there is for
+ * the library alone.
+ *
+ * Return: 0; -EAGAIN where there is none; -EINVAL; -ECHILD.
+ */
+int par_next_event(struct par *par, struct par_event *ret) PAR_MUST_CHECK;
+
+/**
+ * par_reclaim() - end the quarantine of memory of an earlier process of mine
+ * @par:         connection
+ * @client_name: the name under which it was connected, by the same uid; NULL: this connection's
+ * @ret_bytes:   NULL, or bytes that left quarantine
+ *
+ * Says that the device was reset and no longer uses that memory.
+ *
+ * Return: 0, also where nothing was there; -EINVAL; -PAR_GONE; -ECHILD.
+ */
+int par_reclaim(struct par *par, const char *client_name, uint64_t *ret_bytes) PAR_MUST_CHECK;
+
+/**
+ * par_error() - the calling thread's last failure as a sentence
+ * @par: the handle; may be NULL, the sentence is the thread's
+ *
+ * Return: a string that stays until this thread's next failing call; never NULL, "" where nothing
+ * has failed yet.
+ */
+const char *par_error(const struct par *par);
+
+/* A short text for any result of this library, negative or positive; static, never NULL. */
+const char *par_strerror(int r);
+
+/* 1 where waiting or trying again cannot help: refused for ever, denied or invalid; otherwise 0. */
+int par_is_permanent(int r);
+
+/* A constraint for a device that drives @bits address lines, 1 to 64; others mean no limit. */
+static inline struct par_constraint par_constraint_for_mask(unsigned bits)
+{
+        struct par_constraint c = { 0, 0, 0, 0, 0, 0, 0, 0, { 0, 0, 0, 0, 0 } };
+
+        if (bits >= 1 && bits < 64)
+                c.addr_max = (UINT64_C(1) << bits) - 1;
+        return c;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* PAR_H */
