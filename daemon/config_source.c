@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns nothing beyond a call. Refuses what cannot be a configuration (larger than a mebibyte, a NUL
+ * inside) before anybody parses it.
+ */
+#include "config_source.h"
+
+#include "log.h"
+#include "macros.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define TEXT_BYTES_MAX (1 * MiB)
+
+static void freep(char **text)
+{
+        free(*text);
+}
+
+static void closep(int *fd)
+{
+        if (*fd >= 0)
+                close(*fd);
+}
+
+/* *ret is owned by the caller; it ends with a NUL that *ret_size does not count. */
+static int read_all(int fd, char **ret, size_t *ret_size)
+{
+        _cleanup_(freep) char *text = malloc(TEXT_BYTES_MAX + 1);
+        size_t size = 0;
+        ssize_t n;
+
+        if (!text)
+                return -ENOMEM;
+        do {
+                /* Not a file's position: the worker's descriptor shares the keeper's. */
+                n = pread(fd, text + size, TEXT_BYTES_MAX + 1 - size, (off_t)size);
+                if (n < 0 && errno == ESPIPE)
+                        n = read(fd, text + size, TEXT_BYTES_MAX + 1 - size);
+                if (n < 0)
+                        return -errno;
+                size += (size_t)n;
+        } while (n > 0 && size <= TEXT_BYTES_MAX);
+        if (size > TEXT_BYTES_MAX)
+                return -EFBIG;
+        text[size] = '\0';
+        *ret = STEAL(text);
+        *ret_size = size;
+        return 0;
+}
+
+static int seal_text(const char *text, size_t size, int *ret)
+{
+        _cleanup_(closep) int fd = memfd_create("pard-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        size_t done = 0;
+        ssize_t n;
+
+        if (fd < 0)
+                return -errno;
+        for (; done < size; done += (size_t)n) {
+                n = write(fd, text + done, size - done);
+                if (n < 0)
+                        return -errno;
+        }
+        if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL))
+                return -errno;
+        *ret = STEAL_FD(fd);
+        return 0;
+}
+
+int config_source_open(const char *path, int *ret)
+{
+        _cleanup_(closep) int file = open(path, O_RDONLY | O_CLOEXEC);
+        _cleanup_(freep) char *text = NULL;
+        size_t size;
+        int r;
+
+        r = file < 0 ? -errno : read_all(file, &text, &size);
+        if (!r)
+                r = seal_text(text, size, ret);
+        if (r)
+                log_error("the configuration %s cannot be read: %s", path, strerror(-r));
+        return r;
+}
+
+int config_source_load(int fd, const char *name, struct config **ret)
+{
+        _cleanup_(freep) char *text = NULL;
+        char error[1024];
+        size_t size;
+        int r;
+
+        r = read_all(fd, &text, &size);
+        if (r) {
+                log_error("the configuration cannot be read: %s", strerror(-r));
+                return r;
+        }
+        if (strlen(text) != size) {
+                log_error("%s: a NUL byte: this is no text", name);
+                return -EINVAL;
+        }
+        r = config_load(text, name, ret, error, sizeof(error));
+        if (r)
+                log_error("%s", error);
+        return r;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The configuration's text as one descriptor that nobody can change any more: every process that
+ * is started from it reads the same.
+ */
+#pragma once
+
+#include "config.h"
+
+/**
+ * config_source_open() - copy a file into a sealed memfd
+ * @path: borrowed
+ * @ret:  owned by the caller; close-on-exec
+ *
+ * Logs why it fails.
+ *
+ * Return: 0; -EFBIG above 1 MiB; other negative errno.
+ */
+int config_source_open(const char *path, int *ret);
+
+/**
+ * config_source_load() - read the configuration from such a descriptor
+ * @fd:   borrowed
+ * @name: for messages; borrowed
+ * @ret:  owned by the caller: config_free()
+ *
+ * Logs why it fails.
+ *
+ * Return: 0; negative errno.
+ */
+int config_source_load(int fd, const char *name, struct config **ret);

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the listening socket and, for one of our own, the lock file beside it: whoever holds the
+ * lock may replace the socket, so two starts cannot undo each other. Nobody can connect before
+ * owner and mode are right, since listen() comes last. Refuses to remove what is not a dead
+ * pard's.
+ */
+#include "listen.h"
+
+#include "log.h"
+#include "macros.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#define LOCK_TRIES 16
+
+static struct sockaddr_un address_of(const char *path)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+        return address;
+}
+
+/* Return: 1 where the service manager listens for us; 0 where it does not; negative errno. */
+static int adopt_activated(struct listener *listener)
+{
+        const int n = sd_listen_fds(1);
+        int flags;
+
+        if (n == 0)
+                return 0;
+        if (n < 0) {
+                log_error("the service manager's sockets cannot be read: %s", strerror(-n));
+                return n;
+        }
+        if (n > 1 || sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_SEQPACKET, 1, NULL, 0) <= 0) {
+                log_error("the service manager passed something else than one listening Unix "
+                          "socket of type SOCK_SEQPACKET (ListenSequentialPacket=)");
+                return -EINVAL;
+        }
+        flags = fcntl(SD_LISTEN_FDS_START, F_GETFL);
+        if (flags < 0 || fcntl(SD_LISTEN_FDS_START, F_SETFL, flags | O_NONBLOCK))
+                return -errno;
+        listener->fd = SD_LISTEN_FDS_START;
+        return 1;
+}
+
+/**
+ * find_server() - whether somebody listens on a path
+ * @ret_pid: who called listen()
+ *
+ * Return: 0: somebody does; -ENOENT: there is nothing; -ECONNREFUSED: a socket that nobody serves;
+ * other negative errno: something else is there, or it cannot be told.
+ */
+static int find_server(const char *path, pid_t *ret_pid)
+{
+        const struct sockaddr_un address = address_of(path);
+        struct ucred peer = { 0 };
+        socklen_t length = sizeof(peer);
+        struct stat status;
+        int fd, r = 0;
+
+        if (lstat(path, &status))
+                return -errno;
+        if (!S_ISSOCK(status.st_mode))
+                return -EEXIST;
+        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return -errno;
+        /* A full queue of connections (EAGAIN) is somebody's. */
+        if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) && errno != EAGAIN)
+                r = -errno;
+        if (!r && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0)
+                *ret_pid = peer.pid;
+        close(fd);
+        return r;
+}
+
+static bool same_file(int fd, const char *path)
+{
+        struct stat open_file, named;
+
+        return fstat(fd, &open_file) == 0 && stat(path, &named) == 0 &&
+               open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
+}
+
+/* Return: 0; -EWOULDBLOCK: somebody has it; -ESTALE: try again; other negative errno. */
+static int try_lock(const char *path, int *ret)
+{
+        int r, fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+        if (fd < 0)
+                return -errno;
+        r = flock(fd, LOCK_EX | LOCK_NB) ? -errno : 0;
+        /* Its last holder may have removed the file since we opened it. */
+        if (!r && !same_file(fd, path))
+                r = -ESTALE;
+        if (r) {
+                close(fd);
+                return r;
+        }
+        *ret = fd;
+        return 0;
+}
+
+static void lock_path(const char *path, char ret[PATH_MAX])
+{
+        snprintf(ret, PATH_MAX, "%s.lock", path);
+}
+
+static int take_lock(struct listener *listener)
+{
+        char path[PATH_MAX];
+        pid_t pid = 0;
+        int r = -ESTALE;
+
+        lock_path(listener->path, path);
+        for (int i = 0; i < LOCK_TRIES && r == -ESTALE; i++)
+                r = try_lock(path, &listener->lock_fd);
+        if (!r)
+                return 0;
+        if (r != -EWOULDBLOCK) {
+                log_error("%s cannot be locked: %s", path, strerror(-r));
+                return r;
+        }
+        if (find_server(listener->path, &pid) == 0)
+                log_error("another pard serves %s (pid %d)", listener->path, (int)pid);
+        else
+                log_error("another pard is just starting or stopping on %s", listener->path);
+        return -EADDRINUSE;
+}
+
+static int remove_stale(const char *path)
+{
+        pid_t pid = 0;
+        int r = find_server(path, &pid);
+
+        switch (r) {
+        case -ENOENT: return 0;
+        case -ECONNREFUSED:
+                log_info("removing the socket %s, which nobody serves", path);
+                return unlink(path) && errno != ENOENT ? -errno : 0;
+        case 0: log_error("another pard serves %s (pid %d)", path, (int)pid); return -EADDRINUSE;
+        case -EEXIST: log_error("%s is there and is no socket", path); return -EADDRINUSE;
+        case -EPROTOTYPE: log_error("another program listens on %s", path); return -EADDRINUSE;
+        default: log_error("%s: %s", path, strerror(-r)); return r;
+        }
+}
+
+static int make_directory(const char *socket_path)
+{
+        char path[PATH_MAX];
+        char *slash;
+
+        snprintf(path, sizeof(path), "%s", socket_path);
+        slash = strrchr(path, '/');
+        *slash = '\0';
+        if (mkdir(path, 0755) == 0 || errno == EEXIST)
+                return 0;
+        log_error("the directory %s cannot be made: %s", path, strerror(errno));
+        return -errno;
+}
+
+static int bind_socket(struct listener *listener)
+{
+        const struct sockaddr_un address = address_of(listener->path);
+        mode_t mask;
+        int r;
+
+        listener->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (listener->fd < 0)
+                return -errno;
+        mask = umask(0177);
+        r = bind(listener->fd, (const struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
+        umask(mask);
+        if (r)
+                log_error("%s cannot be bound: %s", listener->path, strerror(-r));
+        return r;
+}
+
+static int note_identity(struct listener *listener)
+{
+        struct stat status;
+
+        if (lstat(listener->path, &status))
+                return -errno;
+        listener->device = status.st_dev;
+        listener->inode = status.st_ino;
+        return 0;
+}
+
+static int open_to_clients(struct listener *listener, const struct listener_settings *settings)
+{
+        /* Without the right to do so, fewer clients can connect, never more. */
+        if (settings->group != (gid_t)-1 && lchown(listener->path, (uid_t)-1, settings->group))
+                log_warning("%s cannot be given to group %u: %s", listener->path,
+                            (unsigned)settings->group, strerror(errno));
+        if (chmod(listener->path, settings->mode) || listen(listener->fd, SOMAXCONN)) {
+                int r = -errno;
+
+                log_error("%s: %s", listener->path, strerror(-r));
+                return r;
+        }
+        return 0;
+}
+
+static int listen_on_path(struct listener *listener, const struct listener_settings *settings)
+{
+        int r;
+
+        if (settings->create_directory) {
+                r = make_directory(settings->path);
+                if (r)
+                        return r;
+        }
+        listener->path = strdup(settings->path);
+        if (!listener->path)
+                return -ENOMEM;
+        r = take_lock(listener);
+        if (r)
+                return r;
+        r = remove_stale(listener->path);
+        if (r)
+                return r;
+        r = bind_socket(listener);
+        if (r)
+                return r;
+        r = note_identity(listener);
+        if (r)
+                return r;
+        return open_to_clients(listener, settings);
+}
+
+int listener_open(const struct listener_settings *settings, struct listener *ret)
+{
+        struct listener listener = LISTENER_NONE;
+        int r;
+
+        r = adopt_activated(&listener);
+        if (r == 0)
+                r = listen_on_path(&listener, settings);
+        if (r < 0) {
+                listener_close(&listener);
+                return r;
+        }
+        *ret = listener;
+        return 0;
+}
+
+static void remove_own_socket(const struct listener *listener)
+{
+        struct stat status;
+
+        if (listener->inode && lstat(listener->path, &status) == 0 &&
+            status.st_dev == listener->device && status.st_ino == listener->inode)
+                unlink(listener->path);
+}
+
+void listener_close(struct listener *listener)
+{
+        char path[PATH_MAX];
+
+        if (listener->path && listener->lock_fd >= 0) {
+                remove_own_socket(listener);
+                lock_path(listener->path, path);
+                unlink(path);
+        }
+        if (listener->fd >= 0)
+                close(listener->fd);
+        if (listener->lock_fd >= 0)
+                close(listener->lock_fd);
+        free(listener->path);
+        *listener = LISTENER_NONE;
+}

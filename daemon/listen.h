@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The listening socket: the service manager's, or one of our own.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/**
+ * struct listener - a listening socket
+ * @fd:      non-blocking, close-on-exec; owned
+ * @lock_fd: holds the lock beside the socket; -1 where the service manager listens
+ * @path:    of our own socket, owned; NULL where the service manager listens
+ * @device, @inode: of the socket file, to tell whether it is still ours
+ */
+struct listener {
+        int fd;
+        int lock_fd;
+        char *path;
+        dev_t device;
+        ino_t inode;
+};
+
+#define LISTENER_NONE ((struct listener){ .fd = -1, .lock_fd = -1 })
+
+/**
+ * struct listener_settings - where to listen, if the service manager does not do it
+ * @path:  absolute; borrowed
+ * @mode:  permission bits
+ * @group: (gid_t)-1: leave it
+ * @create_directory: the directory is pard's own and may be made
+ */
+struct listener_settings {
+        const char *path;
+        mode_t mode;
+        gid_t group;
+        bool create_directory;
+};
+
+/**
+ * listener_open() - listen
+ * @settings: borrowed
+ * @ret:      owned by the caller: listener_close()
+ *
+ * Logs why it fails. A socket that a dead pard left behind is replaced; one that somebody serves,
+ * or a file of another kind, stays.
+ *
+ * Return: 0; -EADDRINUSE where another pard serves or starts there; other negative errno.
+ */
+int listener_open(const struct listener_settings *settings, struct listener *ret);
+
+/* Stop listening; remove the socket and its lock where they are still ours. */
+void listener_close(struct listener *listener);

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Puts the parts together: as the keeper, reads the configuration, listens and makes the backend,
+ * in this order, so that whatever can be wrong without touching the system's memory is found first;
+ * as the worker, takes up the descriptors that the keeper left for it. Owns what it makes until
+ * keeper_run() or server_run() returns. Refuses to start with a configuration that is not right
+ * from end to end.
+ */
+#include "config.h"
+#include "config_source.h"
+#include "keeper.h"
+#include "keeper_protocol.h"
+#include "listen.h"
+#include "log.h"
+#include "macros.h"
+#include "make_backend.h"
+#include "options.h"
+#include "server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { EXIT_USAGE = 2 };
+
+/*
+ * Descriptors: the keeper has one for each frame, and the worker one more; then clients, what is
+ * queued for them (it counts while it is on its way), and room to breathe.
+ */
+#define DESCRIPTORS_A_FRAME  3u
+#define DESCRIPTORS_A_CLIENT 66u
+#define DESCRIPTORS_SPARE    1024u
+
+/**
+ * struct keeper - what the keeper's process owns
+ * @config_fd: sealed text of the configuration
+ */
+struct keeper {
+        struct config *config;
+        int config_fd;
+        struct listener listener;
+        struct backend *backend;
+        struct keeper_pool *pools;
+};
+
+static void keeper_deinit(struct keeper *keeper)
+{
+        backend_free(keeper->backend);
+        listener_close(&keeper->listener);
+        if (keeper->config_fd >= 0)
+                close(keeper->config_fd);
+        free(keeper->pools);
+        config_free(keeper->config);
+}
+
+static void raise_descriptor_limit(const struct config *config)
+{
+        const uint64_t want = config_frames(config) * DESCRIPTORS_A_FRAME +
+                              config->state.max_clients * DESCRIPTORS_A_CLIENT + DESCRIPTORS_SPARE;
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit))
+                return;
+        if (limit.rlim_max < want) {
+                /* Only with the right to do so; never above the kernel's own limit. */
+                struct rlimit raised = { .rlim_cur = want, .rlim_max = want };
+
+                if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+                        return;
+        }
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+        if (limit.rlim_cur < config_frames(config) + DESCRIPTORS_SPARE)
+                log_warning("at most %llu descriptors may be open, which is less than the "
+                            "%llu frames of the pools need: raise LimitNOFILE",
+                            (unsigned long long)limit.rlim_cur,
+                            (unsigned long long)config_frames(config));
+}
+
+static int load_config(const struct options *options, struct keeper *keeper)
+{
+        int r;
+
+        r = config_source_open(options->config_path, &keeper->config_fd);
+        if (r)
+                return r;
+        r = config_source_load(keeper->config_fd, options->config_path, &keeper->config);
+        if (r)
+                return r;
+        log_open("pard", options->log_level >= 0 ? options->log_level : keeper->config->log_level);
+        return 0;
+}
+
+/* As root the worker needs a user of its own; a client of the same uid could not be contained. */
+static int check_user(const struct config *config)
+{
+        if (geteuid() != 0)
+                return 0;
+        if (config->user == (uid_t)-1) {
+                log_error("there is no user \"%s\", whom the process that serves clients runs as: "
+                          "create it, or set user in the configuration",
+                          config->user_name);
+                return -ENOENT;
+        }
+        if (config->user == 0)
+                log_warning("user = \"%s\": the process that serves clients keeps root's rights",
+                            config->user_name);
+        return 0;
+}
+
+static int open_listener(const struct options *options, struct keeper *keeper)
+{
+        const struct config *config = keeper->config;
+        const struct listener_settings settings = {
+                .path = options->socket_path ? options->socket_path : config->socket_path,
+                .mode = config->socket_mode,
+                .group = config->socket_group,
+                .create_directory = !options->socket_path &&
+                                    strcmp(config->socket_path, "/run/pard/pard.sock") == 0,
+        };
+
+        return listener_open(&settings, &keeper->listener);
+}
+
+static int copy_pools(struct keeper *keeper)
+{
+        const size_t n = keeper->config->state.n_pools;
+
+        keeper->pools = calloc(n, sizeof(*keeper->pools));
+        if (!keeper->pools)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++)
+                keeper->pools[i].pin_required = keeper->config->pools[i].pin_required;
+        return 0;
+}
+
+/* A frame that leaves and the one that replaces it are both there for a moment. */
+static uint32_t slots_for(const struct config *config)
+{
+        return (uint32_t)config_frames(config) * 2;
+}
+
+static int run(const struct options *options, struct keeper *keeper)
+{
+        const struct config *config = keeper->config;
+        const bool privileged = geteuid() == 0;
+        char level_option[] = "--log-level", level[16];
+        char path[] = "/proc/self/exe", role[] = "--worker";
+        char *argv[] = { path, role, options->log_level_name ? level_option : NULL, level, NULL };
+        const struct keeper_settings settings = {
+                .backend = keeper->backend,
+                .pools = keeper->pools,
+                .n_pools = (uint32_t)config->state.n_pools,
+                .slots = slots_for(config),
+                .listen_fd = keeper->listener.fd,
+                .config_fd = keeper->config_fd,
+                .worker_argv = argv,
+                .worker_uid = privileged ? config->user : (uid_t)-1,
+                .worker_gid = privileged ? config->user_group : (gid_t)-1,
+                .threads = config->threads,
+                .verify_ns = config->verify_ns,
+        };
+
+        snprintf(level, sizeof(level), "%s",
+                 options->log_level_name ? options->log_level_name : "");
+        return keeper_run(&settings);
+}
+
+/* What is reserved or bound from here on must be undone: the keeper looks at these when it runs. */
+static void hold_signals(void)
+{
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static int start(const struct options *options, struct keeper *keeper)
+{
+        int r;
+
+        r = load_config(options, keeper);
+        if (r)
+                return r;
+        r = check_user(keeper->config);
+        if (r)
+                return r;
+        raise_descriptor_limit(keeper->config);
+        hold_signals();
+        r = open_listener(options, keeper);
+        if (r)
+                return r;
+        r = copy_pools(keeper);
+        if (r)
+                return r;
+        r = make_backend(keeper->config, &keeper->backend);
+        if (r)
+                return r;
+        return run(options, keeper);
+}
+
+static int serve(const struct options *options)
+{
+        struct keeper keeper = { .config_fd = -1, .listener = LISTENER_NONE };
+        int r;
+
+        r = start(options, &keeper);
+        keeper_deinit(&keeper);
+        return r ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int check_config(const struct options *options)
+{
+        struct keeper keeper = { .config_fd = -1, .listener = LISTENER_NONE };
+        int r;
+
+        r = load_config(options, &keeper);
+        if (!r) {
+                warn_of_page_sizes(keeper.config);
+                printf("%s: good; pools: %zu, devices: %zu\n", options->config_path,
+                       keeper.config->state.n_pools, keeper.config->state.n_devices);
+        }
+        keeper_deinit(&keeper);
+        return r ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static bool is_socket(int fd, int type)
+{
+        int actual;
+        socklen_t length = sizeof(actual);
+
+        return getsockopt(fd, SOL_SOCKET, SO_TYPE, &actual, &length) == 0 && actual == type;
+}
+
+/* Whether a keeper started us: nobody else leaves just these descriptors. */
+static bool has_keeper(void)
+{
+        return is_socket(KEEPER_FD_CHANNEL, SOCK_SEQPACKET) &&
+               fcntl(KEEPER_FD_LEDGER, F_GET_SEALS) >= 0 &&
+               fcntl(KEEPER_FD_CONFIG, F_GET_SEALS) >= 0 &&
+               is_socket(KEEPER_FD_LISTEN, SOCK_SEQPACKET);
+}
+
+static int work(const struct options *options)
+{
+        struct server_settings settings = {
+                .listen_fd = KEEPER_FD_LISTEN,
+                .keeper_fd = KEEPER_FD_CHANNEL,
+                .ledger_fd = KEEPER_FD_LEDGER,
+        };
+        struct config *config;
+        int r;
+
+        if (!has_keeper()) {
+                fprintf(stderr, "pard: --worker is for pard itself, which prepares descriptors for "
+                                "it\nTry: pard --help\n");
+                return EXIT_USAGE;
+        }
+        log_open("worker", options->log_level >= 0 ? options->log_level : LOG_INFO);
+        r = config_source_load(KEEPER_FD_CONFIG, "configuration", &config);
+        if (r)
+                return EXIT_FAILURE;
+        close(KEEPER_FD_CONFIG);
+        if (options->log_level < 0)
+                log_open("worker", config->log_level);
+        settings.state = &config->state;
+        r = server_run(&settings);
+        if (r)
+                log_error("clients cannot be served: %s", strerror(-r));
+        config_free(config);
+        return r ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+        struct options options;
+
+        log_open("pard", LOG_INFO);
+        if (options_parse(argc, argv, &options))
+                return EXIT_USAGE;
+        switch (options.action) {
+        case ACTION_HELP: options_print_help(); return EXIT_SUCCESS;
+        case ACTION_VERSION: printf("pard %s\n", PARD_VERSION); return EXIT_SUCCESS;
+        case ACTION_CHECK_CONFIG: return check_config(&options);
+        case ACTION_WORK: return work(&options);
+        case ACTION_SERVE: return serve(&options);
+        }
+        return EXIT_USAGE;
+}

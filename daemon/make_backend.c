@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns nothing. Sums up what the pools want of each page size and node, since reserving is done by
+ * these and not by pools.
+ */
+#include "make_backend.h"
+
+#include "log.h"
+#include "units.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define PAGE_SIZES_MAX 16
+
+static void add_demand(struct backend_demand *demands, size_t *n, const struct pool_settings *pool)
+{
+        for (size_t i = 0; i < *n; i++) {
+                if (demands[i].page_bytes != pool->page_bytes || demands[i].node != pool->node)
+                        continue;
+                demands[i].bytes += pool->size_min_bytes;
+                return;
+        }
+        demands[(*n)++] = (struct backend_demand){
+                .page_bytes = pool->page_bytes,
+                .node = pool->node,
+                .bytes = pool->size_min_bytes,
+        };
+}
+
+static int make_hugetlb(const struct config *config, struct backend **ret)
+{
+        struct backend_demand *demands = calloc(config->state.n_pools, sizeof(*demands));
+        struct hugetlb_settings settings = {
+                .reserve = config->reserve,
+                .keep_free_bytes = config->keep_free_bytes,
+                .demands = demands,
+                .sysfs_root = "",
+        };
+        char error[512] = "";
+        int r;
+
+        if (!demands)
+                return -ENOMEM;
+        for (size_t i = 0; i < config->state.n_pools; i++)
+                add_demand(demands, &settings.n_demands, &config->pools[i]);
+        r = hugetlb_new(&settings, ret, error, sizeof(error));
+        free(demands);
+        if (!r)
+                return 0;
+        log_error("hugepages cannot be had: %s", *error ? error : strerror(-r));
+        if ((r == -EACCES || r == -EPERM) && geteuid() != 0)
+                log_error("pard runs as uid %u: the hugetlb backend must be started by root (it "
+                          "reads physical addresses and reserves hugepages); backend = \"sim\" "
+                          "needs no rights",
+                          (unsigned)geteuid());
+        return r;
+}
+
+int make_backend(const struct config *config, struct backend **ret)
+{
+        int r;
+
+        switch (config->backend) {
+        case BACKEND_HUGETLB: return make_hugetlb(config, ret);
+        case BACKEND_SIM:
+                r = sim_new(&config->sim, ret);
+                if (r)
+                        log_error("the invented memory cannot be made: %s", strerror(-r));
+                return r;
+        }
+        return -EINVAL;
+}
+
+void warn_of_page_sizes(const struct config *config)
+{
+        uint64_t sizes[PAGE_SIZES_MAX];
+        size_t n = hugetlb_page_sizes(sizes, PAGE_SIZES_MAX);
+        char text[UNIT_TEXT_BYTES];
+
+        if (config->backend != BACKEND_HUGETLB)
+                return;
+        if (n > PAGE_SIZES_MAX)
+                n = PAGE_SIZES_MAX;
+        for (size_t i = 0; i < config->state.n_pools; i++) {
+                const struct pool_settings *pool = &config->pools[i];
+                bool known = false;
+
+                for (size_t k = 0; k < n; k++)
+                        known |= sizes[k] == pool->page_bytes;
+                if (!known)
+                        log_warning("pool \"%s\": this system has no hugepages of %s", pool->name,
+                                    size_exact(pool->page_bytes, text));
+        }
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The only place that names a concrete backend.
+ */
+#pragma once
+
+#include "config.h"
+
+/**
+ * make_backend() - the backend that the configuration asks for
+ * @config: borrowed until backend_free()
+ * @ret:    owned by the caller: backend_free()
+ *
+ * Logs why it fails, and what is missing.
+ *
+ * Return: 0; negative errno.
+ */
+int make_backend(const struct config *config, struct backend **ret);
+
+/* Log a warning for each pool whose page size this system does not have. */
+void warn_of_page_sizes(const struct config *config);

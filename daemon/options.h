@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The daemon's command line.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+enum action {
+        ACTION_SERVE,
+        ACTION_WORK, /* be the worker of a keeper that has prepared the descriptors */
+        ACTION_CHECK_CONFIG,
+        ACTION_VERSION,
+        ACTION_HELP,
+};
+
+/**
+ * struct options - what the command line says
+ * @action:      what to do
+ * @config_path: never NULL; borrowed from argv or static
+ * @socket_path: NULL: as configured; borrowed from argv
+ * @log_level:   as in syslog.h; -1: as configured
+ * @log_level_name: its word; NULL where @log_level is -1
+ */
+struct options {
+        enum action action;
+        const char *config_path;
+        const char *socket_path;
+        int log_level;
+        const char *log_level_name;
+};
+
+/**
+ * options_parse() - read the command line
+ *
+ * Tells what is wrong on standard error.
+ *
+ * Return: 0; -EINVAL.
+ */
+int options_parse(int argc, char *const *argv, struct options *ret);
+
+/* What --help prints, on standard output. */
+void options_print_help(void);
