@@ -48,6 +48,8 @@ static void touch_frames(struct par_buffer *buffer)
 int main(void)
 {
         struct par_constraint want = { .max_segments = PAR_SEGMENTS_ANY };
+        /* The second time the frames are on their way back still. */
+        struct par_alloc_options options = { .wait_ms = 60000 };
         struct pard_fixture pard;
         struct par_buffer *buffer;
         struct par *par;
@@ -62,7 +64,7 @@ int main(void)
 
         for (int i = 0; i < 2; i++) {
                 started = now_ns();
-                if (par_alloc(par, GRANT_BYTES, &want, NULL, &buffer))
+                if (par_alloc(par, GRANT_BYTES, &want, &options, &buffer))
                         die("4 GiB: %s", par_error(par));
                 touch_frames(buffer);
                 printf("4 GiB in %zu segments and %u descriptors (%u before), %.1f ms\n",

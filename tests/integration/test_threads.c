@@ -73,7 +73,7 @@ static void renew(struct worker *worker, size_t i)
         par_free(worker->held[i]);
         r = par_alloc(worker->par, 4096 + random_below(&worker->random, MiB), &want, &options,
                       &worker->held[i]);
-        if (r == -PAR_GONE || r > -PAR_NEVER_FITS)
+        if (r == -PAR_GONE || (r < 0 && r > -PAR_NEVER_FITS))
                 die("thread: %s: %s", par_strerror(r), par_error(worker->par));
         if (r)
                 return;

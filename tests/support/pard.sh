@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# Sourced by tests in shell: a daemon of their own on invented memory, in a temporary directory, and checks that count
+# what fails. Expects PARD and PARCTL.
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/par-test.XXXXXX")
+chmod 0755 "$dir"
+export PAR_SOCKET=$dir/pard.sock
+pard_pid=
+failures=0
+
+stop_pard() {
+        local status=0
+        [[ -n $pard_pid ]] || return 0
+        kill -TERM "$pard_pid" 2>/dev/null || true
+        wait "$pard_pid" || status=$?
+        pard_pid=
+        return "$status"
+}
+
+clean_up() {
+        trap - EXIT
+        stop_pard || true
+        rm -rf "$dir"
+}
+trap clean_up EXIT
+
+# base_config - the first lines of any configuration here
+base_config() {
+        echo "socket = \"$PAR_SOCKET\""
+        [[ $(id -u) -ne 0 ]] || echo 'user = "65534"'
+}
+
+# sim_config - 16 MiB below 4 GiB for those who need it, 32 MiB above for all
+sim_config() {
+        base_config
+        cat <<'EOF'
+backend = "sim"
+sim {
+        extent "low" { first = "0x10000000" size = "64M" }
+        extent "high" { first = "0x100000000" size = "256M" }
+}
+pool "any" { addr_min = "4G" spill = yes size_min = "32M" reuse_delay = "0" }
+pool "below4g" { below = "4G" size_min = "16M" reuse_delay = "0" quarantine = "100ms" }
+device "capture0" { dma_bits = 30 boundary = "64K" }
+EOF
+}
+
+# start_pard - start it with $dir/pard.conf, and wait until its pools are filled
+start_pard() {
+        "$PARD" --config "$dir/pard.conf" "$@" 2>"$dir/log" &
+        pard_pid=$!
+        for ((i = 0; i < 600; i++)); do
+                if ! kill -0 "$pard_pid" 2>/dev/null; then
+                        echo "pard ended:"
+                        cat "$dir/log"
+                        exit 1
+                fi
+                if "$PARCTL" --json status 2>/dev/null | grep -q '"state": "ready"'; then
+                        return 0
+                fi
+                sleep 0.05
+        done
+        echo "pard does not serve:"
+        cat "$dir/log"
+        exit 1
+}
+
+fail() {
+        echo "FAILED: $*"
+        failures=$((failures + 1))
+}
+
+# expect STATUS NAME COMMAND... - the command's status; what it says goes to $dir/out and $dir/err
+expect() {
+        local want=$1 name=$2 status=0
+        shift 2
+        "$@" >"$dir/out" 2>"$dir/err" || status=$?
+        [[ $status -eq $want ]] && return 0
+        fail "$name: status $status instead of $want"
+        cat "$dir/out" "$dir/err"
+}
+
+# says FILE NAME TEXT - what was said has this text in it
+says() {
+        grep -qF -- "$3" "$dir/$1" && return 0
+        fail "$2: \"$3\" is not in:"
+        cat "$dir/$1"
+}
+
+# is NAME WHAT WANT - two texts are the same
+is() {
+        [[ $2 == "$3" ]] && return 0
+        fail "$1: \"$2\" instead of \"$3\""
+}
+
+finish() {
+        [[ $failures -eq 0 ]] || exit 1
+}
