@@ -26,7 +26,8 @@
  *
  * fork. A child has no buffers (their memory is not copied to it, unless PAR_ALLOC_KEEP_ON_FORK)
  * and its calls on the parent's handle return -ECHILD. It may par_disconnect() it to give back the
- * memory of the handle itself, and par_connect() for itself.
+ * memory of the handle itself, and par_connect() for itself. Until it does so, calls exec() or
+ * ends, it holds the parent's connection open: pard learns of the parent's death only then.
  *
  * All sizes, lengths and offsets are in bytes; address ranges are inclusive at both ends.
  */
@@ -212,8 +213,8 @@ struct par_event {
  *
  * Return: 0; -EINVAL for a bad option or a path that is too long; -ENOENT or -ECONNREFUSED where no
  * pard listens; -EACCES without permission for the socket; -PAR_DENIED where pard refuses the
- * client; -PAR_QUOTA where it has too many sessions; -EPROTO where it speaks another protocol
- * version; -EMFILE, -ENOMEM.
+ * client; -PAR_QUOTA where it has too many sessions; -PAR_GONE where it closes the connection;
+ * -EPROTO where it speaks another protocol version; -EMFILE, -ENOMEM.
  */
 int par_connect(const char *socket_path, const struct par_connect_options *options,
                 struct par **ret) PAR_MUST_CHECK;
@@ -270,7 +271,9 @@ void par_device_close(struct par_device *device);
  * for size 0, an alignment or boundary that is no power of two, addr_min above addr_max, an unknown
  * pool or device; -PAR_NEVER_FITS, -PAR_EXHAUSTED, -PAR_FRAGMENTED, -PAR_QUOTA, -PAR_DENIED;
  * -PAR_TIMED_OUT after wait_ms; -EINTR where a signal ended the waiting (only with wait_ms not 0);
- * -EMFILE where the process has no descriptor left, -ENOMEM; -PAR_GONE; -ECHILD.
+ * -PAR_BUSY where other threads' buffers got in the way again and again; -EMFILE where the process
+ * has too few descriptors left, -ENOMEM without memory or address space; -EPROTO where pard sends
+ * nonsense, which ends the session; -PAR_GONE; -ECHILD.
  */
 int par_alloc(struct par *par, size_t size, const struct par_constraint *constraint,
               const struct par_alloc_options *options, struct par_buffer **ret) PAR_MUST_CHECK;

@@ -230,6 +230,7 @@ static void send_reply(struct mock *mock, struct mock_reply *reply, Wire__Reply 
         packet.reply = body;
         reply->packet = &packet;
         send_packet(mock, reply, body->body_case != WIRE__REPLY__BODY_HELLO);
+        reply->packet = NULL;
 }
 
 static void send_result(struct mock *mock, uint32_t seq, uint32_t result, char *sentence)
@@ -599,6 +600,7 @@ static void send_notice(struct mock *mock, Wire__Notice *notice)
         packet.notice = notice;
         reply->packet = &packet;
         send_packet(mock, reply, false);
+        reply->packet = NULL;
         free(reply);
 }
 

@@ -18,29 +18,28 @@
 
 static const struct {
         const char *name;
-        int r;
+        int r, permanent;
         const char *starts_with;
-        int permanent;
 } result_cases[] = {
-        { "success", 0, "Success", 0 },
-        { "never fits", -PAR_NEVER_FITS, "Never fits", 1 },
-        { "exhausted", -PAR_EXHAUSTED, "Exhausted", 0 },
-        { "fragmented", -PAR_FRAGMENTED, "Fragmented", 0 },
-        { "quota", -PAR_QUOTA, "A limit", 0 },
-        { "denied", -PAR_DENIED, "Denied", 1 },
-        { "busy", -PAR_BUSY, "Busy", 0 },
-        { "timed out", -PAR_TIMED_OUT, "Timed out", 0 },
-        { "invalid", -PAR_INVALID, "Invalid", 1 },
-        { "gone", -PAR_GONE, "Gone", 0 },
-        { "positive refusal", PAR_DENIED, "Denied", 1 },
-        { "errno", -ENOMEM, "Cannot allocate", 0 },
-        { "positive errno", EINVAL, "Invalid argument", 1 },
-        { "not supported", -ENOTSUP, "Operation not supported", 1 },
-        { "just below the refusals", -PAR_NEVER_FITS + 1, "Unknown", 0 },
-        { "just above the refusals", -PAR_GONE - 1, "Unknown", 0 },
-        { "no errno", -4095, "Unknown", 0 },
-        { "lowest", INT_MIN, "Unknown", 0 },
-        { "highest", INT_MAX, "Unknown", 0 },
+        { "success", 0, 0, "Success" },
+        { "never fits", -PAR_NEVER_FITS, 1, "Never fits" },
+        { "exhausted", -PAR_EXHAUSTED, 0, "Exhausted" },
+        { "fragmented", -PAR_FRAGMENTED, 0, "Fragmented" },
+        { "quota", -PAR_QUOTA, 0, "A limit" },
+        { "denied", -PAR_DENIED, 1, "Denied" },
+        { "busy", -PAR_BUSY, 0, "Busy" },
+        { "timed out", -PAR_TIMED_OUT, 0, "Timed out" },
+        { "invalid", -PAR_INVALID, 1, "Invalid" },
+        { "gone", -PAR_GONE, 0, "Gone" },
+        { "positive refusal", PAR_DENIED, 1, "Denied" },
+        { "errno", -ENOMEM, 0, "Cannot allocate" },
+        { "positive errno", EINVAL, 1, "Invalid argument" },
+        { "not supported", -ENOTSUP, 1, "Operation not supported" },
+        { "just below the refusals", -PAR_NEVER_FITS + 1, 0, "Unknown" },
+        { "just above the refusals", -PAR_GONE - 1, 0, "Unknown" },
+        { "no errno", -4095, 0, "Unknown" },
+        { "lowest", INT_MIN, 0, "Unknown" },
+        { "highest", INT_MAX, 0, "Unknown" },
 };
 
 static void test_error_texts(void **state)

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -31,14 +32,16 @@ static int new_memory(uint64_t bytes)
 /* Not msync() or the like: memcheck would object to the address. */
 static bool is_mapped(const void *at)
 {
-        unsigned long first, last;
-        bool found = false;
-        char line[512];
         FILE *maps = fopen("/proc/self/maps", "re");
+        uint64_t first, last;
+        bool found = false;
+        char line[512], *rest;
 
-        while (maps && !found && fgets(line, sizeof(line), maps))
-                found = sscanf(line, "%lx-%lx", &first, &last) == 2 && (uintptr_t)at >= first &&
-                        (uintptr_t)at < last;
+        while (maps && !found && fgets(line, sizeof(line), maps)) {
+                first = strtoull(line, &rest, 16);
+                last = strtoull(rest + 1, NULL, 16);
+                found = (uintptr_t)at >= first && (uintptr_t)at < last;
+        }
         if (maps)
                 fclose(maps);
         return found;
@@ -69,7 +72,7 @@ static void test_mapping_moves_with_its_data(void **state)
         assert_int_equal(mapping_reserve(2 * PAGE, PAGE, &to), 0);
         assert_int_equal(mapping_place(fd, PAGE, from), 0);
         close(fd);
-        strcpy(from, "still here");
+        memcpy(from, "still here", 11);
         assert_int_equal(mapping_move(from, PAGE, to + PAGE), 0);
         assert_string_equal(to + PAGE, "still here");
         assert_false(is_mapped(from));

@@ -46,14 +46,16 @@ static struct par_buffer *get(struct par *par, size_t size)
 /* Not msync() or the like: memcheck would object to the address. */
 static bool is_mapped(const void *at)
 {
-        unsigned long first, last;
-        bool found = false;
-        char line[512];
         FILE *maps = fopen("/proc/self/maps", "re");
+        uint64_t first, last;
+        bool found = false;
+        char line[512], *rest;
 
-        while (maps && !found && fgets(line, sizeof(line), maps))
-                found = sscanf(line, "%lx-%lx", &first, &last) == 2 && (uintptr_t)at >= first &&
-                        (uintptr_t)at < last;
+        while (maps && !found && fgets(line, sizeof(line), maps)) {
+                first = strtoull(line, &rest, 16);
+                last = strtoull(rest + 1, NULL, 16);
+                found = (uintptr_t)at >= first && (uintptr_t)at < last;
+        }
         if (maps)
                 fclose(maps);
         return found;
@@ -444,7 +446,7 @@ static int in_child(int (*run)(void *data), void *data)
         return r;
 }
 
-/* Its recvmsg() knows nothing of the limit. */
+/* It keeps descriptor limits to itself: recvmsg() knows nothing of them. */
 static bool under_valgrind(void)
 {
         const char *preload = getenv("LD_PRELOAD");
@@ -517,7 +519,7 @@ static void test_par_large_grant_needs_few_descriptors(void **state)
 
         (void)state;
         assert_int_equal(getrlimit(RLIMIT_NOFILE, &more), 0);
-        if (more.rlim_max < 4096)
+        if (more.rlim_max < 4096 || under_valgrind())
                 skip();
         more.rlim_cur = 4096; /* the mock has them all open */
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &more), 0);
