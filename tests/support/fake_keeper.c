@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns a memfd for each frame, and one thread that answers the worker. Pages of a pool are handed
+ * out side by side, and a page that left is the next to be had again.
+ */
+#include "fake_keeper.h"
+
+#include "keeper_protocol.h"
+#include "packet.h"
+
+#include "macros.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PAGES_BACK_MAX 4096
+
+/* A frame that is held; generation 0: none. */
+struct held {
+        uint32_t generation, pool;
+        uint64_t phys, page_bytes;
+        int fd;
+        bool leaving;
+        struct keeper_message leave;
+};
+
+/* Addresses of a pool that were had so far. */
+struct pages {
+        bool begun;
+        uint64_t next;
+        uint64_t back[PAGES_BACK_MAX];
+        size_t n_back;
+};
+
+struct fake_keeper {
+        struct fake_keeper_settings settings;
+        int channel;
+        struct keeper_ledger *ledger;
+        size_t ledger_bytes;
+        pthread_t thread;
+        pthread_mutex_t lock;
+        pthread_cond_t changed;
+        bool ready;
+        uint32_t last_generation;
+        struct held *held;
+        struct pages pages[KEEPER_POOLS_MAX];
+};
+
+static int send_message(struct fake_keeper *keeper, const struct keeper_message *message, int fd)
+{
+        return packet_send(keeper->channel, message, sizeof(*message), &fd, fd < 0 ? 0 : 1);
+}
+
+int fake_keeper_say(struct fake_keeper *keeper, const struct keeper_message *message, int fd)
+{
+        return send_message(keeper, message, fd);
+}
+
+/* Return: whether the window has another page. */
+static bool next_page(struct fake_keeper *keeper, const struct keeper_message *want, uint64_t *ret)
+{
+        struct pages *pages = &keeper->pages[want->pool];
+        uint64_t size = want->page_bytes;
+        uint64_t last = want->last == UINT64_MAX ? (UINT64_C(1) << 40) - 1 : want->last;
+
+        if (pages->n_back) {
+                *ret = pages->back[--pages->n_back];
+                return true;
+        }
+        if (!pages->begun) {
+                pages->next = keeper->settings.descending ? ((last + 1) / size - 1) * size
+                                                          : (want->first + size - 1) / size * size;
+                pages->begun = true;
+        }
+        if (pages->next < want->first || pages->next > last || last - pages->next < size - 1)
+                return false;
+        *ret = pages->next;
+        pages->next += keeper->settings.descending ? -size : size;
+        return true;
+}
+
+/* Take one page and tell the worker. Return: whether it could be had. */
+static bool take_one(struct fake_keeper *keeper, const struct keeper_message *want)
+{
+        struct keeper_message news = {
+                .type = KEEPER_FRAME,
+                .pool = want->pool,
+                .page_bytes = want->page_bytes,
+                .flags = KEEPER_PINNED,
+                .node = 0,
+        };
+        struct held *held;
+        uint32_t slot;
+        uint64_t phys;
+        int fd;
+
+        for (slot = 0; slot < keeper->settings.slots; slot++)
+                if (!keeper->held[slot].generation)
+                        break;
+        if (slot == keeper->settings.slots || !next_page(keeper, want, &phys))
+                return false;
+        fd = memfd_create("fake frame", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        assert(fd >= 0 && !ftruncate(fd, (off_t)want->page_bytes));
+
+        held = &keeper->held[slot];
+        *held = (struct held){
+                .generation = ++keeper->last_generation,
+                .pool = want->pool,
+                .phys = phys,
+                .page_bytes = want->page_bytes,
+                .fd = fd,
+        };
+        news.slot = slot;
+        news.generation = held->generation;
+        news.phys = phys;
+        return !send_message(keeper, &news, fd);
+}
+
+static void take(struct fake_keeper *keeper, const struct keeper_message *want)
+{
+        struct keeper_message taken = {
+                .type = KEEPER_TAKEN, .pool = want->pool, .first = 1, .last = 0
+        };
+
+        while (taken.count < want->count && take_one(keeper, want))
+                taken.count++;
+        if (taken.count < want->count)
+                taken.result = -ENOMEM;
+        (void)send_message(keeper, &taken, -1);
+}
+
+static void finish_leave(struct fake_keeper *keeper, struct held *held)
+{
+        struct keeper_message leave = held->leave, left = leave;
+        struct pages *pages = &keeper->pages[held->pool];
+
+        if (pages->n_back < PAGES_BACK_MAX)
+                pages->back[pages->n_back++] = held->phys;
+        close(held->fd);
+        if (keeper->ledger->lent[leave.slot] == held->generation)
+                keeper->ledger->lent[leave.slot] = 0;
+        left.type = KEEPER_LEFT;
+        left.flags = 0;
+        if (leave.flags & KEEPER_RETAKE && !take_one(keeper, &leave))
+                left.flags = KEEPER_LOST;
+        *held = (struct held){ 0 };
+        (void)send_message(keeper, &left, -1);
+}
+
+static void leave_frame(struct fake_keeper *keeper, const struct keeper_message *message)
+{
+        struct held *held = &keeper->held[message->slot];
+
+        assert(message->slot < keeper->settings.slots && held->generation == message->generation);
+        held->leave = *message;
+        held->leaving = true;
+        if (keeper->settings.let_go) {
+                finish_leave(keeper, held);
+        } else {
+                struct keeper_message lingers = *message;
+
+                lingers.type = KEEPER_LINGERS;
+                lingers.flags = 0;
+                lingers.result = KEEPER_HOLDER_FILE;
+                (void)send_message(keeper, &lingers, -1);
+        }
+}
+
+static void *serve(void *data)
+{
+        struct fake_keeper *keeper = data;
+        struct keeper_message message = { .type = KEEPER_WELCOME,
+                                          .first = 1,
+                                          .flags = KEEPER_PINNED };
+        struct packet packet;
+
+        (void)send_message(keeper, &message, -1);
+        while (!packet_receive(keeper->channel, &message, sizeof(message), &packet) &&
+               packet.size == sizeof(message)) {
+                pthread_mutex_lock(&keeper->lock);
+                switch (message.type) {
+                case KEEPER_TAKE: take(keeper, &message); break;
+                case KEEPER_LEAVE: leave_frame(keeper, &message); break;
+                case KEEPER_READY: keeper->ready = true; break;
+                default: break;
+                }
+                pthread_cond_broadcast(&keeper->changed);
+                pthread_mutex_unlock(&keeper->lock);
+        }
+        return NULL;
+}
+
+int fake_keeper_new(const struct fake_keeper_settings *settings, int *ret_channel, int *ret_ledger,
+                    struct fake_keeper **ret)
+{
+        struct fake_keeper *keeper = calloc(1, sizeof(*keeper));
+        size_t bytes = sizeof(*keeper->ledger) + settings->slots * sizeof(uint32_t);
+        int ends[2], ledger_fd;
+
+        assert(keeper);
+        keeper->settings = *settings;
+        keeper->held = calloc(settings->slots, sizeof(*keeper->held));
+        assert(keeper->held);
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+                return -errno;
+        ledger_fd = memfd_create("fake ledger", MFD_CLOEXEC);
+        assert(ledger_fd >= 0 && !ftruncate(ledger_fd, (off_t)bytes));
+        keeper->ledger = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, ledger_fd, 0);
+        assert(keeper->ledger != MAP_FAILED);
+        keeper->ledger_bytes = bytes;
+        keeper->ledger->magic = KEEPER_LEDGER_MAGIC;
+        keeper->ledger->version = KEEPER_LEDGER_VERSION;
+        keeper->ledger->slots = settings->slots;
+
+        keeper->channel = ends[0];
+        pthread_mutex_init(&keeper->lock, NULL);
+        pthread_cond_init(&keeper->changed, NULL);
+        if (pthread_create(&keeper->thread, NULL, serve, keeper))
+                return -EAGAIN;
+        *ret_channel = ends[1];
+        *ret_ledger = ledger_fd;
+        *ret = keeper;
+        return 0;
+}
+
+void fake_keeper_free(struct fake_keeper *keeper)
+{
+        if (!keeper)
+                return;
+        shutdown(keeper->channel, SHUT_RDWR);
+        pthread_join(keeper->thread, NULL);
+        close(keeper->channel);
+        for (uint32_t i = 0; i < keeper->settings.slots; i++)
+                if (keeper->held[i].generation)
+                        close(keeper->held[i].fd);
+        munmap(keeper->ledger, keeper->ledger_bytes);
+        pthread_cond_destroy(&keeper->changed);
+        pthread_mutex_destroy(&keeper->lock);
+        free(keeper->held);
+        free(keeper);
+}
+
+void fake_keeper_let_go(struct fake_keeper *keeper)
+{
+        pthread_mutex_lock(&keeper->lock);
+        keeper->settings.let_go = true;
+        for (uint32_t i = 0; i < keeper->settings.slots; i++)
+                if (keeper->held[i].leaving)
+                        finish_leave(keeper, &keeper->held[i]);
+        pthread_mutex_unlock(&keeper->lock);
+}
+
+void fake_keeper_wait_ready(struct fake_keeper *keeper)
+{
+        pthread_mutex_lock(&keeper->lock);
+        while (!keeper->ready)
+                pthread_cond_wait(&keeper->changed, &keeper->lock);
+        pthread_mutex_unlock(&keeper->lock);
+}
+
+size_t fake_keeper_held(struct fake_keeper *keeper)
+{
+        size_t n = 0;
+
+        pthread_mutex_lock(&keeper->lock);
+        for (uint32_t i = 0; i < keeper->settings.slots; i++)
+                n += keeper->held[i].generation != 0;
+        pthread_mutex_unlock(&keeper->lock);
+        return n;
+}
+
+size_t fake_keeper_lent(struct fake_keeper *keeper)
+{
+        size_t n = 0;
+
+        for (uint32_t i = 0; i < keeper->settings.slots; i++)
+                n += keeper->ledger->lent[i] != 0;
+        return n;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A whole worker inside the test program: server_run() in a thread, a fake keeper on its one side,
+ * and on the other callers who speak the protocol by hand. Every failure is the test's.
+ */
+#pragma once
+
+#include "fake_keeper.h"
+#include "message.h"
+#include "packet.h"
+#include "server.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/* Pages of the pools "any" and "below4g". */
+#define WORKER_PAGE_BYTES (UINT64_C(2) << 20)
+#define WORKER_LOW_PAGES  4
+
+/**
+ * struct worker_options - what a test wants otherwise; zeroed: 64 pages, frames leave at once
+ */
+struct worker_options {
+        unsigned pages;
+        bool clumsy; /* frames linger */
+        uint32_t max_clients, max_waiting;
+};
+
+struct worker {
+        struct pool_settings pools[2];
+        struct device_settings devices[1];
+        struct state_settings state;
+        struct server_settings settings;
+        struct fake_keeper *keeper;
+        struct sockaddr_un address;
+        socklen_t address_bytes;
+        pthread_t thread;
+        int result;
+};
+
+void worker_start(struct worker *worker, const struct worker_options *options);
+
+/* Return: what server_run() did. */
+int worker_stop(struct worker *worker);
+
+/**
+ * struct caller - one connection
+ * @packet:  the last one received; lives in the arena until the next
+ * @got:     its descriptors
+ */
+struct caller {
+        int fd;
+        uint32_t seq;
+        struct message_arena arena;
+        Wire__Packet *packet;
+        struct packet got;
+};
+
+/* Connect without Hello. */
+void caller_connect(const struct worker *worker, struct caller *ret);
+
+/* With Hello. */
+void caller_open(const struct worker *worker, const char *name, struct caller *ret);
+
+/* Close without Bye. */
+void caller_close(struct caller *caller);
+
+/* Return: the request's seq. */
+uint32_t caller_send(struct caller *caller, Wire__Request *request);
+void caller_send_bytes(struct caller *caller, const void *bytes, size_t size);
+
+/* The next packet, within 10 seconds. Return: false where the connection was closed. */
+bool caller_receive(struct caller *caller);
+
+/* Read until the connection is closed. */
+void caller_expect_end(struct caller *caller);
+
+/* The reply to a request; notices are passed over. */
+const Wire__Reply *caller_reply(struct caller *caller, uint32_t seq);
+const Wire__Reply *caller_ask(struct caller *caller, Wire__Request *request);
+
+/* Ready-made requests. */
+uint32_t caller_send_alloc(struct caller *caller, uint64_t size, const char *pool, int32_t wait_ms);
+const Wire__Reply *caller_alloc(struct caller *caller, uint64_t size, const char *pool);
+const Wire__Reply *caller_free(struct caller *caller, uint64_t buffer);
+const Wire__Status *caller_status(struct caller *caller);
+
+/* Ask for the status until @held bytes are in the state that @pick returns; 10 seconds at most. */
+void caller_await(struct caller *caller, uint64_t (*pick)(const Wire__Status *), uint64_t value);
