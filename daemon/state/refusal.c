@@ -240,15 +240,33 @@ static void write_never(const struct state *state, const struct demand *demand, 
                          what, held, run, because);
 }
 
-static void write_not_now(const struct demand *demand, struct refusal *ret)
+/* A pool that would do, but holds less than it should; NULL where there is none. */
+static const struct pool *short_pool(const struct state *state, const struct demand *demand,
+                                     uint64_t pools)
 {
+        for (size_t i = 0; i < state->settings->n_pools; i++) {
+                const struct pool *pool = &state->pools[i];
+
+                if (pools >> i & 1 && pool->note[0] &&
+                    range_overlaps(pool->settings->window, demand->want.window))
+                        return pool;
+        }
+        return NULL;
+}
+
+static void write_not_now(const struct state *state, const struct demand *demand, uint64_t pools,
+                          struct refusal *ret)
+{
+        const struct pool *lacking = short_pool(state, demand, pools);
         char what[192], free_bytes[32], run[32];
 
         demand_words(demand, what, sizeof(what));
         bytes_words(ret->free_in_window_bytes, free_bytes);
         bytes_words(ret->largest_run_bytes, run);
         snprintf(ret->sentence, sizeof(ret->sentence),
-                 "%s: %s are free there, the largest run is %s", what, free_bytes, run);
+                 "%s: %s are free there, the largest run is %s%s%.64s%s%s", what, free_bytes, run,
+                 lacking ? "; pool " : "", lacking ? lacking->settings->name : "",
+                 lacking ? " holds " : "", lacking ? lacking->note : "");
 }
 
 int refusal_explain(const struct state *state, const struct client *client,
@@ -266,7 +284,7 @@ int refusal_explain(const struct state *state, const struct client *client,
                 return r;
         demand_setter(demand, ret->limit, NULL, ret->limit_set_by, sizeof(ret->limit_set_by));
         if (ever) {
-                write_not_now(demand, ret);
+                write_not_now(state, demand, pools, ret);
         } else {
                 ret->result = PAR_REFUSED_NEVER_FITS;
                 ret->permanent = true;
