@@ -264,8 +264,8 @@ static void write_not_now(const struct state *state, const struct demand *demand
         bytes_words(ret->free_in_window_bytes, free_bytes);
         bytes_words(ret->largest_run_bytes, run);
         snprintf(ret->sentence, sizeof(ret->sentence),
-                 "%s: %s are free there, the largest run is %s%s%.64s%s%s", what, free_bytes, run,
-                 lacking ? "; pool " : "", lacking ? lacking->settings->name : "",
+                 "%.160s: %s are free there, the largest run is %s%s%.64s%s%.140s", what,
+                 free_bytes, run, lacking ? "; pool " : "", lacking ? lacking->settings->name : "",
                  lacking ? " holds " : "", lacking ? lacking->note : "");
 }
 
