@@ -68,7 +68,7 @@ struct job_leave {
         struct backend_frame frame, fresh;
         bool left, got, same;
         enum backend_holder holder;
-        RB_ENTRY(job) lingering; /* linger::quick or linger::slow, while @waiting */
+        RB_ENTRY(job) lingering; /* lingering::quick or lingering::slow, while @waiting */
         bool waiting, slow;
         uint64_t due_ns, wait_ns;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the threads. A job is in the queue, with a thread, with linger, or (after its last report)
- * the main loop's.
+ * Owns the threads. A job is in the queue, with a thread, lingering, or (after its last
+ * report) the main loop's.
  */
 #include "jobs.h"
 
@@ -14,12 +14,12 @@ static void leave(struct jobs *jobs, struct job *job)
         enum backend_holder holder;
 
         if (job_request(job).flags & KEEPER_PATIENT) {
-                linger_begin(&jobs->linger, job);
+                lingering_begin(&jobs->lingering, job);
         } else if (work_leave(&jobs->work, job, &holder)) {
                 job->leave.left = true;
                 reports_done(&jobs->reports, job);
         } else {
-                linger_add(&jobs->linger, job, holder);
+                lingering_add(&jobs->lingering, job, holder);
         }
 }
 
@@ -87,7 +87,7 @@ int jobs_init(struct jobs *jobs, const struct keeper_settings *settings)
         pthread_cond_init(&jobs->added, NULL);
         work_init(&jobs->work, settings, &jobs->reports);
 
-        r = linger_init(&jobs->linger, &jobs->work);
+        r = lingering_init(&jobs->lingering, &jobs->work);
         if (!r) {
                 while (jobs->n_threads < settings->threads && !r) {
                         r = -pthread_create(&jobs->threads[jobs->n_threads], NULL, thread_main,
@@ -97,7 +97,7 @@ int jobs_init(struct jobs *jobs, const struct keeper_settings *settings)
                 if (!r)
                         return 0;
                 jobs_stop(jobs);
-                linger_deinit(&jobs->linger);
+                lingering_deinit(&jobs->lingering);
         }
         work_deinit(&jobs->work);
         pthread_cond_destroy(&jobs->added);
@@ -111,12 +111,12 @@ void jobs_stop(struct jobs *jobs)
 {
         jobs_wind_up(jobs, true);
         join_threads(jobs);
-        linger_stop(&jobs->linger);
+        lingering_stop(&jobs->lingering);
 }
 
 void jobs_deinit(struct jobs *jobs)
 {
-        linger_deinit(&jobs->linger);
+        lingering_deinit(&jobs->lingering);
         work_deinit(&jobs->work);
         pthread_cond_destroy(&jobs->added);
         pthread_mutex_destroy(&jobs->lock);
@@ -135,5 +135,5 @@ void jobs_add(struct jobs *jobs, struct job *job)
 void jobs_wind_up(struct jobs *jobs, bool winding_up)
 {
         atomic_store(&jobs->work.cancelled, winding_up);
-        linger_call_back(&jobs->linger, winding_up);
+        lingering_call_back(&jobs->lingering, winding_up);
 }

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "linger.h"
+#include "lingering.h"
 #include "reports.h"
 #include "work.h"
 
@@ -17,7 +17,7 @@
 struct jobs {
         struct reports reports;
         struct work work;
-        struct linger linger;
+        struct lingering lingering;
         pthread_mutex_t lock;
         pthread_cond_t added;
         struct job_queue queue;

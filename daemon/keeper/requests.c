@@ -132,7 +132,7 @@ static int request_leave(struct keeper *keeper, const struct keeper_message *mes
         if (slot->state == SLOT_LEAVING) {
                 job_update(slot->job, message);
                 if (message->flags & KEEPER_OWNER_GONE)
-                        linger_nudge(&keeper->jobs.linger, slot->job);
+                        lingering_nudge(&keeper->jobs.lingering, slot->job);
                 return 0;
         }
         if (slot->verifying) {
@@ -150,7 +150,7 @@ static int request_nudge(struct keeper *keeper, const struct keeper_message *mes
 
         r = named_slot(keeper, message, &slot);
         if (!r && slot && slot->state == SLOT_LEAVING)
-                linger_nudge(&keeper->jobs.linger, slot->job);
+                lingering_nudge(&keeper->jobs.lingering, slot->job);
         return r;
 }
 

@@ -1,0 +1,917 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keeper with a scripted worker: this program starts itself again as the worker, which finds
+ * the descriptors of the protocol and a page that it shares with the test.
+ */
+#include "keeper.h"
+
+#include "descriptors.h"
+#include "keeper_protocol.h"
+#include "log.h"
+#include "macros.h"
+#include "sim.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 20000
+
+/* Shared by test and workers, through the descriptor that carries the configuration. */
+struct shared {
+        unsigned starts, item;
+        atomic_bool passed, failed;
+        uint64_t phys[4];
+};
+
+static char program[4096];
+
+/* ---- The worker's side: what is wrong ends it with a message, and the test fails. ---- */
+
+static struct shared *shared;
+static struct keeper_ledger *ledger;
+
+#define worker_fail(...)                                        \
+        do {                                                    \
+                fprintf(stderr, "worker, line %d: ", __LINE__); \
+                fprintf(stderr, __VA_ARGS__);                   \
+                fprintf(stderr, "\n");                          \
+                if (shared)                                     \
+                        shared->failed = true;                  \
+                _exit(1);                                       \
+        } while (0)
+
+#define want(condition)                                \
+        do {                                           \
+                if (!(condition))                      \
+                        worker_fail("%s", #condition); \
+        } while (0)
+
+static void doze(unsigned ms)
+{
+        nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L }, NULL);
+}
+
+static void say(struct keeper_message message)
+{
+        want(send(KEEPER_FD_CHANNEL, &message, sizeof(message), 0) == sizeof(message));
+}
+
+static bool hear_within(int ms, struct keeper_message *ret, int *ret_fd)
+{
+        union {
+                struct cmsghdr align;
+                char bytes[CMSG_SPACE(sizeof(int))];
+        } control;
+        struct iovec payload = { ret, sizeof(*ret) };
+        struct msghdr header = { .msg_iov = &payload,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control.bytes,
+                                 .msg_controllen = sizeof(control.bytes) };
+        struct pollfd news = { KEEPER_FD_CHANNEL, POLLIN, 0 };
+
+        if (poll(&news, 1, ms) != 1)
+                return false;
+        want(recvmsg(KEEPER_FD_CHANNEL, &header, MSG_CMSG_CLOEXEC) == sizeof(*ret));
+        *ret_fd = -1;
+        if (CMSG_FIRSTHDR(&header))
+                memcpy(ret_fd, CMSG_DATA(CMSG_FIRSTHDR(&header)), sizeof(*ret_fd));
+        return true;
+}
+
+static struct keeper_message hear(uint32_t type, int *ret_fd)
+{
+        struct keeper_message message;
+        int fd;
+
+        if (!hear_within(PATIENCE_MS, &message, &fd))
+                worker_fail("no message of type %u", type);
+        if (message.type != type)
+                worker_fail("message of type %u, not %u (result %d)", message.type, type,
+                            message.result);
+        if (ret_fd)
+                *ret_fd = fd;
+        else
+                want(fd < 0);
+        return message;
+}
+
+static struct keeper_message welcome(uint32_t count)
+{
+        struct keeper_message message = hear(KEEPER_WELCOME, NULL);
+
+        want(message.count == count);
+        want(message.first == shared->starts);
+        return message;
+}
+
+static struct keeper_message take_message(uint32_t count)
+{
+        return (struct keeper_message){ .type = KEEPER_TAKE,
+                                        .page_bytes = 2 * MiB,
+                                        .last = UINT64_MAX,
+                                        .count = count,
+                                        .node = KEEPER_NODE_ANY };
+}
+
+static void take(uint32_t count, struct keeper_message *ret_frames, int *ret_fds)
+{
+        struct keeper_message taken;
+
+        say(take_message(count));
+        for (uint32_t i = 0; i < count; i++) {
+                ret_frames[i] = hear(KEEPER_FRAME, &ret_fds[i]);
+                want(ret_fds[i] >= 0 && ret_frames[i].generation > 0);
+        }
+        taken = hear(KEEPER_TAKEN, NULL);
+        want(taken.count == count && taken.result == 0);
+}
+
+static struct keeper_message leave_message(const struct keeper_message *frame, uint32_t flags)
+{
+        return (struct keeper_message){ .type = KEEPER_LEAVE,
+                                        .slot = frame->slot,
+                                        .generation = frame->generation,
+                                        .last = UINT64_MAX,
+                                        .flags = flags,
+                                        .node = KEEPER_NODE_ANY };
+}
+
+static bool same_name(const struct keeper_message *a, const struct keeper_message *b)
+{
+        return a->slot == b->slot && a->generation == b->generation;
+}
+
+static void silence(int ms)
+{
+        struct keeper_message message;
+        int fd;
+
+        if (hear_within(ms, &message, &fd))
+                worker_fail("unexpected message of type %u", message.type);
+}
+
+/* A child that does nothing but hold this worker's descriptors for a while, beyond its death. */
+static void hold_descriptors(unsigned ms)
+{
+        pid_t child = fork();
+
+        want(child >= 0);
+        if (child)
+                return;
+        close(KEEPER_FD_CHANNEL);
+        doze(ms);
+        _exit(0);
+}
+
+static void __attribute__((__noreturn__)) die(void)
+{
+        kill(getpid(), SIGKILL);
+        for (;;)
+                pause();
+}
+
+/* ---- Scripts ---- */
+
+static void script_take(void)
+{
+        struct keeper_message frames[4], message;
+        int fds[4];
+        struct stat st;
+
+        message = welcome(0);
+        want(message.flags & KEEPER_PINNED);
+        want(ledger->slots >= 8);
+        take(4, frames, fds);
+        for (unsigned i = 0; i < 4; i++) {
+                want(frames[i].flags == KEEPER_PINNED && frames[i].page_bytes == 2 * MiB);
+                want(frames[i].pool == 0 && frames[i].node == 0);
+                want(frames[i].phys == 128 * MiB - (i + 1) * 2 * MiB);
+                want(fstat(fds[i], &st) == 0 && st.st_size == 2 * MiB);
+                want((fcntl(fds[i], F_GETFL) & O_ACCMODE) == O_RDWR);
+                for (unsigned j = 0; j < i; j++)
+                        want(!same_name(&frames[i], &frames[j]));
+        }
+        say((struct keeper_message){ .type = KEEPER_READY });
+}
+
+static void script_take_all(void)
+{
+        struct keeper_message message;
+        uint32_t n = 0;
+        int fd;
+
+        welcome(0);
+        say(take_message(100));
+        for (;;) {
+                want(hear_within(PATIENCE_MS, &message, &fd));
+                if (message.type == KEEPER_TAKEN)
+                        break;
+                close(fd);
+                n++;
+        }
+        want(message.count == n && n == 32 && message.result == -ENOMEM);
+        want(message.first == 64 * MiB && message.last == 128 * MiB - 1);
+
+        message = take_message(1);
+        message.node = 1;
+        say(message);
+        message = hear(KEEPER_TAKEN, NULL);
+        want(message.count == 0 && message.result == -ENOMEM && message.first > message.last);
+}
+
+static void script_no_slots(void)
+{
+        struct keeper_message frames[9], message;
+        int fds[9];
+
+        welcome(0);
+        take(7, frames, fds);
+        say(take_message(2));
+        hear(KEEPER_FRAME, &fds[7]);
+        message = hear(KEEPER_TAKEN, NULL);
+        want(message.count == 1 && message.result == -ENOSPC);
+
+        /* A page can be taken again all the same. */
+        close(fds[0]);
+        say(leave_message(&frames[0], KEEPER_RETAKE));
+        hear(KEEPER_FRAME, &fds[0]);
+        hear(KEEPER_LEFT, NULL);
+}
+
+static void script_leave(void)
+{
+        struct keeper_message frame, again, message;
+        int fd;
+
+        welcome(0);
+        take(1, &frame, &fd);
+        close(fd);
+        atomic_store(&ledger->lent[frame.slot], frame.generation);
+        say(leave_message(&frame, KEEPER_RETAKE));
+        again = hear(KEEPER_FRAME, &fd);
+        message = hear(KEEPER_LEFT, NULL);
+        want(same_name(&message, &frame) && !same_name(&again, &frame));
+        want(again.phys == frame.phys && message.flags == 0);
+        want(atomic_load(&ledger->lent[again.slot]) == 0);
+
+        /* Outside of the window the page is not wanted. */
+        close(fd);
+        message = leave_message(&again, KEEPER_RETAKE);
+        message.first = message.last = 0;
+        say(message);
+        message = hear(KEEPER_LEFT, NULL);
+        want(same_name(&message, &again) && message.flags == KEEPER_LOST);
+
+        /* Late messages about it are ignored. */
+        say(leave_message(&again, 0));
+        message.type = KEEPER_NUDGE;
+        say(message);
+        take(1, &frame, &fd);
+        close(fd);
+        say(leave_message(&frame, 0));
+        message = hear(KEEPER_LEFT, NULL);
+        want(same_name(&message, &frame) && message.flags == 0);
+        silence(20);
+}
+
+static void script_snatched(void)
+{
+        struct keeper_message frame, again, message;
+        int fd;
+
+        welcome(0);
+        take(1, &frame, &fd);
+        close(fd);
+        say(leave_message(&frame, KEEPER_RETAKE));
+        again = hear(KEEPER_FRAME, &fd);
+        message = hear(KEEPER_LEFT, NULL);
+        want(same_name(&message, &frame) && message.flags == KEEPER_LOST);
+        want(again.phys != frame.phys);
+}
+
+static void script_linger(void)
+{
+        struct keeper_message frames[3], message;
+        int fds[3];
+
+        welcome(0);
+        take(3, frames, fds);
+        say(leave_message(&frames[0], 0));
+        message = hear(KEEPER_LINGERS, NULL);
+        want(same_name(&message, &frames[0]) && message.result == KEEPER_HOLDER_FILE);
+        say(leave_message(&frames[1], KEEPER_PATIENT));
+        message = hear(KEEPER_LINGERS, NULL);
+        want(same_name(&message, &frames[1]));
+
+        /* They hold up nobody. */
+        close(fds[2]);
+        say(leave_message(&frames[2], 0));
+        message = hear(KEEPER_LEFT, NULL);
+        want(same_name(&message, &frames[2]));
+        silence(50);
+
+        close(fds[0]);
+        message = (struct keeper_message){ .type = KEEPER_NUDGE,
+                                           .slot = frames[0].slot,
+                                           .generation = frames[0].generation };
+        say(message);
+        message = hear(KEEPER_LEFT, NULL);
+        want(same_name(&message, &frames[0]));
+
+        /* Another LEAVE for one that lingers brings new wishes. */
+        say(leave_message(&frames[1], KEEPER_PATIENT | KEEPER_RETAKE));
+        close(fds[1]);
+        message = hear(KEEPER_FRAME, &fds[1]);
+        want(message.phys == frames[1].phys);
+        message = hear(KEEPER_LEFT, NULL);
+        want(same_name(&message, &frames[1]) && message.flags == 0);
+}
+
+/* References to pages: each look takes the kernel 0.2 s, so the next one is far off. */
+static void script_spliced(void)
+{
+        struct keeper_message frame, message;
+        struct iovec at;
+        int fd, ends[2];
+
+        welcome(0);
+        take(1, &frame, &fd);
+        at = (struct iovec){ mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), 4096 };
+        want(at.iov_base != MAP_FAILED);
+        *(volatile char *)at.iov_base = 1;
+        want(pipe(ends) == 0 && vmsplice(ends[1], &at, 1, 0) == 4096);
+        munmap(at.iov_base, 4096);
+        close(fd);
+        say(leave_message(&frame, 0));
+        message = hear(KEEPER_LINGERS, NULL);
+        want(message.result == KEEPER_HOLDER_PAGES);
+        close(ends[0]);
+        close(ends[1]);
+        silence(100);
+        say((struct keeper_message){
+                .type = KEEPER_NUDGE, .slot = frame.slot, .generation = frame.generation });
+        hear(KEEPER_LEFT, NULL);
+}
+
+static void script_killed(void)
+{
+        struct keeper_message frames[4], message;
+        int fds[4];
+
+        if (shared->starts == 1) {
+                welcome(0);
+                take(4, frames, fds);
+                for (unsigned i = 0; i < 4; i++)
+                        shared->phys[i] = frames[i].phys;
+                atomic_store(&ledger->lent[frames[1].slot], frames[1].generation);
+                atomic_store(&ledger->lent[frames[2].slot], frames[2].generation);
+                say((struct keeper_message){ .type = KEEPER_READY });
+                /* Frame 2 lingers beyond this worker's death, frame 3 is on its way. */
+                close(fds[0]);
+                close(fds[1]);
+                say(leave_message(&frames[2], KEEPER_RETAKE));
+                hear(KEEPER_LINGERS, NULL);
+                hold_descriptors(500);
+                close(fds[3]);
+                say(take_message(1000));
+                die();
+        }
+        if (shared->starts == 2) {
+                unsigned lent = 0, held = 0;
+
+                message = hear(KEEPER_WELCOME, NULL);
+                want(message.first == 2 && message.count >= 4);
+                for (uint32_t n = message.count; n > 0; n--) {
+                        message = hear(KEEPER_FRAME, &fds[0]);
+                        if (message.flags & KEEPER_LENT) {
+                                want(fds[0] < 0);
+                                want(message.phys == shared->phys[1] ||
+                                     message.phys == shared->phys[2]);
+                                if (message.phys == shared->phys[1])
+                                        want(message.flags & KEEPER_PINNED);
+                                else
+                                        want(!(message.flags & KEEPER_PINNED));
+                                frames[lent++] = message;
+                        } else {
+                                want(fds[0] >= 0);
+                                held++;
+                                close(fds[0]);
+                        }
+                }
+                want(lent == 2 && held >= 2);
+                /* The child still holds 2 (and copies of nothing else). */
+                say(leave_message(&frames[0], 0));
+                say(leave_message(&frames[1], 0));
+                for (unsigned left = 0; left < 2;) {
+                        want(hear_within(PATIENCE_MS, &message, &fds[0]));
+                        want(message.type == KEEPER_LINGERS || message.type == KEEPER_LEFT);
+                        left += message.type == KEEPER_LEFT;
+                }
+        }
+}
+
+static const struct {
+        const char *name;
+        struct keeper_message message;
+} nonsense[] = {
+        { "unknown type", { .type = 99 } },
+        { "the keeper's own type", { .type = KEEPER_FRAME } },
+        { "take for no pool",
+          { .type = KEEPER_TAKE, .pool = 7, .page_bytes = 4096, .count = 1, .last = 1 } },
+        { "take of nothing", { .type = KEEPER_TAKE, .page_bytes = 4096, .last = 1 } },
+        { "take of an odd size",
+          { .type = KEEPER_TAKE, .page_bytes = 5000, .count = 1, .last = 1 } },
+        { "take from a range turned over",
+          { .type = KEEPER_TAKE, .page_bytes = 4096, .count = 1, .first = 2, .last = 1 } },
+        { "take on an impossible node",
+          { .type = KEEPER_TAKE, .page_bytes = 4096, .count = 1, .last = 1, .node = -2 } },
+        { "leave from no slot", { .type = KEEPER_LEAVE, .slot = 1000000, .generation = 1 } },
+        { "leave of what never was", { .type = KEEPER_LEAVE, .slot = 1, .generation = 1 } },
+        { "leave of generation 0", { .type = KEEPER_LEAVE, .slot = 1 } },
+        { "nudge of what never was", { .type = KEEPER_NUDGE, .slot = 1, .generation = 1 } },
+        { "unknown flags", { .type = KEEPER_LEAVE, .slot = 1, .generation = 1, .flags = 0x8000 } },
+};
+
+/* The last two are no messages at all. */
+#define NONSENSE (ARRAY_SIZE(nonsense) + 2)
+
+static void script_nonsense(void)
+{
+        char longer[sizeof(struct keeper_message) + 1] = { 0 };
+
+        welcome(0);
+        if (shared->starts == 2)
+                return;
+        say((struct keeper_message){ .type = KEEPER_READY });
+        if (shared->item < ARRAY_SIZE(nonsense))
+                say(nonsense[shared->item].message);
+        else
+                send(KEEPER_FD_CHANNEL, longer,
+                     shared->item == ARRAY_SIZE(nonsense) ? sizeof(longer) : 1, 0);
+        for (;;)
+                pause();
+}
+
+static void script_closed(void)
+{
+        welcome(0);
+        if (shared->starts == 2)
+                return;
+        close(KEEPER_FD_CHANNEL);
+        for (;;)
+                pause();
+}
+
+static void script_useless(void)
+{
+        _exit(3);
+}
+
+/* Pages outside of the range are kept until filling is over, and are there for the next pool. */
+static void script_aside(void)
+{
+        struct keeper_message message, frame;
+        int fd;
+
+        welcome(0);
+        message = take_message(4);
+        message.last = 72 * MiB - 1;
+        say(message);
+        for (unsigned i = 0; i < 4; i++) {
+                frame = hear(KEEPER_FRAME, &fd);
+                want(frame.phys < 72 * MiB);
+        }
+        message = hear(KEEPER_TAKEN, NULL);
+        want(message.count == 4 && message.result == 0 && message.last > 72 * MiB);
+
+        message = take_message(1);
+        message.last = 72 * MiB - 1;
+        say(message);
+        message = hear(KEEPER_TAKEN, NULL);
+        want(message.count == 0 && message.result == -ENOMEM);
+        want(message.first == 72 * MiB && message.last == 128 * MiB - 1);
+
+        message = take_message(20);
+        message.pool = 1;
+        say(message);
+        for (unsigned i = 0; i < 20; i++) {
+                frame = hear(KEEPER_FRAME, &fd);
+                want(frame.pool == 1 && frame.phys >= 72 * MiB);
+        }
+        want(hear(KEEPER_TAKEN, NULL).result == 0);
+        say((struct keeper_message){ .type = KEEPER_FILLED });
+        doze(50);
+        say(take_message(100));
+        for (unsigned i = 0; i < 8; i++)
+                hear(KEEPER_FRAME, &fd);
+        want(hear(KEEPER_TAKEN, NULL).result == -ENOMEM);
+}
+
+static void script_moved(void)
+{
+        struct keeper_message frames[20], message;
+        int fds[20];
+
+        welcome(0);
+        take(20, frames, fds);
+        for (unsigned i = 0; i < 20; i++) {
+                message = hear(KEEPER_MOVED, NULL);
+                want(message.phys % (2 * MiB) == 4096);
+                message.type = KEEPER_FRAME;
+        }
+        silence(100);
+
+        /* Leaving goes on while addresses are read. */
+        for (unsigned i = 0; i < 20; i++) {
+                close(fds[i]);
+                say(leave_message(&frames[i], 0));
+        }
+        for (unsigned i = 0; i < 20; i++)
+                hear(KEEPER_LEFT, NULL);
+}
+
+/* More frames than the socket holds messages, to a worker that does not listen. */
+static void script_deaf(void)
+{
+        struct keeper_message message = take_message(2000);
+        int fd;
+
+        welcome(0);
+        message.page_bytes = 4096;
+        say(message);
+        doze(300);
+        for (unsigned i = 0; i < 2000; i++) {
+                message = hear(KEEPER_FRAME, &fd);
+                want(fd >= 0 && message.phys < 16 * MiB);
+                close(fd);
+        }
+        hear(KEEPER_TAKEN, NULL);
+}
+
+/* Whatever call fails: it is told, or it is tried again, and nothing is lost. */
+static void script_faulty(void)
+{
+        struct keeper_message frames[2], message;
+        unsigned had = 0;
+        int fd;
+
+        welcome(0);
+        say(take_message(2));
+        for (;;) {
+                want(hear_within(PATIENCE_MS, &message, &fd));
+                if (message.type == KEEPER_TAKEN)
+                        break;
+                close(fd);
+                frames[had++] = message;
+        }
+        want(message.count == had && (had == 2 || message.result == -EIO));
+        shared->item = had;
+        for (unsigned i = 0; i < had; i++) {
+                say(leave_message(&frames[i], 0));
+                do {
+                        want(hear_within(PATIENCE_MS, &message, &fd));
+                } while (message.type == KEEPER_LINGERS);
+                want(message.type == KEEPER_LEFT);
+        }
+}
+
+static void script_identity(void)
+{
+        struct rlimit limit;
+        char line[256];
+        FILE *status;
+        unsigned seen = 0;
+
+        welcome(0);
+        want(getuid() == 65534 && geteuid() == 65534 && getgid() == 65534 && getegid() == 65534);
+        want(getgroups(0, NULL) == 0);
+        status = fopen("/proc/self/status", "re");
+        want(status != NULL);
+        while (fgets(line, sizeof(line), status)) {
+                if (strncmp(line, "CapEff:", 7) == 0 || strncmp(line, "CapPrm:", 7) == 0) {
+                        want(strtoull(line + 7, NULL, 16) == 0);
+                        seen++;
+                }
+                if (strncmp(line, "NoNewPrivs:", 11) == 0) {
+                        want(atoi(line + 11) == 1);
+                        seen++;
+                }
+        }
+        fclose(status);
+        want(seen == 3);
+        want(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == limit.rlim_max);
+}
+
+static const struct script {
+        const char *name;
+        void (*run)(void);
+} scripts[] = {
+        { "take", script_take },         { "take_all", script_take_all },
+        { "no_slots", script_no_slots }, { "leave", script_leave },
+        { "snatched", script_snatched }, { "linger", script_linger },
+        { "spliced", script_spliced },   { "killed", script_killed },
+        { "nonsense", script_nonsense }, { "closed", script_closed },
+        { "useless", script_useless },   { "aside", script_aside },
+        { "moved", script_moved },       { "deaf", script_deaf },
+        { "faulty", script_faulty },     { "identity", script_identity },
+};
+
+static int worker_main(const char *name)
+{
+        struct stat st;
+
+        shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, KEEPER_FD_CONFIG,
+                      0);
+        want(shared != MAP_FAILED);
+        want(shared->starts++ < 100);
+        want(fstat(KEEPER_FD_LEDGER, &st) == 0);
+        ledger = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+                      KEEPER_FD_LEDGER, 0);
+        want(ledger != MAP_FAILED);
+        want(ledger->magic == KEEPER_LEDGER_MAGIC && ledger->version == KEEPER_LEDGER_VERSION);
+        want(fcntl(KEEPER_FD_LISTEN, F_GETFD) == 0);
+
+        for (size_t i = 0; i < ARRAY_SIZE(scripts); i++)
+                if (strcmp(scripts[i].name, name) == 0)
+                        scripts[i].run();
+        shared->passed = true;
+        for (;;)
+                pause();
+}
+
+/* ---- The test's side ---- */
+
+static struct sim_extent extents[] = {
+        { { MiB, 16 * MiB - 1 }, 0, 4096 },
+        { { 64 * MiB, 128 * MiB - 1 }, 0, 2 * MiB },
+};
+
+struct trial {
+        struct sim_settings sim;
+        uint32_t slots;
+        uid_t uid;
+        uint64_t verify_ns;
+        const struct backend_ops *ops; /* instead of those of the sim */
+        const char *path;              /* instead of this program */
+        unsigned item;
+};
+
+static int keeper_child(const char *script, const struct trial *trial, int config)
+{
+        struct sim_settings settings = trial->sim;
+        static const struct keeper_pool pools[] = { { true }, { false } };
+        char *argv[] = { (char *)(uintptr_t)(trial->path ? trial->path : program),
+                         (char *)(uintptr_t) "--worker", (char *)(uintptr_t)script, NULL };
+        struct backend *backend;
+        unsigned descriptors;
+        int listener, r;
+
+        settings.extents = extents;
+        settings.n_extents = ARRAY_SIZE(extents);
+        if (sim_new(&settings, &backend))
+                return 90;
+        if (trial->ops)
+                backend->ops = trial->ops;
+        listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        descriptors = descriptors_open();
+        r = keeper_run(&(struct keeper_settings){
+                .backend = backend,
+                .pools = pools,
+                .n_pools = ARRAY_SIZE(pools),
+                .slots = trial->slots ? trial->slots : 4096,
+                .listen_fd = listener,
+                .config_fd = config,
+                .worker_argv = argv,
+                .worker_uid = trial->uid ? trial->uid : (uid_t)-1,
+                .worker_gid = trial->uid ? (gid_t)trial->uid : (gid_t)-1,
+                .threads = 2,
+                .verify_ns = trial->verify_ns,
+        });
+        if (descriptors_open() != descriptors)
+                return 91;
+        close(listener);
+        backend_free(backend);
+        return -r;
+}
+
+/* Returns what keeper_run() did, negated; @ret is what the workers left. */
+static int run(const char *script, const struct trial *trial, struct shared *ret)
+{
+        struct shared *page;
+        int config, status;
+        pid_t pid;
+
+        config = memfd_create("test", MFD_CLOEXEC);
+        assert_int_equal(ftruncate(config, sizeof(*page)), 0);
+        page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, config, 0);
+        assert_ptr_not_equal(page, MAP_FAILED);
+        page->item = trial->item;
+
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0)
+                exit(keeper_child(script, trial, config));
+        while (waitpid(pid, &status, WNOHANG) == 0) {
+                if (page->passed || page->failed)
+                        kill(pid, SIGTERM);
+                doze(2);
+        }
+        memcpy(ret, page, sizeof(*ret));
+        munmap(page, sizeof(*page));
+        close(config);
+        if (!WIFEXITED(status))
+                fail_msg("%s: the keeper died by signal %d", script, WTERMSIG(status));
+        return WEXITSTATUS(status);
+}
+
+static void pass(const char *script, const struct trial *trial, unsigned starts)
+{
+        struct shared left;
+        int r;
+
+        r = run(script, trial, &left);
+        if (r || !left.passed || left.failed || left.starts != starts)
+                fail_msg("%s: keeper %d, %s, %u workers", script, r,
+                         left.passed ? "passed" : "not passed", left.starts);
+}
+
+static void test_keeper_takes_and_tells_the_service_manager(void **state)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        char text[64];
+        ssize_t n;
+        int notify;
+
+        (void)state;
+        snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/par-test-keeper-%d",
+                 (int)getpid());
+        unlink(address.sun_path);
+        notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        assert_int_equal(bind(notify, (struct sockaddr *)&address, sizeof(address)), 0);
+        setenv("NOTIFY_SOCKET", address.sun_path, 1);
+        pass("take", &(struct trial){ .slots = 8 }, 1);
+        unsetenv("NOTIFY_SOCKET");
+        n = recv(notify, text, sizeof(text), 0);
+        assert_int_equal(n, 7);
+        assert_memory_equal(text, "READY=1", 7);
+        n = recv(notify, text, sizeof(text), 0);
+        assert_int_equal(n, 10);
+        assert_memory_equal(text, "STOPPING=1", 10);
+        close(notify);
+        unlink(address.sun_path);
+}
+
+static void test_keeper_says_why_it_has_no_more(void **state)
+{
+        (void)state;
+        pass("take_all", &(struct trial){ .slots = 4096 }, 1);
+        pass("no_slots", &(struct trial){ .slots = 8 }, 1);
+}
+
+static void test_keeper_gives_back_and_takes_again(void **state)
+{
+        (void)state;
+        pass("leave", &(struct trial){ .sim = { .seed = 3 } }, 1);
+        pass("snatched", &(struct trial){ .sim = { .snatch_every = 1 } }, 1);
+}
+
+static void test_keeper_lets_linger(void **state)
+{
+        (void)state;
+        pass("linger", &(struct trial){ .slots = 8 }, 1);
+        pass("spliced", &(struct trial){ .slots = 8 }, 1);
+}
+
+static void test_keeper_hands_everything_to_the_next_worker(void **state)
+{
+        (void)state;
+        pass("killed", &(struct trial){ .slots = 4096 }, 2);
+}
+
+static void test_keeper_replaces_a_broken_worker(void **state)
+{
+        (void)state;
+        for (unsigned i = 0; i < NONSENSE; i++) {
+                if (i < ARRAY_SIZE(nonsense))
+                        print_message("nonsense: %s\n", nonsense[i].name);
+                pass("nonsense", &(struct trial){ .item = i }, 2);
+        }
+        pass("closed", &(struct trial){ .slots = 8 }, 2);
+}
+
+static void test_keeper_gives_up_on_hopeless_workers(void **state)
+{
+        struct shared left;
+
+        (void)state;
+        assert_int_equal(run("useless", &(struct trial){ .slots = 8 }, &left), ECHILD);
+        assert_int_equal(left.starts, 5);
+        assert_int_equal(run("take", &(struct trial){ .path = "/does/not/exist" }, &left), ECHILD);
+        assert_int_equal(left.starts, 0);
+}
+
+static void test_keeper_keeps_pages_aside(void **state)
+{
+        (void)state;
+        pass("aside", &(struct trial){ .sim = { .blind = true } }, 1);
+}
+
+static int verify_moved(struct backend *backend, const struct backend_frame *frame,
+                        uint64_t *ret_phys)
+{
+        (void)backend;
+        *ret_phys = frame->phys + 4096;
+        return 0;
+}
+
+static void test_keeper_tells_once_what_moved(void **state)
+{
+        struct sim_settings none = { 0 };
+        struct backend *backend;
+        struct backend_ops ops;
+
+        (void)state;
+        assert_int_equal(sim_new(&none, &backend), 0);
+        ops = *backend->ops;
+        ops.verify = verify_moved;
+        backend_free(backend);
+        pass("moved", &(struct trial){ .ops = &ops, .verify_ns = 10 * NS_PER_MS }, 1);
+}
+
+static void test_keeper_waits_for_a_deaf_worker(void **state)
+{
+        (void)state;
+        pass("deaf", &(struct trial){ .slots = 2000 }, 1);
+}
+
+static void test_keeper_survives_every_failing_call(void **state)
+{
+        struct shared left;
+        uint64_t n;
+
+        (void)state;
+        for (n = 1; n < 24; n++) {
+                struct trial trial = { .sim = { .fail_call = n, .fail_errno = EIO } };
+                int r = run("faulty", &trial, &left);
+
+                if (r || !left.passed || left.failed)
+                        fail_msg("call %ju: keeper %d", (uintmax_t)n, r);
+        }
+        /* 4 calls make a frame, 1 opens it, 3 let go of it: the last runs had no failure. */
+        assert_int_equal(left.item, 2);
+}
+
+static void test_keeper_worker_has_no_privilege(void **state)
+{
+        (void)state;
+        if (geteuid() != 0)
+                skip();
+        pass("identity", &(struct trial){ .uid = 65534 }, 1);
+}
+
+int main(int argc, char **argv)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_keeper_takes_and_tells_the_service_manager),
+                cmocka_unit_test(test_keeper_says_why_it_has_no_more),
+                cmocka_unit_test(test_keeper_gives_back_and_takes_again),
+                cmocka_unit_test(test_keeper_lets_linger),
+                cmocka_unit_test(test_keeper_hands_everything_to_the_next_worker),
+                cmocka_unit_test(test_keeper_replaces_a_broken_worker),
+                cmocka_unit_test(test_keeper_gives_up_on_hopeless_workers),
+                cmocka_unit_test(test_keeper_keeps_pages_aside),
+                cmocka_unit_test(test_keeper_tells_once_what_moved),
+                cmocka_unit_test(test_keeper_waits_for_a_deaf_worker),
+                cmocka_unit_test(test_keeper_survives_every_failing_call),
+                cmocka_unit_test(test_keeper_worker_has_no_privilege),
+        };
+
+        if (argc == 3 && strcmp(argv[1], "--worker") == 0)
+                return worker_main(argv[2]);
+        if (readlink("/proc/self/exe", program, sizeof(program) - 1) < 0)
+                return 1;
+        log_open("keeper", LOG_CRIT);
+        return cmocka_run_group_tests_name("keeper", tests, NULL, NULL);
+}
