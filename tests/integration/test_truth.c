@@ -133,30 +133,38 @@ static void check_segments(const struct par_constraint *want, uint64_t size,
                     offset);
 }
 
+/* A segment need not begin or end with a page. */
+static void check_frames_of(const struct par_segment *segment, const uint64_t *entries)
+{
+        uint64_t end = segment->offset + segment->length;
+
+        for (uint64_t at = segment->offset; at < end; at = (at / PAGE_BYTES + 1) * PAGE_BYTES) {
+                uint64_t entry = entries[at / PAGE_BYTES];
+                uint64_t phys = (entry & PAGEMAP_FRAME) * PAGE_BYTES + at % PAGE_BYTES;
+                uint64_t told = segment->phys + (at - segment->offset);
+
+                if (!(entry & PAGEMAP_PRESENT) || phys != told)
+                        die("at %#lx: told %#lx, is %#lx", at, told, phys);
+        }
+}
+
 /* Compare the frame number of each page with the segment that it lies in. */
 static void check_frames(struct run *run, const struct par_buffer *buffer)
 {
         static uint64_t entries[BUFFER_MAX / PAGE_BYTES];
-        const char *data = par_buffer_data(buffer);
-        size_t pages = par_buffer_size(buffer) / PAGE_BYTES, at = 0;
+        const uintptr_t data = (uintptr_t)par_buffer_data(buffer);
+        size_t pages = par_buffer_size(buffer) / PAGE_BYTES;
         const struct par_segment *segments;
         size_t count = par_buffer_segments(buffer, &segments);
+        ssize_t bytes = (ssize_t)(pages * sizeof(*entries));
 
         if (run->pagemap < 0)
                 return;
-        if (pread(run->pagemap, entries, pages * sizeof(*entries),
-                  (off_t)((uintptr_t)data / PAGE_BYTES * sizeof(*entries))) !=
-            (ssize_t)(pages * sizeof(*entries)))
+        if (pread(run->pagemap, entries, (size_t)bytes,
+                  (off_t)(data / PAGE_BYTES * sizeof(*entries))) != bytes)
                 die("pagemap: %s", strerror(errno));
-        for (size_t i = 0; i < count; i++) {
-                for (uint64_t in = 0; in < segments[i].length; in += PAGE_BYTES, at++) {
-                        uint64_t phys = (entries[at] & PAGEMAP_FRAME) * PAGE_BYTES;
-
-                        if (!(entries[at] & PAGEMAP_PRESENT) || phys != segments[i].phys + in)
-                                die("page %zu: told %#lx, is %#lx", at, segments[i].phys + in,
-                                    phys);
-                }
-        }
+        for (size_t i = 0; i < count; i++)
+                check_frames_of(&segments[i], entries);
         run->pages += pages;
 }
 
