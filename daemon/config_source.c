@@ -8,6 +8,7 @@
 #include "log.h"
 #include "macros.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -101,6 +102,7 @@ int config_source_load(int fd, const char *name, struct config **ret)
                 log_error("the configuration cannot be read: %s", strerror(-r));
                 return r;
         }
+        assert(text);
         if (strlen(text) != size) {
                 log_error("%s: a NUL byte: this is no text", name);
                 return -EINVAL;

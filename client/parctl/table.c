@@ -8,6 +8,7 @@
 #include "units.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <libsmartcols.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -178,6 +179,20 @@ static int json_type(enum cell_type type)
         }
 }
 
+/* The key in JSON; in text the same in capitals. */
+static void make_heading(char heading[CELL_BYTES], const char *name, bool json)
+{
+        static const char capitals[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+        size_t n;
+
+        for (n = 0; name[n] && n + 1 < CELL_BYTES; n++) {
+                heading[n] = name[n];
+                if (!json && islower((unsigned char)name[n]))
+                        heading[n] = capitals[name[n] - 'a'];
+        }
+        heading[n] = '\0';
+}
+
 static int add_columns(struct libscols_table *out, const struct table *table,
                        const struct table_style *style)
 {
@@ -185,16 +200,10 @@ static int add_columns(struct libscols_table *out, const struct table *table,
                 const struct column *column = &table->columns[i];
                 struct libscols_column *made;
                 char heading[CELL_BYTES];
-                size_t n;
 
                 if (column->json_only && !style->json)
                         continue;
-                for (n = 0; column->name[n] && n + 1 < sizeof(heading); n++)
-                        heading[n] =
-                                column->name[n] >= 'a' && column->name[n] <= 'z' && !style->json
-                                        ? (char)(column->name[n] - 0x20)
-                                        : column->name[n];
-                heading[n] = '\0';
+                make_heading(heading, column->name, style->json);
                 made = scols_table_new_column(out, heading, 0.0,
                                               column->type == CELL_TEXT ? 0 : SCOLS_FL_RIGHT);
                 if (!made || scols_column_set_json_type(made, json_type(column->type)))

@@ -59,9 +59,8 @@ int names_principal(const char *text, struct principal *ret)
 {
         const char *colon = strchr(text, ':');
         size_t n = colon ? (size_t)(colon - text) : 0;
-        bool by_name;
-        uid_t user;
-        gid_t group;
+        uid_t user = 0;
+        gid_t group = 0;
         int r;
 
         if (!colon || !colon[1])
@@ -74,8 +73,7 @@ int names_principal(const char *text, struct principal *ret)
         else
                 return -EINVAL;
 
-        by_name = n > 3;
-        if (!by_name)
+        if (n == 3)
                 return parse_id(colon + 1, &ret->id) ? 0 : -EINVAL;
         r = ret->is_group ? names_group(colon + 1, &group) : names_user(colon + 1, &user, &group);
         if (r)

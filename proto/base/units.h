@@ -116,14 +116,17 @@ static inline int duration_parse(const char *text, uint64_t *ret)
 /* The shortest text that size_parse() reads back as the same number; returns @buffer. */
 static inline const char *size_exact(uint64_t bytes, char buffer[UNIT_TEXT_BYTES])
 {
-        static const char suffixes[][2] = { "", "K", "M", "G", "T" };
+        static const char suffixes[] = "BKMGT";
         size_t i = 0;
 
-        while (bytes && bytes % 1024 == 0 && i + 1 < ARRAY_SIZE(suffixes)) {
+        while (bytes && bytes % 1024 == 0 && i + 1 < strlen(suffixes)) {
                 bytes /= 1024;
                 i++;
         }
-        snprintf(buffer, UNIT_TEXT_BYTES, "%" PRIu64 "%s", bytes, suffixes[i]);
+        if (i)
+                snprintf(buffer, UNIT_TEXT_BYTES, "%" PRIu64 "%c", bytes, suffixes[i]);
+        else
+                snprintf(buffer, UNIT_TEXT_BYTES, "%" PRIu64, bytes);
         return buffer;
 }
 
