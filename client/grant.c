@@ -109,7 +109,7 @@ static int adopt_frame(struct grant *grant, uint64_t id, struct packet *packet, 
                 grant->fault = r;
 
         r = frames_add(&grant->par->frames, id, buffer->page_bytes, ret);
-        if (!r && !grant->fault) {
+        if (!r && fd >= 0 && (!grant->fault || grant->fault == -ESTALE)) {
                 r = frame_map(*ret, fd, place_of(buffer, buffer->n_pieces));
                 if (r && r != -EPROTO) {
                         grant->fault = r;
@@ -131,7 +131,8 @@ static int settle_frame(struct grant *grant, struct frame *frame, bool first_pac
         if (grant->fault)
                 return 0;
         if (!frame->base) {
-                grant->fault = -EMFILE;
+                /* Lost with another thread's grant, and about to be sent again. */
+                grant->fault = -ESTALE;
                 return 0;
         }
         if (!place || frame->base == place)
