@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The reaper, with descriptors that are bad to close.
+ */
+#include "reaper.h"
+
+#include "lingering_socket.h"
+#include "macros.h"
+#include "packet.h"
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MANY 20 /* more than the reaper has threads */
+
+static uint64_t now_ms(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static int count_descriptors(void)
+{
+        DIR *dir = opendir("/proc/self/fd");
+        int n = 0;
+
+        assert_non_null(dir);
+        while (readdir(dir))
+                n++;
+        closedir(dir);
+        return n;
+}
+
+/* All are closed well before a lingering close would be over. */
+static void assert_descriptors_become(int n)
+{
+        uint64_t until = now_ms() + LINGERING_SECONDS * 1000 / 4;
+        const struct timespec pause = { 0, 5000000 };
+
+        while (count_descriptors() != n && now_ms() < until)
+                nanosleep(&pause, NULL);
+        assert_int_equal(count_descriptors(), n);
+}
+
+static void test_reaper_closes_strangers_that_linger(void **state)
+{
+        struct lingering_socket lingering[MANY];
+        struct reaper *reaper;
+        uint64_t began;
+        int before;
+
+        (void)state;
+        assert_int_equal(reaper_new(&reaper), 0);
+        for (size_t i = 0; i < MANY; i++)
+                lingering_socket_init(&lingering[i]);
+        before = count_descriptors();
+        began = now_ms();
+        for (size_t i = 0; i < MANY; i++)
+                reaper_close_stranger(reaper, STEAL_FD(lingering[i].fd));
+        assert_true(now_ms() - began < 1000);
+        assert_descriptors_become(before - MANY);
+        reaper_free(reaper);
+        for (size_t i = 0; i < MANY; i++)
+                lingering_socket_deinit(&lingering[i]);
+}
+
+static void test_reaper_closes_sessions_that_strangers_lie_in(void **state)
+{
+        struct lingering_socket lingering[MANY];
+        int sessions[MANY], peers[MANY], before;
+        struct reaper *reaper;
+        uint64_t began;
+
+        (void)state;
+        assert_int_equal(reaper_new(&reaper), 0);
+        for (size_t i = 0; i < MANY; i++) {
+                int ends[2];
+
+                assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends), 0);
+                lingering_socket_init(&lingering[i]);
+                assert_int_equal(packet_send(ends[1], "x", 1, &lingering[i].fd, 1), 0);
+                close(STEAL_FD(lingering[i].fd));
+                sessions[i] = ends[0];
+                peers[i] = ends[1];
+        }
+        before = count_descriptors();
+        began = now_ms();
+        for (size_t i = 0; i < MANY; i++)
+                reaper_close_session(reaper, sessions[i]);
+        assert_true(now_ms() - began < 1000);
+        assert_descriptors_become(before - MANY);
+        /* reaper_free() waits for what it still has. */
+        began = now_ms();
+        reaper_free(reaper);
+        assert_true(now_ms() - began < 1500);
+        for (size_t i = 0; i < MANY; i++) {
+                close(peers[i]);
+                lingering_socket_deinit(&lingering[i]);
+        }
+}
+
+static void test_reaper_lets_the_peer_read_on(void **state)
+{
+        struct reaper *reaper;
+        struct packet packet;
+        int ends[2];
+        char byte;
+
+        (void)state;
+        assert_int_equal(reaper_new(&reaper), 0);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends), 0);
+        assert_int_equal(packet_send(ends[0], "x", 1, NULL, 0), 0);
+        reaper_close_session(reaper, ends[0]);
+        reaper_free(reaper);
+        assert_int_equal(packet_receive(ends[1], &byte, 1, &packet), 0);
+        assert_int_equal(packet.size, 1);
+        assert_int_equal(packet_receive(ends[1], &byte, 1, &packet), 0);
+        assert_int_equal(packet.size, 0);
+        close(ends[1]);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_reaper_closes_strangers_that_linger),
+                cmocka_unit_test(test_reaper_closes_sessions_that_strangers_lie_in),
+                cmocka_unit_test(test_reaper_lets_the_peer_read_on),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A whole worker with the real state, and peers that mean it no good, or are not up to it. Whatever
+ * they do, a client beside them is served.
+ */
+#include "worker_fixture.h"
+
+#include "keeper_protocol.h"
+#include "lingering_socket.h"
+#include "macros.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define SO_PASSRIGHTS_OPTION 83
+
+static struct worker worker;
+
+static int setup(void **state)
+{
+        (void)state;
+        worker_start(&worker, NULL);
+        return 0;
+}
+
+static int setup_large(void **state)
+{
+        (void)state;
+        worker_start(&worker, &(struct worker_options){ .pages = 700 });
+        return 0;
+}
+
+static int setup_few(void **state)
+{
+        (void)state;
+        worker_start(&worker, &(struct worker_options){ .max_clients = 3, .max_waiting = 2 });
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        (void)state;
+        return worker_stop(&worker);
+}
+
+static uint64_t now_ms(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static uint64_t clients(const Wire__Status *status)
+{
+        return status->clients;
+}
+
+static uint64_t free_bytes(const Wire__Status *status)
+{
+        return status->bytes->free;
+}
+
+static int count_descriptors(void)
+{
+        DIR *dir = opendir("/proc/self/fd");
+        int n = 0;
+
+        assert_non_null(dir);
+        while (readdir(dir))
+                n++;
+        closedir(dir);
+        return n;
+}
+
+/* ---- packets -------------------------------------------------------------------------------- */
+
+static const struct {
+        const char *name;
+        size_t size;
+        unsigned char bytes[16];
+} garbage_cases[] = {
+        { "random bytes", 5, { 0xff, 0xfe, 0xfd, 0xfc, 0xfb } },
+        { "a request cut off", 4, { 0x08, 0x02, 0x22, 0x10 } },
+        { "a group", 3, { 0x0b, 0x0c, 0x0d } },
+        { "seq 0", 2, { 0x22, 0x00 } },
+};
+
+static void test_garbage_ends_the_session(void **state)
+{
+        struct caller beside;
+
+        (void)state;
+        caller_open(&worker, "beside", &beside);
+        for (size_t i = 0; i < ARRAY_SIZE(garbage_cases); i++) {
+                struct caller caller;
+
+                caller_open(&worker, garbage_cases[i].name, &caller);
+                caller_send_bytes(&caller, garbage_cases[i].bytes, garbage_cases[i].size);
+                caller_expect_end(&caller);
+                caller_close(&caller);
+        }
+        caller_await(&beside, clients, 1);
+        caller_close(&beside);
+}
+
+static void test_an_oversized_packet_ends_the_session(void **state)
+{
+        static char bytes[PACKET_BYTES_MAX + 1];
+        struct caller caller, beside;
+
+        (void)state;
+        caller_open(&worker, "beside", &beside);
+        caller_open(&worker, "large", &caller);
+        assert_int_equal(send(caller.fd, bytes, sizeof(bytes), MSG_NOSIGNAL), sizeof(bytes));
+        caller_expect_end(&caller);
+        caller_close(&caller);
+        caller_await(&beside, clients, 1);
+        caller_close(&beside);
+}
+
+static void test_an_unknown_request_is_answered(void **state)
+{
+        /* seq 77, and a body with the number 1000. */
+        static const unsigned char bytes[] = { 0x08, 77, 0xc2, 0x3e, 0x00 };
+        struct caller caller;
+
+        (void)state;
+        caller_open(&worker, "newer", &caller);
+        caller_send_bytes(&caller, bytes, sizeof(bytes));
+        assert_int_equal(caller_reply(&caller, 77)->result, PAR_REFUSED_INVALID);
+        assert_int_equal(caller_status(&caller)->clients, 1);
+        caller_close(&caller);
+}
+
+static void test_hello_comes_first(void **state)
+{
+        Wire__Request request = WIRE__REQUEST__INIT;
+        Wire__List list = WIRE__LIST__INIT;
+        struct caller caller;
+
+        (void)state;
+        caller_connect(&worker, &caller);
+        request.body_case = WIRE__REQUEST__BODY_STATUS;
+        request.status = &list;
+        assert_int_equal(caller_ask(&caller, &request)->result, EPROTO);
+        caller_expect_end(&caller);
+        caller_close(&caller);
+}
+
+static void test_a_seq_that_waits_is_not_used_twice(void **state)
+{
+        struct caller rich, poor;
+
+        (void)state;
+        caller_open(&worker, "rich", &rich);
+        caller_open(&worker, "poor", &poor);
+        assert_int_equal(caller_alloc(&rich, 64 * WORKER_PAGE_BYTES, "any")->result, 0);
+        caller_send_alloc(&poor, 4096, "any", -1);
+        poor.seq--;
+        caller_send_alloc(&poor, 4096, "any", -1);
+        caller_expect_end(&poor);
+        caller_await(&rich, clients, 1);
+        assert_int_equal(caller_status(&rich)->waiting, 0);
+        caller_close(&poor);
+        caller_close(&rich);
+}
+
+/* ---- descriptors ---------------------------------------------------------------------------- */
+
+static bool kernel_refuses_rights(void)
+{
+        int ends[2], off = 0, r;
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+        r = setsockopt(ends[0], SOL_SOCKET, SO_PASSRIGHTS_OPTION, &off, sizeof(off));
+        close(ends[0]);
+        close(ends[1]);
+        return r == 0;
+}
+
+static void test_descriptors_nobody_asked_for_block_nobody(void **state)
+{
+        struct caller caller, beside;
+        struct lingering_socket lingering;
+        uint64_t began;
+        int r;
+
+        (void)state;
+        caller_open(&worker, "beside", &beside);
+        caller_open(&worker, "sender", &caller);
+        lingering_socket_init(&lingering);
+        r = packet_send(caller.fd, "x", 1, &lingering.fd, 1);
+        if (kernel_refuses_rights()) {
+                assert_int_equal(r, -EPERM);
+        } else {
+                assert_int_equal(r, 0);
+                close(STEAL_FD(lingering.fd)); /* theirs is the last */
+                began = now_ms();
+                caller_expect_end(&caller);
+                caller_await(&beside, clients, 1);
+                assert_true(now_ms() - began < 5000);
+        }
+        lingering_socket_deinit(&lingering);
+        caller_close(&caller);
+        caller_close(&beside);
+}
+
+/* ---- load ----------------------------------------------------------------------------------- */
+
+/* It asks and asks for memory, and never reads an answer. */
+static void test_a_client_that_never_reads_costs_little(void **state)
+{
+        struct caller mute, beside;
+        int before, sent = 0;
+        uint8_t bytes[64];
+        size_t size;
+
+        (void)state;
+        caller_open(&worker, "beside", &beside);
+        caller_open(&worker, "mute", &mute);
+        before = count_descriptors();
+        fcntl(mute.fd, F_SETFL, O_NONBLOCK);
+        for (;;) {
+                Wire__Request request = WIRE__REQUEST__INIT;
+                Wire__Alloc alloc = WIRE__ALLOC__INIT;
+                int r;
+
+                alloc.size = WORKER_PAGE_BYTES;
+                request.seq = 1000 + (uint32_t)sent;
+                request.body_case = WIRE__REQUEST__BODY_ALLOC;
+                request.alloc = &alloc;
+                assert_int_equal(message_pack_request(&request, bytes, sizeof(bytes), &size), 0);
+                r = packet_send(mute.fd, bytes, size, NULL, 0);
+                if (r == -EAGAIN && caller_status(&beside)->clients == 2) {
+                        const struct timespec pause = { 0, 20000000 };
+
+                        nanosleep(&pause, NULL);
+                        r = packet_send(mute.fd, bytes, size, NULL, 0);
+                        if (r == -EAGAIN)
+                                break;
+                }
+                assert_int_equal(r, 0);
+                sent++;
+                assert_true(sent < 100000);
+        }
+        /* Descriptors in flight are bounded: so are the grants. */
+        assert_int_equal(caller_status(&beside)->grants, 64);
+        assert_true(count_descriptors() < before + 10);
+        assert_int_equal(caller_alloc(&beside, WORKER_PAGE_BYTES, "any")->result, 0);
+
+        /* It reads after all: everything is answered, in the order of the requests. */
+        fcntl(mute.fd, F_SETFL, 0);
+        for (int i = 0; i < sent; i++)
+                caller_reply(&mute, 1000 + (uint32_t)i);
+        mute.seq = 100000;
+        assert_int_equal(caller_status(&mute)->clients, 2);
+        caller_close(&mute);
+        caller_close(&beside);
+}
+
+/* Large answers that nobody reads, then the end. */
+static void test_a_client_that_never_reads_may_die(void **state)
+{
+        struct caller mute, beside;
+        uint8_t bytes[64];
+        size_t size;
+        int r = 0;
+
+        (void)state;
+        caller_open(&worker, "beside", &beside);
+        caller_open(&worker, "mute", &mute);
+        fcntl(mute.fd, F_SETFL, O_NONBLOCK);
+        for (int i = 0; i < 500 && !r; i++) {
+                Wire__Request request = WIRE__REQUEST__INIT;
+                Wire__List list = WIRE__LIST__INIT;
+
+                request.seq = 1000 + (uint32_t)i;
+                request.body_case = WIRE__REQUEST__BODY_FRAMES;
+                request.frames = &list;
+                assert_int_equal(message_pack_request(&request, bytes, sizeof(bytes), &size), 0);
+                r = packet_send(mute.fd, bytes, size, NULL, 0);
+        }
+        assert_int_equal(caller_status(&beside)->clients, 2);
+        caller_close(&mute);
+        caller_await(&beside, clients, 1);
+        caller_close(&beside);
+}
+
+struct flood {
+        pthread_t thread;
+        atomic_bool stop;
+};
+
+static void *flood(void *data)
+{
+        struct flood *it = data;
+        static const unsigned char status[] = { 0x08, 0x09, 0x62, 0x00 };
+        char bytes[1024]; /* nobody looks at the rest */
+        struct caller caller;
+        struct packet packet;
+
+        caller_connect(&worker, &caller);
+        {
+                /* Hello{version: 1}, seq 1 */
+                static const unsigned char hello[] = { 0x08, 0x01, 0x12, 0x02, 0x08, 0x01 };
+
+                (void)packet_send(caller.fd, hello, sizeof(hello), NULL, 0);
+        }
+        fcntl(caller.fd, F_SETFL, O_NONBLOCK);
+        while (!it->stop) {
+                while (!packet_send(caller.fd, status, sizeof(status), NULL, 0))
+                        ;
+                while (!packet_receive(caller.fd, bytes, sizeof(bytes), &packet))
+                        ;
+        }
+        caller_close(&caller);
+        return NULL;
+}
+
+static void test_floods_starve_nobody(void **state)
+{
+        struct flood floods[4] = { 0 };
+        struct caller beside;
+        uint64_t worst = 0;
+
+        (void)state;
+        caller_open(&worker, "beside", &beside);
+        for (size_t i = 0; i < ARRAY_SIZE(floods); i++)
+                assert_int_equal(pthread_create(&floods[i].thread, NULL, flood, &floods[i]), 0);
+        for (int i = 0; i < 200; i++) {
+                uint64_t began = now_ms();
+
+                caller_status(&beside);
+                if (now_ms() - began > worst)
+                        worst = now_ms() - began;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(floods); i++) {
+                floods[i].stop = true;
+                pthread_join(floods[i].thread, NULL);
+        }
+        assert_true(worst < 2000); /* starved would be for ever; the machine may be busy */
+        caller_await(&beside, clients, 1);
+        caller_close(&beside);
+}
+
+static void test_more_clients_than_may_be_are_told(void **state)
+{
+        struct caller few[3], extra;
+        Wire__Request request = WIRE__REQUEST__INIT;
+        Wire__Hello hello = WIRE__HELLO__INIT;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(few); i++)
+                caller_open(&worker, "few", &few[i]);
+        caller_connect(&worker, &extra);
+        hello.version = 1;
+        request.body_case = WIRE__REQUEST__BODY_HELLO;
+        request.hello = &hello;
+        assert_int_equal(caller_ask(&extra, &request)->result, PAR_REFUSED_QUOTA);
+        caller_expect_end(&extra);
+        caller_close(&extra);
+
+        caller_close(&few[0]);
+        caller_await(&few[1], clients, 2);
+        caller_open(&worker, "few", &few[0]);
+        for (size_t i = 0; i < ARRAY_SIZE(few); i++)
+                caller_close(&few[i]);
+}
+
+static void test_more_waiting_than_may_be_is_refused(void **state)
+{
+        struct caller rich, poor;
+
+        (void)state;
+        caller_open(&worker, "rich", &rich);
+        caller_open(&worker, "poor", &poor);
+        assert_int_equal(caller_alloc(&rich, 64 * WORKER_PAGE_BYTES, "any")->result, 0);
+        caller_send_alloc(&poor, 4096, "any", -1);
+        caller_send_alloc(&poor, 4096, "any", -1);
+        assert_int_equal(caller_reply(&poor, caller_send_alloc(&poor, 4096, "any", -1))->result,
+                         PAR_REFUSED_QUOTA);
+        caller_close(&poor);
+        caller_close(&rich);
+}
+
+/* No descriptor is left for another connection: those that are there go on, and later so does he.
+ */
+static void test_no_descriptor_left_to_accept_with(void **state)
+{
+        struct caller beside, late;
+        struct rlimit limit, low;
+        int next;
+
+        (void)state;
+        caller_open(&worker, "beside", &beside);
+        late.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        next = dup(0);
+        close(next);
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+        low = limit;
+        low.rlim_cur = (rlim_t)next;
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+        assert_int_equal(connect(late.fd, (struct sockaddr *)&worker.address, worker.address_bytes),
+                         0);
+        for (int i = 0; i < 100; i++)
+                assert_int_equal(caller_status(&beside)->clients, 1);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        close(late.fd);
+        caller_open(&worker, "late", &late);
+        assert_int_equal(caller_status(&beside)->clients, 2);
+        caller_close(&late);
+        caller_close(&beside);
+}
+
+static void test_nothing_is_left_behind(void **state)
+{
+        struct caller beside;
+        int before;
+
+        (void)state;
+        caller_open(&worker, "beside", &beside);
+        caller_await(&beside, free_bytes, (64 + WORKER_LOW_PAGES) * WORKER_PAGE_BYTES);
+        before = count_descriptors();
+        for (int i = 0; i < 50; i++) {
+                struct caller caller;
+
+                caller_open(&worker, "comes and goes", &caller);
+                caller_send_alloc(&caller, WORKER_PAGE_BYTES, "any", i % 2 ? -1 : 0);
+                if (i % 3)
+                        caller_receive(&caller);
+                caller_close(&caller);
+        }
+        caller_await(&beside, clients, 1);
+        caller_await(&beside, free_bytes, (64 + WORKER_LOW_PAGES) * WORKER_PAGE_BYTES);
+        for (int i = 0; i < 100 && count_descriptors() > before; i++) {
+                const struct timespec pause = { 0, 10000000 };
+
+                nanosleep(&pause, NULL);
+        }
+        assert_int_equal(count_descriptors(), before);
+        caller_close(&beside);
+}
+
+/* ---- the keeper ----------------------------------------------------------------------------- */
+
+static const struct {
+        const char *name;
+        struct keeper_message message;
+} nonsense_cases[] = {
+        { "an unknown type", { .type = 200 } },
+        { "a second welcome", { .type = KEEPER_WELCOME } },
+        { "a request of the worker's", { .type = KEEPER_TAKE } },
+        { "a slot beyond the ledger", { .type = KEEPER_LEFT, .slot = 1u << 20, .generation = 1 } },
+        { "generation 0", { .type = KEEPER_LEFT } },
+        { "a frame without a descriptor", { .type = KEEPER_FRAME, .slot = 9, .generation = 999 } },
+        { "an unknown pool", { .type = KEEPER_TAKEN, .pool = 17 } },
+};
+
+static void test_keeper_that_talks_nonsense(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(nonsense_cases); i++) {
+                worker_start(&worker, NULL);
+                assert_int_equal(fake_keeper_say(worker.keeper, &nonsense_cases[i].message, -1), 0);
+                pthread_join(worker.thread, NULL);
+                if (worker.result != -EPROTO)
+                        fail_msg("%s: %d", nonsense_cases[i].name, worker.result);
+                fake_keeper_free(worker.keeper);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+#define TEST(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define LARGE(name) cmocka_unit_test_setup_teardown(name, setup_large, teardown)
+#define FEW(name)   cmocka_unit_test_setup_teardown(name, setup_few, teardown)
+                TEST(test_garbage_ends_the_session),
+                TEST(test_an_oversized_packet_ends_the_session),
+                TEST(test_an_unknown_request_is_answered),
+                TEST(test_hello_comes_first),
+                TEST(test_a_seq_that_waits_is_not_used_twice),
+                TEST(test_descriptors_nobody_asked_for_block_nobody),
+                LARGE(test_a_client_that_never_reads_costs_little),
+                LARGE(test_a_client_that_never_reads_may_die),
+                LARGE(test_floods_starve_nobody),
+                FEW(test_more_clients_than_may_be_are_told),
+                FEW(test_more_waiting_than_may_be_is_refused),
+                TEST(test_no_descriptor_left_to_accept_with),
+                TEST(test_nothing_is_left_behind),
+                cmocka_unit_test(test_keeper_that_talks_nonsense),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
