@@ -28,12 +28,12 @@ struct backend;
  * @released:   the descriptor is gone, and what remains is to see the page become free
  */
 struct backend_frame {
-        int memfd;
         uint64_t page_bytes;
         uint64_t phys;
+        int memfd;
         int node;
-        bool pinned;
         uint32_t pin;
+        bool pinned;
         bool released;
 };
 

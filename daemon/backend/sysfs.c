@@ -129,8 +129,8 @@ int sysfs_memory_available(const char *root, uint64_t *ret_bytes)
 {
         static const char key[] = "MemAvailable:";
         char path[SYSFS_PATH_BYTES], text[4096];
+        char *at, *end;
         uint64_t kib;
-        char *at;
         int r;
 
         if (snprintf(path, sizeof(path), "%s/proc/meminfo", root) >= (int)sizeof(path))
@@ -141,11 +141,16 @@ int sysfs_memory_available(const char *root, uint64_t *ret_bytes)
         at = strstr(text, key);
         if (!at)
                 return -EBADMSG;
-        if (sscanf(at + sizeof(key) - 1, "%" SCNu64 " kB", &kib) != 1)
+        at += sizeof(key) - 1;
+        at += strspn(at, " ");
+        end = strstr(at, " kB\n");
+        if (!end)
                 return -EBADMSG;
-        if (__builtin_mul_overflow(kib, KiB, ret_bytes))
-                return -EBADMSG;
-        return 0;
+        *end = '\0';
+        r = parse_number(at, &kib);
+        if (r)
+                return r;
+        return __builtin_mul_overflow(kib, KiB, ret_bytes) ? -EBADMSG : 0;
 }
 
 int sysfs_lock(const char *root, int *ret_fd)

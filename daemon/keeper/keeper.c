@@ -13,10 +13,10 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -277,26 +277,34 @@ static int loop(struct keeper *keeper, int signals)
         }
 }
 
+/* The most descriptors that the system gives to a process; 0 where it does not say. */
+static rlim_t most_descriptors(void)
+{
+        unsigned long long most = 0;
+        char line[32];
+        FILE *file;
+
+        file = fopen("/proc/sys/fs/nr_open", "re");
+        if (!file)
+                return 0;
+        if (fgets(line, sizeof(line), file))
+                most = strtoull(line, NULL, 10);
+        fclose(file);
+        return (rlim_t)most;
+}
+
 /* Every frame is a descriptor, here and in the worker. */
 static void raise_descriptor_limit(void)
 {
-        struct rlimit limit, most;
-        unsigned long long nr_open;
-        FILE *file;
+        rlim_t most = most_descriptors();
+        struct rlimit limit;
 
         if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
                 return;
-        most = (struct rlimit){ limit.rlim_max, limit.rlim_max };
-        file = fopen("/proc/sys/fs/nr_open", "re");
-        if (file) {
-                if (fscanf(file, "%llu", &nr_open) == 1 && nr_open > limit.rlim_max)
-                        most = (struct rlimit){ nr_open, nr_open };
-                fclose(file);
-        }
-        if (setrlimit(RLIMIT_NOFILE, &most) < 0) {
-                limit.rlim_cur = limit.rlim_max;
-                (void)setrlimit(RLIMIT_NOFILE, &limit);
-        }
+        if (most > limit.rlim_max && setrlimit(RLIMIT_NOFILE, &(struct rlimit){ most, most }) == 0)
+                return;
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* All signals that the loop wants; threads that are started later do not get them. */
@@ -334,7 +342,7 @@ static void drop_jobs(struct keeper *keeper)
 
 static int run(struct keeper *keeper)
 {
-        int signals, r;
+        int signals = -1, r;
 
         r = open_signals(&signals);
         if (r)

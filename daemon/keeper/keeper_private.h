@@ -63,7 +63,7 @@ void keeper_start_job(struct keeper *keeper, struct job *job);
 void keeper_tell(struct keeper *keeper, const struct keeper_message *message);
 
 /* KEEPER_FRAME for a slot that holds a frame. */
-void keeper_tell_frame(struct keeper *keeper, uint32_t slot, uint32_t flags);
+void keeper_tell_frame(struct keeper *keeper, uint32_t number, uint32_t flags);
 
 /**
  * keeper_request() - do what the worker asks for
@@ -79,7 +79,7 @@ void keeper_next_take(struct keeper *keeper);
 void keeper_forget_takes(struct keeper *keeper);
 
 /* Begin to give back the frame of a slot that is held, as a KEEPER_LEAVE says. 0; -ENOMEM. */
-int keeper_leave(struct keeper *keeper, uint32_t slot, const struct keeper_message *message);
+int keeper_leave(struct keeper *keeper, uint32_t number, const struct keeper_message *message);
 
 /* Deal with what the threads report. */
 void keeper_hear_reports(struct keeper *keeper);

@@ -84,13 +84,15 @@ static bool hear_within(int ms, struct keeper_message *ret, int *ret_fd)
                 struct cmsghdr align;
                 char bytes[CMSG_SPACE(sizeof(int))];
         } control;
-        struct iovec payload = { ret, sizeof(*ret) };
+        struct iovec payload = { .iov_len = sizeof(*ret) };
         struct msghdr header = { .msg_iov = &payload,
                                  .msg_iovlen = 1,
                                  .msg_control = control.bytes,
                                  .msg_controllen = sizeof(control.bytes) };
         struct pollfd news = { KEEPER_FD_CHANNEL, POLLIN, 0 };
 
+        *ret = (struct keeper_message){ 0 };
+        payload.iov_base = ret;
         if (poll(&news, 1, ms) != 1)
                 return false;
         want(recvmsg(KEEPER_FD_CHANNEL, &header, MSG_CMSG_CLOEXEC) == sizeof(*ret));
@@ -615,7 +617,7 @@ static void script_identity(void)
                         seen++;
                 }
                 if (strncmp(line, "NoNewPrivs:", 11) == 0) {
-                        want(atoi(line + 11) == 1);
+                        want(strtol(line + 11, NULL, 10) == 1);
                         seen++;
                 }
         }

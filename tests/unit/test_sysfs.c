@@ -19,7 +19,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,85 +133,78 @@ static void test_sysfs_refuses_what_is_no_number(void **state)
 
 static const struct {
         const char *name;
-        bool reserve;
         uint64_t keep_free;
         struct backend_demand demands[2];
         size_t n_demands;
-        int result;
         const char *error;
+        int result;
+        bool reserve;
 } reserve_cases[] = {
-        { "what is there is enough", true, 0, { { 2 * MiB, NODE_ANY, 74 * MiB } }, 1, 0, NULL },
-        { "the same without permission to add",
-          false,
-          0,
-          { { 2 * MiB, NODE_ANY, GiB } },
-          1,
-          0,
-          NULL },
+        { "what is there is enough", 0, { { 2 * MiB, NODE_ANY, 74 * MiB } }, 1, NULL, 0, true },
+        { "existing: some will do", 0, { { 2 * MiB, NODE_ANY, GiB } }, 1, NULL, 0, false },
         { "nodes and the rest are told apart",
-          true,
           0,
           { { 2 * MiB, NODE_ANY, 54 * MiB }, { 2 * MiB, 1, 20 * MiB } },
           2,
+          NULL,
           0,
-          NULL },
+          true },
         { "pools of one size are added up",
-          true,
           2 * GiB,
           { { 2 * MiB, NODE_ANY, 54 * MiB }, { 2 * MiB, NODE_ANY, 21 * MiB } },
           2,
-          -ENOMEM,
           "2M more in hugepages are wanted, but of the system's memory 1G are available and "
-          "keep_free leaves it 2G" },
+          "keep_free leaves it 2G",
+          -ENOMEM,
+          true },
         { "no such size",
-          true,
           0,
           { { GiB, NODE_ANY, GiB } },
           1,
+          "there are no hugepages of 1G; this system has sizes: ",
           -ENOENT,
-          "there are no hugepages of 1G; this system has sizes: " },
+          true },
         { "no such node",
-          true,
           0,
           { { 2 * MiB, 5, 2 * MiB } },
           1,
+          "there are no hugepages of 2M on node 5; this system has sizes: ",
           -ENOENT,
-          "there are no hugepages of 2M on node 5; this system has sizes: " },
+          true },
         { "more than there is memory",
-          true,
           0,
           { { 2 * MiB, NODE_ANY, UINT64_MAX } },
           1,
+          "more in hugepages are wanted",
           -ENOMEM,
-          "more in hugepages are wanted" },
+          true },
         { "the system cannot make them",
-          true,
           0,
           { { 2 * MiB, NODE_ANY, 200 * MiB } },
           1,
+          "100 hugepages of 2M are wanted, but the system can only make it 37",
           -ENOMEM,
-          "100 hugepages of 2M are wanted, but the system can only make it 37" },
+          true },
         { "the node cannot make them",
-          true,
           0,
           { { 2 * MiB, 1, 200 * MiB } },
           1,
+          "100 hugepages of 2M are wanted on node 1, but the system can only make it 10",
           -ENOMEM,
-          "100 hugepages of 2M are wanted on node 1, but the system can only make it 10" },
+          true },
 };
 
 static uint64_t number_in(const char *path)
 {
-        char full[512];
-        uint64_t number;
+        char full[512], text[32];
         FILE *file;
 
         snprintf(full, sizeof(full), "%s%s", root, path);
         file = fopen(full, "r");
         assert_non_null(file);
-        assert_int_equal(fscanf(file, "%" SCNu64, &number), 1);
+        assert_non_null(fgets(text, sizeof(text), file));
         fclose(file);
-        return number;
+        return strtoull(text, NULL, 10);
 }
 
 static void test_reserve_says_what_cannot_be(void **state)
