@@ -18,7 +18,7 @@ DESTDIR=$root cmake --install "$build" >"$root/log" || { cat "$root/log"; exit 1
 # one NAME - the one file of that name in the root
 one() {
         local found
-        found=$(find "$root" -name "$1")
+        found=$(find "$root" -name "$1" ! -type d)
         [[ -n $found && $found != *$'\n'* ]] || { echo "installed of $1: ${found:-nothing}" >&2; return 1; }
         echo "$found"
 }

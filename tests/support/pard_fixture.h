@@ -15,7 +15,7 @@
  * @directory:        of this daemon; removed by pard_fixture_stop()
  * @socket:           for par_connect() and PAR_SOCKET
  * @log:              file of what pard says
- * @hugepages_before: nr_hugepages of the 2 MiB pages when it was started; -1: there are none
+ * @hugepages_before: nr_hugepages of the 2 MiB pages when it was started; -1: it uses none
  */
 struct pard_fixture {
         pid_t pid;
