@@ -63,7 +63,8 @@ enum backend_holder {
  * @let_go: unpin, and prove that nobody refers to the frame any more. May sleep for 0.2 s. With
  *        @owner_gone a hole that its holder punched no longer matters.
  *        Return: 0: release() may follow; -EBUSY and *ret_holder, where somebody does refer to it:
- *        try again later; other negative errno. In any case the frame is no longer pinned, and only
+ *        try again later (HOLDER_NONE: it is the kernel that is not done with our own pin: soon);
+ *        other negative errno. In any case the frame is no longer pinned, and only
  *        let_go() and release() are allowed from here on.
  * @release: return the frame, for which let_go() gave 0, to the system, at once. Its descriptor is
  *        consumed and @released set.

@@ -164,6 +164,7 @@ static int hugetlb_take(struct backend *backend, uint64_t page_bytes, int node, 
         if (must_pin && !backend->can_pin)
                 return -EPERM;
         taking.frame.page_bytes = page_bytes;
+        taking.frame.pin = PINS_NONE;
 
         r = make_file(&taking.frame);
         if (r)
@@ -273,6 +274,14 @@ static int busy(enum backend_holder holder, enum backend_holder *ret_holder)
         return -EBUSY;
 }
 
+/* Our own reference to the pages may outlast its end; nobody is to be blamed for that. */
+static bool still_unpinning(struct hugetlb *hugetlb, struct backend_frame *frame)
+{
+        if (frame->pin != PINS_NONE && pins_ended(&hugetlb->pins, frame->pin))
+                frame->pin = PINS_NONE;
+        return frame->pin != PINS_NONE;
+}
+
 static int hugetlb_let_go(struct backend *backend, struct backend_frame *frame, bool owner_gone,
                           enum backend_holder *ret_holder)
 {
@@ -295,6 +304,8 @@ static int hugetlb_let_go(struct backend *backend, struct backend_frame *frame, 
                 return r;
         if (hole && !owner_gone)
                 return busy(HOLDER_HOLE, ret_holder);
+        if (still_unpinning(hugetlb, frame))
+                return busy(HOLDER_NONE, ret_holder);
         r = probe_pages(frame->memfd, owner_gone);
         if (r)
                 return r == -EBUSY ? busy(HOLDER_PAGES, ret_holder) : r;

@@ -6,11 +6,13 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
 #define PINS_A_RING    16384u /* IORING_MAX_REG_BUFFERS of the kernel */
 #define PINS_RINGS_MAX 64u
+#define PINS_NONE      UINT32_MAX          /* the number of no pin */
 #define PINS_BYTES_MAX (UINT64_C(1) << 30) /* longest registered buffer */
 
 /**
@@ -18,6 +20,8 @@
  * @lock:  over everything below; not held while the kernel pins
  * @rings: @n_rings entries, owned; never moved or removed before pins_deinit()
  * @free:  @n_free pin numbers that are not used, owned; room for every slot of every ring
+ * @ending: for every slot of every ring, whether its pin was removed and goes on for the moment;
+ *         owned
  */
 struct pins {
         pthread_mutex_t lock;
@@ -25,6 +29,7 @@ struct pins {
         unsigned n_rings;
         uint32_t *free;
         uint32_t n_free;
+        bool *ending;
 };
 
 /**
@@ -50,6 +55,12 @@ int pins_add(struct pins *pins, struct iovec at, uint32_t *ret_pin);
 /**
  * pins_remove() - end a pin
  *
- * An older kernel ends it up to a second later.
+ * An older kernel ends it only up to a second later: see pins_ended().
  */
 void pins_remove(struct pins *pins, uint32_t pin);
+
+/**
+ * pins_ended() - does the kernel no longer pin what was removed?
+ * @pin: that was removed
+ */
+bool pins_ended(struct pins *pins, uint32_t pin);
