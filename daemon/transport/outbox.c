@@ -114,7 +114,7 @@ int outbox_push(struct outbox *outbox, const void *bytes, size_t size, const int
         struct outgoing *outgoing;
         int r;
 
-        assert(count <= outbox_room(outbox));
+        assert(outbox->dead || outbox->n_held + outbox->n_flying + count <= OUTBOX_DESCRIPTORS_MAX);
 
         if (outbox_is_empty(outbox) && !outbox->dead &&
             !send_now(outbox, bytes, size, descriptors, count))

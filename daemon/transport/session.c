@@ -183,16 +183,14 @@ static bool serve_one(struct session *session)
                         session_end(session, SESSION_DIED);
                 return false;
         }
-        if (r)
-                session_end(session, SESSION_DIED);
-        else if (packet.count || packet.descriptors_cut)
+        if (!r && (packet.count || packet.descriptors_cut))
                 refuse_descriptors(session, &packet);
-        else if (packet.bytes_cut)
+        else if (!r && packet.bytes_cut)
                 session_blame(session, "a packet of more than 65536 bytes");
-        else if (!packet.size)
-                session_end(session, SESSION_DIED);
-        else
+        else if (!r && packet.size)
                 dispatch(session, server->in, packet.size);
+        else /* closed, or broken */
+                session_end(session, SESSION_DIED);
         return true;
 }
 

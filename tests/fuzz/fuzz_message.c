@@ -7,8 +7,15 @@
 #include "message.h"
 #include "packet.h"
 
-#include <assert.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+
+static void must(bool ok)
+{
+        if (!ok)
+                abort();
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,23 +26,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         Wire__Request *request;
         Wire__Packet *packet;
         size_t n, m;
+        int r;
 
         if (size > PACKET_BYTES_MAX)
                 return 0;
         if (!message_unpack_request(&arena, data, size, &request) &&
             !message_pack_request(request, first, sizeof(first), &n) && n <= PACKET_BYTES_MAX &&
             !message_unpack_request(&arena, first, n, &request)) {
-                assert(!message_pack_request(request, second, sizeof(second), &m));
-                assert(n == m && !memcmp(first, second, n));
+                r = message_pack_request(request, second, sizeof(second), &m);
+                must(!r);
+                must(n == m && !memcmp(first, second, n));
         }
         message_arena_reset(&arena);
         if (!message_unpack_packet(&arena, data, size, &packet) &&
             !message_pack_packet(packet, first, sizeof(first), &n) && n <= PACKET_BYTES_MAX &&
             !message_unpack_packet(&arena, first, n, &packet)) {
-                assert(!message_pack_packet(packet, second, sizeof(second), &m));
-                assert(n == m && !memcmp(first, second, n));
+                r = message_pack_packet(packet, second, sizeof(second), &m);
+                must(!r);
+                must(n == m && !memcmp(first, second, n));
         }
-        assert(arena.used_bytes <= MESSAGE_ARENA_BYTES);
+        must(arena.used_bytes <= MESSAGE_ARENA_BYTES);
         message_arena_deinit(&arena);
         return 0;
 }

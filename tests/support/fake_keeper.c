@@ -10,7 +10,6 @@
 
 #include "macros.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -52,6 +51,13 @@ struct fake_keeper {
         struct held *held;
         struct pages pages[KEEPER_POOLS_MAX];
 };
+
+/* What cannot fail in a test: not an assertion, because it has to be done in every build. */
+static void must(bool ok)
+{
+        if (!ok)
+                abort();
+}
 
 static int send_message(struct fake_keeper *keeper, const struct keeper_message *message, int fd)
 {
@@ -107,7 +113,7 @@ static bool take_one(struct fake_keeper *keeper, const struct keeper_message *wa
         if (slot == keeper->settings.slots || !next_page(keeper, want, &phys))
                 return false;
         fd = memfd_create("fake frame", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-        assert(fd >= 0 && !ftruncate(fd, (off_t)want->page_bytes));
+        must(fd >= 0 && !ftruncate(fd, (off_t)want->page_bytes));
 
         held = &keeper->held[slot];
         *held = (struct held){
@@ -158,7 +164,7 @@ static void leave_frame(struct fake_keeper *keeper, const struct keeper_message 
 {
         struct held *held = &keeper->held[message->slot];
 
-        assert(message->slot < keeper->settings.slots && held->generation == message->generation);
+        must(message->slot < keeper->settings.slots && held->generation == message->generation);
         held->leave = *message;
         held->leaving = true;
         if (keeper->settings.let_go) {
@@ -204,16 +210,16 @@ int fake_keeper_new(const struct fake_keeper_settings *settings, int *ret_channe
         size_t bytes = sizeof(*keeper->ledger) + settings->slots * sizeof(uint32_t);
         int ends[2], ledger_fd;
 
-        assert(keeper);
+        must(keeper);
         keeper->settings = *settings;
         keeper->held = calloc(settings->slots, sizeof(*keeper->held));
-        assert(keeper->held);
+        must(keeper->held);
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
                 return -errno;
         ledger_fd = memfd_create("fake ledger", MFD_CLOEXEC);
-        assert(ledger_fd >= 0 && !ftruncate(ledger_fd, (off_t)bytes));
+        must(ledger_fd >= 0 && !ftruncate(ledger_fd, (off_t)bytes));
         keeper->ledger = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, ledger_fd, 0);
-        assert(keeper->ledger != MAP_FAILED);
+        must(keeper->ledger != MAP_FAILED);
         keeper->ledger_bytes = bytes;
         keeper->ledger->magic = KEEPER_LEDGER_MAGIC;
         keeper->ledger->version = KEEPER_LEDGER_VERSION;

@@ -3,11 +3,19 @@
 #include "lingering_socket.h"
 
 #include <arpa/inet.h>
-#include <assert.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* What cannot fail in a test. */
+static void must(bool ok)
+{
+        if (!ok)
+                abort();
+}
 
 void lingering_socket_init(struct lingering_socket *ret)
 {
@@ -16,28 +24,23 @@ void lingering_socket_init(struct lingering_socket *ret)
         struct linger linger = { 1, LINGERING_SECONDS };
         socklen_t size = sizeof(address);
         char bytes[4096] = { 0 };
-        int small = 4096, r;
+        int small = 4096;
 
         ret->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         (void)setsockopt(ret->listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-        r = bind(ret->listener, (struct sockaddr *)&address, sizeof(address));
-        assert(!r);
-        r = listen(ret->listener, 1);
-        assert(!r);
-        r = getsockname(ret->listener, (struct sockaddr *)&address, &size);
-        assert(!r);
+        must(!bind(ret->listener, (struct sockaddr *)&address, sizeof(address)));
+        must(!listen(ret->listener, 1));
+        must(!getsockname(ret->listener, (struct sockaddr *)&address, &size));
         ret->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        r = connect(ret->fd, (struct sockaddr *)&address, sizeof(address));
-        assert(!r);
+        must(!connect(ret->fd, (struct sockaddr *)&address, sizeof(address)));
         ret->peer = accept(ret->listener, NULL, NULL);
-        assert(ret->peer >= 0);
+        must(ret->peer >= 0);
 
         (void)fcntl(ret->fd, F_SETFL, O_NONBLOCK);
         while (send(ret->fd, bytes, sizeof(bytes), MSG_NOSIGNAL) > 0)
                 ;
         (void)fcntl(ret->fd, F_SETFL, 0); /* a non-blocking one would not linger */
-        r = setsockopt(ret->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-        assert(!r);
+        must(!setsockopt(ret->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)));
 }
 
 void lingering_socket_deinit(struct lingering_socket *lingering)

@@ -123,15 +123,14 @@ static void test_hello_is_welcomed(void **state)
 
 static const struct {
         const char *name;
-        uint32_t version;
         const char *client_name;
-        uint32_t result;
+        uint32_t version, result;
 } hello_cases[] = {
-        { "another version", 2, "x", EPROTO },
-        { "no version", 0, "x", EPROTO },
-        { "a name of 64 bytes", 1,
-          "0123456789012345678901234567890123456789012345678901234567890123", PAR_REFUSED_INVALID },
-        { "a name that is not UTF-8", 1, "\xc3(", PAR_REFUSED_INVALID },
+        { "another version", "x", 2, EPROTO },
+        { "no version", "x", 0, EPROTO },
+        { "a name of 64 bytes", "0123456789012345678901234567890123456789012345678901234567890123",
+          1, PAR_REFUSED_INVALID },
+        { "a name that is not UTF-8", "\xc3(", 1, PAR_REFUSED_INVALID },
 };
 
 static void test_hello_is_refused(void **state)
