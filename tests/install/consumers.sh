@@ -15,14 +15,14 @@ trap 'rm -rf "$root"' EXIT
 
 DESTDIR=$root cmake --install "$build" >"$root/log" || { cat "$root/log"; exit 1; }
 
-# one NAME - the one file of that name in the root
+# one NAME - the one file of that name (or whose path ends so) in the root
 one() {
         local found
-        found=$(find "$root" -name "$1" ! -type d)
+        found=$(find "$root" -path "*/$1" ! -type d)
         [[ -n $found && $found != *$'\n'* ]] || { echo "installed of $1: ${found:-nothing}" >&2; return 1; }
         echo "$found"
 }
-for name in pard parctl par.h libpar.so libpar.so.0 libpar.pc pard.conf pard.service pard.socket; do
+for name in pard parctl par.h libpar.so libpar.so.0 libpar.pc etc/pard/pard.conf pard.service pard.socket; do
         one "$name" >/dev/null
 done
 libraries=$(dirname "$(one libpar.so.0)")
