@@ -41,7 +41,7 @@ cmake -S "$here/consumer" -B "$root/consumer" -Dpar_DIR="$package" -DCMAKE_C_COM
 cmake --build "$root/consumer" >"$root/log" 2>&1 || { cat "$root/log"; exit 1; }
 
 # A socket that nobody listens on.
-perl -MSocket -e 'socket(my $s, PF_UNIX, SOCK_SEQPACKET, 0) && bind($s, sockaddr_un($ARGV[0])) || die' "$root/stale"
+perl -MSocket -e 'socket(S, PF_UNIX, SOCK_SEQPACKET, 0) && bind(S, sockaddr_un($ARGV[0])) or die' "$root/stale"
 
 # expect PROGRAM SOCKET ERRNO
 expect() {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Ten lines of a user's program, in the common part of C and C++. Exits with the errno that it got. */
+/* Ten lines of a user's program, in C and in C++. Exits with the errno that it got. */
 #include <par.h>
 #include <stdio.h>
 

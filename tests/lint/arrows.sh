@@ -16,14 +16,14 @@ declare -A may_include=(
         [daemon/log]="daemon/log proto/base"
         [daemon/core]="daemon/core proto/base"
         [daemon/state]="daemon/state daemon/core proto/base"
-        [daemon/backend]="daemon/backend daemon/core daemon/log proto/base"
+        [daemon/backend]="daemon/backend daemon/core proto/base"
         [daemon/keeper/protocol]="daemon/keeper/protocol proto/base"
-        [daemon/keeper]="daemon/keeper daemon/keeper/protocol daemon/backend daemon/core daemon/log proto proto/base"
+        [daemon/keeper]="daemon/keeper daemon/keeper/protocol daemon/backend daemon/core daemon/log proto/base"
         [daemon/transport]="daemon/transport daemon/state daemon/core daemon/keeper/protocol daemon/log proto proto/base"
         [daemon/config]="daemon/config daemon/state daemon/core daemon/backend daemon/keeper/protocol proto/base"
         [daemon]="daemon daemon/config daemon/transport daemon/state daemon/core daemon/keeper daemon/keeper/protocol daemon/backend daemon/log proto/base"
-        [client]="client daemon/core proto proto/base"
-        [client/parctl]="client/parctl client daemon/core proto proto/base"
+        [client]="client proto proto/base"
+        [client/parctl]="client/parctl client proto proto/base"
         [client/examples]="client"
 )
 
@@ -35,7 +35,7 @@ libraries=(
         '<liburing*|daemon/backend/*'
         '<hugetlbfs.h>|daemon/backend/*'
         '<confuse.h>|daemon/config/*'
-        '<systemd/*|daemon/keeper/* daemon/main.c daemon/listen.c daemon/notify.c'
+        '<systemd/*|daemon/keeper/* daemon/main.c daemon/listen.c'
         '<libsmartcols/*|client/parctl/*'
         '<jansson.h>|client/parctl/*'
         '<jemalloc/*|'
