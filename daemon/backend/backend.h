@@ -25,6 +25,8 @@ struct backend;
  * @node:       NUMA node, or NODE_ANY where it is not known
  * @pinned:     whether the kernel is kept from moving it
  * @pin:        the backend's own note of the pin, and of the page after release()
+ * @was_pinned: let_go() ended the pin
+ * @sealed:     let_go() has sealed it against writing
  * @released:   the descriptor is gone, and what remains is to see the page become free
  */
 struct backend_frame {
@@ -33,8 +35,8 @@ struct backend_frame {
         int memfd;
         int node;
         uint32_t pin;
-        bool pinned;
-        bool released;
+        bool pinned, was_pinned;
+        bool sealed, released;
 };
 
 #define BACKEND_FRAME_NONE ((struct backend_frame){ .memfd = -1, .node = NODE_ANY })

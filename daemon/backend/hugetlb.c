@@ -256,15 +256,15 @@ static int probe_files(const struct hugetlb *hugetlb, int memfd, bool owner_gone
         return hugetlb->kpageflags >= 0 || owner_gone ? 0 : -EBUSY;
 }
 
-static int probe_pages(int memfd, bool owner_gone)
+static int probe_pages(struct backend_frame *frame, bool owner_gone)
 {
         int r;
 
-        r = letgo_seal(memfd);
+        r = letgo_seal(frame->memfd, &frame->sealed);
         if (r != -EPERM)
                 return r;
-        /* Its holder sealed the seals, which only somebody who wants to hide does: he stays charged
-         * as long as he is there. */
+        /* Its holder meddled with the seals, which only somebody who wants to hide does: he stays
+         * charged as long as he is there. */
         return owner_gone ? 0 : -EBUSY;
 }
 
@@ -290,8 +290,10 @@ static int hugetlb_let_go(struct backend *backend, struct backend_frame *frame, 
         bool hole;
         int r;
 
-        if (frame->pinned)
+        if (frame->pinned) {
                 pins_remove(&hugetlb->pins, frame->pin);
+                frame->was_pinned = true;
+        }
         frame->pinned = false;
         if (frame->released)
                 return 0;
@@ -306,13 +308,18 @@ static int hugetlb_let_go(struct backend *backend, struct backend_frame *frame, 
                 return busy(HOLDER_HOLE, ret_holder);
         if (still_unpinning(hugetlb, frame))
                 return busy(HOLDER_NONE, ret_holder);
-        r = probe_pages(frame->memfd, owner_gone);
+        r = probe_pages(frame, owner_gone);
         if (r)
                 return r == -EBUSY ? busy(HOLDER_PAGES, ret_holder) : r;
 
-        /* Punched and touched again it has another page: that is the one to see become free. */
-        if (!hole && look_where(hugetlb, frame->memfd, frame->page_bytes, &phys) == 0)
-                frame->phys = phys;
+        if (hole || look_where(hugetlb, frame->memfd, frame->page_bytes, &phys) ||
+            phys == frame->phys)
+                return 0;
+        /* Another page: a pinned one does not move, so its holder punched it and touched it again,
+         * and may have the old page yet. When he is gone, the new one is to become free. */
+        if (frame->was_pinned && !owner_gone)
+                return busy(HOLDER_HOLE, ret_holder);
+        frame->phys = phys;
         return 0;
 }
 

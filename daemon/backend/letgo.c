@@ -34,9 +34,21 @@ int letgo_probe_files(int own)
         return 0;
 }
 
-int letgo_seal(int memfd)
+int letgo_seal(int memfd, bool *sealed)
 {
-        if (fcntl(memfd, F_ADD_SEALS, F_SEAL_WRITE) == 0)
+        int seals;
+
+        if (*sealed)
                 return 0;
-        return -errno;
+        seals = fcntl(memfd, F_GET_SEALS);
+        if (seals < 0)
+                return -errno;
+        /* The kernel looks at the pages only when the seal is added: one that a holder added
+         * earlier says nothing about today. */
+        if (seals & F_SEAL_WRITE)
+                return -EPERM;
+        if (fcntl(memfd, F_ADD_SEALS, F_SEAL_WRITE) < 0)
+                return -errno;
+        *sealed = true;
+        return 0;
 }

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 /**
  * letgo_reopen() - a new open file of a memfd
  * @memfd:  borrowed
@@ -30,12 +32,13 @@ int letgo_probe_files(int own);
 
 /**
  * letgo_seal() - forbid writing for good, which the kernel does only if nobody can write
- * @memfd: sealed by neither F_SEAL_WRITE nor F_SEAL_SEAL, or left over from an earlier call;
- *         borrowed
+ * @memfd:  borrowed
+ * @sealed: whether an earlier call has done so; set with success
  *
  * Sleeps for 0.2 s where pages are referenced by others. Not seen: read-only mappings.
  *
  * Return: 0; -EBUSY where there is a writable mapping or another reference to a page; -EPERM where
- * a holder has sealed the seals, so that this cannot be found out; other negative errno.
+ * a holder has added this seal himself, or sealed the seals, so that it cannot be found out; other
+ * negative errno.
  */
-int letgo_seal(int memfd);
+int letgo_seal(int memfd, bool *sealed);

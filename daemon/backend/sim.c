@@ -138,16 +138,16 @@ static int probe_files(struct sim *sim, int memfd, bool owner_gone)
         return owner_gone ? 0 : -EBUSY;
 }
 
-static int probe_pages(struct sim *sim, int memfd, bool owner_gone)
+static int probe_pages(struct sim *sim, struct backend_frame *frame, bool owner_gone)
 {
         int r;
 
         r = may_call(sim);
         if (!r)
-                r = letgo_seal(memfd);
+                r = letgo_seal(frame->memfd, &frame->sealed);
         if (r != -EPERM)
                 return r;
-        return owner_gone ? 0 : -EBUSY; /* its holder sealed the seals */
+        return owner_gone ? 0 : -EBUSY; /* its holder meddled with the seals */
 }
 
 static int sim_let_go(struct backend *backend, struct backend_frame *frame, bool owner_gone,
@@ -164,7 +164,7 @@ static int sim_let_go(struct backend *backend, struct backend_frame *frame, bool
                 *ret_holder = HOLDER_FILE;
         if (r)
                 return r;
-        r = probe_pages(sim, frame->memfd, owner_gone);
+        r = probe_pages(sim, frame, owner_gone);
         if (r == -EBUSY)
                 *ret_holder = HOLDER_PAGES;
         return r;

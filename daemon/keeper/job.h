@@ -57,6 +57,7 @@ struct job_take {
 /**
  * struct job_leave - @kind JOB_LEAVE
  * @frame:    the frame; released at the end where @left
+ * @phys:     where it was before anything was done about it
  * @left:     the frame is gone; otherwise the job was called back
  * @got:      a page was taken again: @fresh, owned by the receiver
  * @same:     and it is the one that was given back
@@ -66,6 +67,7 @@ struct job_take {
  */
 struct job_leave {
         struct backend_frame frame, fresh;
+        uint64_t phys;
         bool left, got, same;
         enum backend_holder holder;
         RB_ENTRY(job) lingering; /* lingering::quick or lingering::slow, while @waiting */

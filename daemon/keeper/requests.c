@@ -94,6 +94,7 @@ int keeper_leave(struct keeper *keeper, uint32_t number, const struct keeper_mes
         if (!job)
                 return -ENOMEM;
         job->leave.frame = slot->frame;
+        job->leave.phys = slot->frame.phys;
         slot->frame = BACKEND_FRAME_NONE;
         slot->state = SLOT_LEAVING;
         slot->job = job;

@@ -181,7 +181,6 @@ static int release(struct work *work, struct job *job, const struct keeper_messa
                    enum backend_holder *ret_holder)
 {
         struct job_leave *leave = &job->leave;
-        uint64_t phys = leave->frame.phys;
         int r;
 
         pthread_mutex_lock(&work->system);
@@ -192,7 +191,7 @@ static int release(struct work *work, struct job *job, const struct keeper_messa
         if (r || !leave->got)
                 return r;
 
-        leave->same = leave->fresh.phys == phys;
+        leave->same = leave->fresh.phys == leave->phys;
         if (!suits(work, &leave->fresh, request)) {
                 give_up(work, &leave->fresh);
                 leave->got = false;

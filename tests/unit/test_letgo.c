@@ -174,6 +174,7 @@ static void test_letgo_sees_who_holds_on(void **state)
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 struct client client = { .fd = -1, .other = -1, .pipe = { -1, -1 } };
                 int memfd, files, pages, files_after, pages_after;
+                bool sealed = false;
 
                 memfd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
                 assert_true(memfd >= 0);
@@ -183,10 +184,10 @@ static void test_letgo_sees_who_holds_on(void **state)
 
                 cases[i].act(&client);
                 files = probe_files(memfd);
-                pages = letgo_seal(memfd);
+                pages = letgo_seal(memfd, &sealed);
                 client_drop(&client);
                 files_after = probe_files(memfd);
-                pages_after = letgo_seal(memfd);
+                pages_after = letgo_seal(memfd, &sealed);
                 close(memfd);
 
                 if (cases[i].pages == EITHER && (pages == 0 || pages == -EBUSY))
