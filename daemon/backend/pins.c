@@ -111,6 +111,9 @@ int pins_init(struct pins *pins)
 void pins_deinit(struct pins *pins)
 {
         for (unsigned i = 0; i < pins->n_rings; i++) {
+                /* The kernel takes a ring apart in the background, some time after its end; this
+                 * unpins now, so that the pages can go back before we say that they have. */
+                (void)io_uring_unregister_buffers(&pins->rings[i]->ring);
                 io_uring_queue_exit(&pins->rings[i]->ring);
                 free(pins->rings[i]);
         }
