@@ -3,6 +3,8 @@
  * Walks every invariant of the state. Called after each change in debug, sanitizer and fuzz builds:
  * the sums each time, everything while it is small and now and then when it is large.
  */
+#undef NDEBUG /* to check is all that this file does */
+
 #include "state_private.h"
 
 #define WALK_ALWAYS_BELOW 256 /* frames and buffers */
