@@ -15,22 +15,26 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Exact where that takes no more than four digits, else rounded down to a tenth. */
 const char *bytes_words(uint64_t bytes, char *to)
 {
         static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-        uint64_t whole = bytes, rest = 0;
+        uint64_t value = bytes, rest = 0;
+        bool rounded = false;
         unsigned unit = 0;
 
-        while (whole >= 1024 && unit + 1 < ARRAY_SIZE(units)) {
-                rest = whole % 1024;
-                whole /= 1024;
+        while (unit + 1 < ARRAY_SIZE(units) &&
+               (value >= 10000 || (value >= 1024 && (rounded || value % 1024 == 0)))) {
+                rest = value % 1024;
+                rounded = rounded || rest;
+                value /= 1024;
                 unit++;
         }
-        if (rest)
-                snprintf(to, 32, "%" PRIu64 ".%" PRIu64 " %s", whole, rest * 10 / 1024,
+        if (rounded)
+                snprintf(to, 32, "%" PRIu64 ".%" PRIu64 " %s", value, rest * 10 / 1024,
                          units[unit]);
         else
-                snprintf(to, 32, "%" PRIu64 " %s", whole, units[unit]);
+                snprintf(to, 32, "%" PRIu64 " %s", value, units[unit]);
         return to;
 }
 
@@ -254,19 +258,36 @@ static const struct pool *short_pool(const struct state *state, const struct dem
         return NULL;
 }
 
+/* What was freed and is not with the kernel yet, so that it will be there in a moment. */
+static uint64_t bytes_coming(const struct state *state, uint64_t pools)
+{
+        uint64_t bytes = 0;
+
+        for (size_t i = 0; i < state->settings->n_pools; i++)
+                if (pools >> i & 1)
+                        bytes += state->pools[i].bytes.leaving;
+        return bytes;
+}
+
 static void write_not_now(const struct state *state, const struct demand *demand, uint64_t pools,
                           struct refusal *ret)
 {
         const struct pool *lacking = short_pool(state, demand, pools);
-        char what[192], free_bytes[32], run[32];
+        char what[192], free_bytes[32], run[32], coming[32];
+        uint64_t coming_bytes = bytes_coming(state, pools);
+        int used;
 
         demand_words(demand, what, sizeof(what));
         bytes_words(ret->free_in_window_bytes, free_bytes);
         bytes_words(ret->largest_run_bytes, run);
-        snprintf(ret->sentence, sizeof(ret->sentence),
-                 "%.160s: %s are free there, the largest run is %s%s%.64s%s%.140s", what,
-                 free_bytes, run, lacking ? "; pool " : "", lacking ? lacking->settings->name : "",
-                 lacking ? " holds " : "", lacking ? lacking->note : "");
+        used = snprintf(ret->sentence, sizeof(ret->sentence),
+                        "%.160s: %s are free there, the largest run is %s%s%.64s%s%.140s", what,
+                        free_bytes, run, lacking ? "; pool " : "",
+                        lacking ? lacking->settings->name : "", lacking ? " holds " : "",
+                        lacking ? lacking->note : "");
+        if (coming_bytes && used > 0 && (size_t)used < sizeof(ret->sentence))
+                snprintf(ret->sentence + used, sizeof(ret->sentence) - (size_t)used,
+                         "; %s are on their way back", bytes_words(coming_bytes, coming));
 }
 
 int refusal_explain(const struct state *state, const struct client *client,

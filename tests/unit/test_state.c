@@ -3,6 +3,7 @@
  * Who holds what: grants, refusals, returns, quarantine and waiting, one behaviour a test.
  */
 #include "macros.h"
+#include "refusal.h"
 #include "world.h"
 
 #include <setjmp.h>
@@ -454,6 +455,29 @@ static void test_quota(void **unused)
         world_stop(&world);
 }
 
+static const struct {
+        uint64_t bytes;
+        const char *words;
+} words_cases[] = {
+        { 0, "0 B" },
+        { 1023, "1023 B" },
+        { 4096, "4 KiB" },
+        { 1500 * MiB, "1500 MiB" },
+        { 10001, "9.7 KiB" },
+        { 4 * GiB, "4 GiB" },
+        { 4 * GiB + 4096, "4.0 GiB" },
+        { UINT64_MAX, "15.9 EiB" },
+};
+
+static void test_bytes_in_words(void **unused)
+{
+        char words[32];
+
+        (void)unused;
+        for (size_t i = 0; i < ARRAY_SIZE(words_cases); i++)
+                assert_string_equal(bytes_words(words_cases[i].bytes, words), words_cases[i].words);
+}
+
 /* ---- giving back ---------------------------------------------------------------------------- */
 
 static void test_release(void **unused)
@@ -850,6 +874,7 @@ int main(void)
                 cmocka_unit_test(test_refusal_for_now),
                 cmocka_unit_test(test_refusal_fragmented),
                 cmocka_unit_test(test_quota),
+                cmocka_unit_test(test_bytes_in_words),
                 cmocka_unit_test(test_release),
                 cmocka_unit_test(test_reuse_delay),
                 cmocka_unit_test(test_only_one_empty_frame_is_kept),
