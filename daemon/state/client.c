@@ -31,7 +31,9 @@ void name_copy(char *to, size_t room, const char *from)
         for (size_t i = 0; i < n; i++) {
                 unsigned char c = (unsigned char)from[i];
 
-                to[i] = c < 0x20 || c == 0x7f ? '?' : from[i];
+                to[i] = from[i];
+                if (c < 0x20 || c == 0x7f)
+                        to[i] = '?';
         }
         to[n] = '\0';
 }

@@ -247,7 +247,7 @@ bool client_is_admin(const struct state *state, const struct client *client);
  *
  * Return: 1 where it already has the frame mapped (no descriptor needed); 0: now noted; -ENOMEM.
  */
-int client_shown(struct client *client, struct frame_name frame);
+int client_shown(struct client *client, struct frame_name name);
 
 /* ---- requests ------------------------------------------------------------------------------- */
 
@@ -317,10 +317,10 @@ int state_cancel(struct state *state, struct client *client, uint64_t ticket);
  *
  * Return: 0; PAR_REFUSED_GONE where it has no such buffer.
  */
-int state_release(struct state *state, struct client *client, uint64_t buffer, uint64_t now_ns);
+int state_release(struct state *state, struct client *client, uint64_t id, uint64_t now_ns);
 
 /* A client says that it no longer has a frame mapped. Frames it does not have are passed over. */
-void state_dropped(struct state *state, struct client *client, struct frame_name frame,
+void state_dropped(struct state *state, struct client *client, struct frame_name name,
                    uint64_t now_ns);
 
 /* End the quarantine of what clients of this name and of this client's uid left behind. */

@@ -21,4 +21,4 @@ struct lives {
 };
 
 /* Live at most @steps steps; fails the running test where anything is wrong. */
-void lives_run(struct lives *lives, unsigned steps);
+void lives_run(struct lives *of, unsigned steps);
