@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -264,6 +265,7 @@ static int work(const struct options *options)
                                 "it\nTry: pard --help\n");
                 return EXIT_USAGE;
         }
+        prctl(PR_SET_NAME, "pard-worker"); /* it was executed under the name "exe" */
         log_open("worker", options->log_level >= 0 ? options->log_level : LOG_INFO);
         r = config_source_load(KEEPER_FD_CONFIG, "configuration", &config);
         if (r)
