@@ -111,7 +111,7 @@ static int send_now(struct outbox *outbox, const void *bytes, size_t size, const
 int outbox_push(struct outbox *outbox, const void *bytes, size_t size, const int *descriptors,
                 size_t count)
 {
-        struct outgoing *outgoing;
+        struct outgoing *outgoing = NULL;
         int r;
 
         assert(outbox->dead || outbox->n_held + outbox->n_flying + count <= OUTBOX_DESCRIPTORS_MAX);

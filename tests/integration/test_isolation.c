@@ -121,6 +121,7 @@ static void keep_references(struct wire_client *admin)
 {
         struct par *holder = connect_as("holder"), *other = connect_as("other");
         struct par_buffer *buffer;
+        uint64_t held;
         int ends[2];
 
         if (pipe2(ends, O_CLOEXEC) < 0)
@@ -141,11 +142,13 @@ static void keep_references(struct wire_client *admin)
         /* Once it lets go, so is the frame. */
         close(ends[0]);
         close(ends[1]);
-        if (alloc_waiting(other, POOL_BYTES, &buffer))
-                die("other, all: %s", par_error(NULL));
+        wait_for_lingering(admin, 0);
+        /* All that is there: on its way back another process may have had the page. */
+        held = wire_client_pool(admin, "any")->bytes->held;
+        if (held < POOL_BYTES - FRAME_BYTES || alloc_waiting(other, held, &buffer))
+                die("other, all of %llu bytes: %s", (unsigned long long)held, par_error(NULL));
         check_zero(buffer);
         par_free(buffer);
-        wait_for_lingering(admin, 0);
         par_disconnect(holder);
         par_disconnect(other);
         printf("vmsplice references: charged while held, back when let go\n");
