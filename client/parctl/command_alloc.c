@@ -57,10 +57,10 @@ static int print_text(FILE *stream, const struct par_buffer *buffer,
                       const struct arguments *arguments)
 {
         static const struct column columns[] = {
-                { "dma", CELL_ADDRESS, false },
-                { "phys", CELL_ADDRESS, false },
-                { "length", CELL_SIZE, false },
-                { "offset", CELL_SIZE, false },
+                { "dma", CELL_ADDRESS, SHOW_ALWAYS },
+                { "phys", CELL_ADDRESS, SHOW_ALWAYS },
+                { "length", CELL_SIZE, SHOW_ALWAYS },
+                { "offset", CELL_SIZE, SHOW_ALWAYS },
         };
         const struct table_style style = {
                 .bytes = arguments->bytes,
@@ -74,7 +74,7 @@ static int print_text(FILE *stream, const struct par_buffer *buffer,
         int r = table ? 0 : -ENOMEM;
 
         fprintf(stream, "buffer %" PRIu64 ": %s from pool %s, segments: %zu\n",
-                par_buffer_id(buffer), size_human(par_buffer_size(buffer), size),
+                par_buffer_id(buffer), size_text(par_buffer_size(buffer), arguments->bytes, size),
                 par_buffer_pool(buffer), n);
         for (size_t i = 0; i < n && !r; i++)
                 r = table_add(table,
@@ -162,12 +162,14 @@ static int use_buffer(struct job *job, const struct par_buffer *buffer)
  * A refusal is explained as explain does it. That is a second question, so where the answer has
  * changed meanwhile, or cannot be had, libpar's own sentence stands.
  */
-static int refused(const struct arguments *arguments, int r)
+static int not_granted(const struct arguments *arguments, int r)
 {
         const int status = par_is_permanent(r) ? EXIT_REFUSED_EVER : EXIT_REFUSED;
         char sentence[512];
         int explained;
 
+        if (r > -PAR_NEVER_FITS || r == -PAR_GONE)
+                return failed(r);
         snprintf(sentence, sizeof(sentence), "%s",
                  *par_error(NULL) ? par_error(NULL) : par_strerror(r));
         explained = explanation_print(arguments, stderr);
@@ -197,10 +199,8 @@ static int alloc(struct job *job, const struct par_device *device)
         int r, status;
 
         r = par_alloc(job->par, arguments->size, &want, &options, &buffer);
-        if (r <= -PAR_NEVER_FITS && r != -PAR_GONE)
-                return refused(arguments, r);
         if (r)
-                return failed(r);
+                return not_granted(arguments, r);
         status = use_buffer(job, buffer);
         par_free(buffer);
         return status;
@@ -215,7 +215,7 @@ static int with_device(struct job *job)
         if (name) {
                 r = par_device_open(job->par, name, &device);
                 if (r)
-                        return failed(r);
+                        return not_granted(job->arguments, r);
         }
         status = alloc(job, device);
         par_device_close(device);
@@ -246,14 +246,13 @@ const struct command command_alloc = {
         .name = "alloc",
         .takes = TAKES_REQUEST | TAKES_HOLD,
         .summary = "Get a buffer, show it, and give it back at the end",
-        .help = "Without --hold and COMMAND the buffer is given back at once. SIGINT and SIGTERM "
-                "end --hold\nand are passed on to COMMAND; the buffer is given back then too.\n"
-                "\n"
-                "COMMAND finds PAR_BUFFER (the buffer's number), PAR_DMA, PAR_PHYS (its first "
-                "addresses) and\nPAR_SIZE (bytes) in its environment, and standard output is its "
-                "own: the buffer is shown on\nstandard error. Its exit status is parctl's; 125: "
-                "parctl failed, 126: COMMAND cannot be\nexecuted, 127: it was not found.\n"
-                "\n"
-                "A refused request is explained as \"parctl explain\" does it.\n",
+        .help = "Without --hold and COMMAND the buffer is given back at once. SIGINT and "
+                "SIGTERM end --hold and are passed on to COMMAND; the buffer is given "
+                "back then too.\n\nCOMMAND finds PAR_BUFFER (the buffer's number), "
+                "PAR_DMA, PAR_PHYS (its first addresses) and PAR_SIZE (bytes) in its "
+                "environment, and standard output is its own: the buffer is shown on "
+                "standard error. Its exit status is parctl's; 125: parctl failed, 126: "
+                "COMMAND cannot be executed, 127: it was not found.\n\nA refused request "
+                "is explained as \"parctl explain\" does it.",
         .run = run,
 };

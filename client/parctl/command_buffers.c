@@ -5,13 +5,13 @@
 #include "macros.h"
 
 static const struct column columns[] = {
-        { "buffer", CELL_NUMBER, false },  { "label", CELL_TEXT, false },
-        { "name", CELL_TEXT, true },       { "client", CELL_TEXT, false },
-        { "pid", CELL_NUMBER, false },     { "uid", CELL_NUMBER, false },
-        { "pool", CELL_TEXT, false },      { "size", CELL_SIZE, false },
-        { "segments", CELL_NUMBER, true }, { "first", CELL_ADDRESS, false },
-        { "last", CELL_ADDRESS, false },   { "needs_below", CELL_ADDRESS, false },
-        { "state", CELL_TEXT, false },     { "age_s", CELL_SECONDS, false },
+        { "buffer", CELL_NUMBER, SHOW_ALWAYS }, { "label", CELL_NAME, SHOW_ALWAYS },
+        { "name", CELL_NAME, SHOW_JSON },       { "client", CELL_NAME, SHOW_ALWAYS },
+        { "pid", CELL_NUMBER, SHOW_WIDE },      { "uid", CELL_NUMBER, SHOW_WIDE },
+        { "pool", CELL_TEXT, SHOW_ALWAYS },     { "size", CELL_SIZE, SHOW_ALWAYS },
+        { "segments", CELL_NUMBER, SHOW_JSON }, { "first", CELL_ADDRESS, SHOW_ALWAYS },
+        { "last", CELL_ADDRESS, SHOW_WIDE },    { "needs_below", CELL_ADDRESS, SHOW_ALWAYS },
+        { "state", CELL_TEXT, SHOW_ALWAYS },    { "age_s", CELL_SECONDS, SHOW_WIDE },
 };
 
 static int add_buffer(struct table *table, const Wire__Buffer *buffer)
@@ -64,9 +64,9 @@ const struct command command_buffers = {
         .name = "buffers",
         .takes = TAKES_WINDOW | TAKES_POOL | TAKES_SORT,
         .summary = "Show the buffers: who has which memory, and which limit it needs",
-        .help = "needs_below is the highest address that the buffer's own request allowed: a "
-                "buffer without\nit in low memory need not be there. Whose a buffer is, only "
-                "administrators are told of\nothers.\n",
+        .help = "needs_below is the highest address that the buffer's own request "
+                "allowed: a buffer without it in low memory need not be there. Whose a "
+                "buffer is, only administrators are told of others.",
         .columns = columns,
         .n_columns = ARRAY_SIZE(columns),
         .run = run,

@@ -5,15 +5,15 @@
 #include "macros.h"
 
 static const struct column columns[] = {
-        { "id", CELL_NUMBER, false },        { "client", CELL_TEXT, false },
-        { "pid", CELL_NUMBER, false },       { "uid", CELL_NUMBER, false },
-        { "connected", CELL_BOOL, false },   { "mine", CELL_BOOL, true },
-        { "buffers", CELL_NUMBER, false },   { "held", CELL_SIZE, false },
-        { "granted", CELL_SIZE, false },     { "reusable", CELL_SIZE, true },
-        { "leaving", CELL_SIZE, true },      { "lingering", CELL_SIZE, false },
-        { "quarantined", CELL_SIZE, false }, { "retired", CELL_SIZE, true },
-        { "waiting_for", CELL_SIZE, false }, { "waiting_s", CELL_SECONDS, false },
-        { "age_s", CELL_SECONDS, false },
+        { "id", CELL_NUMBER, SHOW_ALWAYS },         { "client", CELL_NAME, SHOW_ALWAYS },
+        { "pid", CELL_NUMBER, SHOW_WIDE },          { "uid", CELL_NUMBER, SHOW_WIDE },
+        { "connected", CELL_BOOL, SHOW_UNUSUAL },   { "mine", CELL_BOOL, SHOW_JSON },
+        { "buffers", CELL_NUMBER, SHOW_ALWAYS },    { "held", CELL_SIZE, SHOW_ALWAYS },
+        { "granted", CELL_SIZE, SHOW_ALWAYS },      { "reusable", CELL_SIZE, SHOW_UNUSUAL },
+        { "leaving", CELL_SIZE, SHOW_UNUSUAL },     { "lingering", CELL_SIZE, SHOW_UNUSUAL },
+        { "quarantined", CELL_SIZE, SHOW_UNUSUAL }, { "retired", CELL_SIZE, SHOW_UNUSUAL },
+        { "waiting_for", CELL_SIZE, SHOW_UNUSUAL }, { "waiting_s", CELL_SECONDS, SHOW_UNUSUAL },
+        { "age_s", CELL_SECONDS, SHOW_WIDE },
 };
 
 static int add_client(struct table *table, const Wire__Client *client)
@@ -71,9 +71,9 @@ static int run(const struct arguments *arguments)
 const struct command command_clients = {
         .name = "clients",
         .takes = TAKES_SORT,
-        .summary = "Show the clients: what each is charged with, and who waits for memory",
-        .help = "A client that is gone is listed as long as memory is charged to it. Who a client "
-                "is, only\nadministrators are told of others.\n",
+        .summary = "Show the clients: what each is charged with, and who waits",
+        .help = "A client that is gone is listed as long as memory is charged to it. Who "
+                "a client is, only administrators are told of others.",
         .columns = columns,
         .n_columns = ARRAY_SIZE(columns),
         .run = run,

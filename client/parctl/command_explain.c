@@ -12,7 +12,7 @@ const struct command command_explain = {
         .name = "explain",
         .takes = TAKES_REQUEST,
         .summary = "Tell whether a request would be granted, and if not, why",
-        .help = "Nothing is granted. The exit status is that of the request: 0 it would be "
-                "granted, 1 not\nnow, 3 never.\n",
+        .help = "Nothing is granted. The exit status is that of the request: 0 it would "
+                "be granted, 1 not now, 3 never.",
         .run = run,
 };

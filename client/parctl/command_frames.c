@@ -5,11 +5,11 @@
 #include "macros.h"
 
 static const struct column columns[] = {
-        { "frame", CELL_ADDRESS, false },  { "pool", CELL_TEXT, false },
-        { "size", CELL_SIZE, false },      { "node", CELL_NUMBER, false },
-        { "state", CELL_TEXT, false },     { "pinned", CELL_BOOL, false },
-        { "buffers", CELL_NUMBER, false }, { "client", CELL_TEXT, false },
-        { "uid", CELL_NUMBER, false },     { "note", CELL_TEXT, false },
+        { "frame", CELL_ADDRESS, SHOW_ALWAYS },  { "pool", CELL_TEXT, SHOW_ALWAYS },
+        { "size", CELL_SIZE, SHOW_ALWAYS },      { "node", CELL_NUMBER, SHOW_WIDE },
+        { "state", CELL_TEXT, SHOW_ALWAYS },     { "pinned", CELL_BOOL, SHOW_UNUSUAL },
+        { "buffers", CELL_NUMBER, SHOW_ALWAYS }, { "client", CELL_NAME, SHOW_ALWAYS },
+        { "uid", CELL_NUMBER, SHOW_WIDE },       { "note", CELL_TEXT, SHOW_BELOW },
 };
 
 static int add_frame(struct table *table, const Wire__Frame *frame)
@@ -58,8 +58,8 @@ const struct command command_frames = {
         .name = "frames",
         .takes = TAKES_WINDOW | TAKES_POOL | TAKES_SORT,
         .summary = "Show the frames (hugepages): where each lies, and whose it is",
-        .help = "A frame is named by its physical address. Whose a frame is, only administrators "
-                "are told\nof others.\n",
+        .help = "A frame is named by its physical address. Whose a frame is, only "
+                "administrators are told of others.",
         .columns = columns,
         .n_columns = ARRAY_SIZE(columns),
         .run = run,

@@ -7,17 +7,17 @@
 #include <string.h>
 
 static const struct column columns[] = {
-        { "pool", CELL_TEXT, false },        { "backend", CELL_TEXT, true },
-        { "first", CELL_ADDRESS, false },    { "last", CELL_ADDRESS, false },
-        { "page_size", CELL_SIZE, false },   { "node", CELL_NUMBER, true },
-        { "size_min", CELL_SIZE, true },     { "size_max", CELL_SIZE, true },
-        { "held", CELL_SIZE, false },        { "free", CELL_SIZE, false },
-        { "granted", CELL_SIZE, false },     { "reusable", CELL_SIZE, true },
-        { "leaving", CELL_SIZE, true },      { "lingering", CELL_SIZE, false },
-        { "quarantined", CELL_SIZE, false }, { "retired", CELL_SIZE, true },
-        { "largest_run", CELL_SIZE, false }, { "pinned", CELL_BOOL, false },
-        { "state", CELL_TEXT, false },       { "lost_to_system", CELL_NUMBER, true },
-        { "allowed", CELL_BOOL, false },     { "note", CELL_TEXT, false },
+        { "pool", CELL_TEXT, SHOW_ALWAYS },         { "backend", CELL_TEXT, SHOW_JSON },
+        { "first", CELL_ADDRESS, SHOW_ALWAYS },     { "last", CELL_ADDRESS, SHOW_ALWAYS },
+        { "page_size", CELL_SIZE, SHOW_WIDE },      { "node", CELL_NUMBER, SHOW_JSON },
+        { "size_min", CELL_SIZE, SHOW_JSON },       { "size_max", CELL_SIZE, SHOW_JSON },
+        { "held", CELL_SIZE, SHOW_ALWAYS },         { "free", CELL_SIZE, SHOW_ALWAYS },
+        { "granted", CELL_SIZE, SHOW_ALWAYS },      { "reusable", CELL_SIZE, SHOW_UNUSUAL },
+        { "leaving", CELL_SIZE, SHOW_UNUSUAL },     { "lingering", CELL_SIZE, SHOW_UNUSUAL },
+        { "quarantined", CELL_SIZE, SHOW_UNUSUAL }, { "retired", CELL_SIZE, SHOW_UNUSUAL },
+        { "largest_run", CELL_SIZE, SHOW_WIDE },    { "pinned", CELL_BOOL, SHOW_UNUSUAL },
+        { "state", CELL_TEXT, SHOW_ALWAYS },        { "lost_to_system", CELL_NUMBER, SHOW_UNUSUAL },
+        { "allowed", CELL_BOOL, SHOW_UNUSUAL },     { "note", CELL_TEXT, SHOW_BELOW },
 };
 
 /* Pools are filtered here: the protocol's list of pools has all of them. */
@@ -78,9 +78,10 @@ const struct command command_pools = {
         .name = "pools",
         .takes = TAKES_WINDOW | TAKES_POOL | TAKES_SORT,
         .summary = "Show the pools: their ranges, and what their memory is doing",
-        .help = "States of memory: free; granted to a client; reusable (its client's, empty, kept "
-                "for a\nmoment); leaving (being given back); lingering (given up, but somebody "
-                "still refers to it);\nquarantined (its client died); retired (moved or broken).\n",
+        .help = "States of memory: free; granted to a client; reusable (its client's, "
+                "empty, kept for a moment); leaving (being given back); lingering (given "
+                "up, but somebody still refers to it); quarantined (its client died); "
+                "retired (moved or broken).",
         .columns = columns,
         .n_columns = ARRAY_SIZE(columns),
         .run = run,

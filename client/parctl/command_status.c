@@ -40,10 +40,7 @@ static void print_size(const char *name, uint64_t bytes, bool exact)
 {
         char text[UNIT_TEXT_BYTES];
 
-        if (exact)
-                printf("%-15s %" PRIu64 "\n", name, bytes);
-        else
-                printf("%-15s %s\n", name, size_human(bytes, text));
+        printf("%-15s %s\n", name, size_text(bytes, exact, text));
 }
 
 static void print_number(const char *name, uint64_t number)
@@ -122,6 +119,7 @@ static int run(const struct arguments *arguments)
 const struct command command_status = {
         .name = "status",
         .summary = "Show the daemon: its memory by state, and what it has done",
-        .help = "free + granted + reusable + leaving + lingering + quarantined + retired = held.\n",
+        .help = "free + granted + reusable + leaving + lingering + quarantined + retired "
+                "= held.",
         .run = run,
 };

@@ -81,9 +81,9 @@ static json_t *explanation_json(const Wire__Explanation *explanation, const Wire
 static int print_blockers(const Wire__Explanation *explanation, const struct table_style *style)
 {
         static const struct column columns[] = {
-                { "buffer", CELL_NUMBER, false },       { "client", CELL_TEXT, false },
-                { "uid", CELL_NUMBER, false },          { "size", CELL_SIZE, false },
-                { "needs_below", CELL_ADDRESS, false },
+                { "buffer", CELL_NUMBER, SHOW_ALWAYS },       { "client", CELL_NAME, SHOW_ALWAYS },
+                { "uid", CELL_NUMBER, SHOW_ALWAYS },          { "size", CELL_SIZE, SHOW_ALWAYS },
+                { "needs_below", CELL_ADDRESS, SHOW_ALWAYS },
         };
         struct table *table = table_new("blockers", columns, ARRAY_SIZE(columns));
         int r = table ? 0 : -ENOMEM;
@@ -109,9 +109,9 @@ static int print_blockers(const Wire__Explanation *explanation, const struct tab
 static int print_segments(const Wire__Explanation *explanation, const struct table_style *style)
 {
         static const struct column columns[] = {
-                { "dma", CELL_ADDRESS, false },
-                { "phys", CELL_ADDRESS, false },
-                { "length", CELL_SIZE, false },
+                { "dma", CELL_ADDRESS, SHOW_ALWAYS },
+                { "phys", CELL_ADDRESS, SHOW_ALWAYS },
+                { "length", CELL_SIZE, SHOW_ALWAYS },
         };
         struct table *table = table_new("segments", columns, ARRAY_SIZE(columns));
         int r = table ? 0 : -ENOMEM;
@@ -138,14 +138,16 @@ static int print_text(const Wire__Explanation *explanation, const Wire__Refusal 
                 .stream = text,
         };
 
-        fprintf(text, "%s: %s\n", result_word(explanation), refusal->sentence);
+        fprintf(text, "%s: %s.\n", result_word(explanation), refusal->sentence);
         if (!explanation->result) {
-                fprintf(text, "pool: %s\n", explanation->pool);
+                fprintf(text, "Pool: %s.\n", explanation->pool);
                 return print_segments(explanation, &style);
         }
         if (*refusal->limit)
-                fprintf(text, "limit: %s, set by %s\n", refusal->limit, refusal->limit_set_by);
-        fprintf(text, "%s\n", refusal->permanent ? "waiting does not help" : "waiting may help");
+                fprintf(text, "Limit: %s, set by %s.\n", refusal->limit, refusal->limit_set_by);
+        fprintf(text, "%s\n", refusal->permanent ? "Waiting does not help." : "Waiting may help.");
+        if (explanation->n_blockers && !style.no_headings)
+                fprintf(text, "Who has memory there:\n");
         return print_blockers(explanation, &style);
 }
 

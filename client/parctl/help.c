@@ -8,9 +8,12 @@
 #include "table.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#define LINE_WIDTH 79
 
 static const char general[] =
-        "  --socket PATH     pard's socket (default: $PAR_SOCKET, else /run/pard/pard.sock)\n"
+        "  --socket PATH     pard's socket; default: $PAR_SOCKET or /run/pard/pard.sock\n"
         "  --json            print JSON: sizes in bytes, addresses as hexadecimal strings\n"
         "  --bytes           print sizes in bytes instead of K, M, G, T\n"
         "  --noheadings      print lists without their headings\n"
@@ -37,22 +40,51 @@ static const char request[] =
         "  --label TEXT        what lists show beside the buffer\n";
 
 static const char hold[] =
-        "  --wait MS           wait so many milliseconds for memory to become free; -1: for ever\n"
+        "  --wait MS           milliseconds to wait for memory; -1: for ever\n"
         "  --hold SECONDS      keep the buffer so long\n"
         "  -- COMMAND...       run this with the buffer, and give it back when it ends\n";
 
+/* Print a text in lines of at most LINE_WIDTH; "\n" ends a paragraph. */
+static void print_folded(const char *text)
+{
+        size_t at = 0, length;
+
+        while (*text) {
+                length = strcspn(text, " \n");
+                if (at && at + 1 + length > LINE_WIDTH) {
+                        putchar('\n');
+                        at = 0;
+                }
+                at += (size_t)printf(at ? " %.*s" : "%.*s", (int)length, text);
+                text += length;
+                if (*text == '\n') {
+                        putchar('\n');
+                        at = 0;
+                }
+                text += *text != '\0';
+        }
+        if (at)
+                putchar('\n');
+}
+
 static void print_columns(const struct command *command)
 {
-        int width = 0;
+        size_t at = 0;
 
-        fputs("\nColumns:", stdout);
+        fputs("\nColumns:\n", stdout);
         for (size_t i = 0; i < command->n_columns; i++) {
-                if (width == 0)
-                        fputs("\n ", stdout);
-                width = (width + 1) % 6;
-                printf(" %s", command->columns[i].name);
+                const char *name = command->columns[i].name;
+
+                if (at + 1 + strlen(name) > LINE_WIDTH) {
+                        putchar('\n');
+                        at = 0;
+                }
+                at += (size_t)printf(at ? " %s" : "  %s", name);
         }
-        fputs("\n", stdout);
+        fputs("\n\n", stdout);
+        print_folded("Without --json, columns are left out that have nothing unusual to tell, or "
+                     "for which the terminal is too narrow; notes stand below the list, except "
+                     "with --noheadings.");
 }
 
 static void print_command(const struct command *command)
@@ -72,8 +104,10 @@ static void print_command(const struct command *command)
         if (command->takes)
                 fputs("\n", stdout);
         fputs(general, stdout);
-        if (command->help)
-                printf("\n%s", command->help);
+        if (command->help) {
+                putchar('\n');
+                print_folded(command->help);
+        }
         if (command->columns)
                 print_columns(command);
 }
@@ -89,10 +123,9 @@ static void print_all(void)
         for (size_t i = 0; i < n; i++)
                 printf("  %-8s  %s\n", all[i]->name, all[i]->summary);
         printf("\nOptions:\n%s", general);
-        fputs("\nSizes and addresses take K, M, G, T (binary) and 0x.\n"
-              "\n"
-              "Exit status: 0 done; 1 refused for now; 2 wrong usage; 3 refused for ever; 4 no "
-              "daemon\nlistens; 5 another failure.\n",
+        fputs("\nSizes and addresses are whole numbers, in bytes or with K, M, G, T (binary), or\n"
+              "hexadecimal after 0x. Exit status: 0 done; 1 refused for now; 2 wrong usage;\n"
+              "3 refused for ever; 4 no daemon listens; 5 another failure.\n",
               stdout);
 }
 

@@ -7,6 +7,7 @@
 
 #include "macros.h"
 
+#include <locale.h>
 #include <signal.h>
 
 const struct command *const *commands(size_t *ret_count)
@@ -25,6 +26,8 @@ int main(int argc, char **argv)
         struct arguments arguments;
         int status;
 
+        /* How wide a name is, and which of its bytes are characters. Numbers stay as they are. */
+        setlocale(LC_CTYPE, "");
         /* A reader that has seen enough is no reason to leave a buffer to quarantine. */
         signal(SIGPIPE, SIG_IGN);
         if (!arguments_parse(argc, argv, &arguments, &status))

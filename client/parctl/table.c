@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the rows until they are printed; libsmartcols lays them out, in text and in JSON. Refuses
- * nothing: names of columns are checked before.
+ * Owns the rows until they are printed; libsmartcols lays them out, in text and in JSON. Which
+ * columns text has depends on what they have to tell and on the width of the terminal; JSON has
+ * always the same. Refuses nothing: names of columns are checked before.
  */
 #include "table.h"
 
@@ -12,8 +13,13 @@
 #include <libsmartcols.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
-#define CELL_BYTES 64
+#define CELL_BYTES   64
+#define COLUMNS_MAX  32
+#define NAME_ROOM    12 /* what a name gets at least before columns are left out for it */
+#define WIDTH_NO_END SIZE_MAX
 
 struct table {
         const char *name;
@@ -27,6 +33,7 @@ struct table *table_new(const char *name, const struct column *columns, size_t n
 {
         struct table *table = calloc(1, sizeof(*table));
 
+        assert(n_columns <= COLUMNS_MAX);
         if (!table)
                 return NULL;
         table->name = name;
@@ -93,9 +100,14 @@ bool table_has_column(const struct column *columns, size_t n_columns, const char
         return find_column(columns, n_columns, name) < n_columns;
 }
 
+static bool is_text(const struct column *column)
+{
+        return column->type == CELL_TEXT || column->type == CELL_NAME;
+}
+
 static bool is_missing(const struct column *column, const struct cell *cell)
 {
-        return cell->missing || (column->type == CELL_TEXT && !cell->text);
+        return cell->missing || (is_text(column) && !cell->text);
 }
 
 struct order {
@@ -115,7 +127,7 @@ static int compare_rows(const void *a, const void *b, void *data)
 
         if (no_x || no_y)
                 return no_x - no_y;
-        if (order->column->type == CELL_TEXT)
+        if (is_text(order->column))
                 r = strcmp(x->text, y->text);
         else
                 r = (x->number > y->number) - (x->number < y->number);
@@ -141,6 +153,14 @@ const char *duration_text(uint64_t seconds, char *buffer)
         return buffer;
 }
 
+const char *size_text(uint64_t bytes, bool exact, char *buffer)
+{
+        if (!exact)
+                return size_human(bytes, buffer);
+        snprintf(buffer, UNIT_TEXT_BYTES, "%" PRIu64, bytes);
+        return buffer;
+}
+
 /* What the cell looks like; NULL where it is missing and libsmartcols shall say null. */
 static const char *cell_text(const struct column *column, const struct cell *cell,
                              const struct table_style *style, char buffer[CELL_BYTES])
@@ -148,16 +168,18 @@ static const char *cell_text(const struct column *column, const struct cell *cel
         if (is_missing(column, cell))
                 return style->json ? NULL : "-";
         switch (column->type) {
-        case CELL_TEXT: return cell->text;
+        case CELL_TEXT:
+        case CELL_NAME: return cell->text;
         case CELL_BOOL:
                 if (style->json)
                         return cell->number ? "true" : "false";
                 return cell->number ? "yes" : "no";
-        case CELL_ADDRESS: snprintf(buffer, CELL_BYTES, "0x%" PRIx64, cell->number); return buffer;
-        case CELL_SIZE:
-                if (!style->json && !style->bytes)
-                        return size_human(cell->number, buffer);
-                break;
+        case CELL_ADDRESS:
+                if (!style->json && cell->number == UINT64_MAX)
+                        return "-";
+                snprintf(buffer, CELL_BYTES, "0x%" PRIx64, cell->number);
+                return buffer;
+        case CELL_SIZE: return size_text(cell->number, style->json || style->bytes, buffer);
         case CELL_SECONDS:
                 if (!style->json)
                         return duration_text(cell->number, buffer);
@@ -193,27 +215,106 @@ static void make_heading(char heading[CELL_BYTES], const char *name, bool json)
         heading[n] = '\0';
 }
 
-static int add_columns(struct libscols_table *out, const struct table *table,
-                       const struct table_style *style)
+/* ---- which columns text has ----------------------------------------------------------------- */
+
+/* Whether a row has something in this column that goes without saying nowhere. */
+static bool is_unusual(const struct table *table, size_t index)
+{
+        const struct column *column = &table->columns[index];
+
+        for (size_t i = 0; i < table->n_rows; i++) {
+                const struct cell *cell = &table->cells[i * table->n_columns + index];
+
+                if (!is_missing(column, cell) &&
+                    (is_text(column) || !cell->number == (column->type == CELL_BOOL)))
+                        return true;
+        }
+        return false;
+}
+
+/* How wide a column would be: its heading, or the longest of its cells. */
+static size_t column_width(const struct table *table, size_t index, const struct table_style *style)
+{
+        const struct column *column = &table->columns[index];
+        size_t width = strlen(column->name), longest = 0;
+        char buffer[CELL_BYTES];
+
+        for (size_t i = 0; i < table->n_rows; i++) {
+                const struct cell *cell = &table->cells[i * table->n_columns + index];
+                const size_t length = strlen(cell_text(column, cell, style, buffer));
+
+                longest = length > longest ? length : longest;
+        }
+        if (column->type == CELL_NAME && longest > NAME_ROOM)
+                longest = NAME_ROOM;
+        return longest > width ? longest : width;
+}
+
+/* How many characters a line of the output may have. */
+static size_t stream_width(FILE *stream)
+{
+        struct winsize size;
+
+        if (!isatty(fileno(stream)) || ioctl(fileno(stream), TIOCGWINSZ, &size) || !size.ws_col)
+                return WIDTH_NO_END;
+        return size.ws_col;
+}
+
+/* Leave columns out that may be, until a line is no longer than @room or none is left of them. */
+static void leave_out(const struct table *table, const struct table_style *style, size_t room,
+                      bool shown[COLUMNS_MAX])
+{
+        size_t widths[COLUMNS_MAX], total = 0;
+
+        for (size_t i = 0; i < table->n_columns; i++) {
+                widths[i] = shown[i] ? column_width(table, i, style) + 1 : 0;
+                total += widths[i];
+        }
+        for (size_t i = table->n_columns; i-- && total > room;) {
+                if (table->columns[i].show != SHOW_WIDE)
+                        continue;
+                shown[i] = false;
+                total -= widths[i];
+        }
+}
+
+static void choose_columns(const struct table *table, const struct table_style *style, FILE *stream,
+                           bool shown[COLUMNS_MAX])
 {
         for (size_t i = 0; i < table->n_columns; i++) {
-                const struct column *column = &table->columns[i];
-                struct libscols_column *made;
-                char heading[CELL_BYTES];
-
-                if (column->json_only && !style->json)
-                        continue;
-                make_heading(heading, column->name, style->json);
-                made = scols_table_new_column(out, heading, 0.0,
-                                              column->type == CELL_TEXT ? 0 : SCOLS_FL_RIGHT);
-                if (!made || scols_column_set_json_type(made, json_type(column->type)))
-                        return -ENOMEM;
+                switch (table->columns[i].show) {
+                case SHOW_ALWAYS:
+                case SHOW_WIDE: shown[i] = true; break;
+                case SHOW_UNUSUAL: shown[i] = style->json || is_unusual(table, i); break;
+                case SHOW_BELOW:
+                case SHOW_JSON: shown[i] = style->json; break;
+                }
         }
+        if (!style->json)
+                leave_out(table, style, stream_width(stream), shown);
+}
+
+/* ---- printing ------------------------------------------------------------------------------- */
+
+static int add_column(struct libscols_table *out, const struct column *column,
+                      const struct table_style *style)
+{
+        struct libscols_column *made;
+        char heading[CELL_BYTES];
+        int flags = is_text(column) ? 0 : SCOLS_FL_RIGHT;
+
+        if (column->type == CELL_NAME)
+                flags |= SCOLS_FL_TRUNC;
+        make_heading(heading, column->name, style->json);
+        made = scols_table_new_column(out, heading, column->type == CELL_NAME ? NAME_ROOM : 0.0,
+                                      flags);
+        if (!made || scols_column_set_json_type(made, json_type(column->type)))
+                return -ENOMEM;
         return 0;
 }
 
 static int add_line(struct libscols_table *out, const struct table *table, const struct cell *cells,
-                    const struct table_style *style)
+                    const struct table_style *style, const bool shown[COLUMNS_MAX])
 {
         struct libscols_line *line = scols_table_new_line(out, NULL);
         char buffer[CELL_BYTES];
@@ -224,7 +325,7 @@ static int add_line(struct libscols_table *out, const struct table *table, const
         for (size_t i = 0; i < table->n_columns; i++) {
                 const char *text;
 
-                if (table->columns[i].json_only && !style->json)
+                if (!shown[i])
                         continue;
                 text = cell_text(&table->columns[i], &cells[i], style, buffer);
                 if (text && scols_line_set_data(line, column, text))
@@ -234,29 +335,76 @@ static int add_line(struct libscols_table *out, const struct table *table, const
         return 0;
 }
 
-static int fill(struct libscols_table *out, const struct table *table,
-                const struct table_style *style)
+/* All rows in the order in which they are printed; owned by the caller. NULL without memory. */
+static const struct cell **sorted(const struct table *table, const char *sort)
 {
         const struct cell **rows = calloc(table->n_rows + 1, sizeof(*rows));
-        int r;
 
         if (!rows)
-                return -ENOMEM;
+                return NULL;
         for (size_t i = 0; i < table->n_rows; i++)
                 rows[i] = table->cells + i * table->n_columns;
-        if (style->sort) {
+        if (sort) {
                 struct order order = {
-                        .index = find_column(table->columns, table->n_columns, style->sort),
-                        .descending = style->sort[0] == '-',
+                        .index = find_column(table->columns, table->n_columns, sort),
+                        .descending = *sort == '-',
                 };
 
                 assert(order.index < table->n_columns);
                 order.column = &table->columns[order.index];
                 qsort_r(rows, table->n_rows, sizeof(*rows), compare_rows, &order);
         }
-        r = add_columns(out, table, style);
+        return rows;
+}
+
+static int fill(struct libscols_table *out, const struct table *table, const struct cell **rows,
+                const struct table_style *style, FILE *stream)
+{
+        bool shown[COLUMNS_MAX];
+        int r = 0;
+
+        choose_columns(table, style, stream, shown);
+        for (size_t i = 0; i < table->n_columns && !r; i++)
+                if (shown[i])
+                        r = add_column(out, &table->columns[i], style);
         for (size_t i = 0; i < table->n_rows && !r; i++)
-                r = add_line(out, table, rows[i], style);
+                r = add_line(out, table, rows[i], style, shown);
+        return r;
+}
+
+/* Lines below the table: which row, by its first cell, and what there is to say of it. */
+static void print_below(const struct table *table, const struct cell **rows,
+                        const struct table_style *style, FILE *stream)
+{
+        char buffer[CELL_BYTES];
+
+        for (size_t i = 0; i < table->n_rows; i++) {
+                for (size_t k = 0; k < table->n_columns; k++) {
+                        if (table->columns[k].show != SHOW_BELOW || !rows[i][k].text)
+                                continue;
+                        fprintf(stream, "%s %s: %s\n", table->columns[0].name,
+                                cell_text(&table->columns[0], &rows[i][0], style, buffer),
+                                rows[i][k].text);
+                }
+        }
+}
+
+static int print_rows(struct libscols_table *out, const struct table *table,
+                      const struct table_style *style, FILE *stream)
+{
+        const struct cell **rows = sorted(table, style->sort);
+        int r = -ENOMEM;
+
+        if (rows && !scols_table_set_name(out, table->name) &&
+            !scols_table_enable_json(out, style->json) &&
+            !scols_table_enable_noheadings(out, style->no_headings) &&
+            !scols_table_set_stream(out, stream))
+                r = fill(out, table, rows, style, stream);
+        if (!r && scols_print_table(out))
+                r = -EIO;
+        /* Where headings are not wanted a script reads, which takes every line for a row. */
+        if (!r && !style->json && !style->no_headings)
+                print_below(table, rows, style, stream);
         free(rows);
         return r;
 }
@@ -276,15 +424,7 @@ int table_print(struct table *table, const struct table_style *style)
         out = scols_new_table();
         if (!out)
                 return -ENOMEM;
-        r = scols_table_set_name(out, table->name) || scols_table_enable_json(out, style->json) ||
-                            scols_table_enable_noheadings(out, style->no_headings) ||
-                            scols_table_set_stream(out, stream)
-                    ? -ENOMEM
-                    : 0;
-        if (!r)
-                r = fill(out, table, style);
-        if (!r && scols_print_table(out))
-                r = -EIO;
+        r = print_rows(out, table, style, stream);
         if (!r && fflush(stream))
                 r = -EIO;
         scols_unref_table(out);

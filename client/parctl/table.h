@@ -11,28 +11,38 @@
 
 enum cell_type {
         CELL_TEXT,
+        CELL_NAME, /* text of somebody's choice: cut off where the terminal is too narrow */
         CELL_NUMBER,
         CELL_SIZE,    /* bytes; in text human or exact, in JSON a number */
-        CELL_ADDRESS, /* hexadecimal; in JSON a string */
+        CELL_ADDRESS, /* hexadecimal; in text "-" for the last of all; in JSON a string */
         CELL_SECONDS, /* in text such as "3h 5m", in JSON a number */
         CELL_BOOL,    /* in text yes or no */
 };
 
+/* Where a column stands in text. JSON always has all of them. */
+enum column_show {
+        SHOW_ALWAYS,
+        SHOW_WIDE,    /* where there is room for it; the last of them goes first */
+        SHOW_UNUSUAL, /* where a row has another value than 0, or "no" */
+        SHOW_BELOW,   /* texts too long for a cell: a line each, below the table */
+        SHOW_JSON,    /* in JSON alone */
+};
+
 /**
  * struct column - one column
- * @name:      key in JSON, name for --sort, and in capitals the heading
- * @type:      how its cells are shown
- * @json_only: a detail that would make the text too wide
+ * @name: key in JSON, name for --sort, and in capitals the heading
+ * @type: how its cells are shown
+ * @show: when
  */
 struct column {
         const char *name;
         enum cell_type type;
-        bool json_only;
+        enum column_show show;
 };
 
 /**
  * struct cell - one value
- * @text:   for CELL_TEXT; "" and NULL are missing
+ * @text:   for CELL_TEXT and CELL_NAME; "" and NULL are missing
  * @number: for all others
  * @missing: null in JSON, "-" in text
  */
@@ -81,6 +91,9 @@ int table_add(struct table *table, const struct cell *cells);
 
 /* Whether --sort may name it; a leading "-" is passed over. */
 bool table_has_column(const struct column *columns, size_t n_columns, const char *name);
+
+/* Bytes, for people or exact; returns @buffer, of UNIT_TEXT_BYTES. */
+const char *size_text(uint64_t bytes, bool exact, char *buffer);
 
 /* A time span for people: "3h 5m"; returns @buffer, of 64 bytes. */
 const char *duration_text(uint64_t seconds, char *buffer);

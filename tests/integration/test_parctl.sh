@@ -84,6 +84,36 @@ says out "bytes" 16777216
 expect 0 "status as text" "$PARCTL" status
 says out "status as text" "quarantined"
 
+# What has nothing to tell is left out of the text, and what is too long for the terminal.
+mapfile -t lines < <("$PARCTL" pools)
+is "a pool without limits, and one with" "$(tr -s ' ' <<<"${lines[1]}|${lines[2]}")" \
+        "any 0x100000000 - 2M 32M 32M 0B 32M ready|below4g 0x0 0xffffffff 2M 16M 16M 0B 16M ready"
+on_terminal() {
+        script -qec "stty cols $1; \"$PARCTL\" ${*:2}" /dev/null </dev/null | tr -d '\r'
+}
+"$PARCTL" alloc --size 4M --below 4G --label "$(printf 'long%.0s' {1..15})" --hold 60 >/dev/null &
+held_pid=$!
+for ((i = 0; i < 200; i++)); do
+        [[ $(jget '.buffers | length' buffers) -eq 0 ]] || break
+        sleep 0.05
+done
+for list in pools frames buffers clients; do
+        is "$list in 80 columns" "$(on_terminal 80 "$list" | awk 'length($0) > 80' | head -n 1)" ""
+done
+on_terminal 80 buffers >"$dir/out"
+says out "the start of a label" longlong
+! grep -q AGE_S "$dir/out" || fail "a narrow terminal has room for everything"
+on_terminal 200 buffers >"$dir/out"
+says out "a wide terminal" AGE_S
+says out "a wide terminal" "$(printf 'long%.0s' {1..15})"
+kill "$held_pid"
+wait "$held_pid"
+"$PARCTL" --help >"$dir/out"
+for command in status pools frames buffers clients alloc explain; do
+        "$PARCTL" "$command" --help >>"$dir/out"
+done
+is "help in 80 columns" "$(awk 'length($0) > 80' "$dir/out" | head -n 1)" ""
+
 # ---- alloc ----------------------------------------------------------------------------------
 grant=$("$PARCTL" --json alloc --size 1M --below 4G --label iq-ring)
 is "a grant's label and pool" "$(jq -c '.alloc | [.label, .pool, .size]' <<<"$grant")" '["iq-ring","below4g",1048576]'
@@ -93,6 +123,8 @@ is "offset and length" "$(jq -c '.alloc.segments[0] | [.length, .offset]' <<<"$g
 is "given back" "$(jget .buffers buffers)" '[]'
 expect 0 "alloc as text" "$PARCTL" alloc --size 64K --device capture0
 says out "alloc as text" "64K from pool below4g"
+expect 0 "alloc in bytes" "$PARCTL" alloc --size 64K --bytes
+says out "alloc in bytes" "65536 from pool any"
 is "a large one" "$("$PARCTL" --json alloc --size 6M | jq -c '.alloc | [.pool, .size]')" '["any",6291456]'
 
 # $ is the command's.
@@ -135,14 +167,19 @@ expect 3 "explain what never fits" "$PARCTL" --json explain --size 1G
 is "never" "$(jq -c '.explain | [.result, .permanent]' "$dir/out")" '["never_fits",true]'
 expect 3 "explain as text" "$PARCTL" explain --size 1M --below 1M
 says out "explain as text" "never_fits: "
-says out "explain as text" "waiting does not help"
+says out "explain as text" "Waiting does not help."
 expect 1 "refused for now" "$PARCTL" --json alloc --size 14M --below 4G
 is "a refused alloc explains" "$(jq -c '.explain.permanent' "$dir/out")" false
 expect 3 "refused for ever" "$PARCTL" alloc --size 1M --below 1M
 says err "refused for ever" "never_fits"
 expect 1 "waiting in vain" "$PARCTL" alloc --size 14M --below 4G --wait 100
 expect 3 "an unknown pool" "$PARCTL" alloc --size 1M --pool nowhere
-expect 3 "an unknown device" "$PARCTL" alloc --size 1M --device nobody
+expect 3 "an unknown device" "$PARCTL" --json alloc --size 1M --device nobody
+is "it is explained" "$(jq -c '.explain | [.result, .permanent]' "$dir/out")" '["invalid",true]'
+expect 1 "a refusal as text" "$PARCTL" explain --size 14M --below 4G
+says out "a refusal as text" "Limit: addr_max, set by the request."
+says out "a refusal as text" "Waiting may help."
+says out "a refusal as text" "Who has memory there:"
 expect 3 "no power of two" "$PARCTL" alloc --size 1M --align 12K
 
 kill -TERM "$holder"
