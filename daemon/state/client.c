@@ -12,6 +12,7 @@
 #include "state_private.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,6 +102,7 @@ int client_new(struct state *state, const struct identity *identity, const char 
         owner->client = client;
         name_copy(owner->name, sizeof(owner->name), name);
         client->state = state;
+        TAILQ_INIT(&client->waiters);
         client->identity = *identity;
         client->data = data;
         client->session_owner = owner;
@@ -112,6 +114,14 @@ int client_new(struct state *state, const struct identity *identity, const char 
         state->n_clients++;
         *ret = STEAL(client);
         return 0;
+}
+
+int client_may_have_more(const struct client *client, struct refusal *refusal)
+{
+        if (client->n_buffers < client->state->settings->max_buffers)
+                return 0;
+        return refusal_set(refusal, PAR_REFUSED_QUOTA,
+                           "this client has %" PRIu64 " buffers: no more may", client->n_buffers);
 }
 
 uint64_t client_id(const struct client *client)
@@ -247,7 +257,7 @@ bool state_holding_settle(struct state *state, struct holding *holding, uint64_t
                 --*steps;
                 state_ungrant(state, buffer, now_ns);
         }
-        state->memory_came = true;
+        state_freed_by(state, owner);
         due_cancel(&state->dues, &holding->due);
         LIST_REMOVE(holding, ended);
         free(holding);
@@ -317,13 +327,10 @@ static void owner_lose_client(struct state *state, struct owner *owner)
 
 static void drop_waiters(struct state *state, struct client *client)
 {
-        struct waiter *waiter, *next;
+        struct waiter *waiter;
 
-        for (waiter = TAILQ_FIRST(&state->waiters); waiter && client->n_waiting; waiter = next) {
-                next = TAILQ_NEXT(waiter, link);
-                if (waiter->client == client)
-                        waiter_drop(state, waiter);
-        }
+        while ((waiter = TAILQ_FIRST(&client->waiters)))
+                waiter_drop(state, waiter);
 }
 
 static void forget_shown(struct state *state, struct client *client)

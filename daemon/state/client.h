@@ -28,6 +28,7 @@ struct holding {
 };
 
 LIST_HEAD(holding_list, holding);
+TAILQ_HEAD(waiter_queue, waiter);
 
 /* A frame that a client has been given a descriptor of, and may have mapped. */
 struct shown {
@@ -44,6 +45,7 @@ RB_HEAD(shown_tree, shown);
  * @session_owner: lives on after it where something is charged to it
  * @uid_owner:     shared with other sessions of the uid; NULL where no pool wants that
  * @allowed:       bit n: it may use pool n
+ * @waiters:       its own, in the order of arrival
  * @holdings:      by the pool's index
  */
 struct client {
@@ -55,6 +57,7 @@ struct client {
         struct owner *session_owner, *uid_owner;
         uint64_t n_buffers;
         uint32_t n_waiting;
+        struct waiter_queue waiters;
         struct shown_tree shown;
         LIST_ENTRY(client) link; /* state::clients */
         struct holding *holdings[];

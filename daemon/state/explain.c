@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Frames that are looked at for blockers: an answer for people need not walk a terabyte. */
-#define BLOCKER_FRAMES_MAX 8192
+/* Frames and pieces that are looked at for blockers: an answer for people need not walk a terabyte,
+ * and must not hold up everybody else. */
+#define BLOCKER_STEPS_MAX 16384
 
 DEFINE_CLEANUP(struct buffer, buffer_free)
 
@@ -74,26 +75,35 @@ static void consider(const struct client *asker, const struct buffer *buffer,
         report_holding(buffer->holding, asker, &ret->blockers[at].holder);
 }
 
+/* Return: whether there may be more to look at. */
+static bool find_in_frame(const struct frame *frame, const struct client *asker,
+                          struct range window, unsigned *steps, struct explanation *ret)
+{
+        const struct buffer_piece *piece;
+
+        LIST_FOREACH (piece, &frame->pieces, link) {
+                if (!*steps)
+                        return false;
+                --*steps;
+                if (range_overlaps(range_of(piece->phys, piece->length_bytes), window))
+                        consider(asker, piece->buffer, ret);
+        }
+        return true;
+}
+
 static void find_blockers(const struct state *state, const struct client *asker,
                           const struct demand *demand, uint64_t pools, struct explanation *ret)
 {
         struct range window = demand->want.window;
-        struct frame *frame = state_frame_from(state, 0);
-        unsigned looked_at = 0;
+        unsigned steps = BLOCKER_STEPS_MAX;
+        struct frame *frame;
 
-        while (frame && frame->phys <= window.last && looked_at < BLOCKER_FRAMES_MAX) {
-                const struct buffer_piece *piece;
-                bool concerns = pools >> frame->pool->index & 1 &&
-                                range_overlaps(frame_range(frame), window);
-
-                if (concerns) {
-                        looked_at++;
-                        LIST_FOREACH (piece, &frame->pieces, link)
-                                if (range_overlaps(range_of(piece->phys, piece->length_bytes),
-                                                   window))
-                                        consider(asker, piece->buffer, ret);
-                }
-                frame = state_frame_next(state, frame);
+        for (frame = state_frame_in(state, window); frame && steps && frame->phys <= window.last;
+             frame = state_frame_next(state, frame)) {
+                steps--;
+                if (pools >> frame->pool->index & 1 &&
+                    !find_in_frame(frame, asker, window, &steps, ret))
+                        return;
         }
 }
 

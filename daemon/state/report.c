@@ -132,39 +132,60 @@ static bool pool_matches(const struct pool *pool, const char *name)
         return !name || !*name || !strcmp(pool->settings->name, name);
 }
 
+/* The lowest address at which a frame can begin that reaches into the window. */
+static uint64_t first_begin(const struct state *state, struct range window)
+{
+        uint64_t longest = 0;
+
+        for (size_t i = 0; i < state->settings->n_pools; i++)
+                if (state->settings->pools[i].page_bytes > longest)
+                        longest = state->settings->pools[i].page_bytes;
+        return window.first < longest ? 0 : window.first - (longest - 1);
+}
+
 /* The frame that a cursor stands before. */
 static struct frame *frame_at_cursor(const struct state *state, struct range window,
                                      uint64_t cursor)
 {
         uint64_t from = cursor & ~CURSOR_SAME_ADDRESS;
         uint64_t skip = cursor & CURSOR_SAME_ADDRESS;
-        struct frame *frame = state_frame_from(state, from);
+        uint64_t begin = first_begin(state, window);
+        struct frame *frame;
 
+        if (from < begin)
+                return state_frame_from(state, begin);
+        frame = state_frame_from(state, from);
         while (frame && skip && frame->phys == from) {
                 skip--;
                 frame = state_frame_next(state, frame);
         }
-
-        while (frame && frame_range(frame).last < window.first)
-                frame = state_frame_next(state, frame);
         return frame;
 }
 
+struct frame *state_frame_in(const struct state *state, struct range window)
+{
+        return state_frame_from(state, first_begin(state, window));
+}
+
 bool state_next_frame(const struct state *state, const struct client *asker, struct range window,
-                      const char *pool, uint64_t *cursor, struct frame_report *ret)
+                      const char *pool, uint64_t *cursor, unsigned *steps, struct frame_report *ret)
 {
         struct frame *frame = frame_at_cursor(state, window, *cursor);
 
-        while (frame && frame->phys <= window.last && !pool_matches(frame->pool, pool))
-                frame = state_frame_next(state, frame);
-        if (!frame || frame->phys > window.last)
-                return false;
-        report_frame(frame, asker, ret);
-        if ((*cursor & ~CURSOR_SAME_ADDRESS) == frame->phys)
-                (*cursor)++;
-        else
-                *cursor = frame->phys + 1;
-        return true;
+        for (; frame && frame->phys <= window.last; frame = state_frame_next(state, frame)) {
+                if (!*steps)
+                        return false;
+                --*steps;
+                if ((*cursor & ~CURSOR_SAME_ADDRESS) == frame->phys)
+                        ++*cursor;
+                else
+                        *cursor = frame->phys + 1;
+                if (pool_matches(frame->pool, pool) && range_overlaps(frame_range(frame), window)) {
+                        report_frame(frame, asker, ret);
+                        return true;
+                }
+        }
+        return false;
 }
 
 static const char *buffer_state(const struct buffer *buffer)
@@ -205,12 +226,15 @@ static bool buffer_reaches(const struct buffer *buffer, struct range window)
 }
 
 bool state_next_buffer(const struct state *state, const struct client *asker, struct range window,
-                       const char *pool, uint64_t now_ns, uint64_t *cursor,
+                       const char *pool, uint64_t now_ns, uint64_t *cursor, unsigned *steps,
                        struct buffer_report *ret)
 {
         const struct buffer *buffer;
 
         while ((buffer = state_buffer_after(state, *cursor))) {
+                if (!*steps)
+                        return false;
+                --*steps;
                 *cursor = buffer->id;
                 if (pool_matches(buffer->holding->account->pool, pool) &&
                     buffer_reaches(buffer, window)) {
@@ -221,20 +245,16 @@ bool state_next_buffer(const struct state *state, const struct client *asker, st
         return false;
 }
 
-static void report_waiting(const struct state *state, const struct client *client, uint64_t now_ns,
-                           struct client_report *ret)
+static void report_waiting(const struct client *client, uint64_t now_ns, struct client_report *ret)
 {
         const struct waiter *waiter;
 
-        if (!client || !client->n_waiting)
+        if (!client || TAILQ_EMPTY(&client->waiters))
                 return;
-        TAILQ_FOREACH (waiter, &state->waiters, link) {
-                if (waiter->client != client)
-                        continue;
-                if (!ret->waiting_ns)
-                        ret->waiting_ns = now_ns - waiter->since_ns + 1; /* 0 says: it does not */
+        waiter = TAILQ_FIRST(&client->waiters);
+        ret->waiting_ns = now_ns - waiter->since_ns + 1; /* 0 says: it does not wait */
+        TAILQ_FOREACH (waiter, &client->waiters, of_client)
                 ret->waiting_bytes += waiter->request.want.size_bytes;
-        }
 }
 
 bool state_next_client(const struct state *state, const struct client *asker, uint64_t now_ns,
@@ -252,6 +272,6 @@ bool state_next_client(const struct state *state, const struct client *asker, ui
         };
         owner_bytes(owner, &ret->bytes, &ret->buffers);
         report_owner(owner, asker, &ret->holder);
-        report_waiting(state, owner->client, now_ns, ret);
+        report_waiting(owner->client, now_ns, ret);
         return true;
 }

@@ -333,11 +333,7 @@ static int check_request(const struct state *state, const struct client *client,
                 return refusal_set(refusal, PAR_REFUSED_NEVER_FITS,
                                    "every pool here is limited to an address range and kept for "
                                    "devices that need it: name one, or state the device's limits");
-        if (client->n_buffers >= state->settings->max_buffers)
-                return refusal_set(refusal, PAR_REFUSED_QUOTA,
-                                   "this client has %" PRIu64 " buffers: no more may",
-                                   client->n_buffers);
-        return 0;
+        return client_may_have_more(client, refusal);
 }
 
 int state_decide(const struct state *state, struct client *client, const struct request *request,
@@ -382,11 +378,13 @@ int state_alloc(struct state *state, struct client *client, const struct request
 int state_release(struct state *state, struct client *client, uint64_t id, uint64_t now_ns)
 {
         struct buffer *buffer = client_buffer(client, id);
+        const struct owner *owner;
 
         if (!buffer)
                 return PAR_REFUSED_GONE;
+        owner = buffer->holding->account->owner;
         state_ungrant(state, buffer, now_ns);
-        state->memory_came = state->n_waiters > 0; /* its owner's own waiters may go on */
+        state_freed_by(state, owner);
         state_changed(state, now_ns);
         return 0;
 }
@@ -426,6 +424,12 @@ uint64_t state_next_due(const struct state *state)
         const struct due *due = due_first(&state->dues);
 
         return due ? due->at_ns : DUE_NEVER;
+}
+
+void state_freed_by(struct state *state, const struct owner *owner)
+{
+        state->freed_by = owner;
+        state->memory_came = true;
 }
 
 void state_changed(struct state *state, uint64_t now_ns)

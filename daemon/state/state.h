@@ -464,14 +464,18 @@ void state_report(const struct state *state, uint64_t now_ns, struct status_repo
  * whatever has changed meanwhile. Frames and buffers are in the order of their addresses and
  * numbers; only those that reach into @window (of pool @pool, where not NULL or "") are shown.
  *
+ * @steps: how many entries may still be looked at: a filter that nothing passes must not hold up
+ * the rest. Where it came down to 0 the list stopped there and goes on at the cursor.
+ *
  * Return: whether there was another row.
  */
 bool state_next_pool(const struct state *state, const struct client *asker, uint64_t *cursor,
                      struct pool_report *ret);
 bool state_next_frame(const struct state *state, const struct client *asker, struct range window,
-                      const char *pool, uint64_t *cursor, struct frame_report *ret);
+                      const char *pool, uint64_t *cursor, unsigned *steps,
+                      struct frame_report *ret);
 bool state_next_buffer(const struct state *state, const struct client *asker, struct range window,
-                       const char *pool, uint64_t now_ns, uint64_t *cursor,
+                       const char *pool, uint64_t now_ns, uint64_t *cursor, unsigned *steps,
                        struct buffer_report *ret);
 bool state_next_client(const struct state *state, const struct client *asker, uint64_t now_ns,
                        uint64_t *cursor, struct client_report *ret);

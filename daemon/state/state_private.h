@@ -47,15 +47,17 @@ struct state {
         struct waiter_queue waiters;
         uint64_t n_waiters;
         struct due_queue dues;
-        bool taking_told;     /* ops->filled() was called for the takes so far */
-        bool memory_came;     /* waiters have something new to look at */
-        bool serving_waiters; /* and somebody is looking */
+        bool taking_told;             /* ops->filled() was called for the takes so far */
+        bool memory_came;             /* waiters have something new to look at */
+        bool serving_waiters;         /* and somebody is looking */
+        const struct owner *freed_by; /* who else may look at his own memory again; not followed */
         uint64_t grants, refusals, moved;
 };
 
 /* Trees of the state. */
-struct frame *state_frame_at(const struct state *state, uint64_t phys);   /* in service there */
-struct frame *state_frame_from(const struct state *state, uint64_t phys); /* there, or above */
+struct frame *state_frame_at(const struct state *state, uint64_t phys);       /* in service there */
+struct frame *state_frame_from(const struct state *state, uint64_t phys);     /* there, or above */
+struct frame *state_frame_in(const struct state *state, struct range window); /* or below it */
 struct frame *state_frame_next(const struct state *state, const struct frame *frame);
 struct frame *state_frame_named(const struct state *state, struct frame_name name);
 void state_frame_insert(struct state *state, struct frame *frame);
@@ -86,6 +88,9 @@ int state_grant(struct state *state, struct client *client, const struct demand 
 /* grant.c: the reverse; cannot fail. */
 void state_ungrant(struct state *state, struct buffer *buffer, uint64_t now_ns);
 
+/* client.c: against max_buffers. Return: 0; PAR_REFUSED_QUOTA. */
+int client_may_have_more(const struct client *client, struct refusal *refusal);
+
 /* lifecycle.c: a frame goes back to the kernel. */
 void state_frame_leave(struct state *state, struct frame *frame);
 
@@ -114,6 +119,9 @@ void state_refill(struct state *state, struct pool *pool);
 int state_decide(const struct state *state, struct client *client, const struct request *request,
                  struct demand *demand, uint64_t *ret_pools, struct choice *ret,
                  struct refusal *refusal);
+
+/* An owner has more room in frames that are his already. */
+void state_freed_by(struct state *state, const struct owner *owner);
 
 /* After every change of the state: serve who waits, and check where checks are on. */
 void state_changed(struct state *state, uint64_t now_ns);

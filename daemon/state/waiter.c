@@ -66,6 +66,7 @@ void waiter_free(struct waiter *waiter)
 void waiter_drop(struct state *state, struct waiter *waiter)
 {
         TAILQ_REMOVE(&state->waiters, waiter, link);
+        TAILQ_REMOVE(&waiter->client->waiters, waiter, of_client);
         due_cancel(&state->dues, &waiter->due);
         waiter->client->n_waiting--;
         state->n_waiters--;
@@ -108,6 +109,7 @@ int state_wait(struct state *state, struct client *client, const struct request 
         if (deadline_ns != UINT64_MAX)
                 due_set(&state->dues, &waiter->due, deadline_ns);
         TAILQ_INSERT_TAIL(&state->waiters, waiter, link);
+        TAILQ_INSERT_TAIL(&client->waiters, waiter, of_client);
         client->n_waiting++;
         state->n_waiters++;
         return 0;
@@ -117,10 +119,8 @@ int state_cancel(struct state *state, struct client *client, uint64_t ticket)
 {
         struct waiter *waiter;
 
-        if (!client->n_waiting)
-                return PAR_REFUSED_GONE;
-        TAILQ_FOREACH (waiter, &state->waiters, link) {
-                if (waiter->client == client && waiter->ticket == ticket) {
+        TAILQ_FOREACH (waiter, &client->waiters, of_client) {
+                if (waiter->ticket == ticket) {
                         waiter_drop(state, waiter);
                         return 0;
                 }
@@ -128,55 +128,66 @@ int state_cancel(struct state *state, struct client *client, uint64_t ticket)
         return PAR_REFUSED_GONE;
 }
 
+/* Return: 0: a choice was granted; PAR_REFUSED_*: not now, or never; -ENOMEM. */
+static int try_grant(struct state *state, struct waiter *waiter, const struct demand *demand,
+                     uint64_t own_only, uint64_t now_ns, struct buffer **ret)
+{
+        _cleanup_(choice_deinit) struct choice choice = { 0 };
+        int r;
+
+        r = choice_find(state, waiter->client, demand, waiter->pools, own_only, &choice);
+        if (r)
+                return r;
+        return state_grant(state, waiter->client, demand, &choice, now_ns, ret);
+}
+
 /* Serve one waiter, or leave it; @held_up are pools that somebody before it waits for. */
 static void waiter_try(struct state *state, struct waiter *waiter, uint64_t *held_up,
                        uint64_t now_ns)
 {
-        _cleanup_(choice_deinit) struct choice choice = { 0 };
         struct client *client = waiter->client;
         struct refusal refusal = { 0 };
-        struct buffer *buffer;
+        struct buffer *buffer = NULL;
         struct demand demand;
-        int r, ever;
+        int r;
 
         r = demand_init(state, &waiter->request, &demand, &refusal);
+        if (!r)
+                r = client_may_have_more(client, &refusal);
         if (r) {
                 answer(state, waiter, r, NULL, &refusal);
                 return;
         }
-        r = choice_find(state, client, &demand, waiter->pools, waiter->pools & *held_up, &choice);
-        if (!r)
-                r = state_grant(state, client, &demand, &choice, now_ns, &buffer);
-        if (!r) {
-                state->grants++;
-                answer(state, waiter, 0, buffer, NULL);
-                return;
-        }
-        if (r < 0) {
-                answer(state, waiter, r, NULL, NULL);
+        r = try_grant(state, waiter, &demand, waiter->pools & *held_up, now_ns, &buffer);
+        if (r <= 0) {
+                state->grants += !r;
+                answer(state, waiter, r, buffer, NULL);
                 return;
         }
         *held_up |= waiter->pools;
         /* The client may give back itself meanwhile: it has other threads. */
-        ever = choice_could_ever(state, client, &demand, waiter->pools, true);
-        if (ever == 0) {
+        if (choice_could_ever(state, client, &demand, waiter->pools, true) == 0) {
                 r = refusal_explain(state, client, &demand, waiter->pools, r, &refusal);
                 answer(state, waiter, r, NULL, &refusal);
         }
 }
 
+static bool is_of(const struct client *client, const struct owner *owner)
+{
+        return owner && (client->session_owner == owner || client->uid_owner == owner);
+}
+
 void waiters_run(struct state *state, uint64_t now_ns)
 {
-        uint64_t everything = state->settings->n_pools < 64
-                                      ? (UINT64_C(1) << state->settings->n_pools) - 1
-                                      : UINT64_MAX;
+        const struct owner *freed_by = state->freed_by;
         struct waiter *waiter, *next;
         uint64_t held_up = 0;
 
-        for (waiter = TAILQ_FIRST(&state->waiters); waiter && held_up != everything;
-             waiter = next) {
+        state->freed_by = NULL;
+        for (waiter = TAILQ_FIRST(&state->waiters); waiter; waiter = next) {
                 next = TAILQ_NEXT(waiter, link);
-                waiter_try(state, waiter, &held_up, now_ns);
+                if (waiter->pools & ~held_up || is_of(waiter->client, freed_by))
+                        waiter_try(state, waiter, &held_up, now_ns);
         }
 }
 

@@ -19,10 +19,9 @@ struct waiter {
         uint64_t since_ns;
         uint64_t pools;
         struct due due;
-        TAILQ_ENTRY(waiter) link; /* state::waiters, in the order of arrival */
+        TAILQ_ENTRY(waiter) link;      /* state::waiters, in the order of arrival */
+        TAILQ_ENTRY(waiter) of_client; /* client::waiters */
 };
-
-TAILQ_HEAD(waiter_queue, waiter);
 
 /**
  * waiter_new() - copy a request
@@ -33,7 +32,8 @@ int waiter_new(struct client *client, const struct request *request, struct wait
 void waiter_free(struct waiter *waiter); /* in no queue; NULL is fine */
 
 /* Try all that wait, first come first served: whoever cannot be served holds up those behind him
- * that want the same pools. */
+ * that want the same pools. Only the owner that freed something meanwhile looks into his own memory
+ * in spite of that. */
 void waiters_run(struct state *state, uint64_t now_ns);
 
 /* Take out of the queue and free, without an answer. */

@@ -26,6 +26,7 @@ int handle_status(struct session *session, const Wire__Request *request, struct 
 /**
  * struct list - a list as asked for
  * @limit: rows at most, 1 to LIST_ROWS_MAX
+ * @steps: entries that may still be looked at
  */
 struct list {
         struct session *session;
@@ -34,12 +35,16 @@ struct list {
         const char *pool;
         uint64_t now_ns;
         size_t limit;
+        unsigned steps;
 };
 
-/* Fetch one row, and move the cursor on. Return: whether there was one. */
-typedef bool next_row(const struct list *list, uint64_t *cursor, struct reply_row *row);
+/* However few rows pass the filter: a packet may have none, and a cursor. */
+#define LIST_STEPS_MAX 4096
 
-static bool next_pool(const struct list *list, uint64_t *cursor, struct reply_row *row)
+/* Fetch one row, and move the cursor on. Return: whether there was one. */
+typedef bool next_row(struct list *list, uint64_t *cursor, struct reply_row *row);
+
+static bool next_pool(struct list *list, uint64_t *cursor, struct reply_row *row)
 {
         struct pool_report report;
 
@@ -50,29 +55,29 @@ static bool next_pool(const struct list *list, uint64_t *cursor, struct reply_ro
         return true;
 }
 
-static bool next_frame(const struct list *list, uint64_t *cursor, struct reply_row *row)
+static bool next_frame(struct list *list, uint64_t *cursor, struct reply_row *row)
 {
         struct frame_report report;
 
         if (!state_next_frame(list->state, list->session->client, list->window, list->pool, cursor,
-                              &report))
+                              &list->steps, &report))
                 return false;
         frame_to_wire(&report, &row->frame);
         return true;
 }
 
-static bool next_buffer(const struct list *list, uint64_t *cursor, struct reply_row *row)
+static bool next_buffer(struct list *list, uint64_t *cursor, struct reply_row *row)
 {
         struct buffer_report report;
 
         if (!state_next_buffer(list->state, list->session->client, list->window, list->pool,
-                               list->now_ns, cursor, &report))
+                               list->now_ns, cursor, &list->steps, &report))
                 return false;
         buffer_to_wire(&report, &row->buffer);
         return true;
 }
 
-static bool next_client(const struct list *list, uint64_t *cursor, struct reply_row *row)
+static bool next_client(struct list *list, uint64_t *cursor, struct reply_row *row)
 {
         struct client_report report;
 
@@ -102,6 +107,7 @@ static int collect(struct session *session, const Wire__List *asked, next_row *n
                 .now_ns = server_now_ns(),
                 .limit =
                         asked->limit && asked->limit < LIST_ROWS_MAX ? asked->limit : LIST_ROWS_MAX,
+                .steps = LIST_STEPS_MAX,
         };
         uint64_t cursor = asked->cursor, after = cursor;
         size_t count = 0, bytes = 0;
@@ -125,7 +131,10 @@ static int collect(struct session *session, const Wire__List *asked, next_row *n
                 cursor = after;
         }
         *ret_count = count;
-        *ret_cursor = more ? cursor : 0;
+        if (more)
+                *ret_cursor = cursor;
+        else
+                *ret_cursor = list.steps ? 0 : after;
         return 0;
 }
 

@@ -796,6 +796,102 @@ static void test_wait_deadline_and_cancel(void **unused)
         world_stop(&world);
 }
 
+static void test_wait_is_served_from_own_memory_past_others(void **unused)
+{
+        struct request large = world_request(4 * PAGE), small = world_request(4096);
+        struct buffer *mine;
+        struct refusal refusal;
+        struct client *a, *b;
+
+        (void)unused;
+        world_init(&world, 2);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        b = world_client(&world, 1001, "b");
+        world_alloc(&world, a, world_request(PAGE));
+        mine = world_alloc(&world, b, small);
+        world_alloc(&world, b, world_request(PAGE - 4096));
+        large.want.size_bytes = PAGE;
+        assert_int_equal(state_wait(world.state, a, &large, UINT64_MAX, 1, world.now_ns, &refusal),
+                         0);
+        assert_int_equal(state_wait(world.state, b, &small, UINT64_MAX, 2, world.now_ns, &refusal),
+                         0);
+        /* What b frees inside its own frame is of no use to a. */
+        state_release(world.state, b, id_of(mine), world.now_ns);
+        assert_int_equal(world.n_answers, 1);
+        assert_int_equal(world.answers[0].ticket, 2);
+        assert_int_equal(world.answers[0].r, 0);
+        world_stop(&world);
+}
+
+static void test_wait_does_not_get_round_the_quota(void **unused)
+{
+        struct request want = world_request(2 * PAGE);
+        struct buffer *other;
+        struct refusal refusal;
+        struct client *a, *b;
+
+        (void)unused;
+        world_init(&world, 3);
+        world.settings.max_buffers = 1;
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        b = world_client(&world, 1001, "b");
+        other = world_alloc(&world, a, world_request(2 * PAGE));
+        assert_int_equal(state_wait(world.state, b, &want, UINT64_MAX, 1, world.now_ns, &refusal),
+                         0);
+        world_alloc(&world, b, world_request(4096));
+        state_release(world.state, a, id_of(other), world.now_ns);
+        world_let_leave(&world);
+        assert_int_equal(world.n_answers, 1);
+        assert_int_equal(world.answers[0].r, PAR_REFUSED_QUOTA);
+        world_stop(&world);
+}
+
+/* ---- lists ---------------------------------------------------------------------------------- */
+
+/* Rows of a list that is read in small steps. */
+static unsigned count_frames(struct client *asker, struct range window, const char *pool)
+{
+        struct frame_report report;
+        uint64_t cursor = 0, last = 0;
+        unsigned rows = 0;
+
+        for (;;) {
+                unsigned steps = 3;
+
+                while (state_next_frame(world.state, asker, window, pool, &cursor, &steps,
+                                        &report)) {
+                        assert_true(!rows || report.phys > last);
+                        last = report.phys;
+                        rows++;
+                }
+                if (steps)
+                        return rows;
+        }
+}
+
+static void test_lists_go_on_after_few_steps(void **unused)
+{
+        struct client *a;
+
+        (void)unused;
+        world_init(&world, 10);
+        world_add_pool(&world, "low", 0, GiB - 1, 7);
+        world_start(&world);
+        a = world_client(&world, 0, "a");
+        assert_int_equal(count_frames(a, RANGE_ALL, NULL), 17);
+        assert_int_equal(count_frames(a, RANGE_ALL, "any"), 10);
+        assert_int_equal(count_frames(a, RANGE_ALL, "low"), 7);
+        assert_int_equal(count_frames(a, (struct range){ 0, GiB - 1 }, NULL), 7);
+        assert_int_equal(count_frames(a, (struct range){ 4 * GiB - 4096, UINT64_MAX }, NULL), 1);
+        assert_int_equal(
+                count_frames(a, (struct range){ 4 * GiB - PAGE - 4096, 4 * GiB - PAGE - 1 }, NULL),
+                1);
+        assert_int_equal(count_frames(a, (struct range){ 2 * GiB, 3 * GiB }, NULL), 0);
+        world_stop(&world);
+}
+
 /* ---- moved frames --------------------------------------------------------------------------- */
 
 static void test_moved_frame_is_retired(void **unused)
@@ -888,6 +984,9 @@ int main(void)
                 cmocka_unit_test(test_lent_frames_of_a_former_worker),
                 cmocka_unit_test(test_wait_is_served_in_order),
                 cmocka_unit_test(test_wait_deadline_and_cancel),
+                cmocka_unit_test(test_wait_is_served_from_own_memory_past_others),
+                cmocka_unit_test(test_wait_does_not_get_round_the_quota),
+                cmocka_unit_test(test_lists_go_on_after_few_steps),
                 cmocka_unit_test(test_moved_frame_is_retired),
                 cmocka_unit_test(test_explain),
         };
