@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the daemon's process and directory. Refuses to go on where the daemon misbehaves: the test
- * program ends, with the daemon's own words.
+ * Owns the daemon's process and directory, which are gone when the test program has ended, however
+ * it did. Refuses to go on where the daemon misbehaves: the test program ends, with the daemon's
+ * own words.
  */
 #include "pard_fixture.h"
 
@@ -42,6 +43,11 @@ const char pard_config_hugetlb[] = "backend = \"hugetlb\"\n"
                                    "hugepages = \"reserve\"\n"
                                    "keep_free = \"512M\"\n"
                                    "pool \"any\" { page_size = \"2M\" size_min = \"128M\" }\n";
+
+/* The daemon that is running, for when the test program ends early; and whose it is, since children
+ * of the test end, too. */
+static struct pard_fixture running;
+static pid_t running_owner;
 
 static long read_number(const char *path)
 {
@@ -112,6 +118,7 @@ static void wait_until_ready(const struct pard_fixture *pard, int notify)
                 ssize_t n;
 
                 if (waitpid(pard->pid, NULL, WNOHANG) != 0) {
+                        running.pid = 0;
                         pard_fixture_show_log(pard);
                         die("pard ended before it served");
                 }
@@ -127,6 +134,32 @@ static void wait_until_ready(const struct pard_fixture *pard, int notify)
         pard_fixture_show_log(pard);
         kill(pard->pid, SIGKILL);
         die("pard did not come up");
+}
+
+static void remove_directory(const struct pard_fixture *pard)
+{
+        const char *const remove[] = { "rm", "-rf", pard->directory, NULL };
+
+        run_program(remove, NULL, 0);
+}
+
+static void clean_up(void)
+{
+        if (!running.directory[0] || getpid() != running_owner)
+                return;
+        if (running.pid) {
+                kill(running.pid, SIGTERM);
+                waitpid(running.pid, NULL, 0);
+        }
+        remove_directory(&running);
+}
+
+static void note_running(const struct pard_fixture *pard)
+{
+        if (running_owner == 0)
+                atexit(clean_up);
+        running_owner = getpid();
+        running = *pard;
 }
 
 void pard_fixture_start(const char *config, struct pard_fixture *ret)
@@ -156,6 +189,7 @@ void pard_fixture_start(const char *config, struct pard_fixture *ret)
                 die("fork: %s", strerror(errno));
         if (pard.pid == 0)
                 run_daemon(&pard, notify_path, parent);
+        note_running(&pard);
         wait_until_ready(&pard, notify);
         close(notify);
         unlink(notify_path);
@@ -195,13 +229,6 @@ static int wait_for_end(const struct pard_fixture *pard)
         die("pard does not stop");
 }
 
-static void remove_directory(const struct pard_fixture *pard)
-{
-        const char *const remove[] = { "rm", "-rf", pard->directory, NULL };
-
-        run_program(remove, NULL, 0);
-}
-
 /* The kernel undoes the pins of a process that has ended a moment later. Nobody else changes the
  * number meanwhile: tests with real hugepages run one at a time. */
 static long wait_for_hugepages(long expected)
@@ -221,6 +248,7 @@ void pard_fixture_stop(struct pard_fixture *pard)
 
         kill(pard->pid, SIGTERM);
         status = wait_for_end(pard);
+        running.pid = 0;
         if (status) {
                 pard_fixture_show_log(pard);
                 die("pard ended with status %d", status);
@@ -233,6 +261,7 @@ void pard_fixture_stop(struct pard_fixture *pard)
                 }
         }
         remove_directory(pard);
+        running.directory[0] = '\0';
         pard->pid = 0;
 }
 
