@@ -9,6 +9,7 @@
 #include "handle.h"
 
 #include "macros.h"
+#include "protocol.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -18,9 +19,6 @@
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
-
-#define PROTOCOL_VERSION 1
-#define SOCKET_DEFAULT   "/run/pard/pard.sock"
 
 /* How long par_disconnect() waits for the daemon to confirm. It reads the Bye in any case. */
 #define BYE_MS 2000

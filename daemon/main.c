@@ -15,6 +15,7 @@
 #include "macros.h"
 #include "make_backend.h"
 #include "options.h"
+#include "protocol.h"
 #include "server.h"
 
 #include <errno.h>
@@ -123,7 +124,7 @@ static int open_listener(const struct options *options, struct keeper *keeper)
                 .mode = config->socket_mode,
                 .group = config->socket_group,
                 .create_directory = !options->socket_path &&
-                                    strcmp(config->socket_path, "/run/pard/pard.sock") == 0,
+                                    strcmp(config->socket_path, SOCKET_DEFAULT) == 0,
         };
 
         return listener_open(&settings, &keeper->listener);

@@ -8,6 +8,7 @@
 #include "exits.h"
 #include "macros.h"
 #include "packet.h"
+#include "protocol.h"
 #include "result.h"
 
 #include <errno.h>
@@ -19,9 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define DEFAULT_SOCKET   "/run/pard/pard.sock"
-#define PROTOCOL_VERSION 1
-#define ANSWER_SECONDS   30
+#define ANSWER_SECONDS 30
 
 struct ask {
         int socket;
@@ -176,7 +175,7 @@ int ask_open(const char *socket_path, struct ask **ret)
         if (!path)
                 path = getenv("PAR_SOCKET");
         if (!path || !*path)
-                path = DEFAULT_SOCKET;
+                path = SOCKET_DEFAULT;
         status = connect_to(ask, path);
         if (!status)
                 status = say_hello(ask);

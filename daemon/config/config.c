@@ -8,6 +8,7 @@
 #include "config_names.h"
 #include "config_sections.h"
 #include "keeper_protocol.h"
+#include "protocol.h"
 #include "units.h"
 
 #include <stdlib.h>
@@ -15,7 +16,6 @@
 #include <sys/un.h>
 #include <syslog.h>
 
-#define DEFAULT_SOCKET      "/run/pard/pard.sock"
 #define DEFAULT_USER        "pard"
 #define DEFAULT_GROUP       "pard"
 #define DEFAULT_ADMIN_GROUP "pard-admin"
@@ -32,7 +32,7 @@ static int read_socket(struct config_file *file, struct config *config)
         const char *mode = config_string(file->root, "mode");
 
         if (!path)
-                path = DEFAULT_SOCKET;
+                path = SOCKET_DEFAULT;
         if (path[0] != '/')
                 return config_fail(file, NULL, "socket", "\"%s\" is no absolute path", path);
         if (strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))

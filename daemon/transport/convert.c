@@ -15,54 +15,6 @@ static char *text(const char *from)
         return from ? (char *)(uintptr_t)from : (char *)(uintptr_t)protobuf_c_empty_string;
 }
 
-/* Bytes of the UTF-8 character at @s, of which there are no more than @left; 0: it is none. */
-static size_t character_bytes(const unsigned char *s, size_t left)
-{
-        uint32_t value;
-        size_t n;
-
-        if (s[0] < 0x80)
-                return 1;
-        if (s[0] >= 0xc2 && s[0] <= 0xdf)
-                n = 2;
-        else if (s[0] >= 0xe0 && s[0] <= 0xef)
-                n = 3;
-        else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-                n = 4;
-        else
-                return 0;
-        if (n > left)
-                return 0;
-        value = s[0] & (0x7fu >> n);
-        for (size_t i = 1; i < n; i++) {
-                if ((s[i] & 0xc0) != 0x80)
-                        return 0;
-                value = value << 6 | (s[i] & 0x3f);
-        }
-        /* Longer than needed, half a surrogate pair, or beyond the last character. */
-        if ((n == 3 && value < 0x800) || (n == 4 && value < 0x10000) ||
-            (value >= 0xd800 && value <= 0xdfff) || value > 0x10ffff)
-                return 0;
-        return n;
-}
-
-bool text_is_good(const char *s, size_t max_bytes)
-{
-        size_t left = strlen(s);
-
-        if (left > max_bytes)
-                return false;
-        while (left) {
-                size_t n = character_bytes((const unsigned char *)s, left);
-
-                if (!n)
-                        return false;
-                s += n;
-                left -= n;
-        }
-        return true;
-}
-
 static void constraint_from_wire(const Wire__Constraint *from, struct constraint *ret,
                                  uint64_t *ret_nodes)
 {

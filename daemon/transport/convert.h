@@ -7,12 +7,9 @@
 
 #include "message.h"
 #include "state.h"
+#include "text.h"
 
 #include <stdbool.h>
-
-/* Whether a text from outside is UTF-8 of at most @max_bytes. Others could not read it in a list,
- * were it anything else. */
-bool text_is_good(const char *text, size_t max_bytes);
 
 /**
  * request_from_wire() - what an Alloc asks for

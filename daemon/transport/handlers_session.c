@@ -8,12 +8,12 @@
 #include "server_private.h"
 
 #include "macros.h"
+#include "protocol.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <sys/random.h>
 
-#define PROTOCOL_VERSION 1
 
 /* A token that nobody can guess. Return: 0; negative errno. */
 static int make_token(uint64_t *ret)
