@@ -64,6 +64,7 @@ struct job_take {
  * @holder:   last reported
  * @due_ns, @wait_ns: when to try again, and how long that was put off
  * @slow:     waits behind others
+ * @nudged:   to be tried again at once if this time it does not leave
  */
 struct job_leave {
         struct backend_frame frame, fresh;
@@ -71,7 +72,7 @@ struct job_leave {
         bool left, got, same;
         enum backend_holder holder;
         RB_ENTRY(job) lingering; /* lingering::quick or lingering::slow, while @waiting */
-        bool waiting, slow;
+        bool waiting, slow, nudged;
         uint64_t due_ns, wait_ns;
 };
 

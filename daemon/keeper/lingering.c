@@ -177,12 +177,14 @@ void lingering_begin(struct lingering *lingering, struct job *job)
 
 static uint64_t next_wait(const struct job *job, enum backend_holder holder)
 {
-        if (holder == HOLDER_PAGES)
-                return LINGERING_WAIT_PAGES_NS;
-        if (!job->leave.wait_ns)
-                return LINGERING_WAIT_FIRST_NS;
-        return job->leave.wait_ns < LINGERING_WAIT_MAX_NS / 2 ? 2 * job->leave.wait_ns
-                                                              : LINGERING_WAIT_MAX_NS;
+        uint64_t first =
+                holder == HOLDER_PAGES ? LINGERING_PAGES_FIRST_NS : LINGERING_WAIT_FIRST_NS;
+        uint64_t max = holder == HOLDER_PAGES ? LINGERING_PAGES_MAX_NS : LINGERING_WAIT_MAX_NS;
+        uint64_t wait = 2 * job->leave.wait_ns;
+
+        if (wait < first)
+                return first;
+        return wait < max ? wait : max;
 }
 
 void lingering_add(struct lingering *lingering, struct job *job, enum backend_holder holder)
@@ -198,7 +200,8 @@ void lingering_add(struct lingering *lingering, struct job *job, enum backend_ho
                         reports_lingers(lingering->work->reports, job, holder);
                 job->leave.holder = holder;
                 job->leave.slow = patient || holder == HOLDER_PAGES;
-                job->leave.wait_ns = next_wait(job, holder);
+                job->leave.wait_ns = job->leave.nudged ? 0 : next_wait(job, holder);
+                job->leave.nudged = false;
                 insert(lingering, job, now_ns() + job->leave.wait_ns);
         }
         pthread_mutex_unlock(&lingering->lock);
@@ -211,6 +214,9 @@ void lingering_nudge(struct lingering *lingering, struct job *job)
                 remove_job(lingering, job);
                 job->leave.wait_ns = 0;
                 insert(lingering, job, now_ns());
+        } else {
+                /* It is being tried, perhaps before what the nudge is about. */
+                job->leave.nudged = true;
         }
         pthread_mutex_unlock(&lingering->lock);
 }

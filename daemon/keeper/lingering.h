@@ -13,7 +13,8 @@ RB_HEAD(lingering_tree, job);
 #define LINGERING_WAIT_FIRST_NS (NS_PER_MS)
 #define LINGERING_WAIT_MAX_NS   (NS_PER_S)
 /* Each look at referenced pages may take the kernel 0.2 s. */
-#define LINGERING_WAIT_PAGES_NS (10 * NS_PER_S)
+#define LINGERING_PAGES_FIRST_NS (NS_PER_S)
+#define LINGERING_PAGES_MAX_NS   (10 * NS_PER_S)
 
 /**
  * struct lingering - the waiting jobs
@@ -48,7 +49,7 @@ void lingering_begin(struct lingering *lingering, struct job *job);
 /* lingering_add() - a look at the frame showed that @holder keeps it */
 void lingering_add(struct lingering *lingering, struct job *job, enum backend_holder holder);
 
-/* lingering_nudge() - if the job waits here: look now. */
+/* lingering_nudge() - look now; if a look is under way, once more after it. */
 void lingering_nudge(struct lingering *lingering, struct job *job);
 
 /* lingering_call_back() - with true: jobs end with @left false, until told false. */
