@@ -219,6 +219,25 @@ int state_frame_arrived(struct state *state, const struct frame_news *news, uint
         return 0;
 }
 
+/* Somebody keeps pages: what else of his is on its way is looked at when there is time for it, or
+ * the keeper would be busy with him alone. */
+static void be_patient(struct state *state, const struct account *account)
+{
+        size_t pool = account->pool->index;
+        struct owner *owner;
+        struct frame *frame;
+
+        for (owner = state_owner_after(state, 0); owner;
+             owner = state_owner_after(state, owner->id)) {
+                if (owner->uid != account->owner->uid || !owner->accounts[pool])
+                        continue;
+                LIST_FOREACH (frame, &owner->accounts[pool]->frames, charged)
+                        if (frame->state == FRAME_LEAVING)
+                                state->ops->leave(state->data, frame->name, (uint32_t)pool,
+                                                  leave_flags(frame) | LEAVE_PATIENT);
+        }
+}
+
 void state_frame_lingers(struct state *state, struct frame_name name, int holder, uint64_t now_ns)
 {
         struct frame *frame = state_frame_named(state, name);
@@ -233,6 +252,8 @@ void state_frame_lingers(struct state *state, struct frame_name name, int holder
                 state->ops->leave(state->data, frame->name, frame->pool->index,
                                   LEAVE_RETAKE | LEAVE_OWNER_GONE | LEAVE_PATIENT);
         }
+        if (frame->account && holder == FRAME_HOLDER_PAGES)
+                be_patient(state, frame->account);
         state_changed(state, now_ns);
 }
 

@@ -96,11 +96,12 @@ bool state_next_pool(const struct state *state, const struct client *asker, uint
 static const char *holder_note(const struct frame *frame)
 {
         static const char *const notes[] = {
-                "",
-                "a descriptor or mapping is still open",
-                "its pages are still referred to (vmsplice, io_uring or VFIO)",
-                "its holder punched it out",
-                "an O_PATH descriptor still keeps it",
+                [FRAME_HOLDER_NONE] = "",
+                [FRAME_HOLDER_FILE] = "a descriptor or mapping is still open",
+                [FRAME_HOLDER_PAGES] =
+                        "its pages are still referred to (vmsplice, io_uring or VFIO)",
+                [FRAME_HOLDER_HOLE] = "its holder punched it out",
+                [FRAME_HOLDER_PATH] = "an O_PATH descriptor still keeps it",
         };
         size_t n = sizeof(notes) / sizeof(notes[0]);
 

@@ -200,6 +200,17 @@ int state_frame_arrived(struct state *state, const struct frame_news *news, uint
  * from @seen_first to @seen_last were seen (first above last: none). */
 void state_taken(struct state *state, uint32_t pool, uint32_t got, int r, uint64_t seen_first,
                  uint64_t seen_last, uint64_t now_ns);
+
+/* Why a frame cannot leave yet; the keeper's values. */
+enum frame_holder {
+        FRAME_HOLDER_NONE,
+        FRAME_HOLDER_FILE,
+        FRAME_HOLDER_PAGES, /* which takes long to find out, each time */
+        FRAME_HOLDER_HOLE,
+        FRAME_HOLDER_PATH,
+};
+
+/* @holder: enum frame_holder */
 void state_frame_lingers(struct state *state, struct frame_name name, int holder, uint64_t now_ns);
 void state_frame_left(struct state *state, struct frame_name name, bool lost, uint64_t now_ns);
 /* @phys: where it is now; UINT64_MAX: its page was punched out. */
