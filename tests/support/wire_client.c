@@ -2,7 +2,6 @@
 /* Owns one socket and the arena of its last reply. Refuses notices politely: it reads past them. */
 #include "wire_client.h"
 
-#include "packet.h"
 #include "process.h"
 
 #include <errno.h>
@@ -46,6 +45,7 @@ void wire_client_close(struct wire_client *client)
         request.body_case = WIRE__REQUEST__BODY_BYE;
         request.bye = &bye;
         wire_client_ask(client, &request);
+        packet_close_descriptors(&client->got);
         close(client->fd);
         message_arena_deinit(&client->arena);
 }
@@ -53,18 +53,18 @@ void wire_client_close(struct wire_client *client)
 static Wire__Packet *receive(struct wire_client *client)
 {
         static char bytes[PACKET_BYTES_MAX];
-        struct packet packet;
+        struct packet *packet = &client->got;
         Wire__Packet *message;
         int r;
 
+        packet_close_descriptors(packet);
         do
-                r = packet_receive(client->fd, bytes, sizeof(bytes), &packet);
+                r = packet_receive(client->fd, bytes, sizeof(bytes), packet);
         while (r == -EINTR);
-        if (r || packet.size == 0)
+        if (r || packet->size == 0)
                 die("no reply: %s", r ? strerror(-r) : "pard closed the session");
-        packet_close_descriptors(&packet);
         message_arena_reset(&client->arena);
-        r = message_unpack_packet(&client->arena, bytes, packet.size, &message);
+        r = message_unpack_packet(&client->arena, bytes, packet->size, &message);
         if (r)
                 die("a reply that is none: %s", strerror(-r));
         return message;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "message.h"
+#include "packet.h"
 
 #include <stdint.h>
 
@@ -13,11 +14,13 @@
  * struct wire_client - one session
  * @seq:   of the last request
  * @arena: where the last reply lives
+ * @got:   its descriptors; closed with the next request, unless somebody set @got.count to 0
  */
 struct wire_client {
         int fd;
         uint32_t seq;
         struct message_arena arena;
+        struct packet got;
 };
 
 void wire_client_open(const char *socket, const char *name, struct wire_client *ret);

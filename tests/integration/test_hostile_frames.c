@@ -1,0 +1,697 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a client can do to its frames, and what it can keep of them: none of it costs anybody else
+ * anything. Each trick is played by a process of another uid, three times: it gives the frame back
+ * and lets go of what it kept; it ends its session first and lets go then; it is killed with the
+ * frame granted. Needs real hugepages.
+ *
+ *     test_hostile_frames [TRICK]      default: all of them
+ */
+#include "macros.h"
+#include "pard_fixture.h"
+#include "process.h"
+#include "wire_client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/falloc.h>
+#include <linux/io_uring.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FRAME_BYTES (2 * MiB)
+#define POOL_BYTES  (48 * MiB)
+#define STRANGER    65533
+#define SOON_MS     15000 /* until a frame is free again; a page reference is looked for seldom */
+#define SHORT_MS    500   /* what another client's allocation may take */
+
+static const char config[] =
+        "backend = \"hugetlb\"\nhugepages = \"reserve\"\nkeep_free = \"512M\"\nverify = \"0\"\n"
+        "pool \"any\" { page_size = \"2M\" size_min = \"48M\" reuse_delay = \"0ms\" "
+        "quarantine = \"100ms\" }\n";
+
+/* ---- the tricks ------------------------------------------------------------------------------ */
+
+/**
+ * struct held - what the hostile process has of its frame
+ * @fd, @map: as a client gets them; -1, NULL: it let go of them
+ * @kept:     descriptors and a mapping that it keeps beyond that
+ * @child:    a process that has a mapping of it
+ */
+struct held {
+        int fd;
+        char *map;
+        int kept[2];
+        void *kept_map;
+        pid_t child;
+};
+
+static void insist(bool good, const char *what)
+{
+        if (!good)
+                die("%s: %s", what, strerror(errno));
+}
+
+static void unmap(struct held *held)
+{
+        if (held->map)
+                munmap(held->map, FRAME_BYTES);
+        held->map = NULL;
+}
+
+static void keep_nothing(struct held *held)
+{
+        (void)held;
+}
+
+static void punch(struct held *held)
+{
+        insist(fallocate(held->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, FRAME_BYTES) == 0,
+               "punch");
+}
+
+static void punch_and_touch(struct held *held)
+{
+        punch(held);
+        held->map[0] = 1;
+}
+
+static void resize(struct held *held)
+{
+        insist(ftruncate(held->fd, 0) < 0 && errno == EPERM, "shrink is EPERM");
+        insist(ftruncate(held->fd, 2 * FRAME_BYTES) < 0 && errno == EPERM, "grow is EPERM");
+        insist(fallocate(held->fd, 0, FRAME_BYTES, FRAME_BYTES) < 0, "fallocate beyond the end");
+        insist(fallocate(held->fd, 0, 0, FRAME_BYTES) == 0, "fallocate what is there");
+}
+
+static void seal(struct held *held, int seals)
+{
+        insist(fcntl(held->fd, F_ADD_SEALS, seals) == 0, "seal");
+}
+
+/* The kernel refuses it as long as pard has the page pinned. */
+static void seal_write(struct held *held)
+{
+        insist(fcntl(held->fd, F_ADD_SEALS, F_SEAL_WRITE) < 0 && errno == EBUSY, "seal mapped");
+        unmap(held);
+        insist(fcntl(held->fd, F_ADD_SEALS, F_SEAL_WRITE) < 0 && errno == EBUSY, "seal pinned");
+}
+
+static void seal_seal(struct held *held)
+{
+        seal(held, F_SEAL_SEAL);
+}
+
+static void seal_future_write(struct held *held)
+{
+        seal(held, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW);
+}
+
+static void keep_descriptor(struct held *held)
+{
+        held->kept[0] = dup(held->fd);
+}
+
+static void keep_path(struct held *held)
+{
+        char path[32];
+
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", held->fd);
+        held->kept[0] = open(path, O_PATH | O_CLOEXEC);
+        insist(held->kept[0] >= 0, "O_PATH");
+}
+
+static void keep_in_flight(struct held *held)
+{
+        insist(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, held->kept) == 0, "sockets");
+        insist(packet_send(held->kept[0], "x", 1, &held->fd, 1) == 0, "send");
+}
+
+static void keep_mapping(struct held *held)
+{
+        held->kept_map = mmap(NULL, FRAME_BYTES, PROT_READ, MAP_SHARED, held->fd, 0);
+        insist(held->kept_map != MAP_FAILED, "map");
+}
+
+static void keep_private_mapping(struct held *held)
+{
+        held->kept_map =
+                mmap(NULL, FRAME_BYTES, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, held->fd, 0);
+        insist(held->kept_map != MAP_FAILED, "map");
+}
+
+static void keep_child(struct held *held)
+{
+        held->child = fork();
+        insist(held->child >= 0, "fork");
+        if (held->child)
+                return;
+        for (;;) /* the parent of its parent ends it, whatever becomes of the latter */
+                pause();
+}
+
+static void keep_splice(struct held *held)
+{
+        struct iovec page = { held->map, 4096 };
+
+        insist(pipe2(held->kept, O_CLOEXEC) == 0, "pipe");
+        insist(vmsplice(held->kept[1], &page, 1, 0) == 4096, "vmsplice");
+}
+
+static void keep_registered(struct held *held)
+{
+        struct io_uring_params params = { 0 };
+        struct iovec all = { held->map, FRAME_BYTES };
+
+        held->kept[0] = (int)syscall(SYS_io_uring_setup, 1, &params);
+        insist(held->kept[0] >= 0, "io_uring");
+        insist(syscall(SYS_io_uring_register, held->kept[0], IORING_REGISTER_BUFFERS, &all, 1) == 0,
+               "register");
+}
+
+static void seal_and_splice(struct held *held)
+{
+        keep_splice(held);
+        seal_seal(held);
+}
+
+static void play_with_the_file(struct held *held)
+{
+        struct flock whole = { .l_type = F_WRLCK };
+
+        insist(fcntl(held->fd, F_SETLEASE, F_RDLCK) < 0, "a lease is refused");
+        insist(fcntl(held->fd, F_SETSIG, SIGIO) == 0, "F_SETSIG");
+        insist(fcntl(held->fd, F_SETOWN, getpid()) == 0, "F_SETOWN");
+        insist(fcntl(held->fd, F_SETFL, O_NONBLOCK | O_APPEND) == 0, "F_SETFL");
+        insist(flock(held->fd, LOCK_EX) == 0, "flock");
+        insist(fcntl(held->fd, F_OFD_SETLK, &whole) == 0, "F_OFD_SETLK");
+        insist(fchmod(held->fd, 0666) < 0, "fchmod is refused");
+}
+
+static void let_go(struct held *held)
+{
+        for (int i = 0; i < 2; i++)
+                if (held->kept[i] >= 0)
+                        close(STEAL_FD(held->kept[i]));
+        if (held->kept_map)
+                munmap(held->kept_map, FRAME_BYTES);
+        held->kept_map = NULL;
+        if (held->child) {
+                kill(held->child, SIGKILL);
+                waitpid(held->child, NULL, 0);
+        }
+        held->child = 0;
+}
+
+#define FILE_NOTE  "still open"
+#define PAGES_NOTE "still referred to"
+#define HOLE_NOTE  "punched"
+#define PATH_NOTE  "O_PATH"
+
+/**
+ * What is seen of each trick. @note: why the frame lingers when it was given back; NULL: it does
+ * not. @outlives: it lingers on when the session has ended, until the client lets go. @steals: what
+ * the client keeps then cannot be seen, so the page is lost until it lets go. @spare: it takes a
+ * hugepage of the system's.
+ */
+static const struct trick {
+        const char *name;
+        void (*play)(struct held *held);
+        const char *note;
+        bool outlives, steals, spare;
+} tricks[] = {
+        { "nothing", keep_nothing, NULL, false, false, false },
+        { "resizing it", resize, NULL, false, false, false },
+        { "leases, locks and signals", play_with_the_file, NULL, false, false, false },
+        { "F_SEAL_FUTURE_WRITE", seal_future_write, NULL, false, false, false },
+        { "punching it out", punch, HOLE_NOTE, false, false, false },
+        { "punching and touching it", punch_and_touch, HOLE_NOTE, false, false, true },
+        { "F_SEAL_WRITE", seal_write, NULL, false, false, false },
+        { "F_SEAL_SEAL", seal_seal, PAGES_NOTE, false, false, false },
+        { "a descriptor", keep_descriptor, FILE_NOTE, true, false, false },
+        { "a descriptor in a socket", keep_in_flight, FILE_NOTE, true, false, false },
+        { "a read-only mapping", keep_mapping, FILE_NOTE, true, false, false },
+        { "a private mapping", keep_private_mapping, FILE_NOTE, true, false, false },
+        { "a child with the mapping", keep_child, FILE_NOTE, true, false, false },
+        { "an O_PATH descriptor", keep_path, PATH_NOTE, true, false, false },
+        { "a vmsplice reference", keep_splice, PAGES_NOTE, true, false, false },
+        { "an io_uring buffer", keep_registered, PAGES_NOTE, true, false, false },
+        { "F_SEAL_SEAL and a vmsplice reference", seal_and_splice, PAGES_NOTE, true, true, false },
+};
+
+/* ---- the hostile process --------------------------------------------------------------------- */
+
+/* What it is told to do. After each it says one byte, after the first also who its child is. */
+enum order {
+        ORDER_TAKE = 't', /* take a frame and play the trick */
+        ORDER_FREE = 'f', /* give it back, and everything that the trick does not need */
+        ORDER_LET_GO = 'l',
+        ORDER_BYE = 'b',
+};
+
+static uint64_t ask_for_frame(struct wire_client *client, uint64_t size, int32_t wait_ms,
+                              uint32_t segments, uint32_t *ret_result)
+{
+        Wire__Constraint constraint = WIRE__CONSTRAINT__INIT;
+        Wire__Request request = WIRE__REQUEST__INIT;
+        Wire__Alloc alloc = WIRE__ALLOC__INIT;
+        const Wire__Reply *reply;
+
+        constraint.max_segments = segments;
+        alloc.size = size;
+        alloc.wait_ms = wait_ms;
+        alloc.constraint = &constraint;
+        request.body_case = WIRE__REQUEST__BODY_ALLOC;
+        request.alloc = &alloc;
+        reply = wire_client_ask(client, &request);
+        *ret_result = reply->result;
+        return reply->result ? 0 : reply->alloc->buffer;
+}
+
+static void free_buffer(struct wire_client *client, uint64_t buffer, uint64_t *dropped, size_t n)
+{
+        Wire__Request request = WIRE__REQUEST__INIT;
+        Wire__Free body = WIRE__FREE__INIT;
+        const Wire__Reply *reply;
+
+        body.buffer = buffer;
+        body.dropped_frames = dropped;
+        body.n_dropped_frames = n;
+        request.body_case = WIRE__REQUEST__BODY_FREE;
+        request.free = &body;
+        reply = wire_client_ask(client, &request);
+        if (reply->result)
+                die("free: result %u", reply->result);
+}
+
+static void become_stranger(void)
+{
+        insist(setgroups(0, NULL) == 0 && setresgid(STRANGER, STRANGER, STRANGER) == 0 &&
+                       setresuid(STRANGER, STRANGER, STRANGER) == 0,
+               "becoming somebody else");
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* which a change of identity clears */
+}
+
+static void obey(struct wire_client *client, const struct trick *trick, int orders)
+{
+        struct held held = { .fd = -1, .kept = { -1, -1 } };
+        uint64_t buffer = 0, frame = 0;
+        uint32_t result;
+        char order;
+
+        while (read(orders, &order, 1) == 1) {
+                switch (order) {
+                case ORDER_TAKE:
+                        buffer = ask_for_frame(client, FRAME_BYTES, SOON_MS, 1, &result);
+                        if (result || client->got.count != 1)
+                                die("%s: no frame: %u", trick->name, result);
+                        frame = 0;
+                        held.fd = client->got.descriptors[0];
+                        client->got.count = 0;
+                        held.map = mmap(NULL, FRAME_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+                                        held.fd, 0);
+                        insist(held.map != MAP_FAILED, "map");
+                        memset(held.map, 0xa5, FRAME_BYTES);
+                        trick->play(&held);
+                        break;
+                case ORDER_FREE:
+                        unmap(&held);
+                        close(STEAL_FD(held.fd));
+                        free_buffer(client, buffer, &frame, frame != 0);
+                        break;
+                case ORDER_LET_GO: let_go(&held); break;
+                case ORDER_BYE: wire_client_close(client); break;
+                default: die("no such order");
+                }
+                insist(write(orders, &held.child, sizeof(held.child)) > 0, "answer");
+        }
+}
+
+struct hostile {
+        pid_t pid, child;
+        int orders;
+};
+
+static struct hostile start_hostile(const struct pard_fixture *pard, const struct trick *trick)
+{
+        struct hostile hostile;
+        int ends[2];
+
+        insist(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "orders");
+        fflush(NULL);
+        hostile.pid = fork();
+        insist(hostile.pid >= 0, "fork");
+        if (hostile.pid == 0) {
+                struct wire_client client;
+
+                close(ends[0]);
+                become_stranger();
+                wire_client_open(pard->socket, "hostile", &client);
+                obey(&client, trick, ends[1]);
+                _exit(0);
+        }
+        close(ends[1]);
+        hostile.orders = ends[0];
+        return hostile;
+}
+
+static void tell(struct hostile *hostile, enum order order)
+{
+        char byte = (char)order;
+
+        insist(write(hostile->orders, &byte, 1) == 1, "order");
+        if (read(hostile->orders, &hostile->child, sizeof(hostile->child)) !=
+            sizeof(hostile->child))
+                die("the hostile client gave up at '%c'", order);
+}
+
+static void end_hostile(struct hostile *hostile)
+{
+        kill(hostile->pid, SIGKILL);
+        waitpid(hostile->pid, NULL, 0);
+        close(hostile->orders);
+}
+
+/* ---- what the others see --------------------------------------------------------------------- */
+
+struct scene {
+        struct pard_fixture pard;
+        struct wire_client admin, other;
+        char doing[128];
+};
+
+/* Wait until @free_bytes are free and nothing is on its way. */
+static void await_free(struct scene *scene, uint64_t free_bytes, uint64_t held_bytes)
+{
+        uint64_t deadline = now_ns() + SOON_MS * NS_PER_MS;
+
+        for (;;) {
+                const Wire__StateBytes *bytes = wire_client_pool(&scene->admin, "any")->bytes;
+
+                check_sum_of_states(bytes);
+                if (bytes->free == free_bytes && bytes->held == held_bytes)
+                        return;
+                if (now_ns() > deadline)
+                        die("%s: %llu of %llu bytes are free, %llu of %llu should be; lingering "
+                            "%llu, quarantined %llu, leaving %llu, retired %llu",
+                            scene->doing, (unsigned long long)bytes->free,
+                            (unsigned long long)bytes->held, (unsigned long long)free_bytes,
+                            (unsigned long long)held_bytes, (unsigned long long)bytes->lingering,
+                            (unsigned long long)bytes->quarantined,
+                            (unsigned long long)bytes->leaving, (unsigned long long)bytes->retired);
+                usleep(2000);
+        }
+}
+
+/* The one frame that lingers says why; @note NULL: none does. */
+static bool lingers_with(struct scene *scene, const char *note)
+{
+        Wire__Request request = WIRE__REQUEST__INIT;
+        Wire__List list = WIRE__LIST__INIT;
+        const Wire__Reply *reply;
+        size_t lingering = 0, right = 0;
+
+        request.body_case = WIRE__REQUEST__BODY_FRAMES;
+        request.frames = &list;
+        reply = wire_client_ask(&scene->admin, &request);
+        for (size_t i = 0; i < reply->frames->n_frames; i++) {
+                const Wire__Frame *frame = reply->frames->frames[i];
+
+                if (strcmp(frame->state, "lingering") != 0)
+                        continue;
+                lingering++;
+                right += note && strstr(frame->note, note) && frame->uid == STRANGER &&
+                         strcmp(frame->client, "hostile") == 0;
+        }
+        return note ? lingering == 1 && right == 1 : lingering == 0;
+}
+
+static void await_note(struct scene *scene, const char *note)
+{
+        uint64_t deadline = now_ns() + SOON_MS * NS_PER_MS;
+
+        while (!lingers_with(scene, note)) {
+                if (now_ns() > deadline)
+                        die("%s: no frame of the hostile client's lingers with \"%s\"",
+                            scene->doing, note);
+                usleep(2000);
+        }
+}
+
+static void check_clean(const struct scene *scene, const struct packet *got)
+{
+        for (size_t i = 0; i < got->count; i++) {
+                const uint64_t *words = mmap(NULL, FRAME_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+                                             got->descriptors[i], 0);
+
+                insist(words != MAP_FAILED, "map");
+                for (size_t j = 0; j < FRAME_BYTES / sizeof(*words); j++)
+                        if (words[j])
+                                die("%s: a byte of a former owner", scene->doing);
+                munmap((void *)(uintptr_t)words, FRAME_BYTES);
+        }
+}
+
+/* Another client has all of the rest, at once, and every byte of it is zero. */
+static void take_the_rest(struct scene *scene, uint64_t bytes)
+{
+        uint64_t started = now_ns(), buffer, taken;
+        struct wire_client other;
+        uint32_t result;
+
+        wire_client_open(scene->pard.socket, "other", &other);
+        buffer = ask_for_frame(&other, bytes, SOON_MS, UINT32_MAX, &result);
+        taken = now_ns() - started;
+        if (result)
+                die("%s: another client does not get the rest: %u", scene->doing, result);
+        if (taken > SHORT_MS * NS_PER_MS)
+                die("%s: another client waits for %llu ms", scene->doing,
+                    (unsigned long long)(taken / NS_PER_MS));
+        check_clean(scene, &other.got);
+        free_buffer(&other, buffer, NULL, 0);
+        wire_client_close(&other);
+}
+
+/* Hugepages that are nobody's. */
+static void add_hugepages(int count)
+{
+        static const char path[] = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
+        FILE *file = fopen(path, "r+e");
+        long number = 0;
+
+        insist(file && fscanf(file, "%ld", &number) == 1, path);
+        rewind(file);
+        insist(fprintf(file, "%ld\n", number + count) > 0 && fclose(file) == 0, path);
+}
+
+/* ---- the three ways -------------------------------------------------------------------------- */
+
+static void give_back(struct scene *scene, const struct trick *trick, struct hostile *hostile)
+{
+        tell(hostile, ORDER_TAKE);
+        tell(hostile, ORDER_FREE);
+        if (!trick->note)
+                return;
+        await_note(scene, trick->note);
+        take_the_rest(scene, POOL_BYTES - FRAME_BYTES);
+        await_free(scene, POOL_BYTES - FRAME_BYTES, POOL_BYTES);
+        await_note(scene, trick->note);
+}
+
+/* Give the frame back, let go of it, and only then end the session. */
+static void play_and_let_go(struct scene *scene, const struct trick *trick)
+{
+        struct hostile hostile = start_hostile(&scene->pard, trick);
+
+        give_back(scene, trick, &hostile);
+        tell(&hostile, ORDER_LET_GO);
+        if (trick->outlives && !trick->steals)
+                await_free(scene, POOL_BYTES, POOL_BYTES);
+        tell(&hostile, ORDER_BYE);
+        await_free(scene, POOL_BYTES, POOL_BYTES);
+        end_hostile(&hostile);
+}
+
+/* End the session, and let go later. */
+static void play_and_leave(struct scene *scene, const struct trick *trick)
+{
+        struct hostile hostile = start_hostile(&scene->pard, trick);
+
+        give_back(scene, trick, &hostile);
+        tell(&hostile, ORDER_BYE);
+        if (trick->steals) {
+                /* It is as gone as if the client had taken a page of the system's. */
+                await_free(scene, POOL_BYTES - FRAME_BYTES, POOL_BYTES - FRAME_BYTES);
+        } else if (trick->outlives) {
+                usleep(50000);
+                await_note(scene, trick->note);
+                take_the_rest(scene, POOL_BYTES - FRAME_BYTES);
+        } else {
+                await_free(scene, POOL_BYTES, POOL_BYTES);
+        }
+        tell(&hostile, ORDER_LET_GO);
+        await_free(scene, POOL_BYTES, POOL_BYTES);
+        end_hostile(&hostile);
+}
+
+/* Die with everything. */
+static void play_and_die(struct scene *scene, const struct trick *trick)
+{
+        struct hostile hostile = start_hostile(&scene->pard, trick);
+
+        tell(&hostile, ORDER_TAKE);
+        end_hostile(&hostile);
+        if (hostile.child) {
+                await_note(scene, trick->note);
+                take_the_rest(scene, POOL_BYTES - FRAME_BYTES);
+                kill(hostile.child, SIGKILL);
+        }
+        await_free(scene, POOL_BYTES, POOL_BYTES);
+}
+
+static void play(struct scene *scene, const struct trick *trick)
+{
+        static const struct {
+                const char *name;
+                void (*way)(struct scene *scene, const struct trick *trick);
+        } ways[] = {
+                { "freed, let go", play_and_let_go },
+                { "freed, session ended", play_and_leave },
+                { "killed", play_and_die },
+        };
+        if (trick->spare)
+                add_hugepages(1);
+        for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+                uint64_t started = now_ns(), lost;
+
+                snprintf(scene->doing, sizeof(scene->doing), "%s, %s", trick->name, ways[i].name);
+                lost = wire_client_status(&scene->admin)->lost_to_system;
+                ways[i].way(scene, trick);
+                take_the_rest(scene, POOL_BYTES);
+                await_free(scene, POOL_BYTES, POOL_BYTES);
+                lost = wire_client_status(&scene->admin)->lost_to_system - lost;
+                printf("%-60s %5llu ms, %llu pages lost\n", scene->doing,
+                       (unsigned long long)((now_ns() - started) / NS_PER_MS),
+                       (unsigned long long)lost);
+        }
+        if (trick->spare)
+                add_hugepages(-1);
+}
+
+/* ---- a client that keeps a lot ----------------------------------------------------------------
+ */
+
+#define HOARD_FRAMES 20
+
+/* Take frames, keep a reference to a page of each, and give them all back at once. */
+static void hoard(struct wire_client *client)
+{
+        uint64_t buffer;
+        uint32_t result;
+        int ends[2];
+
+        insist(pipe2(ends, O_CLOEXEC) == 0 && fcntl(ends[1], F_SETPIPE_SZ, 256 * 4096) > 0, "pipe");
+        buffer = ask_for_frame(client, HOARD_FRAMES * FRAME_BYTES, 0, UINT32_MAX, &result);
+        if (result || client->got.count != HOARD_FRAMES)
+                die("no hoard: %u", result);
+        for (size_t i = 0; i < HOARD_FRAMES; i++) {
+                struct iovec page = { .iov_len = 4096 };
+
+                page.iov_base = mmap(NULL, FRAME_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+                                     client->got.descriptors[i], 0);
+                insist(page.iov_base != MAP_FAILED, "map");
+                insist(vmsplice(ends[1], &page, 1, 0) == 4096, "vmsplice");
+                munmap(page.iov_base, FRAME_BYTES);
+        }
+        packet_close_descriptors(&client->got);
+        free_buffer(client, buffer, NULL, 0);
+}
+
+/* Meanwhile the rest changes its owner again and again, and nobody waits for long. */
+static void play_hoarder(struct scene *scene)
+{
+        const uint64_t rest = POOL_BYTES - HOARD_FRAMES * FRAME_BYTES;
+        uint64_t longest = 0;
+        int ends[2];
+        char byte;
+        pid_t pid;
+
+        snprintf(scene->doing, sizeof(scene->doing), "a hoard");
+        insist(pipe2(ends, O_CLOEXEC) == 0, "pipe");
+        fflush(NULL);
+        pid = fork();
+        insist(pid >= 0, "fork");
+        if (pid == 0) {
+                struct wire_client client;
+
+                become_stranger();
+                wire_client_open(scene->pard.socket, "hostile", &client);
+                hoard(&client);
+                insist(write(ends[1], "x", 1) == 1, "tell");
+                for (;;)
+                        pause();
+        }
+        insist(read(ends[0], &byte, 1) == 1, "hear");
+        for (int i = 0; i < 50; i++) {
+                uint64_t started = now_ns();
+
+                take_the_rest(scene, rest);
+                if (now_ns() - started > longest)
+                        longest = now_ns() - started;
+        }
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        close(ends[0]);
+        close(ends[1]);
+        await_free(scene, POOL_BYTES, POOL_BYTES);
+        printf("beside a hoard of %d frames: a change of owner took at most %llu ms\n",
+               HOARD_FRAMES, (unsigned long long)(longest / NS_PER_MS));
+}
+
+int main(int argc, char **argv)
+{
+        struct scene scene = { .doing = "first" };
+        unsigned keeper_fds, worker_fds;
+        pid_t worker;
+
+        require_hugepages(POOL_BYTES / MiB);
+        prctl(PR_SET_CHILD_SUBREAPER, 1); /* the hostile client's child becomes ours */
+        pard_fixture_start_filled(config, &scene.pard);
+        wire_client_open(scene.pard.socket, "admin", &scene.admin);
+        take_the_rest(&scene, POOL_BYTES);
+        await_free(&scene, POOL_BYTES, POOL_BYTES);
+        worker = pard_fixture_worker(&scene.pard);
+        keeper_fds = process_descriptors(scene.pard.pid);
+        worker_fds = process_descriptors(worker);
+
+        for (size_t i = 0; i < ARRAY_SIZE(tricks); i++)
+                if (argc < 2 || strcmp(argv[1], tricks[i].name) == 0)
+                        play(&scene, &tricks[i]);
+        if (argc < 2 || strcmp(argv[1], "a hoard") == 0)
+                play_hoarder(&scene);
+
+        if (pard_fixture_worker(&scene.pard) != worker)
+                die("the worker is another one");
+        usleep(100000);
+        if (process_descriptors(scene.pard.pid) > keeper_fds ||
+            process_descriptors(worker) > worker_fds)
+                die("descriptors: keeper %u, before %u; worker %u, before %u",
+                    process_descriptors(scene.pard.pid), keeper_fds, process_descriptors(worker),
+                    worker_fds);
+        wire_client_close(&scene.admin);
+        pard_fixture_stop(&scene.pard);
+        return 0;
+}
