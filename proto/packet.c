@@ -16,7 +16,8 @@
 /* Aligned as the kernel wants control messages. */
 union control {
         struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int) * PACKET_DESCRIPTORS_MAX)];
+        char bytes[CMSG_SPACE(sizeof(int) * PACKET_DESCRIPTORS_MAX) +
+                   CMSG_SPACE(sizeof(struct ucred))];
 };
 
 int packet_send(int socket, const void *bytes, size_t size, const int *descriptors, size_t count)
@@ -54,7 +55,10 @@ static void take_descriptors(struct msghdr *message, struct packet *packet)
              header = CMSG_NXTHDR(message, header)) {
                 size_t count;
 
-                if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+                if (header->cmsg_level != SOL_SOCKET)
+                        continue;
+                packet->credentials |= header->cmsg_type == SCM_CREDENTIALS;
+                if (header->cmsg_type != SCM_RIGHTS)
                         continue;
                 count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
                 assert(packet->count + count <= PACKET_DESCRIPTORS_MAX);
@@ -81,6 +85,7 @@ int packet_receive(int socket, void *bytes, size_t room, struct packet *ret)
 
         ret->size = (size_t)received;
         ret->count = 0;
+        ret->credentials = false;
         ret->bytes_cut = message.msg_flags & MSG_TRUNC;
         ret->descriptors_cut = message.msg_flags & MSG_CTRUNC;
         take_descriptors(&message, ret);

@@ -29,7 +29,10 @@ int packet_send(int socket, const void *bytes, size_t size, const int *descripto
 
 /**
  * struct packet - what packet_receive() got
- * @size:           bytes of payload; 0 with a return of 0 means that the peer closed
+ * @size:           bytes of payload; 0 with a return of 0 means that the peer closed, or sent an
+ *                  empty packet, which is as good as that
+ * @credentials:    the sender's came along. On a socket with SO_PASSCRED they do with every packet,
+ *                  which tells an empty one from the end
  * @count:          descriptors received
  * @bytes_cut:      the packet was longer than the buffer
  * @descriptors_cut: descriptors were lost, because the process has no more room for them
@@ -40,6 +43,7 @@ struct packet {
         size_t count;
         bool bytes_cut;
         bool descriptors_cut;
+        bool credentials;
         int descriptors[PACKET_DESCRIPTORS_MAX];
 };
 

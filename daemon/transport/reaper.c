@@ -72,13 +72,20 @@ static void close_stranger(struct reaper *reaper, int fd)
 static void close_session(struct reaper *reaper, int fd)
 {
         struct packet packet;
+        int on = 1, r;
         char byte;
 
         /* From here on nothing more comes in. What the peer has not read yet, it still can. */
         shutdown(fd, SHUT_RD);
-        while (!packet_receive(fd, &byte, 1, &packet) && (packet.size || packet.count))
-                for (size_t i = 0; i < packet.count; i++)
+        /* An empty packet is not the end: there may be descriptors behind it. */
+        (void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+        do {
+                r = packet_receive(fd, &byte, 1, &packet);
+                for (size_t i = 0; !r && i < packet.count; i++)
                         reaper_close_stranger(reaper, packet.descriptors[i]);
+                /* A reset is told before what it left to be read. */
+        } while (r == -ECONNRESET || r == -EINTR ||
+                 (!r && (packet.size || packet.count || packet.credentials)));
         close(fd);
 }
 

@@ -87,10 +87,18 @@ static void test_reaper_closes_sessions_that_strangers_lie_in(void **state)
 
                 assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends), 0);
                 lingering_socket_init(&lingering[i]);
+                /* Behind packets that look like the end. */
+                for (size_t j = 0; j < i % 3; j++)
+                        assert_int_equal(send(ends[1], "", 0, MSG_NOSIGNAL), 0);
                 assert_int_equal(packet_send(ends[1], "x", 1, &lingering[i].fd, 1), 0);
                 close(STEAL_FD(lingering[i].fd));
                 sessions[i] = ends[0];
                 peers[i] = ends[1];
+                if (i % 4)
+                        continue;
+                /* A peer that closes without having read resets the connection. */
+                assert_int_equal(packet_send(ends[0], "y", 1, NULL, 0), 0);
+                close(STEAL_FD(peers[i]));
         }
         before = count_descriptors();
         began = now_ms();
@@ -103,7 +111,8 @@ static void test_reaper_closes_sessions_that_strangers_lie_in(void **state)
         reaper_free(reaper);
         assert_true(now_ms() - began < 1500);
         for (size_t i = 0; i < MANY; i++) {
-                close(peers[i]);
+                if (peers[i] >= 0)
+                        close(peers[i]);
                 lingering_socket_deinit(&lingering[i]);
         }
 }
