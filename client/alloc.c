@@ -43,12 +43,9 @@ static int check(struct par *par, const struct par_constraint *constraint,
                 return error_set(-EINVAL, "options: an unknown flag, or reserved is not zero");
         if (options->name)
                 return error_set(-ENOTSUP, "there are no named buffers");
-        if (options->label && strlen(options->label) > NAME_BYTES_MAX)
-                return error_set(-EINVAL, "label of %zu bytes: at most %d are possible",
-                                 strlen(options->label), NAME_BYTES_MAX);
         if (options->device && options->device->par != par)
                 return error_set(-EINVAL, "the device belongs to another connection");
-        return 0;
+        return handle_check_name("label", options->label);
 }
 
 /* What a caller wants, as the wire has it; refers to the caller's strings. */
@@ -136,6 +133,7 @@ static void give_back(struct par *par, struct par_buffer *buffer)
 
 void par_free(struct par_buffer *buffer)
 {
+        const int errno_before = errno;
         struct par *par;
 
         if (!buffer || handle_check(buffer->par))
@@ -146,6 +144,7 @@ void par_free(struct par_buffer *buffer)
         give_back(par, buffer);
         pthread_mutex_unlock(&par->lock);
         buffer_free(buffer);
+        errno = errno_before;
 }
 
 /* ---- getting -------------------------------------------------------------------------------- */

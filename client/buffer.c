@@ -192,19 +192,38 @@ static int next_page(const struct par_segment **segment, uint64_t offset, size_t
         return 0;
 }
 
+/* Whether these pages are pages at all, and in the buffer. Return: 0; -EINVAL. */
+static int check_pages(const struct par_buffer *buffer, size_t offset, size_t page_bytes,
+                       const uint64_t *dma, size_t count)
+{
+        size_t bytes;
+
+        if (!buffer || (!dma && count))
+                return error_set(-EINVAL, "no %s", buffer ? "place for the addresses" : "buffer");
+        if (!is_power_of_two(page_bytes))
+                return error_set(-EINVAL, "a page of %zu bytes: it takes a power of two",
+                                 page_bytes);
+        if (offset & (page_bytes - 1))
+                return error_set(-EINVAL, "offset %zu is no multiple of the page's %zu bytes",
+                                 offset, page_bytes);
+        if (__builtin_mul_overflow(count, page_bytes, &bytes) || offset > buffer->size ||
+            bytes > buffer->size - offset)
+                return error_set(-EINVAL,
+                                 "%zu pages of %zu bytes from offset %zu: the buffer has %zu bytes",
+                                 count, page_bytes, offset, buffer->size);
+        return 0;
+}
+
 int par_buffer_pages(const struct par_buffer *buffer, size_t offset, size_t page_bytes,
                      uint64_t *dma, size_t count)
 {
         const struct par_segment *segment;
         uint64_t ignored;
-        size_t bytes;
         int r;
 
-        if (!buffer || (!dma && count) || !is_power_of_two(page_bytes) ||
-            (offset & (page_bytes - 1)) || __builtin_mul_overflow(count, page_bytes, &bytes) ||
-            offset > buffer->size || bytes > buffer->size - offset)
-                return error_set(-EINVAL, "pages of %zu bytes: not this part of the buffer",
-                                 page_bytes);
+        r = check_pages(buffer, offset, page_bytes, dma, count);
+        if (r)
+                return r;
         if (!count)
                 return 0;
 

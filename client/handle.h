@@ -49,6 +49,15 @@ struct par {
  */
 int handle_check(const struct par *par);
 
+/**
+ * handle_check_name() - may the wire carry this name?
+ * @what: "label" ..., for the sentence
+ * @name: NULL is fine
+ *
+ * Return: 0; -EINVAL: par_error() is set.
+ */
+int handle_check_name(const char *what, const char *name);
+
 /* Tell the user's hook. @level as in syslog.h. */
 void handle_log(const struct par *par, int level, const char *format, ...)
         __attribute__((__format__(__printf__, 3, 4)));

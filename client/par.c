@@ -10,6 +10,7 @@
 
 #include "macros.h"
 #include "protocol.h"
+#include "text.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -29,6 +30,16 @@ int handle_check(const struct par *par)
                 return error_set(-EINVAL, "no connection given");
         if (par->pid != getpid())
                 return error_set(-ECHILD, "the connection belongs to the parent process");
+        return 0;
+}
+
+int handle_check_name(const char *what, const char *name)
+{
+        if (name && strlen(name) > NAME_BYTES_MAX)
+                return error_set(-EINVAL, "%s: %zu bytes, where at most %d are possible", what,
+                                 strlen(name), NAME_BYTES_MAX);
+        if (name && !text_is_good(name, NAME_BYTES_MAX))
+                return error_set(-EINVAL, "%s: it is not UTF-8", what);
         return 0;
 }
 
@@ -125,10 +136,7 @@ static int check_options(const struct par_connect_options *options)
         if (options->flags || options->reserved[0] || options->reserved[1] ||
             options->reserved[2] || options->reserved[3])
                 return error_set(-EINVAL, "options: flags or a reserved field is not zero");
-        if (options->client_name && strlen(options->client_name) > NAME_BYTES_MAX)
-                return error_set(-EINVAL, "client name of %zu bytes: at most %d are possible",
-                                 strlen(options->client_name), NAME_BYTES_MAX);
-        return 0;
+        return handle_check_name("client name", options->client_name);
 }
 
 /* A handle without a connection; NULL without memory. */
@@ -142,7 +150,7 @@ static struct par *handle_new(const struct par_connect_options *options)
         if (!par)
                 return NULL;
         par->pid = getpid();
-        snprintf(par->name, sizeof(par->name), "%s", name ? name : program_invocation_short_name);
+        text_copy_good(par->name, NAME_BYTES_MAX, name ? name : program_invocation_short_name);
         par->debug = debug && !strcmp(debug, "1");
         if (options) {
                 par->log = options->log;
@@ -225,6 +233,15 @@ static int handle_connect(struct par *par, const char *path)
         return say_hello(par);
 }
 
+static const char *default_socket(void)
+{
+        /* A program with privileges that its caller does not have believes no daemon of his choice:
+         * a device is going to be given the addresses. */
+        const char *path = secure_getenv("PAR_SOCKET");
+
+        return path && *path ? path : SOCKET_DEFAULT;
+}
+
 int par_connect(const char *socket_path, const struct par_connect_options *options,
                 struct par **ret)
 {
@@ -239,9 +256,7 @@ int par_connect(const char *socket_path, const struct par_connect_options *optio
         if (r)
                 return r;
         if (!socket_path)
-                socket_path = getenv("PAR_SOCKET");
-        if (!socket_path)
-                socket_path = SOCKET_DEFAULT;
+                socket_path = default_socket();
 
         par = handle_new(options);
         if (!par)
@@ -284,10 +299,8 @@ static void say_bye(struct par *par)
         (void)connection_call(&par->connection, &message, &request);
 }
 
-void par_disconnect(struct par *par)
+static void disconnect(struct par *par)
 {
-        if (!par)
-                return;
         if (par->pid != getpid()) {
                 disconnect_in_child(par);
                 return;
@@ -298,6 +311,15 @@ void par_disconnect(struct par *par)
                 say_bye(par);
         pthread_mutex_unlock(&par->lock);
         handle_free(par, false);
+}
+
+void par_disconnect(struct par *par)
+{
+        const int errno_before = errno;
+
+        if (par)
+                disconnect(par);
+        errno = errno_before;
 }
 
 /* ---- events and the rest -------------------------------------------------------------------- */
@@ -357,9 +379,9 @@ int par_reclaim(struct par *par, const char *client_name, uint64_t *ret_bytes)
         r = handle_check(par);
         if (r)
                 return r;
-        if (client_name && strlen(client_name) > NAME_BYTES_MAX)
-                return error_set(-EINVAL, "client name of %zu bytes: at most %d are possible",
-                                 strlen(client_name), NAME_BYTES_MAX);
+        r = handle_check_name("client name", client_name);
+        if (r)
+                return r;
         body.client_name = (char *)(client_name ? client_name : "");
         message.body_case = WIRE__REQUEST__BODY_RECLAIM;
         message.reclaim = &body;

@@ -20,14 +20,19 @@
  * nothing has changed. Zeroed structs are valid and mean "no limit, the default"; a reserved field
  * that is not zero is -EINVAL.
  *
+ * errno is not used. par_free(), par_device_close() and par_disconnect() leave it as it was, so
+ * that they can clean up after a system call that failed.
+ *
  * Threads. Several threads may share a handle and its buffers; freeing what another thread still
  * uses is the caller's mistake. The library has no thread of its own and installs no signal
- * handler.
+ * handler. A thread that is inside the library must not be cancelled, and a signal handler must
+ * neither call it nor jump out of it.
  *
  * fork. A child has no buffers (their memory is not copied to it, unless PAR_ALLOC_KEEP_ON_FORK)
  * and its calls on the parent's handle return -ECHILD. It may par_disconnect() it to give back the
  * memory of the handle itself, and par_connect() for itself. Until it does so, calls exec() or
- * ends, it holds the parent's connection open: pard learns of the parent's death only then.
+ * ends, it holds the parent's connection open: pard learns of the parent's death only then. So a
+ * program that puts itself into the background connects after that, not before.
  *
  * All sizes, lengths and offsets are in bytes; address ranges are inclusive at both ends.
  */
@@ -109,16 +114,18 @@ struct par_constraint {
 };
 
 /* par_alloc_options.flags */
-#define PAR_ALLOC_UNINITIALIZED                                                                 \
-        UINT32_C(1)                        /* recycled memory of yours need not be zeroed again \
-                                            */
-#define PAR_ALLOC_KEEP_ON_FORK UINT32_C(2) /* a child of fork() has the mapping too */
+/* Recycled memory of yours need not be zeroed again. */
+#define PAR_ALLOC_UNINITIALIZED UINT32_C(1)
+/* A child of fork() has the mapping, too: of the buffer and of all else of this connection that
+ * lies in the same hugepages. Memory that is freed meanwhile stays charged until the child ends,
+ * calls exec(), or says par_disconnect() on its copy of the handle. */
+#define PAR_ALLOC_KEEP_ON_FORK UINT32_C(2)
 
 /**
  * struct par_alloc_options - the rest of a request; NULL is the same as all zero
  * @device:   whose limits apply in addition; borrowed for the call. NULL: none
  * @pool:     only this pool; borrowed. NULL: pard chooses
- * @label:    shown to administrators, at most 63 bytes; borrowed. NULL: none
+ * @label:    shown to administrators, at most 63 bytes of UTF-8; borrowed. NULL: none
  * @name:     NULL. Named buffers that outlive a session do not exist yet: -ENOTSUP
  * @wait_ms:  how long to wait where memory may become free, in milliseconds; 0: not at all;
  *            negative: without limit
@@ -135,8 +142,8 @@ struct par_alloc_options {
 
 /**
  * struct par_connect_options - how to connect; NULL is the same as all zero
- * @client_name: shown to administrators and used by par_reclaim(), at most 63 bytes; borrowed.
- *               NULL: the name of the program
+ * @client_name: shown to administrators and used by par_reclaim(), at most 63 bytes of UTF-8;
+ *               borrowed. NULL: the name of the program
  * @spin_us:     how long to busy-poll for a reply before sleeping, in microseconds
  * @flags:       0
  * @log:         called with (log_data, level as in syslog.h, a sentence without newline), from the
@@ -207,9 +214,12 @@ struct par_event {
 
 /**
  * par_connect() - open a session with pard
- * @socket_path: NULL: the environment variable PAR_SOCKET, else /run/pard/pard.sock
+ * @socket_path: NULL: the environment variable PAR_SOCKET, else /run/pard/pard.sock. A program
+ *               that runs set-user-ID or with file capabilities does not heed the variable
  * @options:     NULL: all defaults; borrowed
  * @ret:         the handle, owned by the caller: par_disconnect()
+ *
+ * Waits until pard answers.
  *
  * Return: 0; -EINVAL for a bad option or a path that is too long; -ENOENT or -ECONNREFUSED where no
  * pard listens; -EACCES without permission for the socket; -PAR_DENIED where pard refuses the
@@ -260,8 +270,8 @@ void par_device_close(struct par_device *device);
  * par_alloc() - get a buffer that meets a constraint
  * @par:        connection
  * @size:       bytes, > 0; rounded up to 4 KiB
- * @constraint: NULL: none; borrowed
- * @options:    NULL: none; borrowed
+ * @constraint: NULL: as all zero, so one segment, also of a device that takes more; borrowed
+ * @options:    NULL: as all zero; borrowed
  * @ret:        owned by the caller: par_free()
  *
  * The buffer is pinned, mapped contiguously in virtual memory, and zeroed. Its pointer and its
@@ -270,7 +280,8 @@ void par_device_close(struct par_device *device);
  * Return: 0; -EINVAL for a reserved or unknown bit that is set; -ENOTSUP for a name; -PAR_INVALID
  * for size 0, an alignment or boundary that is no power of two, addr_min above addr_max, an unknown
  * pool or device; -PAR_NEVER_FITS, -PAR_EXHAUSTED, -PAR_FRAGMENTED, -PAR_QUOTA, -PAR_DENIED;
- * -PAR_TIMED_OUT after wait_ms; -EINTR where a signal ended the waiting (only with wait_ms not 0);
+ * -PAR_TIMED_OUT after wait_ms; -EINTR where a signal ended the waiting (only with wait_ms not 0,
+ * and with SA_RESTART, too; a signal that comes just before the call sleeps is not noticed);
  * -PAR_BUSY where other threads' buffers got in the way again and again; -EMFILE where the process
  * has too few descriptors left, -ENOMEM without memory or address space; -EPROTO where pard sends
  * nonsense, which ends the session; -PAR_GONE; -ECHILD.

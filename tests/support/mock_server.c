@@ -414,6 +414,8 @@ static void handle(struct mock *mock, const Wire__Request *request)
 
         switch (request->body_case) {
         case WIRE__REQUEST__BODY_HELLO:
+                snprintf(mock->client_name, sizeof(mock->client_name), "%s",
+                         request->hello->client_name);
                 welcome.version = strcmp(request->hello->client_name, "future") ? 1 : 2;
                 body.body_case = WIRE__REPLY__BODY_HELLO;
                 body.hello = &welcome;
@@ -557,6 +559,11 @@ void mock_hang_up(struct mock *mock)
         if (mock->client >= 0)
                 shutdown(mock->client, SHUT_RDWR); /* the thread sees it, and closes */
         pthread_mutex_unlock(&mock->lock);
+}
+
+const char *mock_client_name(struct mock *mock)
+{
+        return mock->client_name; /* written before the client was answered */
 }
 
 struct mock_counts mock_counts(struct mock *mock)

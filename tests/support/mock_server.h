@@ -84,6 +84,7 @@ struct mock {
         pthread_mutex_t lock;
         int listener, client, stop; /* stop: an eventfd */
         uint64_t last_id;
+        char client_name[64]; /* of the last Hello */
         struct mock_frame frames[MOCK_FRAMES_MAX];
         struct mock_buffer *buffers[MOCK_BUFFERS_MAX];
         struct {
@@ -104,6 +105,9 @@ void mock_stop(struct mock *mock);
 void mock_hang_up(struct mock *mock);
 
 struct mock_counts mock_counts(struct mock *mock);
+
+/* As whom the last client introduced itself; stays until the next one does. */
+const char *mock_client_name(struct mock *mock);
 
 /* Make frames ahead, so that granting them needs no new descriptor. */
 void mock_prepare(struct mock *mock, size_t frames);

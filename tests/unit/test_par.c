@@ -156,6 +156,75 @@ static void test_par_connect_says_why_not(void **state)
         mock_stop(mock);
 }
 
+/* What is in the environment is not always meant, and a program may be called anything. */
+static void test_par_connects_whatever_the_program_is_called(void **state)
+{
+        static char latin1[] = "pr\xf6gramm", long_name[] =
+                                                      "0123456789012345678901234567890123456789"
+                                                      "0123456789012345678901\xc3\xb6";
+        char *const before = program_invocation_short_name;
+        struct mock *mock = mock_start(NULL);
+        struct par *par;
+
+        (void)state;
+        program_invocation_short_name = latin1;
+        assert_int_equal(par_connect(mock->path, NULL, &par), 0);
+        assert_string_equal(mock_client_name(mock), "pr?gramm");
+        par_disconnect(par);
+        program_invocation_short_name = long_name;
+        assert_int_equal(par_connect(mock->path, NULL, &par), 0);
+        assert_int_equal(strlen(mock_client_name(mock)), 62);
+        par_disconnect(par);
+        program_invocation_short_name = before;
+
+        setenv("PAR_SOCKET", "", 1); /* the same as none: there is no daemon at the default path */
+        assert_int_not_equal(par_connect(NULL, NULL, &par), -EINVAL);
+        par_disconnect(par);
+        unsetenv("PAR_SOCKET");
+        mock_stop(mock);
+}
+
+static void test_par_names_are_utf8(void **state)
+{
+        struct par_alloc_options options = { .label = "bad\xff" };
+        struct par_connect_options who = { .client_name = "bad\xff" };
+        struct mock *mock = mock_start(NULL);
+        struct par_buffer *buffer;
+        struct par *par;
+        uint64_t bytes;
+
+        (void)state;
+        assert_int_equal(par_connect(mock->path, &who, &par), -EINVAL);
+        assert_string_equal(par_error(NULL), "client name: it is not UTF-8");
+        par = connect_to(mock);
+        assert_int_equal(par_alloc(par, 4096, NULL, &options, &buffer), -EINVAL);
+        assert_string_equal(par_error(par), "label: it is not UTF-8");
+        assert_int_equal(par_reclaim(par, "bad\xff", &bytes), -EINVAL);
+        par_disconnect(par);
+        mock_stop(mock);
+}
+
+/* So that cleaning up after a failed system call does not hide why it failed. */
+static void test_par_cleaning_up_keeps_errno(void **state)
+{
+        struct mock *mock = mock_start(NULL);
+        struct par *par = connect_to(mock);
+        struct par_device *device;
+        struct par_buffer *buffer = get(par, 3 * PAGE);
+
+        (void)state;
+        assert_int_equal(par_device_open(par, "capture0", &device), 0);
+        mock_hang_up(mock);
+        errno = 77;
+        par_free(buffer);
+        assert_int_equal(errno, 77);
+        par_device_close(device);
+        assert_int_equal(errno, 77);
+        par_disconnect(par);
+        assert_int_equal(errno, 77);
+        mock_stop(mock);
+}
+
 static void test_par_alloc_refuses_what_the_wire_cannot_carry(void **state)
 {
         struct mock *mock = mock_start(NULL);
@@ -398,10 +467,14 @@ static void test_par_pages_and_addresses(void **state)
         pages[0] = 77;
         assert_int_equal(par_buffer_pages(span, 0, 2 * PAGE, pages, 1), -ERANGE);
         assert_int_equal(par_buffer_pages(small, 4096, 8192, pages, 1), -EINVAL);
+        assert_string_equal(par_error(par), "offset 4096 is no multiple of the page's 8192 bytes");
         assert_int_equal(par_buffer_pages(span, 0, 4097, pages, 1), -EINVAL);
+        assert_string_equal(par_error(par), "a page of 4097 bytes: it takes a power of two");
         assert_int_equal(par_buffer_pages(span, 0, 0, pages, 1), -EINVAL);
         assert_int_equal(par_buffer_pages(span, 0, 4096, NULL, 1), -EINVAL);
         assert_int_equal(par_buffer_pages(span, 0, 4096, pages, 49), -EINVAL);
+        assert_string_equal(par_error(par), "49 pages of 4096 bytes from offset 0: the buffer has "
+                                            "196608 bytes");
         assert_int_equal(par_buffer_pages(span, 0, 4096, pages, SIZE_MAX / 4096 + 2), -EINVAL);
         assert_int_equal(par_buffer_pages(span, SIZE_MAX - 4095, 4096, pages, 1), -EINVAL);
         assert_int_equal(pages[0], 77);
@@ -960,6 +1033,9 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_par_takes_nothing_for_an_answer),
                 cmocka_unit_test(test_par_connect_says_why_not),
+                cmocka_unit_test(test_par_connects_whatever_the_program_is_called),
+                cmocka_unit_test(test_par_names_are_utf8),
+                cmocka_unit_test(test_par_cleaning_up_keeps_errno),
                 cmocka_unit_test(test_par_alloc_refuses_what_the_wire_cannot_carry),
                 cmocka_unit_test(test_par_device_is_a_name),
                 cmocka_unit_test(test_par_reclaim_tells_the_bytes),
