@@ -261,16 +261,18 @@ void state_frame_left(struct state *state, struct frame_name name, bool lost, ui
 {
         struct frame *frame = state_frame_named(state, name);
         struct pool *pool;
+        bool retired;
 
         if (!frame || (frame->state != FRAME_LEAVING && frame->state != FRAME_LINGERING))
                 return; /* its place is taken already, and nothing was lost */
         pool = frame->pool;
+        retired = !frame->in_service;
         frame_gone(state, frame);
-        if (lost) {
+        if (lost)
                 pool->lost_to_system++;
-                if (pool_missing_bytes(pool) && !due_is_set(&pool->refill))
-                        due_set(&state->dues, &pool->refill, now_ns + pool->refill_delay_ns);
-        }
+        /* Nor is there a page in the place of one that was retired. */
+        if ((lost || retired) && pool_missing_bytes(pool) && !due_is_set(&pool->refill))
+                due_set(&state->dues, &pool->refill, now_ns + pool->refill_delay_ns);
         state_changed(state, now_ns);
 }
 

@@ -591,6 +591,45 @@ static void play(struct scene *scene, const struct trick *trick)
                 add_hugepages(-1);
 }
 
+/* ---- a frame that moved -----------------------------------------------------------------------
+ */
+
+/* pard finds out that a granted frame was punched: it is taken out of service, and replaced when
+ * its holder gives it back. */
+static void play_moved(bool killed)
+{
+        static const struct trick moved = {
+                "punched and noticed", punch, HOLE_NOTE, false, false, false
+        };
+        struct scene scene = { .doing = "punched and noticed" };
+        char watchful[512], *verify;
+        uint64_t deadline = now_ns() + SOON_MS * NS_PER_MS;
+        struct hostile hostile;
+
+        snprintf(watchful, sizeof(watchful), "%s", config);
+        verify = strstr(watchful, "verify = \"0\"");
+        memcpy(verify, "verify=\"9ms\"", strlen("verify=\"9ms\""));
+        pard_fixture_start_filled(watchful, &scene.pard);
+        wire_client_open(scene.pard.socket, "admin", &scene.admin);
+        hostile = start_hostile(&scene.pard, &moved);
+        tell(&hostile, ORDER_TAKE);
+        while (wire_client_pool(&scene.admin, "any")->bytes->retired != FRAME_BYTES) {
+                if (now_ns() > deadline)
+                        die("nobody notices that a frame was punched");
+                usleep(1000);
+        }
+        if (!killed) {
+                tell(&hostile, ORDER_FREE);
+                tell(&hostile, ORDER_BYE);
+        }
+        end_hostile(&hostile);
+        await_free(&scene, POOL_BYTES, POOL_BYTES);
+        take_the_rest(&scene, POOL_BYTES);
+        wire_client_close(&scene.admin);
+        pard_fixture_stop(&scene.pard);
+        printf("a frame that was punched and noticed: replaced\n");
+}
+
 /* ---- a client that keeps a lot ----------------------------------------------------------------
  */
 
@@ -693,5 +732,8 @@ int main(int argc, char **argv)
                     worker_fds);
         wire_client_close(&scene.admin);
         pard_fixture_stop(&scene.pard);
+        for (int killed = 0; killed < 2; killed++)
+                if (argc < 2 || strcmp(argv[1], "moved") == 0)
+                        play_moved(killed);
         return 0;
 }
