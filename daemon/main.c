@@ -38,6 +38,7 @@ enum { EXIT_USAGE = 2 };
 #define DESCRIPTORS_A_FRAME  3u
 #define DESCRIPTORS_A_CLIENT 66u
 #define DESCRIPTORS_SPARE    1024u
+#define DESCRIPTORS_LEAST    16u /* besides the frames' */
 
 /**
  * struct keeper - what the keeper's process owns
@@ -61,28 +62,31 @@ static void keeper_deinit(struct keeper *keeper)
         config_free(keeper->config);
 }
 
-static void raise_descriptor_limit(const struct config *config)
+/* Return: 0; -EMFILE where not even the frames could be held. */
+static int raise_descriptor_limit(const struct config *config)
 {
-        const uint64_t want = config_frames(config) * DESCRIPTORS_A_FRAME +
+        const uint64_t frames = config_frames(config);
+        const uint64_t want = frames * DESCRIPTORS_A_FRAME +
                               config->state.max_clients * DESCRIPTORS_A_CLIENT + DESCRIPTORS_SPARE;
         struct rlimit limit;
 
         if (getrlimit(RLIMIT_NOFILE, &limit))
-                return;
+                return -errno;
         if (limit.rlim_max < want) {
                 /* Only with the right to do so; never above the kernel's own limit. */
                 struct rlimit raised = { .rlim_cur = want, .rlim_max = want };
 
                 if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
-                        return;
+                        return 0;
         }
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
-        if (limit.rlim_cur < config_frames(config) + DESCRIPTORS_SPARE)
-                log_warning("at most %llu descriptors may be open, which is less than the "
-                            "%llu frames of the pools need: raise LimitNOFILE",
-                            (unsigned long long)limit.rlim_cur,
-                            (unsigned long long)config_frames(config));
+        if (limit.rlim_cur >= frames + DESCRIPTORS_LEAST)
+                return 0;
+        log_error("at most %llu descriptors may be open, and the %llu frames of the pools need one "
+                  "each, in two processes: raise LimitNOFILE (ulimit -n)",
+                  (unsigned long long)limit.rlim_cur, (unsigned long long)frames);
+        return -EMFILE;
 }
 
 static int load_config(const struct options *options, struct keeper *keeper)
@@ -123,8 +127,8 @@ static int open_listener(const struct options *options, struct keeper *keeper)
                 .path = options->socket_path ? options->socket_path : config->socket_path,
                 .mode = config->socket_mode,
                 .group = config->socket_group,
-                .create_directory = !options->socket_path &&
-                                    strcmp(config->socket_path, SOCKET_DEFAULT) == 0,
+                .create_directory =
+                        !options->socket_path && strcmp(config->socket_path, SOCKET_DEFAULT) == 0,
         };
 
         return listener_open(&settings, &keeper->listener);
@@ -195,7 +199,9 @@ static int start(const struct options *options, struct keeper *keeper)
         r = check_user(keeper->config);
         if (r)
                 return r;
-        raise_descriptor_limit(keeper->config);
+        r = raise_descriptor_limit(keeper->config);
+        if (r)
+                return r;
         hold_signals();
         r = open_listener(options, keeper);
         if (r)

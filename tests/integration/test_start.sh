@@ -135,6 +135,10 @@ if [[ $(id -u) -eq 0 ]]; then
         expect 1 "no right to hugepages" "${setpriv[@]}" "$PARD" --config "$dir/pard.conf" --socket "$dir/theirs/s"
         says err "no right to hugepages" "must be started by root"
         [[ ! -e $dir/theirs/s ]] || fail "a socket without rights"
+        { sim_config | sed 's/^pool "any".*/pool "any" { size_min = "64M" }/'; } >"$dir/pard.conf"
+        expect 1 "too few descriptors" bash -c 'ulimit -n 40; exec "$@"' - "${setpriv[@]}" "$PARD" \
+                --config "$dir/pard.conf" --socket "$dir/theirs/s"
+        says err "too few descriptors" "raise LimitNOFILE"
         sim_config >"$dir/pard.conf"
         expect 1 "no right to the directory" "${setpriv[@]}" "$PARD" --config "$dir/pard.conf"
         says err "no right to the directory" "Permission denied"
