@@ -156,16 +156,16 @@ int choice_find(const struct state *state, const struct client *client, const st
         return answer;
 }
 
-/* Memory may still come that nobody has seen: only what the settings rule out is out for ever. */
+/* Memory may still come that nobody has seen, and may be what completes a run: only what the
+ * settings rule out is out for ever. */
 static bool could_come(const struct pool *pool, const struct demand *demand)
 {
         struct range window;
 
-        return pool_missing_bytes(pool) >= demand->want.size_bytes &&
+        return pool_missing_bytes(pool) &&
+               demand->want.size_bytes <= pool->settings->size_max_bytes &&
                range_intersect(pool->settings->window, demand->want.window, &window) &&
-               (window.first != 0 || window.last != UINT64_MAX
-                        ? range_size(window) >= demand->want.size_bytes
-                        : true);
+               window.last - window.first >= demand->want.size_bytes - 1;
 }
 
 /* What a client holds itself does not come free by waiting. */

@@ -582,6 +582,7 @@ static void test_lost_page_is_counted_and_replaced(void **unused)
 {
         struct client *a;
         struct buffer *buffer;
+        struct refusal refusal;
         struct status_report report;
 
         (void)unused;
@@ -595,6 +596,9 @@ static void test_lost_page_is_counted_and_replaced(void **unused)
         state_report(world.state, world.now_ns, &report);
         assert_int_equal(report.lost_to_system, 1);
         assert_int_equal(report.bytes.held, PAGE);
+        /* It is replaced as soon as the system has one, so the whole pool is not out for ever. */
+        assert_int_equal(refused(a, world_request(2 * PAGE), &refusal), PAR_REFUSED_EXHAUSTED);
+        assert_false(refusal.permanent);
         world.snatch = false;
         world_pass(&world, 2 * NS_PER_S);
         assert_int_equal(world_bytes(&world).held, 2 * PAGE);
