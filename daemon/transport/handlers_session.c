@@ -14,7 +14,6 @@
 #include <event2/event.h>
 #include <sys/random.h>
 
-
 /* A token that nobody can guess. Return: 0; negative errno. */
 static int make_token(uint64_t *ret)
 {
