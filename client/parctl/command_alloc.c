@@ -9,6 +9,7 @@
 #include "explanation.h"
 #include "json.h"
 #include "par.h"
+#include "segments.h"
 #include "table.h"
 #include "units.h"
 
@@ -31,63 +32,28 @@ static json_t *buffer_json(const struct par_buffer *buffer, const char *label)
 {
         const struct par_segment *segments;
         const size_t n = par_buffer_segments(buffer, &segments);
-        json_t *object = json_object(), *array = json_array();
+        json_t *object = json_object();
 
-        for (size_t i = 0; i < n; i++) {
-                const uint64_t phys = segments[i].phys;
-                json_t *segment = json_object();
-
-                json_object_set_new(segment, "dma", json_address(segments[i].dma));
-                json_object_set_new(segment, "phys",
-                                    phys == PAR_PHYS_NONE ? json_null() : json_address(phys));
-                json_object_set_new(segment, "length", json_size(segments[i].length));
-                json_object_set_new(segment, "offset", json_size(segments[i].offset));
-                json_array_append_new(array, segment);
-        }
         json_object_set_new(object, "buffer", json_size(par_buffer_id(buffer)));
         json_object_set_new(object, "label", json_text(label));
         json_object_set_new(object, "pool", json_text(par_buffer_pool(buffer)));
         json_object_set_new(object, "size", json_size(par_buffer_size(buffer)));
         json_object_set_new(object, "dma", json_address(par_buffer_dma(buffer)));
-        json_object_set_new(object, "segments", array);
+        json_object_set_new(object, "segments", segments_json(segments, n));
         return object;
 }
 
 static int print_text(FILE *stream, const struct par_buffer *buffer,
                       const struct arguments *arguments)
 {
-        static const struct column columns[] = {
-                { "dma", CELL_ADDRESS, SHOW_ALWAYS },
-                { "phys", CELL_ADDRESS, SHOW_ALWAYS },
-                { "length", CELL_SIZE, SHOW_ALWAYS },
-                { "offset", CELL_SIZE, SHOW_ALWAYS },
-        };
-        const struct table_style style = {
-                .bytes = arguments->bytes,
-                .no_headings = arguments->no_headings,
-                .stream = stream,
-        };
         const struct par_segment *segments;
         const size_t n = par_buffer_segments(buffer, &segments);
-        struct table *table = table_new("segments", columns, ARRAY_SIZE(columns));
         char size[UNIT_TEXT_BYTES];
-        int r = table ? 0 : -ENOMEM;
 
         fprintf(stream, "buffer %" PRIu64 ": %s from pool %s, segments: %zu\n",
                 par_buffer_id(buffer), size_text(par_buffer_size(buffer), arguments->bytes, size),
                 par_buffer_pool(buffer), n);
-        for (size_t i = 0; i < n && !r; i++)
-                r = table_add(table,
-                              (const struct cell[]){
-                                      CELL_OF(segments[i].dma),
-                                      CELL_IF(segments[i].phys != PAR_PHYS_NONE, segments[i].phys),
-                                      CELL_OF(segments[i].length),
-                                      CELL_OF(segments[i].offset),
-                              });
-        if (!r)
-                r = table_print(table, &style);
-        table_free(table);
-        return r;
+        return segments_print(segments, n, arguments, stream);
 }
 
 /* Standard output is COMMAND's, where there is one. */

@@ -9,32 +9,35 @@
 #include "json.h"
 #include "macros.h"
 #include "result.h"
+#include "segments.h"
 #include "table.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 static const char *result_word(const Wire__Explanation *explanation)
 {
         return explanation->result ? par_refusal_name((int)explanation->result) : "granted";
 }
 
-static json_t *segments_json(const Wire__Explanation *explanation)
+/* Return: the segments as a buffer would have them, owned by the caller; NULL without memory. */
+static struct par_segment *segments_of(const Wire__Explanation *explanation)
 {
-        json_t *array = json_array();
+        struct par_segment *segments = calloc(explanation->n_segments + 1, sizeof(*segments));
         uint64_t offset = 0;
 
-        for (size_t i = 0; i < explanation->n_segments; i++) {
-                const Wire__Segment *segment = explanation->segments[i];
-                json_t *object = json_object();
+        for (size_t i = 0; segments && i < explanation->n_segments; i++) {
+                const Wire__Segment *wire = explanation->segments[i];
 
-                json_object_set_new(object, "dma", json_address(segment->dma));
-                json_object_set_new(object, "phys", json_address(segment->phys));
-                json_object_set_new(object, "length", json_size(segment->length));
-                json_object_set_new(object, "offset", json_size(offset));
-                json_array_append_new(array, object);
-                offset += segment->length;
+                segments[i] = (struct par_segment){
+                        .dma = wire->dma,
+                        .phys = wire->phys,
+                        .length = wire->length,
+                        .offset = offset,
+                };
+                offset += wire->length;
         }
-        return array;
+        return segments;
 }
 
 static json_t *blockers_json(const Wire__Explanation *explanation)
@@ -60,7 +63,8 @@ static json_t *blockers_json(const Wire__Explanation *explanation)
         return array;
 }
 
-static json_t *explanation_json(const Wire__Explanation *explanation, const Wire__Refusal *refusal)
+static json_t *explanation_json(const Wire__Explanation *explanation, const Wire__Refusal *refusal,
+                                const struct par_segment *segments)
 {
         json_t *object = json_object();
 
@@ -74,7 +78,7 @@ static json_t *explanation_json(const Wire__Explanation *explanation, const Wire
         json_object_set_new(object, "largest_run", json_size(refusal->largest_run));
         json_object_set_new(object, "blockers", blockers_json(explanation));
         json_object_set_new(object, "pool", json_text(explanation->pool));
-        json_object_set_new(object, "segments", segments_json(explanation));
+        json_object_set_new(object, "segments", segments_json(segments, explanation->n_segments));
         return object;
 }
 
@@ -106,31 +110,9 @@ static int print_blockers(const Wire__Explanation *explanation, const struct tab
         return r;
 }
 
-static int print_segments(const Wire__Explanation *explanation, const struct table_style *style)
-{
-        static const struct column columns[] = {
-                { "dma", CELL_ADDRESS, SHOW_ALWAYS },
-                { "phys", CELL_ADDRESS, SHOW_ALWAYS },
-                { "length", CELL_SIZE, SHOW_ALWAYS },
-        };
-        struct table *table = table_new("segments", columns, ARRAY_SIZE(columns));
-        int r = table ? 0 : -ENOMEM;
-
-        for (size_t i = 0; i < explanation->n_segments && !r; i++) {
-                const Wire__Segment *segment = explanation->segments[i];
-
-                r = table_add(table,
-                              (const struct cell[]){ CELL_OF(segment->dma), CELL_OF(segment->phys),
-                                                     CELL_OF(segment->length) });
-        }
-        if (!r)
-                r = table_print(table, style);
-        table_free(table);
-        return r;
-}
-
 static int print_text(const Wire__Explanation *explanation, const Wire__Refusal *refusal,
-                      const struct arguments *arguments, FILE *text)
+                      const struct par_segment *segments, const struct arguments *arguments,
+                      FILE *text)
 {
         const struct table_style style = {
                 .bytes = arguments->bytes,
@@ -141,7 +123,7 @@ static int print_text(const Wire__Explanation *explanation, const Wire__Refusal 
         fprintf(text, "%s: %s.\n", result_word(explanation), refusal->sentence);
         if (!explanation->result) {
                 fprintf(text, "Pool: %s.\n", explanation->pool);
-                return print_segments(explanation, &style);
+                return segments_print(segments, explanation->n_segments, arguments, text);
         }
         if (*refusal->limit)
                 fprintf(text, "Limit: %s, set by %s.\n", refusal->limit, refusal->limit_set_by);
@@ -156,12 +138,14 @@ static int print(const Wire__Explanation *explanation, const struct arguments *a
 {
         const Wire__Refusal none = WIRE__REFUSAL__INIT;
         const Wire__Refusal *refusal = explanation->refusal ? explanation->refusal : &none;
-        int r;
+        struct par_segment *segments = segments_of(explanation);
+        int r = segments ? 0 : -ENOMEM;
 
-        if (arguments->json)
-                r = json_print(stdout, "explain", explanation_json(explanation, refusal));
-        else
-                r = print_text(explanation, refusal, arguments, text);
+        if (!r && arguments->json)
+                r = json_print(stdout, "explain", explanation_json(explanation, refusal, segments));
+        else if (!r)
+                r = print_text(explanation, refusal, segments, arguments, text);
+        free(segments);
         if (r) {
                 fprintf(stderr, "parctl: the explanation cannot be printed\n");
                 return EXIT_OTHER;
