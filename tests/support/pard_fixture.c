@@ -73,7 +73,8 @@ static void write_config(const struct pard_fixture *pard, const char *config)
         if (!file)
                 die("%s: %s", path, strerror(errno));
         /* The worker is to have no privilege, whoever runs the test. */
-        fprintf(file, "socket = \"%s\"\nmode = \"0666\"\nuser = \"%u\"\n%s", pard->socket,
+        fprintf(file, "socket = \"%s\"\n%suser = \"%u\"\n%s", pard->socket,
+                strstr(config, "mode = ") ? "" : "mode = \"0666\"\n",
                 getuid() == 0 ? NOBODY : getuid(), config);
         if (fclose(file) != 0)
                 die("%s: %s", path, strerror(errno));
