@@ -35,6 +35,13 @@ static int say(int status, const char *what, int error)
         return status;
 }
 
+/* The same as nobody there: trying again later may help. alloc says so, too. */
+static int gone(void)
+{
+        fprintf(stderr, "parctl: pard closed the connection\n");
+        return EXIT_NO_DAEMON;
+}
+
 static int connect_to(struct ask *ask, const char *path)
 {
         const struct timeval limit = { .tv_sec = ANSWER_SECONDS };
@@ -71,10 +78,8 @@ static int send_request(struct ask *ask, Wire__Request *request)
         r = message_pack_request(request, ask->bytes, sizeof(ask->bytes), &size);
         if (!r)
                 r = packet_send(ask->socket, ask->bytes, size, NULL, 0);
-        if (r == -EPIPE || r == -ECONNRESET) {
-                fprintf(stderr, "parctl: pard closed the connection\n");
-                return EXIT_OTHER;
-        }
+        if (r == -EPIPE || r == -ECONNRESET)
+                return gone();
         return r ? say(EXIT_OTHER, "the request cannot be sent", -r) : 0;
 }
 
@@ -91,10 +96,8 @@ static int receive_reply(struct ask *ask, const Wire__Reply **ret)
                 while (r == -EINTR);
                 if (r == -EAGAIN)
                         return say(EXIT_OTHER, "pard does not answer", ETIMEDOUT);
-                if (r || packet.size == 0) {
-                        fprintf(stderr, "parctl: pard closed the connection\n");
-                        return EXIT_OTHER;
-                }
+                if (r || packet.size == 0)
+                        return gone();
                 packet_close_descriptors(&packet);
                 message_arena_reset(&ask->arena);
                 r = packet.bytes_cut

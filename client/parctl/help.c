@@ -125,7 +125,7 @@ static void print_all(void)
         printf("\nOptions:\n%s", general);
         fputs("\nSizes and addresses are whole numbers, in bytes or with K, M, G, T (binary), or\n"
               "hexadecimal after 0x. Exit status: 0 done; 1 refused for now; 2 wrong usage;\n"
-              "3 refused for ever; 4 no daemon listens; 5 another failure.\n",
+              "3 refused for ever; 4 no daemon, or gone meanwhile; 5 another failure.\n",
               stdout);
 }
 

@@ -223,5 +223,37 @@ if [[ $(id -u) -eq 0 ]]; then
         wait "$holder"
 fi
 
+# ---- the worker dies while it is asked --------------------------------------------------------
+worker() {
+        cat "/proc/$pard_pid/task/$pard_pid/children"
+}
+# Who waits for memory is told so, and may ask again.
+"$PARCTL" alloc --size 16M --below 4G --hold 60 >/dev/null &
+holder=$!
+until [[ $(jget '.buffers | length' buffers) -eq 1 ]]; do sleep 0.05; done
+"$PARCTL" alloc --size 4M --below 4G --wait -1 2>"$dir/err" &
+waiter=$!
+until [[ $(jget .status.waiting status) -eq 1 ]]; do sleep 0.05; done
+# shellcheck disable=SC2046
+kill -KILL $(worker)
+wait "$waiter"
+is "the daemon goes away" $? 4
+says err "the daemon goes away" "the connection to pard is gone"
+kill -TERM "$holder"
+wait "$holder"
+is "the holder's status after that" $? 0
+# Who has just connected is served by the next worker.
+until [[ $(worker) ]]; do sleep 0.05; done
+# shellcheck disable=SC2046
+kill -STOP $(worker)
+"$PARCTL" pools >"$dir/out" &
+asking=$!
+sleep 0.2
+# shellcheck disable=SC2046
+kill -KILL $(worker)
+wait "$asking"
+is "the next worker answers" $? 0
+says out "the next worker answers" below4g
+
 stop_pard || fail "pard stopped with status $?"
 finish
