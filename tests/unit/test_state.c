@@ -578,6 +578,32 @@ static void test_lingering_stays_charged(void **unused)
         world_stop(&world);
 }
 
+static void test_who_keeps_pages_is_put_off(void **unused)
+{
+        struct buffer *buffers[3];
+        struct client *clients[3];
+
+        (void)unused;
+        world_init(&world, 3);
+        world_start(&world);
+        world.clumsy = true;
+        for (int i = 0; i < 3; i++) {
+                clients[i] = world_client(&world, i < 2 ? 1000 : 1001, "a");
+                buffers[i] = world_alloc(&world, clients[i], world_request(PAGE));
+        }
+        for (int i = 0; i < 3; i++)
+                state_release(world.state, clients[i], id_of(buffers[i]), world.now_ns);
+        state_frame_lingers(world.state, world.frames[0].name, FRAME_HOLDER_FILE, world.now_ns);
+        assert_false(world.frames[1].flags & LEAVE_PATIENT);
+        state_frame_lingers(world.state, world.frames[0].name, FRAME_HOLDER_PAGES, world.now_ns);
+        assert_true(world.frames[1].flags & LEAVE_PATIENT);
+        assert_true(world.frames[1].flags & LEAVE_RETAKE);
+        assert_false(world.frames[2].flags & LEAVE_PATIENT); /* somebody else's */
+        world_let_leave(&world);
+        assert_int_equal(world_bytes(&world).free, 3 * PAGE);
+        world_stop(&world);
+}
+
 static void test_lost_page_is_counted_and_replaced(void **unused)
 {
         struct client *a;
@@ -924,6 +950,9 @@ static void test_moved_frame_is_retired(void **unused)
         assert_false(world.frames[piece.frame.slot].flags & LEAVE_RETAKE);
         world_let_leave(&world);
         assert_int_equal(world_bytes(&world).held, 3 * PAGE);
+        /* Another comes in its place. */
+        world_pass(&world, 2 * NS_PER_S);
+        assert_int_equal(world_bytes(&world).held, 4 * PAGE);
         world_stop(&world);
 }
 
@@ -979,6 +1008,7 @@ int main(void)
                 cmocka_unit_test(test_reuse_delay),
                 cmocka_unit_test(test_only_one_empty_frame_is_kept),
                 cmocka_unit_test(test_lingering_stays_charged),
+                cmocka_unit_test(test_who_keeps_pages_is_put_off),
                 cmocka_unit_test(test_lost_page_is_counted_and_replaced),
                 cmocka_unit_test(test_death_means_quarantine),
                 cmocka_unit_test(test_orderly_end_gives_back),
