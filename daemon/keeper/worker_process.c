@@ -13,6 +13,7 @@
 #include <grp.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -21,6 +22,10 @@
 
 #define STOP_TRIES   200
 #define STOP_WAIT_NS (10 * NS_PER_MS)
+
+/* One process answers all: it goes before the clients that keep it busy, or on a full machine every
+ * answer waits until each of them has had its turn. Only with the right to do so. */
+#define WORKER_NICE (-10)
 
 #define DESCRIPTORS 4 /* from KEEPER_FD_CHANNEL on, without a gap */
 _Static_assert(KEEPER_FD_LISTEN == KEEPER_FD_CHANNEL + DESCRIPTORS - 1, "no gap");
@@ -79,6 +84,7 @@ static void __attribute__((__noreturn__))
 exec_worker(const struct keeper_settings *settings, const int descriptors[DESCRIPTORS],
             pid_t keeper)
 {
+        (void)setpriority(PRIO_PROCESS, 0, WORKER_NICE);
         if (place_descriptors(descriptors) == 0 &&
             close_range(FIRST_FREE_FD, ~0U, CLOSE_RANGE_CLOEXEC) == 0 &&
             become(settings->worker_uid, settings->worker_gid) == 0) {
