@@ -169,7 +169,8 @@ static void look_at_names(const void *data)
         for (size_t i = 0; !reply->result && i < reply->clients->n_clients; i++) {
                 const Wire__Client *row = reply->clients->clients[i];
 
-                if (row->mine)
+                /* What those before gave back may still be on its way. */
+                if (row->mine || !row->connected)
                         continue;
                 strangers++;
                 check_names(at, "clients", row->known, row->name, row->uid);
