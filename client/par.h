@@ -58,8 +58,10 @@ extern "C" {
 
 /**
  * enum par_result - what pard answers when it says no; functions return the negative value
- * @PAR_NEVER_FITS: no memory that pard holds or may hold satisfies the request. Permanent: waiting
- *                  does not help, and par_error() names the limit that rules it out
+ * @PAR_NEVER_FITS: no memory that pard holds or may hold satisfies the request, even if all other
+ *                  clients gave theirs back. Permanent: waiting does not help, and par_error()
+ * names the limit that rules it out. What this client has itself counts as taken: where that is
+ * what stands in the way, freeing it helps
  * @PAR_EXHAUSTED:  too few bytes are free in the window now
  * @PAR_FRAGMENTED: enough bytes are free in the window, but not in such pieces
  * @PAR_QUOTA:      a limit of yours is reached: give something back

@@ -222,8 +222,9 @@ static uint64_t held_in_window(const struct state *state, const struct demand *d
         return bytes;
 }
 
+/* @own: it is what the client has itself that leaves no room. */
 static void write_never(const struct state *state, const struct demand *demand, uint64_t pools,
-                        struct refusal *ret)
+                        bool own, struct refusal *ret)
 {
         char what[192], held[32], run[32], because[128] = "";
         uint64_t bytes, largest;
@@ -235,7 +236,12 @@ static void write_never(const struct state *state, const struct demand *demand, 
         if (ret->limit != LIMIT_SIZE && ret->limit_set_by[0])
                 snprintf(because, sizeof(because), "; without %s, set by %s, it could",
                          limit_name(ret->limit), ret->limit_set_by);
-        if (!bytes)
+        if (own)
+                snprintf(ret->sentence, sizeof(ret->sentence),
+                         "%s cannot be had beside what this client has itself: pard holds %s there "
+                         "in all; it would have to free some%s",
+                         what, held, because);
+        else if (!bytes)
                 snprintf(ret->sentence, sizeof(ret->sentence),
                          "%s can never be had: pard holds nothing there%s", what, because);
         else
@@ -293,7 +299,7 @@ static void write_not_now(const struct state *state, const struct demand *demand
 int refusal_explain(const struct state *state, const struct client *client,
                     const struct demand *demand, uint64_t pools, int result, struct refusal *ret)
 {
-        int ever, r;
+        int ever, own, r;
 
         *ret = (struct refusal){ .result = result };
         refusal_figures(state, client, demand, pools, ret);
@@ -307,9 +313,12 @@ int refusal_explain(const struct state *state, const struct client *client,
         if (ever) {
                 write_not_now(state, demand, pools, ret);
         } else {
+                own = choice_could_ever(state, client, demand, pools, true);
+                if (own < 0)
+                        return own;
                 ret->result = PAR_REFUSED_NEVER_FITS;
                 ret->permanent = true;
-                write_never(state, demand, pools, ret);
+                write_never(state, demand, pools, own, ret);
         }
         return ret->result;
 }
