@@ -142,7 +142,7 @@ static int check_options(const struct par_connect_options *options)
 /* A handle without a connection; NULL without memory. */
 static struct par *handle_new(const struct par_connect_options *options)
 {
-        const char *name = options ? options->client_name : NULL;
+        const char *name = program_invocation_short_name;
         const char *debug = getenv("PAR_DEBUG");
         struct par *par;
 
@@ -150,7 +150,9 @@ static struct par *handle_new(const struct par_connect_options *options)
         if (!par)
                 return NULL;
         par->pid = getpid();
-        text_copy_good(par->name, NAME_BYTES_MAX, name ? name : program_invocation_short_name);
+        if (options && options->client_name)
+                name = options->client_name;
+        text_copy_good(par->name, NAME_BYTES_MAX, name);
         par->debug = debug && !strcmp(debug, "1");
         if (options) {
                 par->log = options->log;
