@@ -347,7 +347,7 @@ struct hostile {
 
 static struct hostile start_hostile(const struct pard_fixture *pard, const struct trick *trick)
 {
-        struct hostile hostile;
+        struct hostile hostile = { .pid = -1 };
         int ends[2];
 
         insist(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "orders");

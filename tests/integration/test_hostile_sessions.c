@@ -412,7 +412,7 @@ static void kill_worker(struct scene *scene)
         if (par_connect(NULL, NULL, &par) || par_alloc(par, 8 * FRAME_BYTES, &want, NULL, &buffer))
                 die("before the worker's death: %s", par_error(NULL));
         memset(par_buffer_data(buffer), 0x77, par_buffer_size(buffer));
-        close(scene->idle.fd);
+        wire_client_abandon(&scene->idle);
         kill(scene->worker, SIGKILL);
         deadline = now_ns() + SETTLE_MS * NS_PER_MS;
         while (pard_fixture_worker(&scene->pard) == scene->worker ||

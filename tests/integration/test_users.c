@@ -128,9 +128,10 @@ static void check_keep_on_fork(const struct pard_fixture *pard)
         child = fork();
         CHECK(child >= 0);
         if (!child) {
-                strcpy(par_buffer_data(buffer), "from the child");
+                snprintf(par_buffer_data(buffer), 4096, "from the child");
                 par_free(buffer); /* not the child's to free */
-                strcat(par_buffer_data(buffer), ", who still has it");
+                snprintf((char *)par_buffer_data(buffer) + strlen(par_buffer_data(buffer)), 64,
+                         ", who still has it");
                 par_disconnect(par);
                 _exit(0);
         }

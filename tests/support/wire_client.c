@@ -37,6 +37,13 @@ void wire_client_open(const char *socket_path, const char *name, struct wire_cli
                 die("hello: result %u", reply->result);
 }
 
+void wire_client_abandon(struct wire_client *client)
+{
+        packet_close_descriptors(&client->got);
+        close(client->fd);
+        message_arena_deinit(&client->arena);
+}
+
 void wire_client_close(struct wire_client *client)
 {
         Wire__Request request = WIRE__REQUEST__INIT;
@@ -45,9 +52,7 @@ void wire_client_close(struct wire_client *client)
         request.body_case = WIRE__REQUEST__BODY_BYE;
         request.bye = &bye;
         wire_client_ask(client, &request);
-        packet_close_descriptors(&client->got);
-        close(client->fd);
-        message_arena_deinit(&client->arena);
+        wire_client_abandon(client);
 }
 
 static Wire__Packet *receive(struct wire_client *client)

@@ -28,6 +28,9 @@ void wire_client_open(const char *socket, const char *name, struct wire_client *
 /* Say goodbye and close. */
 void wire_client_close(struct wire_client *client);
 
+/* The same without a word, as where the daemon is gone. */
+void wire_client_abandon(struct wire_client *client);
+
 /**
  * wire_client_ask() - send a request and wait for its reply
  * @request: its seq is filled in
