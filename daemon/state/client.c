@@ -129,12 +129,6 @@ uint64_t client_id(const struct client *client)
         return client->session_owner->id;
 }
 
-bool client_is_admin(const struct state *state, const struct client *client)
-{
-        (void)state;
-        return client->is_admin;
-}
-
 struct account *client_account_of(const struct client *client, const struct pool *pool)
 {
         const struct owner *owner = pool->settings->isolation == ISOLATE_UID
