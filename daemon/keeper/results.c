@@ -77,6 +77,12 @@ static void called_back(struct keeper *keeper, struct job *job)
         slot->job = NULL;
 }
 
+/* The backend knows nothing of messages, but its answers go into them as they are. */
+_Static_assert((int)HOLDER_FILE == KEEPER_HOLDER_FILE && (int)HOLDER_PAGES == KEEPER_HOLDER_PAGES &&
+                       (int)HOLDER_HOLE == KEEPER_HOLDER_HOLE &&
+                       (int)HOLDER_PATH == KEEPER_HOLDER_PATH,
+               "the same values");
+
 static void lingers(struct keeper *keeper, const struct job *job, enum backend_holder holder)
 {
         /* The job's request may change; what names the frame does not. */

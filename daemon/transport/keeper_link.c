@@ -243,6 +243,13 @@ static void hear_left(struct keeper_link *link, const struct keeper_message *mes
         state_frame_left(state, named(message), message->flags & KEEPER_LOST, now_ns);
 }
 
+/* The state knows nothing of messages, but hears what they say as it is. */
+_Static_assert((int)FRAME_HOLDER_FILE == KEEPER_HOLDER_FILE &&
+                       (int)FRAME_HOLDER_PAGES == KEEPER_HOLDER_PAGES &&
+                       (int)FRAME_HOLDER_HOLE == KEEPER_HOLDER_HOLE &&
+                       (int)FRAME_HOLDER_PATH == KEEPER_HOLDER_PATH,
+               "the same values");
+
 static int hear(struct keeper_link *link, const struct keeper_message *message,
                 struct packet *packet, struct state *state, uint64_t now_ns)
 {
