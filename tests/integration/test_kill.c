@@ -30,7 +30,6 @@
 #define HELD_MAX        8
 #define SAMPLES_MAX     (1u << 16)
 #define SAMPLE_EVERY_US 4000
-#define LOADS_MAX       3
 #define SETTLE_NS       (20 * NS_PER_S)
 /* A sanitizer keeps freed memory for itself, and makes the daemon slower by a factor of 10 or so.
  */
@@ -186,8 +185,7 @@ static void kill_client(struct clients *clients, size_t i)
         clients->killed++;
 }
 
-/* Return: whether the idle client's answers came soon enough. */
-static bool run_load(struct wire_client *idle, struct clients *clients, struct random *random,
+static void run_load(struct wire_client *idle, struct clients *clients, struct random *random,
                      uint64_t seconds)
 {
         static struct samples answers, pings;
@@ -195,7 +193,6 @@ static bool run_load(struct wire_client *idle, struct clients *clients, struct r
         pid_t echo_pid;
         int echo = start_echo(&echo_pid);
 
-        answers.count = pings.count = 0;
         while (now_ns() < deadline) {
                 ask_status(idle, &answers);
                 ping(echo, &pings);
@@ -221,17 +218,8 @@ static bool run_load(struct wire_client *idle, struct clients *clients, struct r
                clients->count, (unsigned long long)clients->killed, (unsigned long long)seconds,
                (double)percentile(&answers, 50) / 1e6, (double)p99 / 1e6, answers.count,
                (double)percentile(&pings, 99) / 1e6);
-        return p99 <= bound;
-}
-
-/* On a machine that others use too one bad moment says nothing: of a few loads one must be good. */
-static void run_loads(struct wire_client *idle, struct clients *clients, struct random *random,
-                      uint64_t seconds)
-{
-        for (unsigned i = 0; i < LOADS_MAX; i++)
-                if (run_load(idle, clients, random, seconds))
-                        return;
-        die("an idle client waits too long under each of %d loads", LOADS_MAX);
+        if (p99 > bound)
+                die("p99 of %.3f ms, %.3f ms allowed", (double)p99 / 1e6, (double)bound / 1e6);
 }
 
 /* Everything is free again once quarantines are over; what other processes of the system snatched
@@ -336,7 +324,7 @@ int main(int argc, char **argv)
         before = look(&pard);
 
         start_clients(&clients, count, &random);
-        run_loads(&idle, &clients, &random, seconds);
+        run_load(&idle, &clients, &random, seconds);
         kill_all(&clients);
         wait_until_free(&idle);
         after = look(&pard);
