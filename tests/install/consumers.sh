@@ -36,7 +36,7 @@ read -ra flags <<<"$(pkg-config --cflags --libs libpar)"
 cp "$here/hello.c" "$root/hello.cpp"
 "$cxx" -Wall -Wextra -Werror -o "$root/hello-pc-cxx" "$root/hello.cpp" "${flags[@]}"
 
-cmake -S "$here/consumer" -B "$root/consumer" -Dpar_DIR="$package" -DCMAKE_C_COMPILER="$cc" \
+cmake -G Ninja -S "$here/consumer" -B "$root/consumer" -Dpar_DIR="$package" -DCMAKE_C_COMPILER="$cc" \
         -DCMAKE_CXX_COMPILER="$cxx" >"$root/log" 2>&1 || { cat "$root/log"; exit 1; }
 cmake --build "$root/consumer" >"$root/log" 2>&1 || { cat "$root/log"; exit 1; }
 

@@ -28,6 +28,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -887,12 +888,37 @@ static void test_keeper_survives_every_failing_call(void **state)
         assert_int_equal(left.item, 2);
 }
 
+/* A copy of this program that everybody may execute: it may lie where only root may look. */
+static void publish_program(const char *path)
+{
+        int from = open(program, O_RDONLY | O_CLOEXEC);
+        int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+        ssize_t n;
+
+        assert_true(from >= 0 && to >= 0);
+        do {
+                n = sendfile(to, from, NULL, 1 << 20);
+        } while (n > 0);
+        assert_int_equal(n, 0);
+        assert_int_equal(fchmod(to, 0755), 0);
+        close(from);
+        close(to);
+}
+
 static void test_keeper_worker_has_no_privilege(void **state)
 {
+        char dir[] = "/tmp/par-keeper-XXXXXX", path[64];
+
         (void)state;
         if (geteuid() != 0)
                 skip();
-        pass("identity", &(struct trial){ .uid = 65534 }, 1);
+        assert_non_null(mkdtemp(dir));
+        assert_int_equal(chmod(dir, 0755), 0);
+        snprintf(path, sizeof(path), "%s/worker", dir);
+        publish_program(path);
+        pass("identity", &(struct trial){ .path = path, .uid = 65534 }, 1);
+        unlink(path);
+        rmdir(dir);
 }
 
 int main(int argc, char **argv)
