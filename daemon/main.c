@@ -142,7 +142,13 @@ static int copy_pools(struct keeper *keeper)
         if (!keeper->pools)
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++)
-                keeper->pools[i].pin_required = keeper->config->pools[i].pin_required;
+                keeper->pools[i] = (struct keeper_pool){
+                        .name = keeper->config->pools[i].name,
+                        .page_bytes = keeper->config->pools[i].page_bytes,
+                        .pin_required = keeper->config->pools[i].pin_required,
+                        .demote = keeper->config->pools[i].source == SOURCE_DEMOTE,
+                        .harvest_max_bytes = keeper->config->pools[i].harvest_max_bytes,
+                };
         return 0;
 }
 

@@ -76,6 +76,27 @@ enum backend_holder {
  *        Return: 0 and *ret_phys, UINT64_MAX where its page was punched out; negative errno.
  * @deinit: undo everything, reserved hugepages included. Frames must have been given back or are
  *        dropped by their descriptors.
+ *
+ * The system's stock of pages, from which take() takes. These may sleep, as long as one call takes
+ * the kernel; whoever calls them asks for little at a time.
+ *
+ * @look: visit the address of every page of @page_bytes in the stock that nobody uses and that lies
+ *        inside @window, on @node (or NODE_ANY), in ascending order, without touching any.
+ *        Return: 0; -EOPNOTSUPP where the system does not show it; other negative errno.
+ * @more: have the system put up to @count more pages of @page_bytes on @node (or NODE_ANY) into the
+ *        stock. They are given back at deinit() at the latest, and by the next start after a kill.
+ *        Return: 0 and *ret_added, which is less than @count where the system has no more; -EDQUOT
+ *        and *ret_added where keep_free forbids more than that; -EOPNOTSUPP where pard was told
+ *        not to reserve; other negative errno, and nothing was added.
+ * @less: take up to @count pages of @page_bytes that nobody uses out of the stock again, of those
+ *        that more() or demote() put there; never what an administrator reserved. Cannot fail: what
+ *        is not possible now is done at deinit().
+ * @demote: make a page of @page_bytes that nobody uses in the stock into adjacent ones of
+ *        @small_bytes, which then count as added by more(), and the large one no longer.
+ *        Return: 0; -ENOMEM where there is no such page; -EOPNOTSUPP; other negative errno.
+ * @node_range: lowest and highest address of a node's memory.
+ *        Return: 0; -ENOENT where there is no such node; -EOPNOTSUPP; other negative errno.
+ * @set_keep_free: from now on leave the system this much.
  */
 struct backend_ops {
         const char *name;
@@ -89,6 +110,14 @@ struct backend_ops {
         int (*verify)(struct backend *backend, const struct backend_frame *frame,
                       uint64_t *ret_phys);
         void (*deinit)(struct backend *backend);
+        int (*look)(struct backend *backend, uint64_t page_bytes, int node, struct range window,
+                    void (*visit)(void *data, uint64_t phys), void *data);
+        int (*more)(struct backend *backend, uint64_t page_bytes, int node, uint64_t count,
+                    uint64_t *ret_added);
+        void (*less)(struct backend *backend, uint64_t page_bytes, int node, uint64_t count);
+        int (*demote)(struct backend *backend, uint64_t page_bytes, int node, uint64_t small_bytes);
+        int (*node_range)(struct backend *backend, int node, struct range *ret);
+        void (*set_keep_free)(struct backend *backend, uint64_t bytes);
 };
 
 /* Embedded first in every backend. @can_pin: pins can be had at all. */

@@ -31,6 +31,7 @@ enum backend_kind {
  * @reserve:         hugepages = "reserve"
  * @keep_free_bytes: what the system keeps
  * @verify_ns:       period of verification; 0: never
+ * @metrics:         where metrics are served: a path, or "127.0.0.1:9618"; NULL: nowhere
  * @threads:         of the keeper, >= 1
  * @sim:             the invented machine; without extents where @backend is another
  * @pools:           @state.n_pools entries
@@ -51,6 +52,7 @@ struct config {
         bool reserve;
         uint64_t keep_free_bytes;
         uint64_t verify_ns;
+        char *metrics;
         unsigned threads;
         struct sim_settings sim;
         struct pool_settings *pools;
@@ -88,5 +90,17 @@ struct config_key {
 /* All keys, section by section, in the order of conf/pard.conf; *ret_count tells how many. */
 const struct config_key *config_keys(size_t *ret_count);
 
-/* Frames that all pools of a configuration hold together. */
+/**
+ * config_compare() - may a running daemon go from one configuration to another?
+ * @changed: called with the name of each setting that differs ("pool below4g: size_max")
+ * @error:   a sentence that names everything that cannot change while pard runs; written only on
+ *           failure
+ *
+ * Return: 0; -EINVAL.
+ */
+int config_compare(const struct config *from, const struct config *to,
+                   void (*changed)(void *data, const char *name), void *data, char *error,
+                   size_t error_bytes);
+
+/* Frames that all pools of a configuration may hold together: their size_max. */
 uint64_t config_frames(const struct config *config);

@@ -9,9 +9,20 @@
 
 #include <sys/types.h>
 
-/* What the keeper must know of a pool. */
+/**
+ * struct keeper_pool - what the keeper must know of a pool
+ * @name:         borrowed, for the status line and the log
+ * @page_bytes:   size of its frames
+ * @pin_required: frames that are not pinned are refused
+ * @demote:       its frames come from larger pages, which the kernel takes apart
+ * @harvest_max_bytes: most that may be held at once beyond what is wanted; 0: no harvest
+ */
 struct keeper_pool {
+        const char *name;
+        uint64_t page_bytes;
         bool pin_required;
+        bool demote;
+        uint64_t harvest_max_bytes;
 };
 
 /**

@@ -24,7 +24,9 @@ void state_refill(struct state *state, struct pool *pool)
                 missing = UINT32_MAX;
         pool->taking = (uint32_t)missing;
         state->taking_told = false;
-        state->ops->take(state->data, pool->index, pool->taking);
+        state->ops->take(state->data, &(struct take_wish){ .pool = pool->index,
+                                                           .count = pool->taking,
+                                                           .window = pool->settings->window });
 }
 
 static void tell_when_filled(struct state *state)
@@ -86,8 +88,8 @@ static void write_note(struct pool *pool, int r, uint64_t seen_first, uint64_t s
                          r ? strerror(-r) : "pages were lost to the system");
 }
 
-void state_taken(struct state *state, uint32_t pool_index, uint32_t got, int r, uint64_t seen_first,
-                 uint64_t seen_last, uint64_t now_ns)
+void state_taken(struct state *state, uint32_t pool_index, const struct take_result *result,
+                 uint64_t now_ns)
 {
         struct pool *pool;
 
@@ -95,13 +97,14 @@ void state_taken(struct state *state, uint32_t pool_index, uint32_t got, int r, 
                 return;
         pool = &state->pools[pool_index];
         pool->taking = 0;
-        write_note(pool, r, seen_first, seen_last);
+        write_note(pool, result->r, result->seen.first, result->seen.last);
         if (pool->note[0] && !pool->filled_once)
                 state_log(state, LOG_WARNING, "pool %s: %s", pool->settings->name, pool->note);
         /* What was lost comes back as the system has it; what never was there is not asked for
          * again and again. */
         if (pool->filled_once && pool_missing_bytes(pool)) {
-                pool->refill_delay_ns = got ? REFILL_DELAY_FIRST_NS : pool->refill_delay_ns * 2;
+                pool->refill_delay_ns =
+                        result->got ? REFILL_DELAY_FIRST_NS : pool->refill_delay_ns * 2;
                 if (pool->refill_delay_ns > REFILL_DELAY_MAX_NS)
                         pool->refill_delay_ns = REFILL_DELAY_MAX_NS;
                 due_set(&state->dues, &pool->refill, now_ns + pool->refill_delay_ns);

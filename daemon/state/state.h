@@ -41,6 +41,13 @@ struct principal {
         uint32_t id;
 };
 
+/* Where a pool's frames come from. */
+enum pool_source {
+        SOURCE_ANY,    /* hugepages of the pool's size */
+        SOURCE_DEMOTE, /* the largest hugepages there are, which the kernel takes apart: long runs
+                        */
+};
+
 /**
  * struct pool_settings - a pool as configured
  * @name:          owned
@@ -49,7 +56,12 @@ struct principal {
  * @page_bytes:    size of its frames
  * @node:          NUMA node or -1
  * @size_min_bytes, @size_max_bytes: what it holds; multiples of @page_bytes
- * @spare_bytes:   stock that growing keeps ahead
+ * @spare_bytes:   free frames that growing keeps ahead of demand, up to @size_max_bytes
+ * @run_min_bytes: frames are taken in physically contiguous runs of at least this; 0: as they come
+ * @source:        where they come from
+ * @harvest_max_bytes: pages that may be held at once, beyond those wanted, while looking for some
+ *                 inside @window; 0: no harvest
+ * @shrink_delay_ns: what was not needed for this long goes back, down to @size_min_bytes
  * @spill:         requests without an address limit may end up here
  * @pin_required:  frames that are not pinned are refused
  * @isolation:     who shares frames
@@ -64,6 +76,10 @@ struct pool_settings {
         uint64_t page_bytes;
         int node;
         uint64_t size_min_bytes, size_max_bytes, spare_bytes;
+        uint64_t run_min_bytes;
+        enum pool_source source;
+        uint64_t harvest_max_bytes;
+        uint64_t shrink_delay_ns;
         bool spill;
         bool pin_required;
         enum isolation isolation;
@@ -131,8 +147,21 @@ enum event_type { /* the values of the wire and of par.h */
 struct refusal;
 
 /**
+ * struct take_wish - frames that a pool wants
+ * @count:     > 0
+ * @window:    inside the pool's own
+ * @run_bytes: in runs of at least this; 0: any
+ */
+struct take_wish {
+        uint32_t pool, count;
+        struct range window;
+        uint64_t run_bytes;
+};
+
+/**
  * struct state_ops - called by state; none of them may call state back, or fail
- * @take:    ask the keeper for @count frames of pool @pool
+ * @take:    ask the keeper for frames; answered by state_taken(). One at a time for each pool
+ * @cancel:  the take of this pool is no longer wanted; it is still answered
  * @filled:  all pools have had their first filling
  * @lend:    note that clients are about to see this frame (the ledger)
  * @leave:   close what is held of the frame and have the keeper give it back; LEAVE_* in @flags
@@ -144,7 +173,8 @@ struct refusal;
  * @log:     something that the operator wants to know; level as in syslog.h
  */
 struct state_ops {
-        void (*take)(void *data, uint32_t pool, uint32_t count);
+        void (*take)(void *data, const struct take_wish *wish);
+        void (*cancel)(void *data, uint32_t pool);
         void (*filled)(void *data);
         void (*lend)(void *data, struct frame_name frame);
         void (*leave)(void *data, struct frame_name frame, uint32_t pool, unsigned flags);
@@ -196,10 +226,28 @@ void state_start(struct state *state, uint64_t now_ns);
  */
 int state_frame_arrived(struct state *state, const struct frame_news *news, uint64_t now_ns);
 
-/* The end of a take(): @got frames were had, @r (0 or negative errno) tells why not more; addresses
- * from @seen_first to @seen_last were seen (first above last: none). */
-void state_taken(struct state *state, uint32_t pool, uint32_t got, int r, uint64_t seen_first,
-                 uint64_t seen_last, uint64_t now_ns);
+/**
+ * struct take_result - the end of a take()
+ * @got:        frames that were had, and arrived before this
+ * @r:          0, or why not more: -ENOMEM: the system has none; -EDQUOT: keep_free forbids it;
+ *              -EFBIG: it would take more than harvest_max; -ECANCELED; other negative errno
+ * @seen:       addresses that were seen on the way (first above last: none)
+ * @held_bytes: most that was held at once beyond what was wanted
+ * @harvested:  pages were held that were not wanted
+ */
+struct take_result {
+        uint32_t got;
+        int r;
+        struct range seen;
+        uint64_t held_bytes;
+        bool harvested;
+};
+void state_taken(struct state *state, uint32_t pool, const struct take_result *result,
+                 uint64_t now_ns);
+
+/* How far a take() is: @got frames so far, @held_bytes held beyond them. */
+void state_taking(struct state *state, uint32_t pool, uint32_t got, uint64_t held_bytes,
+                  uint64_t now_ns);
 
 /* Why a frame cannot leave yet; the keeper's values. */
 enum frame_holder {
@@ -337,6 +385,82 @@ void state_dropped(struct state *state, struct client *client, struct frame_name
 void state_reclaim(struct state *state, struct client *client, const char *name, uint64_t now_ns,
                    uint64_t *ret_bytes);
 
+/* ---- administration -------------------------------------------------------------------------
+ *
+ * All but lookup and release are for administrators: others get PAR_REFUSED_DENIED. On anything but
+ * 0 nothing changed, and @refusal says why.
+ */
+
+bool client_is_admin(const struct state *state, const struct client *client);
+
+/**
+ * state_resize() - have a pool hold @bytes from now on, instead of its size_min
+ * @bytes: rounded up to whole frames; from size_min to size_max. What it lacks is asked for, what
+ *         is free beyond it goes back; buffers are left alone. Demand may make it larger, as always
+ *
+ * Return: 0: under way; PAR_REFUSED_DENIED; PAR_REFUSED_INVALID.
+ */
+int state_resize(struct state *state, struct client *asker, const char *pool, uint64_t bytes,
+                 uint64_t now_ns, struct refusal *refusal);
+
+/**
+ * state_drain() - grant nothing any more from the frames of a pool inside a window, or do again
+ * @window:    frames that reach into it
+ * @drain:     false: end all drains of this pool that lie inside @window
+ * @ret_bytes: what is still in use there; 0: drained
+ *
+ * Free frames go back to the system; owners are told (EVENT_DRAINING), and what they give back goes
+ * too. The pool does not take frames there meanwhile.
+ *
+ * Return: 0; PAR_REFUSED_DENIED; PAR_REFUSED_INVALID; -ENOMEM.
+ */
+int state_drain(struct state *state, struct client *asker, const char *pool, struct range window,
+                bool drain, uint64_t now_ns, uint64_t *ret_bytes, struct refusal *refusal);
+
+/**
+ * struct selection - which buffers
+ * @buffer: number; 0: any
+ * @client: number, as lists show it; 0: any
+ * @name:   of the client; NULL or "": any
+ * @pool:   NULL or "": any
+ *
+ * At least one is given.
+ */
+struct selection {
+        uint64_t buffer, client;
+        const char *name, *pool;
+};
+
+/**
+ * state_revoke() - cut clients off from buffers of theirs
+ * @ret_bytes: of how many
+ *
+ * They are told (EVENT_REVOKED), and know these buffers no longer. The memory is in quarantine as
+ * if its client had died, and charged to its owner until nobody refers to it.
+ *
+ * Return: 0; PAR_REFUSED_DENIED; PAR_REFUSED_INVALID; PAR_REFUSED_GONE where there are none.
+ */
+int state_revoke(struct state *state, struct client *asker, const struct selection *which,
+                 uint64_t now_ns, uint64_t *ret_bytes, struct refusal *refusal);
+
+/**
+ * state_end_quarantine() - the devices of these clients, who are gone, are known to be quiet
+ *
+ * For administrators, and for everybody what clients of his own uid left.
+ *
+ * Return: 0; PAR_REFUSED_DENIED where it is somebody else's; PAR_REFUSED_INVALID; PAR_REFUSED_GONE
+ * where nothing is in quarantine.
+ */
+int state_end_quarantine(struct state *state, struct client *asker, const struct selection *which,
+                         uint64_t now_ns, uint64_t *ret_bytes, struct refusal *refusal);
+
+/**
+ * state_reconfigure() - go by other settings from now on
+ * @settings: borrowed until state_free(), or until replaced; the same pools in the same order, with
+ *            the same page_bytes, window, node, isolation and pin_required
+ */
+void state_reconfigure(struct state *state, const struct state_settings *settings, uint64_t now_ns);
+
 /* A device of the configuration; NULL where there is none of that name. */
 const struct device_settings *state_device(const struct state *state, const char *name);
 
@@ -400,14 +524,40 @@ struct status_report {
         uint64_t buffers, grants, refusals, waiting, lost_to_system, moved, uptime_ns;
 };
 
+/**
+ * struct pool_report - a pool
+ * @goal_bytes:        what it wants to hold now
+ * @largest_run_bytes: of free frames
+ * @taking_bytes, @taken_bytes: of the take that is under way, and how much of it is there
+ * @held_aside_bytes:  that a harvest holds meanwhile
+ * @draining_bytes:    in frames that are to be drained
+ * @state:             "filling", "growing", "harvesting", "draining", "ready", "short"
+ * @note:              why it is short, or ""
+ */
 struct pool_report {
         const struct pool_settings *settings;
         struct state_bytes bytes;
-        uint64_t largest_run_bytes, lost_to_system;
+        uint64_t goal_bytes, largest_run_bytes, lost_to_system;
+        uint64_t taking_bytes, taken_bytes, held_aside_bytes, draining_bytes;
+        uint64_t waiting;
         bool pinned, allowed;
-        const char *state; /* "filling", "ready", "short" */
+        const char *state;
         const char *note;
 };
+
+/* What has happened since the start, for metrics; never decreases. */
+struct pool_counters {
+        uint64_t grants, frees, grown_frames, shrunk_frames, harvests, lost_to_system, waits;
+};
+void state_pool_counters(const struct state *state, size_t pool, struct pool_counters *ret);
+
+/* @refused: by result, PAR_REFUSED_NEVER_FITS first; REFUSALS entries. */
+#define REFUSALS (PAR_REFUSED_GONE - PAR_REFUSED_NEVER_FITS + 1)
+struct state_counters {
+        uint64_t refused[REFUSALS];
+        uint64_t moved, timed_out_waits, sessions;
+};
+void state_counters(const struct state *state, struct state_counters *ret);
 
 /* Who is behind something, where the asker may know: himself, or everybody to an administrator. */
 struct holder_report {
@@ -434,11 +584,53 @@ struct buffer_report {
         struct holder_report holder;
 };
 
+/**
+ * struct client_report - an owner of memory, or a session
+ * @waiting:       requests of it that wait
+ * @waiting_ns, @waiting_bytes, @waiting_for: of the first of them: since when, how much, in words
+ */
 struct client_report {
-        uint64_t id, buffers, age_ns, waiting_ns, waiting_bytes;
+        uint64_t id, buffers, age_ns, waiting, waiting_ns, waiting_bytes;
+        char waiting_for[192];
         struct state_bytes bytes;
         bool connected;
         struct holder_report holder;
+};
+
+/**
+ * struct extent_report - adjacent memory of one pool in one state
+ * @free_bytes: of it that nobody uses; of "granted" frames the part without buffers
+ */
+struct extent_report {
+        struct range range;
+        const char *pool, *state;
+        bool draining;
+        uint64_t page_bytes, free_bytes;
+};
+
+/* Who had an address before. @age_ns: how long ago that ended. */
+struct former_holder {
+        char client[LABEL_BYTES_MAX + 1], label[LABEL_BYTES_MAX + 1];
+        bool known;
+        uint32_t uid;
+        uint64_t age_ns;
+};
+#define FORMER_HOLDERS_MAX 4
+
+/**
+ * struct lookup_report - what is at an address
+ * @held:       pard has a frame there; otherwise only @former can say anything
+ * @frame:      its frame
+ * @has_buffer: it lies in a live buffer, at @offset
+ * @former:     who had it before, latest first; what they were called only where the asker may know
+ */
+struct lookup_report {
+        bool held, has_buffer;
+        struct frame_report frame;
+        struct buffer_report buffer;
+        uint64_t offset;
+        struct former_holder former[FORMER_HOLDERS_MAX];
+        size_t n_former;
 };
 
 struct blocker {
@@ -452,6 +644,9 @@ struct blocker {
  * @refusal:   sentence and figures in either case
  * @segments:  the first of what it would be, where it would
  * @blockers:  who is in the way, largest first
+ * @largest:   the largest run that is free for this client in the window (first above last: none)
+ * @longer:    what would lengthen it, in words: which buffers end at its ends, which memory beside
+ *             it pard does not hold; "" where nothing would
  */
 struct explanation {
         int result;
@@ -461,11 +656,16 @@ struct explanation {
         size_t n_segments;
         struct blocker blockers[REPORT_BLOCKERS_MAX];
         size_t n_blockers;
+        struct range largest;
+        char longer[SENTENCE_BYTES];
 };
 
 /* Return: 0 (the explanation's own result tells the outcome); -ENOMEM. */
 int state_explain(struct state *state, struct client *client, const struct request *request,
                   uint64_t now_ns, struct explanation *ret);
+
+void state_lookup(const struct state *state, const struct client *asker, uint64_t phys,
+                  uint64_t now_ns, struct lookup_report *ret);
 
 void state_report(const struct state *state, uint64_t now_ns, struct status_report *ret);
 
@@ -489,6 +689,9 @@ bool state_next_buffer(const struct state *state, const struct client *asker, st
                        struct buffer_report *ret);
 bool state_next_client(const struct state *state, const struct client *asker, uint64_t now_ns,
                        uint64_t *cursor, struct client_report *ret);
+bool state_next_extent(const struct state *state, const struct client *asker, struct range window,
+                       const char *pool, uint64_t *cursor, unsigned *steps,
+                       struct extent_report *ret);
 
 /* Walk every invariant; asserts. Called after each change where PAR_CHECKS is defined. */
 void state_check(const struct state *state);

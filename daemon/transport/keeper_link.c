@@ -268,8 +268,15 @@ static int hear(struct keeper_link *link, const struct keeper_message *message,
         case KEEPER_TAKEN:
                 if (message->pool >= link->settings->n_pools || message->result > 0)
                         return -EPROTO;
-                state_taken(state, message->pool, message->count, message->result, message->first,
-                            message->last, now_ns);
+                state_taken(state, message->pool,
+                            &(struct take_result){
+                                    .got = message->count,
+                                    .r = message->result,
+                                    .seen = { message->first, message->last },
+                                    .held_bytes = message->phys,
+                                    .harvested = message->flags & KEEPER_HARVESTED,
+                            },
+                            now_ns);
                 return 0;
         case KEEPER_LINGERS:
                 state_frame_lingers(state, named(message), message->result, now_ns);
@@ -347,16 +354,17 @@ int keeper_link_flush(struct keeper_link *link)
         return link->fault;
 }
 
-void keeper_link_take(struct keeper_link *link, uint32_t pool, uint32_t count)
+void keeper_link_take(struct keeper_link *link, const struct take_wish *wish)
 {
-        const struct pool_settings *settings = &link->settings->pools[pool];
+        const struct pool_settings *settings = &link->settings->pools[wish->pool];
         struct keeper_message message = {
                 .type = KEEPER_TAKE,
-                .pool = pool,
+                .pool = wish->pool,
                 .page_bytes = settings->page_bytes,
-                .first = settings->window.first,
-                .last = settings->window.last,
-                .count = count,
+                .first = wish->window.first,
+                .last = wish->window.last,
+                .phys = wish->run_bytes,
+                .count = wish->count,
                 .node = settings->node < 0 ? KEEPER_NODE_ANY : settings->node,
         };
 

@@ -44,7 +44,7 @@ int keeper_link_flush(struct keeper_link *link);
 
 /* The operations of the same names in struct state_ops. They queue; nothing is sent before the next
  * keeper_link_flush(). */
-void keeper_link_take(struct keeper_link *link, uint32_t pool, uint32_t count);
+void keeper_link_take(struct keeper_link *link, const struct take_wish *wish);
 void keeper_link_filled(struct keeper_link *link);
 void keeper_link_lend(struct keeper_link *link, struct frame_name frame);
 void keeper_link_leave(struct keeper_link *link, struct frame_name frame, uint32_t pool,

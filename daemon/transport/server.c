@@ -115,11 +115,11 @@ void server_settle(struct server *server)
 
 /* ---- what the state wants ------------------------------------------------------------------- */
 
-static void op_take(void *data, uint32_t pool, uint32_t count)
+static void op_take(void *data, const struct take_wish *wish)
 {
         struct server *server = data;
 
-        keeper_link_take(server->keeper, pool, count);
+        keeper_link_take(server->keeper, wish);
 }
 
 static void op_filled(void *data)

@@ -13,11 +13,11 @@
 
 #define PAGE (2 * MiB)
 
-static void op_take(void *data, uint32_t pool, uint32_t count)
+static void op_take(void *data, const struct take_wish *wish)
 {
         struct world *world = data;
 
-        world->want[pool] = count;
+        world->want[wish->pool] = wish->count;
 }
 
 static void op_filled(void *data)
@@ -187,7 +187,8 @@ static void serve_takes(struct world *world)
                         world->next_page[i] -= PAGE;
                         arrive(world, i, world->next_page[i]);
                 }
-                state_taken(world->state, i, count, 0, 1, 0, world->now_ns);
+                state_taken(world->state, i,
+                            &(struct take_result){ .got = count, .seen = { 1, 0 } }, world->now_ns);
         }
 }
 

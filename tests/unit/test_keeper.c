@@ -686,7 +686,10 @@ struct trial {
 static int keeper_child(const char *script, const struct trial *trial, int config)
 {
         struct sim_settings settings = trial->sim;
-        static const struct keeper_pool pools[] = { { true }, { false } };
+        static const struct keeper_pool pools[] = {
+                { .name = "a", .page_bytes = 2 << 20, .pin_required = true },
+                { .name = "b", .page_bytes = 2 << 20 },
+        };
         char *argv[] = { (char *)(uintptr_t)(trial->path ? trial->path : program),
                          (char *)(uintptr_t) "--worker", (char *)(uintptr_t)script, NULL };
         struct backend *backend;

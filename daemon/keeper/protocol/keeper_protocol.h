@@ -16,6 +16,8 @@
 #define KEEPER_FD_LEDGER  4 /* memfd of struct keeper_ledger, read and write */
 #define KEEPER_FD_CONFIG  5 /* memfd: the text of the configuration that the keeper uses */
 #define KEEPER_FD_LISTEN  6 /* the listening socket */
+#define KEEPER_FD_METRICS 7 /* the listening socket of the metrics; not open where there is none \
+                             */
 
 #define KEEPER_SLOTS_MAX 1048576u
 #define KEEPER_POOLS_MAX 64u
@@ -23,8 +25,10 @@
 enum keeper_message_type {
         /* Worker to keeper. */
 
-        /* Get @count frames of @page_bytes inside [@first, @last] on @node for @pool. Answered by
-         * KEEPER_FRAME for each, then one KEEPER_TAKEN. */
+        /* Get @count frames of @page_bytes inside [@first, @last] on @node for @pool, in runs of
+         * @phys bytes at least (0: any). How (the source, how much may be held meanwhile) is in the
+         * configuration. Answered by KEEPER_FRAME for each, KEEPER_PROGRESS now and then, and one
+         * KEEPER_TAKEN at the end. */
         KEEPER_TAKE = 1,
         /* Pool filling is over: give pages that no pool wanted back to the system. */
         KEEPER_FILLED,
@@ -40,6 +44,12 @@ enum keeper_message_type {
         KEEPER_NUDGE,
         /* The worker serves clients. */
         KEEPER_READY,
+        /* End the takes for @pool soon; they are answered as usual, with -ECANCELED. */
+        KEEPER_CANCEL,
+        /* Read the configuration again. Answered by KEEPER_CONFIG. */
+        KEEPER_RELOAD,
+        /* Answers KEEPER_PING. */
+        KEEPER_PONG,
 
         /* Keeper to worker. */
 
@@ -50,8 +60,10 @@ enum keeper_message_type {
          * it (an open file of its own, read and write), unless KEEPER_LENT. */
         KEEPER_FRAME,
         /* The end of a KEEPER_TAKE: @count frames were had; @result 0 or a negative errno tells why
-         * not more; [@first, @last] are the lowest and the highest physical address that were seen
-         * on the way (first above last: none). */
+         * not more (-ENOMEM: the system has none; -EDQUOT: keep_free; -EFBIG: harvest_max;
+         * -ECANCELED); [@first, @last] are the lowest and the highest physical address that were
+         * seen on the way (first above last: none); @phys: the most bytes that were held at once
+         * beyond what was wanted; @flags KEEPER_HARVESTED. */
         KEEPER_TAKEN,
         /* The frame cannot leave yet; @result: enum keeper_holder. */
         KEEPER_LINGERS,
@@ -60,6 +72,15 @@ enum keeper_message_type {
         /* The frame is no longer where it was: @phys is its address now, or KEEPER_PHYS_NONE where
          * its holder punched it out. */
         KEEPER_MOVED,
+        /* How far the take for @pool is: @count frames had, @phys bytes held beyond them. */
+        KEEPER_PROGRESS,
+        /* The configuration was read again; its text comes as a sealed memfd, where it could be
+         * read. @result: 0: it is in force from now on, here and there; -EINVAL: it is not good, or
+         * changes what cannot change; other negative errno: it could not be read. @count: 1 where a
+         * KEEPER_RELOAD asked for it. The worker comes to the same verdict by the same rules. */
+        KEEPER_CONFIG,
+        /* Are you there? */
+        KEEPER_PING,
 };
 
 /* keeper_message.flags */
@@ -69,6 +90,7 @@ enum keeper_message_type {
 #define KEEPER_LENT       UINT32_C(0x08) /* a client of a former worker may still use it */
 #define KEEPER_LOST       UINT32_C(0x10)
 #define KEEPER_OWNER_GONE UINT32_C(0x20) /* its owner no longer exists: what he punched is moot */
+#define KEEPER_HARVESTED  UINT32_C(0x40) /* the take held pages that it did not want */
 
 #define KEEPER_PHYS_NONE UINT64_MAX
 #define KEEPER_NODE_ANY  (-1)
