@@ -279,13 +279,13 @@ static int work(const struct options *options)
                 return EXIT_USAGE;
         }
         prctl(PR_SET_NAME, "pard-worker"); /* it was executed under the name "exe" */
-        log_open("worker", options->log_level >= 0 ? options->log_level : LOG_INFO);
+        log_open("pard-worker", options->log_level >= 0 ? options->log_level : LOG_INFO);
         r = config_source_load(KEEPER_FD_CONFIG, "configuration", &config);
         if (r)
                 return EXIT_FAILURE;
         close(KEEPER_FD_CONFIG);
         if (options->log_level < 0)
-                log_open("worker", config->log_level);
+                log_open("pard-worker", config->log_level);
         settings.state = &config->state;
         r = server_run(&settings);
         if (r)

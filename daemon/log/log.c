@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns nothing but the process's name and level. Writes each message with a single write(), so that
- * lines of two processes on one descriptor never mix. Refuses to fail: a message that cannot be
- * written is lost.
+ * Owns nothing but the process's name and level, and whether the journal listens. Writes each
+ * message with a single call, so that lines of two processes on one descriptor never mix. Refuses
+ * to fail: a message that cannot be written is lost.
  */
 #include "log.h"
 
+#include "journal.h"
 #include "macros.h"
 
 #include <errno.h>
@@ -14,15 +15,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LINE_BYTES 1024
+#define SENTENCE_BYTES 1000 /* a line adds its level and name to that */
+#define LINE_BYTES     1024
 
 static const char *log_who = "pard";
 static int log_level = LOG_INFO;
+static bool log_to_journal;
 
 void log_open(const char *who, int level)
 {
         log_who = who;
         log_level = level;
+        log_to_journal = journal_is_stderr();
 }
 
 static const char *level_word(int level)
@@ -33,32 +37,41 @@ static const char *level_word(int level)
         return words[level & LOG_PRIMASK];
 }
 
-void log_message(int level, const char *format, ...)
+static void write_line(int level, const char *sentence)
+{
+        char line[LINE_BYTES];
+        int n;
+
+        if (isatty(STDERR_FILENO))
+                n = snprintf(line, sizeof(line), "%s: %s: %s\n", log_who, level_word(level),
+                             sentence);
+        else
+                n = snprintf(line, sizeof(line), "<%d>%s: %s\n", level, log_who, sentence);
+        if (n < 0)
+                return;
+        if ((size_t)n >= sizeof(line)) {
+                n = sizeof(line) - 1;
+                line[n - 1] = '\n';
+        }
+        /* Nowhere to say that this failed. */
+        if (write(STDERR_FILENO, line, (size_t)n) < 0)
+                errno = 0;
+}
+
+void log_write(int level, const struct log_place *place, const struct log_fields *about,
+               const char *format, ...)
 {
         int saved_errno = errno;
-        char line[LINE_BYTES];
+        char sentence[SENTENCE_BYTES];
         va_list args;
-        size_t used;
-        int n;
 
         if (level > log_level)
                 return;
-
-        if (isatty(STDERR_FILENO))
-                n = snprintf(line, sizeof(line), "%s: %s: ", log_who, level_word(level));
-        else
-                n = snprintf(line, sizeof(line), "<%d>%s: ", level, log_who);
-        used = n < 0 ? 0 : (size_t)n;
-
         va_start(args, format);
-        n = vsnprintf(line + used, sizeof(line) - used - 1, format, args);
+        vsnprintf(sentence, sizeof(sentence), format, args);
         va_end(args);
-        if (n > 0)
-                used += (size_t)n < sizeof(line) - used - 1 ? (size_t)n : sizeof(line) - used - 2;
-        line[used++] = '\n';
 
-        /* Nowhere to say that this failed. */
-        if (write(STDERR_FILENO, line, used) < 0)
-                errno = 0;
+        if (!log_to_journal || journal_send(level, log_who, place, about, sentence))
+                write_line(level, sentence);
         errno = saved_errno;
 }

@@ -1,20 +1,42 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages for the operator: one sentence a line on standard error, with the level in front as the
- * service manager reads it ("<6>"), or as a word where a person looks at a terminal.
+ * Messages for the operator. Where standard error is the system's journal each is an entry with
+ * fields (PRIORITY, CODE_FILE, PAR_POOL ...); elsewhere one sentence a line, with the level in
+ * front as the service manager reads it ("<6>"), or as a word where a person looks at a terminal.
  */
 #pragma once
 
+#include "log_fields.h"
+
 #include <syslog.h>
+
+/* Where in the code a message comes from: a field of the journal's. */
+struct log_place {
+        const char *file, *function;
+        int line;
+};
+#define LOG_HERE (&(struct log_place){ __FILE__, __func__, __LINE__ })
 
 /**
  * log_open() - once, at the start
- * @who:   "keeper", "worker"; static
+ * @who:   "pard", "pard-worker"; static
  * @level: least important level that is shown (LOG_DEBUG shows all)
  */
 void log_open(const char *who, int level);
 
-void log_message(int level, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));
+/**
+ * log_write() - one message, through the macros below
+ * @place:  borrowed for the call
+ * @about:  borrowed for the call; NULL: nothing in particular
+ * @format: a sentence that says everything: fields are for searching and are not shown beside it
+ *
+ * Leaves errno alone.
+ */
+void log_write(int level, const struct log_place *place, const struct log_fields *about,
+               const char *format, ...) __attribute__((__format__(__printf__, 4, 5)));
+
+#define log_message(level, ...)      log_write(level, LOG_HERE, NULL, __VA_ARGS__)
+#define log_event(level, about, ...) log_write(level, LOG_HERE, about, __VA_ARGS__)
 
 #define log_error(...)   log_message(LOG_ERR, __VA_ARGS__)
 #define log_warning(...) log_message(LOG_WARNING, __VA_ARGS__)

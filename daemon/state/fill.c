@@ -99,7 +99,8 @@ void state_taken(struct state *state, uint32_t pool_index, const struct take_res
         pool->taking = 0;
         write_note(pool, result->r, result->seen.first, result->seen.last);
         if (pool->note[0] && !pool->filled_once)
-                state_log(state, LOG_WARNING, "pool %s: %s", pool->settings->name, pool->note);
+                state_log(state, LOG_WARNING, &(struct log_fields){ .pool = pool->settings->name },
+                          "pool %s: %s", pool->settings->name, pool->note);
         /* What was lost comes back as the system has it; what never was there is not asked for
          * again and again. */
         if (pool->filled_once && pool_missing_bytes(pool)) {

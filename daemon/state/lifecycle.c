@@ -322,18 +322,24 @@ static void tell_holders(struct state *state, const struct frame *frame, enum ev
 void state_frame_moved(struct state *state, struct frame_name name, uint64_t phys, uint64_t now_ns)
 {
         struct frame *frame = state_frame_named(state, name);
+        struct log_fields about;
 
         if (!frame || frame->state == FRAME_LEAVING || frame->state == FRAME_LINGERING ||
             frame->state == FRAME_RETIRED)
                 return;
 
         state->moved++;
+        about = (struct log_fields){
+                .pool = frame->pool->settings->name,
+                .has_frame = true,
+                .frame = frame->phys,
+        };
         if (phys == UINT64_MAX)
-                state_log(state, LOG_WARNING,
+                state_log(state, LOG_WARNING, &about,
                           "frame 0x%llx of pool %s was punched out by its holder",
                           (unsigned long long)frame->phys, frame->pool->settings->name);
         else
-                state_log(state, LOG_ERR, "frame 0x%llx of pool %s moved to 0x%llx",
+                state_log(state, LOG_ERR, &about, "frame 0x%llx of pool %s moved to 0x%llx",
                           (unsigned long long)frame->phys, frame->pool->settings->name,
                           (unsigned long long)phys);
 

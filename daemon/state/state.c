@@ -294,7 +294,8 @@ void state_free(struct state *state)
         free(state);
 }
 
-void state_log(const struct state *state, int level, const char *format, ...)
+void state_log(const struct state *state, int level, const struct log_fields *about,
+               const char *format, ...)
 {
         char message[256];
         va_list args;
@@ -302,7 +303,7 @@ void state_log(const struct state *state, int level, const char *format, ...)
         va_start(args, format);
         vsnprintf(message, sizeof(message), format, args);
         va_end(args);
-        state->ops->log(state->data, level, message);
+        state->ops->log(state->data, level, about, message);
 }
 
 /* ---- requests ------------------------------------------------------------------------------- */

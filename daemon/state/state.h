@@ -10,6 +10,7 @@
 #pragma once
 
 #include "constraint.h"
+#include "log_fields.h"
 #include "result.h"
 
 #include <stdbool.h>
@@ -170,7 +171,8 @@ struct take_wish {
  * @event:   tell a client what happened to @length bytes at @offset of its buffer
  * @answer:  the answer to a request that waited: @buffer, or NULL and @refusal with result @r.
  *           The waiter is gone afterwards; @ticket is what state_wait() was given
- * @log:     something that the operator wants to know; level as in syslog.h
+ * @log:     something that the operator wants to know; level as in syslog.h; what it is @about is
+ *           borrowed and never NULL
  */
 struct state_ops {
         void (*take)(void *data, const struct take_wish *wish);
@@ -184,7 +186,7 @@ struct state_ops {
                       uint64_t offset, uint64_t length);
         void (*answer)(void *data, void *client_data, uint64_t ticket, int r, struct buffer *buffer,
                        const struct refusal *refusal);
-        void (*log)(void *data, int level, const char *message);
+        void (*log)(void *data, int level, const struct log_fields *about, const char *message);
 };
 
 /**

@@ -129,5 +129,6 @@ void state_changed(struct state *state, uint64_t now_ns);
 /* check.c: state_check(), less often where there is much to walk. */
 void state_check_after_change(const struct state *state);
 
-void state_log(const struct state *state, int level, const char *format, ...)
-        __attribute__((__format__(__printf__, 3, 4)));
+/* @about: borrowed for the call. */
+void state_log(const struct state *state, int level, const struct log_fields *about,
+               const char *format, ...) __attribute__((__format__(__printf__, 4, 5)));

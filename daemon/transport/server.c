@@ -194,10 +194,10 @@ static void op_answer(void *data, void *client_data, uint64_t ticket, int r, str
         session_mark(session);
 }
 
-static void op_log(void *data, int level, const char *message)
+static void op_log(void *data, int level, const struct log_fields *about, const char *message)
 {
         (void)data;
-        log_message(level, "%s", message);
+        log_event(level, about, "%s", message);
 }
 
 static const struct state_ops ops = {

@@ -94,11 +94,12 @@ static void op_answer(void *data, void *client_data, uint64_t ticket, int r, str
                 answer->refusal = *refusal;
 }
 
-static void op_log(void *data, int level, const char *message)
+static void op_log(void *data, int level, const struct log_fields *about, const char *message)
 {
         struct world *world = data;
 
         (void)level;
+        assert_non_null(about);
         snprintf(world->last_log, sizeof(world->last_log), "%s", message);
 }
 
