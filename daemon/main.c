@@ -120,11 +120,16 @@ static int check_user(const struct config *config)
         return 0;
 }
 
+static const char *socket_path(const struct options *options, const struct config *config)
+{
+        return options->socket_path ? options->socket_path : config->socket_path;
+}
+
 static int open_listener(const struct options *options, struct keeper *keeper)
 {
         const struct config *config = keeper->config;
         const struct listener_settings settings = {
-                .path = options->socket_path ? options->socket_path : config->socket_path,
+                .path = socket_path(options, config),
                 .mode = config->socket_mode,
                 .group = config->socket_group,
                 .create_directory =
@@ -215,7 +220,7 @@ static int start(const struct options *options, struct keeper *keeper)
         r = copy_pools(keeper);
         if (r)
                 return r;
-        r = make_backend(keeper->config, &keeper->backend);
+        r = make_backend(keeper->config, socket_path(options, keeper->config), &keeper->backend);
         if (r)
                 return r;
         return run(options, keeper);

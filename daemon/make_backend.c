@@ -9,6 +9,8 @@
 #include "units.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -29,13 +31,20 @@ static void add_demand(struct backend_demand *demands, size_t *n, const struct p
         };
 }
 
-static int make_hugetlb(const struct config *config, struct backend **ret)
+static void tell(const char *sentence)
+{
+        log_warning("%s", sentence);
+}
+
+static int make_hugetlb(const struct config *config, const char *record_path, struct backend **ret)
 {
         struct backend_demand *demands = calloc(config->state.n_pools, sizeof(*demands));
         struct hugetlb_settings settings = {
                 .reserve = config->reserve,
                 .keep_free_bytes = config->keep_free_bytes,
                 .demands = demands,
+                .record_path = record_path,
+                .tell = tell,
                 .sysfs_root = "",
         };
         char error[512] = "";
@@ -58,12 +67,17 @@ static int make_hugetlb(const struct config *config, struct backend **ret)
         return r;
 }
 
-int make_backend(const struct config *config, struct backend **ret)
+int make_backend(const struct config *config, const char *socket_path, struct backend **ret)
 {
+        char record_path[PATH_MAX];
         int r;
 
+        if (snprintf(record_path, sizeof(record_path), "%s.reserved", socket_path) >=
+            (int)sizeof(record_path))
+                return -ENAMETOOLONG;
+
         switch (config->backend) {
-        case BACKEND_HUGETLB: return make_hugetlb(config, ret);
+        case BACKEND_HUGETLB: return make_hugetlb(config, record_path, ret);
         case BACKEND_SIM:
                 r = sim_new(&config->sim, ret);
                 if (r)

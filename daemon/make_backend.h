@@ -8,14 +8,16 @@
 
 /**
  * make_backend() - the backend that the configuration asks for
- * @config: borrowed until backend_free()
- * @ret:    owned by the caller: backend_free()
+ * @config:      borrowed until backend_free()
+ * @socket_path: where pard is found; what is reserved is written down beside it; borrowed for the
+ *               call
+ * @ret:         owned by the caller: backend_free()
  *
  * Logs why it fails, and what is missing.
  *
  * Return: 0; negative errno.
  */
-int make_backend(const struct config *config, struct backend **ret);
+int make_backend(const struct config *config, const char *socket_path, struct backend **ret);
 
 /* Log a warning for each pool whose page size this system does not have. */
 void warn_of_page_sizes(const struct config *config);

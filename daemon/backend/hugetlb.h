@@ -13,6 +13,9 @@
  * what the administrator has reserved
  * @keep_free_bytes: never leave the system less available memory than this
  * @demands:      @n_demands entries, borrowed for the call
+ * @record_path:  where it is written down what was added, for the next start after a kill; borrowed
+ *                for the call
+ * @tell:         called with a sentence for the operator about what is no failure; may be NULL
  * @sysfs_root:   "" on a real machine; a directory of fixtures in tests
  */
 struct hugetlb_settings {
@@ -20,6 +23,8 @@ struct hugetlb_settings {
         uint64_t keep_free_bytes;
         const struct backend_demand *demands;
         size_t n_demands;
+        const char *record_path;
+        void (*tell)(const char *sentence);
         const char *sysfs_root;
 };
 

@@ -22,7 +22,10 @@ struct sim_extent {
  * @fail_errno: with this error (positive)
  * @snatch_every: every so-many-th released page is taken by somebody else; 0: none
  * @unpinned:  frames say that they are not pinned
- * @blind:     pages come in the order of the seed, whatever window is wished for, as hugepages do
+ * @blind:     pages come in the order of the seed, whatever window is wished for, as hugepages do;
+ *             and only more() puts them into the stock, while otherwise take() itself does
+ * @free_bytes: memory that may become stock; 0: all of the extents
+ * @delay_ns:  each take() sleeps this long
  */
 struct sim_settings {
         struct sim_extent *extents;
@@ -33,6 +36,8 @@ struct sim_settings {
         uint64_t snatch_every;
         bool unpinned;
         bool blind;
+        uint64_t free_bytes;
+        uint64_t delay_ns;
 };
 
 /**
