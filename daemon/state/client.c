@@ -112,6 +112,7 @@ int client_new(struct state *state, const struct identity *identity, const char 
                         client->allowed |= UINT64_C(1) << i;
         LIST_INSERT_HEAD(&state->clients, client, link);
         state->n_clients++;
+        state->counters.sessions++;
         *ret = STEAL(client);
         return 0;
 }
@@ -127,6 +128,12 @@ int client_may_have_more(const struct client *client, struct refusal *refusal)
 uint64_t client_id(const struct client *client)
 {
         return client->session_owner->id;
+}
+
+bool client_is_admin(const struct state *state, const struct client *client)
+{
+        (void)state;
+        return client->is_admin;
 }
 
 struct account *client_account_of(const struct client *client, const struct pool *pool)

@@ -328,7 +328,7 @@ void state_frame_moved(struct state *state, struct frame_name name, uint64_t phy
             frame->state == FRAME_RETIRED)
                 return;
 
-        state->moved++;
+        state->counters.moved++;
         about = (struct log_fields){
                 .pool = frame->pool->settings->name,
                 .has_frame = true,

@@ -17,6 +17,7 @@
  * @taking:  frames that the keeper was asked for and has not answered yet
  * @refill:  when to ask again for frames that were lost
  * @note:    why it holds less than it should, or ""
+ * @counters: since the start, but for its lost_to_system, which is kept above
  */
 struct pool {
         const struct pool_settings *settings;
@@ -30,6 +31,7 @@ struct pool {
         struct due refill;
         uint64_t refill_delay_ns;
         char note[POOL_NOTE_BYTES];
+        struct pool_counters counters;
 };
 
 /* @pool is zeroed memory. */

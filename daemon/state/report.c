@@ -48,7 +48,7 @@ void state_report(const struct state *state, uint64_t now_ns, struct status_repo
                 .grants = state->grants,
                 .refusals = state->refusals,
                 .waiting = state->n_waiters,
-                .moved = state->moved,
+                .moved = state->counters.moved,
                 .uptime_ns = now_ns - state->started_ns,
         };
         for (size_t i = 0; i < state->settings->n_pools; i++) {
@@ -68,6 +68,29 @@ void state_report(const struct state *state, uint64_t now_ns, struct status_repo
                 ret->bytes.quarantined += pool->bytes.quarantined;
                 ret->bytes.retired += pool->bytes.retired;
         }
+}
+
+void state_count_refusal(struct state *state, int result)
+{
+        assert(result >= PAR_REFUSED_NEVER_FITS && result <= PAR_REFUSED_GONE);
+
+        state->refusals++;
+        state->counters.refused[result - PAR_REFUSED_NEVER_FITS]++;
+        if (result == PAR_REFUSED_TIMED_OUT)
+                state->counters.timed_out_waits++;
+}
+
+void state_pool_counters(const struct state *state, size_t pool, struct pool_counters *ret)
+{
+        assert(pool < state->settings->n_pools);
+
+        *ret = state->pools[pool].counters;
+        ret->lost_to_system = state->pools[pool].lost_to_system;
+}
+
+void state_counters(const struct state *state, struct state_counters *ret)
+{
+        *ret = state->counters;
 }
 
 bool state_next_pool(const struct state *state, const struct client *asker, uint64_t *cursor,

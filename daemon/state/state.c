@@ -369,7 +369,7 @@ int state_alloc(struct state *state, struct client *client, const struct request
         if (!r)
                 r = state_grant(state, client, &demand, &choice, now_ns, ret_buffer);
         if (r > 0)
-                state->refusals++;
+                state_count_refusal(state, r);
         if (!r)
                 state->grants++;
         state_changed(state, now_ns);

@@ -51,7 +51,8 @@ struct state {
         bool memory_came;             /* waiters have something new to look at */
         bool serving_waiters;         /* and somebody is looking */
         const struct owner *freed_by; /* who else may look at his own memory again; not followed */
-        uint64_t grants, refusals, moved;
+        uint64_t grants, refusals;
+        struct state_counters counters;
 };
 
 /* Trees of the state. */
@@ -119,6 +120,9 @@ void state_refill(struct state *state, struct pool *pool);
 int state_decide(const struct state *state, struct client *client, const struct request *request,
                  struct demand *demand, uint64_t *ret_pools, struct choice *ret,
                  struct refusal *refusal);
+
+/* report.c: a request was refused; every answer above 0 is counted once. */
+void state_count_refusal(struct state *state, int result);
 
 /* An owner has more room in frames that are his already. */
 void state_freed_by(struct state *state, const struct owner *owner);

@@ -81,7 +81,7 @@ static void answer(struct state *state, struct waiter *waiter, int r, struct buf
 
         waiter_drop(state, waiter);
         if (r > 0)
-                state->refusals++;
+                state_count_refusal(state, r);
         state->ops->answer(state->data, client_data, ticket, r, buffer, refusal);
 }
 
