@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include "config_address.h"
 #include "config_names.h"
 #include "config_sections.h"
 #include "keeper_protocol.h"
@@ -12,8 +13,6 @@
 #include "units.h"
 
 #include <stdlib.h>
-
-#include <sys/un.h>
 #include <syslog.h>
 
 #define DEFAULT_USER        "pard"
@@ -35,9 +34,9 @@ static int read_socket(struct config_file *file, struct config *config)
                 path = SOCKET_DEFAULT;
         if (path[0] != '/')
                 return config_fail(file, NULL, "socket", "\"%s\" is no absolute path", path);
-        if (strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+        if (!address_is_path(path))
                 return config_fail(file, NULL, "socket", "the path is longer than %zu bytes",
-                                   sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
+                                   ADDRESS_PATH_MAX);
         config->socket_path = strdup(path);
         if (!config->socket_path)
                 return -ENOMEM;
@@ -52,6 +51,24 @@ static int read_socket(struct config_file *file, struct config *config)
                 config->socket_mode = (mode_t)strtoul(mode, NULL, 8);
         }
         return 0;
+}
+
+static int read_metrics(struct config_file *file, struct config *config)
+{
+        const char *where = config_string(file->root, "metrics");
+
+        if (!where || !where[0])
+                return 0;
+        if (!address_is_path(where) && !address_is_loopback(where))
+                return config_fail(file, NULL, "metrics",
+                                   "\"%s\" is neither an absolute path of at most %zu bytes nor an "
+                                   "address of this machine alone, \"127.0.0.1:PORT\" or "
+                                   "\"[::1]:PORT\"",
+                                   where, ADDRESS_PATH_MAX);
+        if (strcmp(where, config->socket_path) == 0)
+                return config_fail(file, NULL, "metrics", "\"%s\" is where clients connect", where);
+        config->metrics = strdup(where);
+        return config->metrics ? 0 : -ENOMEM;
 }
 
 static int read_group(struct config_file *file, const char *key, const char *fallback, gid_t *ret)
@@ -204,13 +221,18 @@ static int read_devices(struct config_file *file, struct config *config)
 static int check_sim_page_size(struct config_file *file, const struct config *config, unsigned pool)
 {
         const uint64_t page_bytes = config->pools[pool].page_bytes;
+        const bool demote = config->pools[pool].source == SOURCE_DEMOTE;
         char text[UNIT_TEXT_BYTES];
 
-        for (size_t i = 0; i < config->sim.n_extents; i++)
-                if (config->sim.extents[i].page_bytes == page_bytes)
+        for (size_t i = 0; i < config->sim.n_extents; i++) {
+                const uint64_t extent_bytes = config->sim.extents[i].page_bytes;
+
+                if (demote ? extent_bytes > page_bytes : extent_bytes == page_bytes)
                         return 0;
-        return config_fail(file, cfg_getnsec(file->root, "pool", pool), "page_size",
-                           "no extent of sim has pages of %s", size_exact(page_bytes, text));
+        }
+        return config_fail(file, cfg_getnsec(file->root, "pool", pool),
+                           demote ? "source" : "page_size", "no extent of sim has pages of %s%s",
+                           demote ? "more than " : "", size_exact(page_bytes, text));
 }
 
 static int read_sim(struct config_file *file, struct config *config)
@@ -249,8 +271,8 @@ static int check_frames(struct config_file *file, struct config *config)
 static int read_all(struct config_file *file, struct config *config)
 {
         static int (*const parts[])(struct config_file *, struct config *) = {
-                read_socket, read_identities, read_backend, read_limits,
-                read_pools,  read_devices,    read_sim,     check_frames,
+                read_socket, read_metrics, read_identities, read_backend, read_limits,
+                read_pools,  read_devices, read_sim,        check_frames,
         };
         int r;
 
@@ -298,6 +320,7 @@ void config_free(struct config *config)
         free(config->devices);
         free(config->sim.extents);
         free(config->socket_path);
+        free(config->metrics);
         free(config->user_name);
         free(config);
 }

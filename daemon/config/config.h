@@ -31,7 +31,7 @@ enum backend_kind {
  * @reserve:         hugepages = "reserve"
  * @keep_free_bytes: what the system keeps
  * @verify_ns:       period of verification; 0: never
- * @metrics:         where metrics are served: a path, or "127.0.0.1:9618"; NULL: nowhere
+ * @metrics:         where metrics are served: a path, or "127.0.0.1:PORT"; NULL: nowhere
  * @threads:         of the keeper, >= 1
  * @sim:             the invented machine; without extents where @backend is another
  * @pools:           @state.n_pools entries

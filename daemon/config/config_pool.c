@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 static const char *const pin_words[] = { "required", "optional", NULL };
+static const char *const source_words[] = { "any", "demote", NULL };
 static const char *const isolation_words[] = { "session", "uid", NULL };
 
 static int check_multiple(struct config_file *file, cfg_t *section, const char *key, uint64_t bytes,
@@ -21,6 +22,24 @@ static int check_multiple(struct config_file *file, cfg_t *section, const char *
                 return 0;
         return config_fail(file, section, key, "\"%s\" is no multiple of page_size (%s)",
                            config_string(section, key), size_exact(page_bytes, text));
+}
+
+/* A size that is a whole number of pages and not above size_max; 0 where it is not set. */
+static int read_part(struct config_file *file, cfg_t *section, const char *key,
+                     const struct pool_settings *pool, uint64_t *ret)
+{
+        int r;
+
+        r = config_size(file, section, key, ret);
+        if (r)
+                return r;
+        r = check_multiple(file, section, key, *ret, pool->page_bytes);
+        if (r)
+                return r;
+        if (*ret > pool->size_max_bytes)
+                return config_fail(file, section, key, "\"%s\" is more than the pool may hold",
+                                   config_string(section, key));
+        return 0;
 }
 
 static int read_sizes(struct config_file *file, cfg_t *section, struct pool_settings *pool)
@@ -59,16 +78,10 @@ static int read_sizes(struct config_file *file, cfg_t *section, struct pool_sett
                                    config_string(section, "size_max"),
                                    config_string(section, "size_min"));
 
-        r = config_size(file, section, "spare", &pool->spare_bytes);
+        r = read_part(file, section, "spare", pool, &pool->spare_bytes);
         if (r)
                 return r;
-        r = check_multiple(file, section, "spare", pool->spare_bytes, pool->page_bytes);
-        if (r)
-                return r;
-        if (pool->spare_bytes > pool->size_max_bytes)
-                return config_fail(file, section, "spare", "\"%s\" is more than the pool may hold",
-                                   config_string(section, "spare"));
-        return 0;
+        return read_part(file, section, "run_min", pool, &pool->run_min_bytes);
 }
 
 /* Bytes of whole, aligned pages inside a range; the 64-bit space counts as one page less. */
@@ -107,6 +120,12 @@ static int read_place(struct config_file *file, cfg_t *section, struct pool_sett
                                    "%s in whole pages",
                                    config_string(section, "size_min"), size_exact(bytes, room));
 
+        if (bytes < pool->run_min_bytes)
+                return config_fail(file, section, "run_min",
+                                   "\"%s\" does not fit into the pool's range, which has room for "
+                                   "%s in whole pages",
+                                   config_string(section, "run_min"), size_exact(bytes, room));
+
         pool->node = NODE_ANY;
         r = config_node(file, section, &pool->node);
         if (r)
@@ -123,10 +142,36 @@ static int read_place(struct config_file *file, cfg_t *section, struct pool_sett
         return 0;
 }
 
+static int read_source(struct config_file *file, cfg_t *section, struct pool_settings *pool)
+{
+        unsigned source = SOURCE_ANY;
+        int r;
+
+        r = config_word(file, section, "source", source_words, &source);
+        if (r)
+                return r;
+        pool->source = source;
+
+        r = config_size(file, section, "harvest_max", &pool->harvest_max_bytes);
+        if (r)
+                return r;
+        r = check_multiple(file, section, "harvest_max", pool->harvest_max_bytes, pool->page_bytes);
+        if (r)
+                return r;
+        if (pool->harvest_max_bytes && !pool->limited)
+                return config_fail(file, section, "harvest_max",
+                                   "only a pool with an address range looks for pages inside it");
+        return 0;
+}
+
 static int read_times(struct config_file *file, cfg_t *section, struct pool_settings *pool)
 {
         int r;
 
+        pool->shrink_delay_ns = 30 * NS_PER_S;
+        r = config_duration(file, section, "shrink_delay", &pool->shrink_delay_ns);
+        if (r)
+                return r;
         pool->reuse_delay_ns = NS_PER_S;
         r = config_duration(file, section, "reuse_delay", &pool->reuse_delay_ns);
         if (r)
@@ -181,10 +226,7 @@ static int read_permissions(struct config_file *file, cfg_t *section, struct poo
 int config_pool_read(struct config_file *file, cfg_t *section, struct pool_settings *ret)
 {
         static int (*const parts[])(struct config_file *, cfg_t *, struct pool_settings *) = {
-                read_sizes,
-                read_place,
-                read_times,
-                read_permissions,
+                read_sizes, read_place, read_source, read_times, read_permissions,
         };
         int r;
 

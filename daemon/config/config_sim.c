@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+static const char *const order_words[] = { "wish", "blind", NULL };
+
 static int read_extent_range(struct config_file *file, cfg_t *section, struct sim_extent *extent)
 {
         uint64_t size = 0, first = 0, last;
@@ -101,6 +103,22 @@ static int read_extents(struct config_file *file, cfg_t *section, struct sim_set
         return 0;
 }
 
+/* What it has of it, and how fast and in which order. */
+static int read_stock(struct config_file *file, cfg_t *section, struct sim_settings *ret)
+{
+        unsigned order = 0;
+        int r;
+
+        r = config_word(file, section, "order", order_words, &order);
+        if (r)
+                return r;
+        ret->blind = order == 1;
+        r = config_size(file, section, "free", &ret->free_bytes);
+        if (r)
+                return r;
+        return config_duration(file, section, "delay", &ret->delay_ns);
+}
+
 int config_sim_read(struct config_file *file, cfg_t *section, struct sim_settings *ret)
 {
         uint64_t fail_errno = ENOMEM;
@@ -120,6 +138,9 @@ int config_sim_read(struct config_file *file, cfg_t *section, struct sim_setting
         if (r)
                 return r;
         r = config_bool(file, section, "unpinned", &ret->unpinned);
+        if (r)
+                return r;
+        r = read_stock(file, section, ret);
         if (r)
                 return r;
         return read_extents(file, section, ret);

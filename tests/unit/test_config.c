@@ -4,9 +4,12 @@
  */
 #include "config.h"
 
+#include "config_address.h"
 #include "macros.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -58,6 +61,23 @@ static const struct {
           "socket = \"/123456789/123456789/123456789/123456789/123456789/123456789/123456789"
           "/123456789/123456789/123456789/1234567\"\n" POOL,
           "t:1: socket: the path is longer than 107 bytes" },
+#define NO_ADDRESS                                                                                 \
+        " is neither an absolute path of at most 107 bytes nor an address of this machine alone, " \
+        "\"127.0.0.1:PORT\" or \"[::1]:PORT\""
+        { "metrics for everybody", "metrics = \"0.0.0.0:9618\"\n" POOL,
+          "t:1: metrics: \"0.0.0.0:9618\"" NO_ADDRESS },
+        { "metrics at a name", "metrics = \"localhost:9618\"\n" POOL,
+          "t:1: metrics: \"localhost:9618\"" NO_ADDRESS },
+        { "metrics at a relative path", "metrics = \"metrics.sock\"\n" POOL,
+          "t:1: metrics: \"metrics.sock\"" NO_ADDRESS },
+        { "metrics at no port", "metrics = \"127.0.0.1:0\"\n" POOL,
+          "t:1: metrics: \"127.0.0.1:0\"" NO_ADDRESS },
+        { "metrics at a port that cannot be", "metrics = \"[::1]:65536\"\n" POOL,
+          "t:1: metrics: \"[::1]:65536\"" NO_ADDRESS },
+        { "metrics at half a port", "metrics = \"[::1]:9618x\"\n" POOL,
+          "t:1: metrics: \"[::1]:9618x\"" NO_ADDRESS },
+        { "metrics among the clients", "metrics = \"/run/pard/pard.sock\"\n" POOL,
+          "t:1: metrics: \"/run/pard/pard.sock\" is where clients connect" },
         { "a mode that is not octal", "mode = \"0680\"\n" POOL,
           "t:1: mode: \"0680\" is no octal mode, such as 0660" },
         { "an unknown group", "group = \"no-such-group\"\n" POOL,
@@ -94,6 +114,33 @@ static const struct {
           "t:2: pool \"a\": size_max: \"2M\" is less than size_min (4M)" },
         { "a stock above the maximum", "pool \"a\" {\n size_min = 4M\n spare = 6M\n}\n",
           "t:3: pool \"a\": spare: \"6M\" is more than the pool may hold" },
+        { "a run of broken pages", "pool \"a\" {\n size_min = 8M\n run_min = 3M\n}\n",
+          "t:3: pool \"a\": run_min: \"3M\" is no multiple of page_size (2M)" },
+        { "a run that is longer than the pool",
+          "pool \"a\" {\n run_min = 16M\n size_min = 8M\n size_max = 14M\n}\n",
+          "t:2: pool \"a\": run_min: \"16M\" is more than the pool may hold" },
+        { "a run that is longer than the range",
+          "pool \"a\" {\n below = 8M\n size_min = 8M\n size_max = 16M\n run_min = 10M\n}\n",
+          "t:5: pool \"a\": run_min: \"10M\" does not fit into the pool's range, which has room "
+          "for 8M in whole pages" },
+        { "a stock of broken pages", "pool \"a\" {\n size_min = 8M\n spare = 1M\n}\n",
+          "t:3: pool \"a\": spare: \"1M\" is no multiple of page_size (2M)" },
+        { "a harvest of broken pages",
+          "pool \"a\" {\n below = 4G\n size_min = 8M\n harvest_max = 1G1\n}\n",
+          "t:4: pool \"a\": harvest_max: \"1G1\" is no number of bytes, such as 4096, 64K, 2M, 1G, "
+          "1T or 0x1000" },
+        { "a harvest without a range", "pool \"a\" {\n size_min = 8M\n harvest_max = 1G\n}\n",
+          "t:3: pool \"a\": harvest_max: only a pool with an address range looks for pages inside "
+          "it" },
+        { "a harvest of less than a page",
+          "pool \"a\" {\n below = 4G\n size_min = 8M\n harvest_max = 4K\n}\n",
+          "t:4: pool \"a\": harvest_max: \"4K\" is no multiple of page_size (2M)" },
+        { "an unknown source", "pool \"a\" {\n size_min = 8M\n source = \"sky\"\n}\n",
+          "t:3: pool \"a\": source: \"sky\" is neither \"any\" nor \"demote\"" },
+        { "a delay of shrinking without unit",
+          "pool \"a\" {\n size_min = 8M\n shrink_delay = 5\n}\n",
+          "t:3: pool \"a\": shrink_delay: \"5\" is no duration, such as 500us, 20ms, 5s, 2m or "
+          "1h" },
         { "a page size that is no power of two",
           "pool \"a\" {\n page_size = 3M\n size_min = 3M\n}\n",
           "t:2: pool \"a\": page_size: \"3M\" is no power of two" },
@@ -182,6 +229,13 @@ static const struct {
           "t:2: extent \"a\": last: \"0x1fffff\" is below first (4M)" },
         { "an extent of broken pages", "sim {\n extent \"a\" { first = 0 size = 3M }\n}\n" POOL,
           "t:2: extent \"a\": size: \"3M\" does not end with a whole page" },
+        { "an order that the invented machine does not know",
+          "sim {\n order = \"random\"\n}\n" POOL,
+          "t:2: sim: order: \"random\" is neither \"wish\" nor \"blind\"" },
+        { "a pool of parts of pages that the invented machine has not",
+          "backend = sim\nsim { extent \"a\" { first = 0 size = 4M } }\n"
+          "pool \"a\" {\n size_min = 2M\n source = demote\n}\n",
+          "t:5: pool \"a\": source: no extent of sim has pages of more than 2M" },
         { "a pool of pages that the invented machine has not",
           "backend = sim\nsim { extent \"a\" { first = 0 size = 4M } }\n"
           "pool \"a\" { page_size = 4K size_min = 4K }\n",
@@ -245,6 +299,12 @@ static void test_config_has_defaults(void **state)
         assert_int_equal(pool->page_bytes, 2 * MiB);
         assert_int_equal(pool->size_min_bytes, 64 * MiB);
         assert_int_equal(pool->size_max_bytes, 64 * MiB);
+        assert_int_equal(pool->spare_bytes, 0);
+        assert_int_equal(pool->run_min_bytes, 0);
+        assert_int_equal(pool->source, SOURCE_ANY);
+        assert_int_equal(pool->harvest_max_bytes, 0);
+        assert_int_equal(pool->shrink_delay_ns, 30 * NS_PER_S);
+        assert_null(config->metrics);
         assert_int_equal(pool->node, NODE_ANY);
         assert_int_equal(pool->isolation, ISOLATE_SESSION);
         assert_int_equal(pool->reuse_delay_ns, NS_PER_S);
@@ -259,6 +319,7 @@ static void test_config_reads_pools(void **state)
         struct config *config =
                 load("pool \"low\" { below = \"4G\" addr_min = 16M page_size = 1G size_min = 2G\n"
                      "size_max = 3G spare = 1G node = 1 spill = yes pin = optional\n"
+                     "run_min = 2G source = demote harvest_max = 8G shrink_delay = 1h\n"
                      "isolation = uid reuse_delay = 20ms quarantine = 2m\n"
                      "allow = { \"group:root\", \"user:root\", \"uid:1000\", \"gid:5\" } }\n"
                      "pool \"any\" { size_min = 2M }\n"
@@ -274,6 +335,10 @@ static void test_config_reads_pools(void **state)
         assert_int_equal(pool->size_min_bytes, 2 * GiB);
         assert_int_equal(pool->size_max_bytes, 3 * GiB);
         assert_int_equal(pool->spare_bytes, GiB);
+        assert_int_equal(pool->run_min_bytes, 2 * GiB);
+        assert_int_equal(pool->source, SOURCE_DEMOTE);
+        assert_int_equal(pool->harvest_max_bytes, 8 * GiB);
+        assert_int_equal(pool->shrink_delay_ns, 3600 * NS_PER_S);
         assert_int_equal(pool->node, 1);
         assert_true(pool->spill);
         assert_false(pool->pin_required);
@@ -322,6 +387,7 @@ static void test_config_reads_the_invented_machine(void **state)
                 "backend = \"sim\" hugepages = existing keep_free = 0 verify = 0\n"
                 "log_level = debug mode = 0600 user = 1234 threads = 1\n"
                 "sim { seed = 7 fail_call = 3 fail_errno = 5 snatch_every = 9 unpinned = yes\n"
+                "  order = blind free = 64M delay = 3ms\n"
                 "  extent \"low\" { first = 16M last = 0x1ffffff node = 1 }\n"
                 "  extent \"top\" { first = 0xfffffffff0000000 size = 256M page_size = 4K } }\n"
                 "pool \"any\" { size_min = 2M } pool \"small\" { page_size = 4K size_min = 4K "
@@ -341,12 +407,52 @@ static void test_config_reads_the_invented_machine(void **state)
         assert_int_equal(config->sim.fail_errno, 5);
         assert_int_equal(config->sim.snatch_every, 9);
         assert_true(config->sim.unpinned);
+        assert_true(config->sim.blind);
+        assert_int_equal(config->sim.free_bytes, 64 * MiB);
+        assert_int_equal(config->sim.delay_ns, 3 * NS_PER_MS);
         assert_int_equal(config->sim.n_extents, 2);
         assert_int_equal(config->sim.extents[0].range.last, 0x1ffffff);
         assert_int_equal(config->sim.extents[0].node, 1);
         assert_int_equal(config->sim.extents[1].range.last, UINT64_MAX);
         assert_int_equal(config->sim.extents[1].page_bytes, 4096);
         config_free(config);
+}
+
+static void test_config_reads_where_metrics_are_served(void **state)
+{
+        static const struct {
+                const char *text, *metrics;
+                int family, port;
+        } cases[] = {
+                { "metrics = \"\" " POOL, NULL, 0, 0 },
+                { "metrics = /run/pard/metrics.sock " POOL, "/run/pard/metrics.sock", 0, 0 },
+                { "metrics = \"127.0.0.1:9618\" " POOL, "127.0.0.1:9618", AF_INET, 9618 },
+                { "metrics = \"[::1]:65535\" " POOL, "[::1]:65535", AF_INET6, 65535 },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                struct config *config = load(cases[i].text);
+                union {
+                        struct sockaddr_storage any;
+                        struct sockaddr_in four;
+                        struct sockaddr_in6 six;
+                } address;
+                socklen_t size;
+
+                if (!cases[i].metrics)
+                        assert_null(config->metrics);
+                else
+                        assert_string_equal(config->metrics, cases[i].metrics);
+                if (cases[i].family) {
+                        address_loopback(config->metrics, &address.any, &size);
+                        assert_int_equal(address.any.ss_family, cases[i].family);
+                        assert_int_equal(size, cases[i].family == AF_INET ? sizeof(address.four)
+                                                                          : sizeof(address.six));
+                        assert_int_equal(ntohs(address.four.sin_port), cases[i].port);
+                }
+                config_free(config);
+        }
 }
 
 static void test_config_takes_comments_and_bare_words_for_what_they_are(void **state)
@@ -391,6 +497,7 @@ int main(void)
                 cmocka_unit_test(test_config_reads_pools),
                 cmocka_unit_test(test_config_reads_devices),
                 cmocka_unit_test(test_config_reads_the_invented_machine),
+                cmocka_unit_test(test_config_reads_where_metrics_are_served),
                 cmocka_unit_test(test_config_takes_comments_and_bare_words_for_what_they_are),
                 cmocka_unit_test(test_config_refuses_more_pools_than_the_keeper_knows),
                 cmocka_unit_test(test_config_cuts_a_message_at_the_room_it_has),
