@@ -163,7 +163,8 @@ struct take_wish {
  * struct state_ops - called by state; none of them may call state back, or fail
  * @take:    ask the keeper for frames; answered by state_taken(). One at a time for each pool
  * @cancel:  the take of this pool is no longer wanted; it is still answered
- * @filled:  all pools have had their first filling
+ * @filled:  all pools have had their first filling, but for those whose harvest takes longer than
+ *           5 s. Once
  * @lend:    note that clients are about to see this frame (the ledger)
  * @leave:   close what is held of the frame and have the keeper give it back; LEAVE_* in @flags
  * @nudge:   a holder may have let go of a lingering frame
@@ -217,7 +218,8 @@ struct frame_news {
         bool pinned, lent;
 };
 
-/* Ask for what the pools lack. Called once, after the frames that the keeper already had. */
+/* Ask for what the pools lack. Called once, after the frames that the keeper already had. Then
+ * state_ops.filled() follows, at once or when the answers have come. */
 void state_start(struct state *state, uint64_t now_ns);
 
 /**
@@ -319,17 +321,23 @@ int client_shown(struct client *client, struct frame_name name);
  * @device: name; NULL or "": none
  * @pool:   name; NULL or "": any
  * @label:  NULL or ""; copied
+ * @patient: state_wait() follows where state_alloc() refuses it for now: the refusal is not counted,
+ *          the answer to the wait is
  */
 struct request {
         struct constraint want;
         uint64_t nodes;
         const char *device, *pool, *label;
+        bool patient;
 };
 
 /**
  * struct refusal - why not, with figures
  * @result:         PAR_REFUSED_*
  * @permanent:      waiting cannot help
+ * @growing:        a pool may grow so that the request can be met: who has the request answered
+ *                  now does so with state_wait() and WAIT_FOR_GROWTH, also where its client does
+ *                  not want to wait
  * @limit:          what rules it out; LIMIT_NONE: no limit of the request's
  * @limit_set_by:   "the request", "device capture0", "pool below4g"
  * @size_bytes:     asked for
@@ -339,6 +347,7 @@ struct request {
 struct refusal {
         int result;
         bool permanent;
+        bool growing;
         enum limit limit;
         char limit_set_by[96];
         uint64_t size_bytes, free_in_window_bytes, largest_run_bytes;
@@ -352,19 +361,29 @@ struct refusal {
  * @ret_buffer:  valid until it is freed
  * @ret_refusal: filled with every result above 0
  *
+ * A refusal with @growing set is not counted: state_wait() follows.
+ *
  * Return: 0; PAR_REFUSED_*; -ENOMEM. On anything but 0 nothing changed.
  */
 int state_alloc(struct state *state, struct client *client, const struct request *request,
                 uint64_t now_ns, struct buffer **ret_buffer, struct refusal *ret_refusal);
 
+/* state_wait(): not for what others give back, only while pools grow, for 2 s at most. */
+#define WAIT_FOR_GROWTH 0
+
 /**
  * state_wait() - let a request wait that was refused for now
  * @request:     copied
- * @deadline_ns: UINT64_MAX: none
+ * @deadline_ns: UINT64_MAX: none; WAIT_FOR_GROWTH
  * @ticket:      handed to state_ops.answer(), and names it in state_cancel()
  * @ret_refusal: filled with a result above 0
  *
- * Return: 0: the answer comes later; PAR_REFUSED_QUOTA where too many wait already; -ENOMEM.
+ * Pools are asked to grow for it, where they may and that would help. With WAIT_FOR_GROWTH the
+ * answer is, as soon as that is known, a buffer or the refusal that state_alloc() gave; never
+ * PAR_REFUSED_TIMED_OUT.
+ *
+ * Return: 0: the answer comes later, never during this call; PAR_REFUSED_QUOTA where too many of
+ * this client wait already, or with WAIT_FOR_GROWTH the plain refusal; -ENOMEM.
  */
 int state_wait(struct state *state, struct client *client, const struct request *request,
                uint64_t deadline_ns, uint64_t ticket, uint64_t now_ns, struct refusal *ret_refusal);
