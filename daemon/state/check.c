@@ -46,8 +46,9 @@ static void check_pieces(const struct frame *frame)
         if (n && frame->in_service) {
                 uint64_t rest =
                         space_bytes_in(frame->account->partial.of[frame->node], frame_range(frame));
+                uint64_t all = frame->pool->settings->page_bytes;
 
-                assert(granted_bytes + rest == frame->pool->settings->page_bytes);
+                assert(rest == (frame->closed ? 0 : all - granted_bytes));
         }
 }
 
@@ -72,7 +73,9 @@ static void check_frame(const struct state *state, const struct frame *frame)
                 assert(frame->n_pieces == frame->n_ended);
                 assert(frame->n_pieces || !frame->account);
                 break;
-        case FRAME_RETIRED: assert(!frame->in_service && frame->n_pieces); break;
+        case FRAME_RETIRED:
+                assert(!frame->in_service && frame->closed && frame->n_pieces);
+                break;
         case FRAME_LEAVING:
         case FRAME_LINGERING: assert(!frame->n_pieces); break;
         case FRAME_STATES: assert(false);

@@ -125,3 +125,23 @@ void frame_discharge(struct frame *frame)
         LIST_REMOVE(frame, charged);
         frame->account = NULL;
 }
+
+void frame_close(struct frame *frame)
+{
+        struct account *account = frame->account;
+        struct space *partial = account->partial.of[frame->node];
+        struct range range = frame_range(frame), rest;
+        size_t changes = frame->n_pieces + 1; /* of its pieces and of itself */
+
+        assert(frame->n_pieces && !frame->closed);
+
+        while (space_next(partial, range.first, &rest) && rest.first <= range.last) {
+                if (rest.last > range.last)
+                        rest.last = range.last;
+                space_remove(partial, rest);
+                changes--;
+        }
+        space_unreserve(partial, changes);
+        space_unreserve(account->empty.of[frame->node], 2);
+        frame->closed = true;
+}

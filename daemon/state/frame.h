@@ -42,6 +42,8 @@ LIST_HEAD(shown_list, shown);
  * @used:       some buffer was in it: no longer zero
  * @lent:       noted in the ledger
  * @in_service: its address is true; in pool::all
+ * @closed:     nothing more is granted from it, and it leaves with its last buffer: what no buffer
+ *              lies in is in no space of its account
  * @told_owner_gone: the keeper knows that what its owner punched no longer matters
  * @holder:     why it lingers: enum keeper_holder
  * @due:        end of reuse or quarantine
@@ -52,7 +54,7 @@ struct frame {
         uint64_t phys;
         unsigned node;
         int node_number;
-        bool pinned, used, lent, told_owner_gone, in_service;
+        bool pinned, used, lent, told_owner_gone, in_service, closed;
         enum frame_state state;
         struct account *account;
         struct piece_list pieces;
@@ -85,6 +87,10 @@ void frame_set_state(struct frame *frame, enum frame_state state);
  */
 void frame_charge(struct frame *frame, struct account *account, enum frame_state state);
 void frame_discharge(struct frame *frame);
+
+/* Close a frame that has buffers and is not closed yet. Gives up every change of its account's
+ * spaces that was reserved for it. */
+void frame_close(struct frame *frame);
 
 /* Add or take away a state's bytes in a sum. */
 void state_bytes_move(struct state_bytes *sum, enum frame_state from, enum frame_state to,

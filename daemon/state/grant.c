@@ -181,7 +181,7 @@ static void return_piece(struct state *state, struct buffer_piece *piece, bool e
         frame->n_pieces--;
         if (ended)
                 frame->n_ended--;
-        if (frame->state != FRAME_RETIRED)
+        if (!frame->closed)
                 space_add(frame->account->partial.of[frame->node],
                           range_of(piece->phys, piece->length_bytes));
         if (!frame->n_pieces)

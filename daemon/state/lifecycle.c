@@ -58,7 +58,7 @@ void state_frame_emptied(struct state *state, struct frame *frame, uint64_t now_
 {
         struct account *account = frame->account;
 
-        if (frame->state == FRAME_RETIRED) {
+        if (frame->closed) {
                 state_frame_leave(state, frame);
                 return;
         }
@@ -279,26 +279,10 @@ void state_frame_left(struct state *state, struct frame_name name, bool lost, ui
 /* Out of service, with the buffers that are in it: their memory may not be used again. */
 static void retire(struct frame *frame)
 {
-        struct range range = frame_range(frame), rest;
-        struct account *account = frame->account;
-        struct space *partial;
-        size_t changes;
-
-        space_remove(frame->pool->all.of[frame->node], range);
+        space_remove(frame->pool->all.of[frame->node], frame_range(frame));
         frame->in_service = false;
-        if (account) {
-                /* Every reserved change of its pieces and of itself, less those made here. */
-                partial = account->partial.of[frame->node];
-                changes = frame->n_pieces + 1;
-                while (space_next(partial, range.first, &rest) && rest.first <= range.last) {
-                        if (rest.last > range.last)
-                                rest.last = range.last;
-                        space_remove(partial, rest);
-                        changes--;
-                }
-                space_unreserve(partial, changes);
-                space_unreserve(account->empty.of[frame->node], 2);
-        }
+        if (!frame->closed)
+                frame_close(frame);
         frame_set_state(frame, FRAME_RETIRED);
 }
 
