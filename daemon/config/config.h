@@ -92,13 +92,19 @@ const struct config_key *config_keys(size_t *ret_count);
 
 /**
  * config_compare() - may a running daemon go from one configuration to another?
- * @changed: called with the name of each setting that differs ("pool below4g: size_max")
- * @error:   a sentence that names everything that cannot change while pard runs; written only on
- *           failure
+ * @from:       what it goes by now
+ * @frames_max: frames that it has room for: config_frames() of the configuration it started with,
+ *              half of the keeper's slots
+ * @changed:    called with the name of each setting that differs ("pool below4g: size_max",
+ *              "device capture0: dma_bits", "keep_free"), also of those that cannot change; NULL:
+ *              nobody wants to know. The name is borrowed for the call
+ * @data:       handed to @changed
+ * @error:      a sentence that names everything that cannot change while pard runs; written only on
+ *              failure, of at most @error_bytes
  *
  * Return: 0; -EINVAL.
  */
-int config_compare(const struct config *from, const struct config *to,
+int config_compare(const struct config *from, const struct config *to, uint64_t frames_max,
                    void (*changed)(void *data, const char *name), void *data, char *error,
                    size_t error_bytes);
 
