@@ -1,18 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# test_units.sh PARD UNITS... - the service manager accepts the units and the users that they need. PARD stands in for
-# the program where it will be installed.
+# test_units.sh PARD PARCTL UNITS... - the service manager accepts the units and the users that they need. PARD and
+# PARCTL stand in for the programs where they will be installed.
 set -euo pipefail
 
-pard=$1 service=$2 socket=$3 sysusers=$4
+pard=$1 parctl=$2 service=$3 socket=$4 sysusers=$5
 command -v systemd-analyze >/dev/null || exit 77
 dir=$(mktemp -d "${TMPDIR:-/tmp}/par-units.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 
-sed "s|^ExecStart=[^ ]*/pard |ExecStart=$pard |" "$service" >"$dir/pard.service"
+sed "s|^ExecStart=[^ ]*/pard |ExecStart=$pard |; s|^ExecReload=[^ ]*/parctl |ExecReload=$parctl |" "$service" >"$dir/pard.service"
 cp "$socket" "$dir/pard.socket"
 grep -q "^ExecStart=$pard --config /.*/pard/pard.conf$" "$dir/pard.service"
+grep -q "^ExecReload=$parctl reload$" "$dir/pard.service"
 
 # It exits with 0 for most of what it warns of: no word is good word.
 said=$(systemd-analyze verify --man=no --generators=no --recursive-errors=no "$dir/pard.service" "$dir/pard.socket" 2>&1) ||
