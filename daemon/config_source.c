@@ -90,24 +90,32 @@ int config_source_open(const char *path, int *ret)
         return r;
 }
 
-int config_source_load(int fd, const char *name, struct config **ret)
+int config_source_parse(int fd, const char *name, struct config **ret, char *error,
+                        size_t error_bytes)
 {
         _cleanup_(freep) char *text = NULL;
-        char error[1024];
         size_t size;
         int r;
 
         r = read_all(fd, &text, &size);
         if (r) {
-                log_error("the configuration cannot be read: %s", strerror(-r));
+                snprintf(error, error_bytes, "the configuration cannot be read: %s", strerror(-r));
                 return r;
         }
         assert(text);
         if (strlen(text) != size) {
-                log_error("%s: a NUL byte: this is no text", name);
+                snprintf(error, error_bytes, "%s: a NUL byte: this is no text", name);
                 return -EINVAL;
         }
-        r = config_load(text, name, ret, error, sizeof(error));
+        return config_load(text, name, ret, error, error_bytes);
+}
+
+int config_source_load(int fd, const char *name, struct config **ret)
+{
+        char error[1024];
+        int r;
+
+        r = config_source_parse(fd, name, ret, error, sizeof(error));
         if (r)
                 log_error("%s", error);
         return r;

@@ -19,13 +19,16 @@
 int config_source_open(const char *path, int *ret);
 
 /**
- * config_source_load() - read the configuration from such a descriptor
- * @fd:   borrowed
- * @name: for messages; borrowed
- * @ret:  owned by the caller: config_free()
+ * config_source_parse() - read the configuration from such a descriptor
+ * @fd:    borrowed
+ * @name:  for messages; borrowed
+ * @ret:   owned by the caller: config_free()
+ * @error: a sentence of at most @error_bytes; written only on failure
  *
- * Logs why it fails.
- *
- * Return: 0; negative errno.
+ * Return: 0; -EINVAL; other negative errno.
  */
+int config_source_parse(int fd, const char *name, struct config **ret, char *error,
+                        size_t error_bytes);
+
+/* The same; logs why it fails. */
 int config_source_load(int fd, const char *name, struct config **ret);
