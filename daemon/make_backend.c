@@ -80,7 +80,9 @@ int make_backend(const struct config *config, const char *socket_path, struct ba
         case BACKEND_HUGETLB: return make_hugetlb(config, record_path, ret);
         case BACKEND_SIM:
                 r = sim_new(&config->sim, ret);
-                if (r)
+                if (!r)
+                        (*ret)->ops->set_keep_free(*ret, config->keep_free_bytes);
+                else
                         log_error("the invented memory cannot be made: %s", strerror(-r));
                 return r;
         }

@@ -91,6 +91,8 @@ enum backend_holder {
  * @less: take up to @count pages of @page_bytes that nobody uses out of the stock again, of those
  *        that more() or demote() put there; never what an administrator reserved. Cannot fail: what
  *        is not possible now is done at deinit().
+ * @demotable: the largest page size that demote() can make into pages of @small_bytes; 0: there is
+ *        none.
  * @demote: make a page of @page_bytes that nobody uses in the stock into adjacent ones of
  *        @small_bytes, which then count as added by more(), and the large one no longer.
  *        Return: 0; -ENOMEM where there is no such page; -EOPNOTSUPP; other negative errno.
@@ -115,6 +117,7 @@ struct backend_ops {
         int (*more)(struct backend *backend, uint64_t page_bytes, int node, uint64_t count,
                     uint64_t *ret_added);
         void (*less)(struct backend *backend, uint64_t page_bytes, int node, uint64_t count);
+        uint64_t (*demotable)(struct backend *backend, uint64_t small_bytes);
         int (*demote)(struct backend *backend, uint64_t page_bytes, int node, uint64_t small_bytes);
         int (*node_range)(struct backend *backend, int node, struct range *ret);
         void (*set_keep_free)(struct backend *backend, uint64_t bytes);

@@ -8,6 +8,7 @@
 #include "sim.h"
 
 #include "letgo.h"
+#include "macros.h"
 #include "sim_memory.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /**
@@ -25,6 +27,7 @@
  * @calls:    fallible system calls made so far
  * @lock:     over the rest
  * @released: frames given back so far
+ * @keep_free_bytes: what more() leaves of the memory that may become stock
  */
 struct sim {
         struct backend backend;
@@ -33,6 +36,7 @@ struct sim {
         pthread_mutex_t lock;
         struct sim_memory memory;
         uint64_t released;
+        uint64_t keep_free_bytes;
 };
 
 static struct sim *sim_of(struct backend *backend)
@@ -82,6 +86,15 @@ static void return_page(struct sim *sim, uint64_t phys)
         pthread_mutex_unlock(&sim->lock);
 }
 
+static void be_slow(const struct sim *sim)
+{
+        uint64_t ns = sim->settings->delay_ns;
+        struct timespec rest = { (time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S) };
+
+        while (nanosleep(&rest, &rest) < 0 && errno == EINTR) {
+        }
+}
+
 static int sim_take(struct backend *backend, uint64_t page_bytes, int node, struct range window,
                     bool must_pin, struct backend_frame *ret)
 {
@@ -93,6 +106,8 @@ static int sim_take(struct backend *backend, uint64_t page_bytes, int node, stru
         if (must_pin && !backend->can_pin)
                 return -EPERM;
 
+        if (sim->settings->delay_ns)
+                be_slow(sim);
         pthread_mutex_lock(&sim->lock);
         r = sim_memory_take(&sim->memory, &wish, &frame.phys, &frame.node);
         pthread_mutex_unlock(&sim->lock);
@@ -198,6 +213,131 @@ static int sim_verify(struct backend *backend, const struct backend_frame *frame
         return 0;
 }
 
+static int sim_look(struct backend *backend, uint64_t page_bytes, int node, struct range window,
+                    void (*visit)(void *data, uint64_t phys), void *data)
+{
+        const struct sim_wish wish = { page_bytes, node, window };
+        struct sim *sim = sim_of(backend);
+        uint64_t *pages;
+        size_t n;
+        int r;
+
+        r = may_call(sim);
+        if (r)
+                return r;
+        pthread_mutex_lock(&sim->lock);
+        r = sim_memory_look(&sim->memory, &wish, &pages, &n);
+        pthread_mutex_unlock(&sim->lock);
+        if (r)
+                return r;
+        for (size_t i = 0; i < n; i++)
+                visit(data, pages[i]);
+        free(pages);
+        return 0;
+}
+
+/* Does keep_free leave room for another page? Memory of no certain size is never short. */
+static bool may_reserve(const struct sim *sim, uint64_t page_bytes)
+{
+        uint64_t left = sim_memory_left(&sim->memory);
+
+        return left == UINT64_MAX || left < page_bytes || left - page_bytes >= sim->keep_free_bytes;
+}
+
+static int sim_more(struct backend *backend, uint64_t page_bytes, int node, uint64_t count,
+                    uint64_t *ret_added)
+{
+        const struct sim_wish wish = { page_bytes, node, RANGE_ALL };
+        struct sim *sim = sim_of(backend);
+        uint64_t added = 0;
+        int r;
+
+        r = may_call(sim);
+        if (r)
+                return r;
+        pthread_mutex_lock(&sim->lock);
+        while (!r && added < count) {
+                r = may_reserve(sim, page_bytes) ? sim_memory_more(&sim->memory, &wish) : -EDQUOT;
+                added += r == 0;
+        }
+        pthread_mutex_unlock(&sim->lock);
+        *ret_added = added;
+        return r == -EDQUOT ? r : 0;
+}
+
+static void sim_less(struct backend *backend, uint64_t page_bytes, int node, uint64_t count)
+{
+        const struct sim_wish wish = { page_bytes, node, RANGE_ALL };
+        struct sim *sim = sim_of(backend);
+
+        pthread_mutex_lock(&sim->lock);
+        while (count > 0 && sim_memory_less(&sim->memory, &wish))
+                count--;
+        pthread_mutex_unlock(&sim->lock);
+}
+
+static uint64_t sim_demotable(struct backend *backend, uint64_t small_bytes)
+{
+        const struct sim_settings *settings = sim_of(backend)->settings;
+        uint64_t largest = 0;
+
+        for (size_t i = 0; i < settings->n_extents; i++)
+                if (settings->extents[i].page_bytes > largest)
+                        largest = settings->extents[i].page_bytes;
+        return largest > small_bytes ? largest : 0;
+}
+
+static int sim_demote(struct backend *backend, uint64_t page_bytes, int node, uint64_t small_bytes)
+{
+        const struct sim_wish wish = { page_bytes, node, RANGE_ALL };
+        struct sim *sim = sim_of(backend);
+        int r;
+
+        if (!small_bytes || small_bytes >= page_bytes)
+                return -EOPNOTSUPP;
+        r = may_call(sim);
+        if (r)
+                return r;
+        pthread_mutex_lock(&sim->lock);
+        r = sim_memory_demote(&sim->memory, &wish, small_bytes);
+        pthread_mutex_unlock(&sim->lock);
+        return r;
+}
+
+static int sim_node_range(struct backend *backend, int node, struct range *ret)
+{
+        struct sim *sim = sim_of(backend);
+        struct range all = { UINT64_MAX, 0 };
+        int r;
+
+        r = may_call(sim);
+        if (r)
+                return r;
+        for (size_t i = 0; i < sim->settings->n_extents; i++) {
+                const struct sim_extent *extent = &sim->settings->extents[i];
+
+                if (extent->node != node)
+                        continue;
+                if (extent->range.first < all.first)
+                        all.first = extent->range.first;
+                if (extent->range.last > all.last)
+                        all.last = extent->range.last;
+        }
+        if (all.first > all.last)
+                return -ENOENT;
+        *ret = all;
+        return 0;
+}
+
+static void sim_set_keep_free(struct backend *backend, uint64_t bytes)
+{
+        struct sim *sim = sim_of(backend);
+
+        pthread_mutex_lock(&sim->lock);
+        sim->keep_free_bytes = bytes;
+        pthread_mutex_unlock(&sim->lock);
+}
+
 static void sim_deinit(struct backend *backend)
 {
         struct sim *sim = sim_of(backend);
@@ -214,6 +354,13 @@ static const struct backend_ops sim_ops = {
         .release = sim_release,
         .verify = sim_verify,
         .deinit = sim_deinit,
+        .look = sim_look,
+        .more = sim_more,
+        .less = sim_less,
+        .demotable = sim_demotable,
+        .demote = sim_demote,
+        .node_range = sim_node_range,
+        .set_keep_free = sim_set_keep_free,
 };
 
 int sim_new(const struct sim_settings *settings, struct backend **ret)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the books of the invented machine. A page is unknown (never taken), taken, or returned. A
- * walk visits every page that fits a kind of wish once, in a pseudo-random order that is computed
- * from the page's number, and skips the known ones: those are taken or on the returned list.
+ * Owns the books of the invented machine. A page is unknown, or known and in one of three places:
+ * outside (the system's), in the stock and free, or taken. Walks come to every page and skip the
+ * known ones, which are found in their lists. Refuses stock beyond the memory that there is.
  */
 #include "sim_memory.h"
 
@@ -12,32 +12,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One wish per pool and size is usual; beyond this many the oldest begins again from the start. */
-#define WALKS_MAX 256
+enum sim_place {
+        SIM_TAKEN,
+        SIM_STOCK,
+        SIM_OUTSIDE,
+};
 
 struct sim_page {
         RB_ENTRY(sim_page) known;   /* sim_memory::known */
-        TAILQ_ENTRY(sim_page) free; /* sim_memory::returned, where @returned */
+        TAILQ_ENTRY(sim_page) link; /* sim_memory::stock or ::outside, as @place says */
         uint64_t phys, page_bytes;
         int node;
-        bool returned;
-};
-
-/**
- * struct sim_walk - all pages that fit a wish, in order
- * @steps:  taken so far
- * @total:  pages that there are
- * @parts:  @n_parts runs of whole pages, highest first; of each: the lowest page and their number
- */
-struct sim_walk {
-        TAILQ_ENTRY(sim_walk) link; /* sim_memory::walks */
-        struct sim_wish wish;
-        uint64_t steps, total;
-        size_t n_parts;
-        struct sim_part {
-                uint64_t first, pages;
-                int node;
-        } parts[];
+        enum sim_place place;
 };
 
 static int page_order(const struct sim_page *a, const struct sim_page *b)
@@ -51,177 +37,73 @@ void sim_memory_init(struct sim_memory *memory, const struct sim_settings *setti
 {
         *memory = (struct sim_memory){ .settings = settings };
         RB_INIT(&memory->known);
-        TAILQ_INIT(&memory->returned);
-        TAILQ_INIT(&memory->walks);
+        TAILQ_INIT(&memory->stock);
+        TAILQ_INIT(&memory->outside);
+        sim_walks_init(&memory->walks);
 }
 
 void sim_memory_deinit(struct sim_memory *memory)
 {
         struct sim_page *page;
-        struct sim_walk *walk;
 
         while ((page = RB_ROOT(&memory->known))) {
                 RB_REMOVE(sim_pages, &memory->known, page);
                 free(page);
         }
-        while ((walk = TAILQ_FIRST(&memory->walks))) {
-                TAILQ_REMOVE(&memory->walks, walk, link);
-                free(walk);
-        }
+        sim_walks_deinit(&memory->walks);
 }
 
-/* The whole pages of an extent that fit a wish. */
-static bool part_of(const struct sim_extent *extent, const struct sim_wish *wish,
-                    struct sim_part *ret)
+uint64_t sim_memory_left(const struct sim_memory *memory)
 {
-        uint64_t size = extent->page_bytes, skip;
-        struct range r;
+        uint64_t all = memory->settings->free_bytes;
 
-        if (size != wish->page_bytes || (wish->node != NODE_ANY && wish->node != extent->node))
-                return false;
-        if (!range_intersect(extent->range, wish->window, &r))
-                return false;
-
-        skip = (r.first - extent->range.first) % size;
-        skip = skip ? size - skip : 0;
-        if (skip > r.last - r.first || r.last - r.first - skip < size - 1)
-                return false;
-        ret->first = r.first + skip;
-        ret->pages = (r.last - ret->first - (size - 1)) / size + 1;
-        ret->node = extent->node;
-        return true;
+        if (!all)
+                return UINT64_MAX;
+        return all > memory->bytes ? all - memory->bytes : 0;
 }
 
-static int highest_first(const void *a, const void *b)
+static bool fits(const struct sim_page *page, const struct sim_wish *wish)
 {
-        const struct sim_part *x = a, *y = b;
-
-        return (x->first < y->first) - (x->first > y->first);
+        return page->page_bytes == wish->page_bytes &&
+               (wish->node == NODE_ANY || wish->node == page->node) &&
+               range_contains(wish->window, range_of(page->phys, page->page_bytes));
 }
 
-static struct sim_walk *walk_new(const struct sim_settings *settings, const struct sim_wish *wish)
-{
-        struct sim_walk *walk;
-
-        walk = calloc(1, sizeof(*walk) + settings->n_extents * sizeof(walk->parts[0]));
-        if (!walk)
-                return NULL;
-        walk->wish = *wish;
-        for (size_t i = 0; i < settings->n_extents; i++)
-                if (part_of(&settings->extents[i], wish, &walk->parts[walk->n_parts]))
-                        walk->total += walk->parts[walk->n_parts++].pages;
-        qsort(walk->parts, walk->n_parts, sizeof(walk->parts[0]), highest_first);
-        return walk;
-}
-
-static bool same_wish(const struct sim_wish *a, const struct sim_wish *b)
-{
-        return a->page_bytes == b->page_bytes && a->node == b->node &&
-               a->window.first == b->window.first && a->window.last == b->window.last;
-}
-
-static struct sim_walk *walk_for(struct sim_memory *memory, const struct sim_wish *wish)
-{
-        struct sim_walk *walk;
-
-        TAILQ_FOREACH (walk, &memory->walks, link) {
-                if (same_wish(&walk->wish, wish))
-                        return walk;
-        }
-
-        walk = walk_new(memory->settings, wish);
-        if (!walk)
-                return NULL;
-        TAILQ_INSERT_HEAD(&memory->walks, walk, link);
-        if (++memory->n_walks > WALKS_MAX) {
-                struct sim_walk *oldest = TAILQ_LAST(&memory->walks, sim_walk_list);
-
-                TAILQ_REMOVE(&memory->walks, oldest, link);
-                free(oldest);
-                memory->n_walks--;
-        }
-        return walk;
-}
-
-static uint64_t mixed(uint64_t v)
-{
-        v ^= v >> 33;
-        v *= UINT64_C(0xff51afd7ed558ccd);
-        v ^= v >> 29;
-        v *= UINT64_C(0xc4ceb9fe1a85ec53);
-        return v ^ v >> 32;
-}
-
-/*
- * A permutation of the numbers below @total without a table: a Feistel network permutes the next
- * power of four, and numbers that are too large are sent through it again until they are not.
- */
-static uint64_t shuffled(uint64_t number, uint64_t total, uint64_t seed)
-{
-        unsigned half = 1;
-        uint64_t mask, left, right, swap;
-
-        while (half < 32 && (total - 1) >> (2 * half))
-                half++;
-        mask = (UINT64_C(1) << half) - 1;
-        do {
-                left = number >> half;
-                right = number & mask;
-                for (uint64_t round = 0; round < 4; round++) {
-                        swap = left ^ (mixed(right ^ mixed(seed + round)) & mask);
-                        left = right;
-                        right = swap;
-                }
-                number = left << half | right;
-        } while (number >= total);
-        return number;
-}
-
-/* The page that a walk comes to at a step. */
-static struct sim_page page_at(const struct sim_walk *walk, uint64_t step, uint64_t seed)
-{
-        uint64_t number = seed ? shuffled(step, walk->total, seed) : step;
-        const struct sim_part *part = walk->parts;
-
-        while (number >= part->pages)
-                number -= part++->pages;
-        return (struct sim_page){
-                .phys = part->first + (part->pages - 1 - number) * walk->wish.page_bytes,
-                .page_bytes = walk->wish.page_bytes,
-                .node = part->node,
-        };
-}
-
-static struct sim_page *take_returned(struct sim_memory *memory, const struct sim_wish *wish)
+static struct sim_page *find(struct sim_page_list *list, const struct sim_wish *wish)
 {
         struct sim_page *page;
 
-        TAILQ_FOREACH (page, &memory->returned, free) {
-                if (page->page_bytes == wish->page_bytes &&
-                    (wish->node == NODE_ANY || wish->node == page->node) &&
-                    range_contains(wish->window, range_of(page->phys, page->page_bytes)))
+        TAILQ_FOREACH (page, list, link) {
+                if (fits(page, wish))
                         break;
         }
-        if (!page)
-                return NULL;
-        TAILQ_REMOVE(&memory->returned, page, free);
-        page->returned = false;
         return page;
 }
 
-static struct sim_page *take_unknown(struct sim_memory *memory, const struct sim_wish *wish)
+static void move_to_stock(struct sim_memory *memory, struct sim_page *page)
 {
-        struct sim_walk *walk;
-        struct sim_page *page;
+        TAILQ_INSERT_HEAD(&memory->stock, page, link);
+        page->place = SIM_STOCK;
+}
 
-        walk = walk_for(memory, wish);
+static void take_from_stock(struct sim_memory *memory, struct sim_page *page)
+{
+        TAILQ_REMOVE(&memory->stock, page, link);
+        page->place = SIM_TAKEN;
+}
+
+static struct sim_page *make_known(struct sim_memory *memory, const struct sim_wish *wish)
+{
+        struct sim_page *page;
+        struct sim_step step;
+
         page = calloc(1, sizeof(*page));
-        if (!walk || !page) {
-                free(page);
+        if (!page)
                 return NULL;
-        }
-        while (walk->steps < walk->total) {
-                *page = page_at(walk, walk->steps++, memory->settings->seed);
+        while (!sim_walk_next(&memory->walks, memory->settings, wish, &step)) {
+                page->phys = step.phys;
+                page->node = step.node;
+                page->page_bytes = wish->page_bytes;
                 if (!RB_INSERT(sim_pages, &memory->known, page))
                         return page;
         }
@@ -229,28 +111,186 @@ static struct sim_page *take_unknown(struct sim_memory *memory, const struct sim
         return NULL;
 }
 
+int sim_memory_more(struct sim_memory *memory, const struct sim_wish *wish)
+{
+        struct sim_page *page;
+
+        if (wish->page_bytes > sim_memory_left(memory))
+                return -ENOMEM;
+        page = find(&memory->outside, wish);
+        if (page)
+                TAILQ_REMOVE(&memory->outside, page, link);
+        else
+                page = make_known(memory, wish);
+        if (!page)
+                return -ENOMEM;
+        move_to_stock(memory, page);
+        memory->bytes += page->page_bytes;
+        return 0;
+}
+
 int sim_memory_take(struct sim_memory *memory, const struct sim_wish *wish, uint64_t *ret_phys,
                     int *ret_node)
 {
         struct sim_page *page;
 
-        page = take_returned(memory, wish);
-        if (!page)
-                page = take_unknown(memory, wish);
+        page = find(&memory->stock, wish);
+        if (!page && !memory->settings->blind && !sim_memory_more(memory, wish))
+                page = TAILQ_FIRST(&memory->stock);
         if (!page)
                 return -ENOMEM;
+        take_from_stock(memory, page);
         *ret_phys = page->phys;
         *ret_node = page->node;
         return 0;
 }
 
-void sim_memory_return(struct sim_memory *memory, uint64_t phys)
+static struct sim_page *known_at(struct sim_memory *memory, uint64_t phys)
 {
         struct sim_page key = { .phys = phys };
+
+        return RB_FIND(sim_pages, &memory->known, &key);
+}
+
+void sim_memory_return(struct sim_memory *memory, uint64_t phys)
+{
         struct sim_page *page;
 
-        page = RB_FIND(sim_pages, &memory->known, &key);
-        assert(page && !page->returned);
-        page->returned = true;
-        TAILQ_INSERT_HEAD(&memory->returned, page, free);
+        page = known_at(memory, phys);
+        assert(page && page->place == SIM_TAKEN);
+        move_to_stock(memory, page);
+}
+
+bool sim_memory_less(struct sim_memory *memory, const struct sim_wish *wish)
+{
+        struct sim_page *page;
+
+        page = find(&memory->stock, wish);
+        if (!page)
+                return false;
+        TAILQ_REMOVE(&memory->stock, page, link);
+        TAILQ_INSERT_HEAD(&memory->outside, page, link);
+        page->place = SIM_OUTSIDE;
+        memory->bytes -= page->page_bytes;
+        return true;
+}
+
+static void free_list(struct sim_page_list *list)
+{
+        struct sim_page *page;
+
+        while ((page = TAILQ_FIRST(list))) {
+                TAILQ_REMOVE(list, page, link);
+                free(page);
+        }
+}
+
+/* The pieces of a page, lowest first. On failure the list is empty. */
+static int cut(const struct sim_page *page, uint64_t small_bytes, struct sim_page_list *ret)
+{
+        struct sim_page *piece;
+
+        TAILQ_INIT(ret);
+        for (uint64_t at = 0; at < page->page_bytes; at += small_bytes) {
+                piece = calloc(1, sizeof(*piece));
+                if (!piece) {
+                        free_list(ret);
+                        return -ENOMEM;
+                }
+                piece->phys = page->phys + at;
+                piece->page_bytes = small_bytes;
+                piece->node = page->node;
+                TAILQ_INSERT_TAIL(ret, piece, link);
+        }
+        return 0;
+}
+
+int sim_memory_demote(struct sim_memory *memory, const struct sim_wish *wish, uint64_t small_bytes)
+{
+        struct sim_page_list pieces;
+        struct sim_page *page, *piece;
+        int r;
+
+        assert(small_bytes > 0 && small_bytes < wish->page_bytes);
+
+        page = find(&memory->stock, wish);
+        if (!page)
+                return -ENOMEM;
+        r = cut(page, small_bytes, &pieces);
+        if (r)
+                return r;
+
+        TAILQ_REMOVE(&memory->stock, page, link);
+        RB_REMOVE(sim_pages, &memory->known, page);
+        free(page);
+        while ((piece = TAILQ_FIRST(&pieces))) {
+                TAILQ_REMOVE(&pieces, piece, link);
+                RB_INSERT(sim_pages, &memory->known, piece);
+                move_to_stock(memory, piece);
+        }
+        return 0;
+}
+
+/* struct found - addresses that look() has come to; without @list they are only counted */
+struct found {
+        uint64_t *list;
+        size_t n;
+};
+
+static void found_add(struct found *found, uint64_t phys)
+{
+        if (found->list)
+                found->list[found->n] = phys;
+        found->n++;
+}
+
+static void look_once(struct sim_memory *memory, const struct sim_wish *wish, struct found *found)
+{
+        const struct sim_settings *settings = memory->settings;
+        const struct sim_page *page;
+        struct sim_part part;
+
+        found->n = 0;
+        TAILQ_FOREACH (page, &memory->stock, link) {
+                if (fits(page, wish))
+                        found_add(found, page->phys);
+        }
+        if (settings->blind)
+                return;
+
+        /* Everything else that is not taken might as well be stock. */
+        TAILQ_FOREACH (page, &memory->outside, link) {
+                if (fits(page, wish))
+                        found_add(found, page->phys);
+        }
+        for (size_t i = 0; i < settings->n_extents; i++) {
+                if (!sim_part_of(&settings->extents[i], wish, &part))
+                        continue;
+                for (uint64_t k = 0; k < part.pages; k++)
+                        if (!known_at(memory, part.first + k * wish->page_bytes))
+                                found_add(found, part.first + k * wish->page_bytes);
+        }
+}
+
+static int lowest_first(const void *a, const void *b)
+{
+        uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+        return (x > y) - (x < y);
+}
+
+int sim_memory_look(struct sim_memory *memory, const struct sim_wish *wish, uint64_t **ret,
+                    size_t *ret_n)
+{
+        struct found found = { 0 };
+
+        look_once(memory, wish, &found);
+        found.list = calloc(found.n + 1, sizeof(*found.list));
+        if (!found.list)
+                return -ENOMEM;
+        look_once(memory, wish, &found);
+        qsort(found.list, found.n, sizeof(*found.list), lowest_first);
+        *ret = found.list;
+        *ret_n = found.n;
+        return 0;
 }

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct sim_extent extents[] = {
@@ -50,6 +51,37 @@ static void give_back(struct backend *backend, struct backend_frame *frame)
         assert_int_equal(backend->ops->release(backend, frame, &holder), 0);
         assert_true(frame->released);
         assert_int_equal(frame->memfd, -1);
+}
+
+/* What look() visits. */
+struct seen {
+        uint64_t pages[80];
+        size_t n;
+};
+
+static void visit(void *data, uint64_t phys)
+{
+        struct seen *seen = data;
+
+        assert_true(seen->n < ARRAY_SIZE(seen->pages));
+        assert_true(seen->n == 0 || seen->pages[seen->n - 1] < phys);
+        seen->pages[seen->n++] = phys;
+}
+
+static struct seen look(struct backend *backend, int node, struct range window)
+{
+        struct seen seen = { .n = 0 };
+
+        assert_int_equal(backend->ops->look(backend, 2 * MiB, node, window, visit, &seen), 0);
+        return seen;
+}
+
+static uint64_t more(struct backend *backend, int node, uint64_t count)
+{
+        uint64_t added = UINT64_MAX;
+
+        assert_int_equal(backend->ops->more(backend, 2 * MiB, node, count, &added), 0);
+        return added;
 }
 
 static void test_sim_takes_from_the_top_down_without_a_seed(void **state)
@@ -182,6 +214,8 @@ static void test_sim_honours_the_wish(void **state)
                 struct backend_frame frame = BACKEND_FRAME_NONE;
                 int r;
 
+                if (wish_cases[i].blind)
+                        assert_int_equal(more(backend, NODE_ANY, 1), 1);
                 r = backend->ops->take(backend, wish_cases[i].page_bytes, wish_cases[i].node,
                                        wish_cases[i].window, true, &frame);
                 if (r != wish_cases[i].result ||
@@ -252,6 +286,209 @@ static void test_sim_a_terabyte_costs_nothing(void **state)
         backend_free(backend);
 }
 
+static void test_sim_blind_stock(void **state)
+{
+        struct sim_settings settings = { .blind = true };
+        const struct range low = { 0, 4 * GiB - 1 };
+        struct backend *backend = sim(&settings);
+        struct backend_frame frame, other;
+
+        (void)state;
+        /* Nothing is stock by itself. */
+        assert_int_equal(look(backend, NODE_ANY, RANGE_ALL).n, 0);
+        assert_int_equal(backend->ops->take(backend, 2 * MiB, NODE_ANY, RANGE_ALL, true, &frame),
+                         -ENOMEM);
+
+        /* It comes from the top down: 32 pages above before any below. */
+        assert_int_equal(more(backend, NODE_ANY, 30), 30);
+        assert_int_equal(look(backend, NODE_ANY, low).n, 0);
+        assert_int_equal(more(backend, NODE_ANY, 5), 5);
+        assert_int_equal(look(backend, NODE_ANY, low).n, 3);
+        assert_int_equal(look(backend, 0, RANGE_ALL).n, 3);
+        assert_int_equal(look(backend, 1, RANGE_ALL).n, 32);
+
+        /* It is taken latest first, whatever is wished for; and is stock when it comes back. */
+        frame = take(backend, NODE_ANY, (struct range){ 4 * GiB, UINT64_MAX });
+        assert_int_equal(frame.phys, 64 * MiB + 29 * 2 * MiB);
+        assert_int_equal(look(backend, NODE_ANY, low).n, 2);
+        other = take(backend, 1, low);
+        assert_int_equal(other.phys, 4 * GiB);
+        give_back(backend, &other);
+        give_back(backend, &frame);
+        assert_int_equal(look(backend, NODE_ANY, low).n, 3);
+
+        /* What is given up last comes again first. */
+        backend->ops->less(backend, 2 * MiB, NODE_ANY, 2);
+        assert_int_equal(look(backend, NODE_ANY, RANGE_ALL).n, 33);
+        backend->ops->less(backend, 2 * MiB, 1, 40);
+        assert_int_equal(look(backend, 1, RANGE_ALL).n, 0);
+        assert_int_equal(look(backend, 0, RANGE_ALL).n, 2);
+        assert_int_equal(more(backend, NODE_ANY, 100), 62);
+        assert_int_equal(look(backend, NODE_ANY, RANGE_ALL).n, 64);
+        assert_int_equal(more(backend, NODE_ANY, 1), 0);
+        assert_int_equal(more(backend, 9, 1), 0);
+        backend_free(backend);
+}
+
+static void test_sim_stock_that_follows_wishes(void **state)
+{
+        struct sim_settings settings = { .blind = false };
+        const struct range low = { 0, 4 * GiB - 1 };
+        struct backend *backend = sim(&settings);
+        struct backend_frame frame;
+
+        (void)state;
+        /* Every page might as well be stock. */
+        assert_int_equal(look(backend, NODE_ANY, RANGE_ALL).n, 64);
+        assert_int_equal(look(backend, NODE_ANY, low).n, 32);
+        assert_int_equal(more(backend, NODE_ANY, 4), 4);
+        frame = take(backend, NODE_ANY, low);
+        assert_int_equal(frame.phys, 126 * MiB);
+        assert_int_equal(look(backend, NODE_ANY, low).n, 31);
+        give_back(backend, &frame);
+        backend->ops->less(backend, 2 * MiB, NODE_ANY, 5);
+        assert_int_equal(look(backend, NODE_ANY, RANGE_ALL).n, 64);
+        backend_free(backend);
+}
+
+static const struct {
+        const char *name;
+        uint64_t free_bytes, keep_free_bytes, count;
+        int result;
+        uint64_t added;
+} limit_cases[] = {
+        { "all of the extents", 0, TiB, 100, 0, 64 },
+        { "as much as there is", 20 * MiB, 0, 100, 0, 10 },
+        { "what is no whole page stays", 21 * MiB + 1, 0, 100, 0, 10 },
+        { "enough in spite of what is kept", 20 * MiB, 10 * MiB, 5, 0, 5 },
+        { "more than what is kept allows", 20 * MiB, 10 * MiB, 6, -EDQUOT, 5 },
+        { "all is kept", 20 * MiB, 20 * MiB, 6, -EDQUOT, 0 },
+        { "nothing is asked for", 20 * MiB, TiB, 0, 0, 0 },
+};
+
+static void test_sim_stock_has_limits(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(limit_cases); i++) {
+                struct sim_settings settings = { .blind = true,
+                                                 .free_bytes = limit_cases[i].free_bytes };
+                struct backend *backend = sim(&settings);
+                uint64_t added = UINT64_MAX, again = UINT64_MAX;
+                int r;
+
+                backend->ops->set_keep_free(backend, limit_cases[i].keep_free_bytes);
+                r = backend->ops->more(backend, 2 * MiB, NODE_ANY, limit_cases[i].count, &added);
+                if (r != limit_cases[i].result || added != limit_cases[i].added)
+                        fail_msg("%s: %d, %ju", limit_cases[i].name, r, (uintmax_t)added);
+                /* What goes back can come again. */
+                backend->ops->less(backend, 2 * MiB, NODE_ANY, added);
+                backend->ops->more(backend, 2 * MiB, NODE_ANY, added, &again);
+                if (again != added)
+                        fail_msg("%s: again %ju", limit_cases[i].name, (uintmax_t)again);
+                backend_free(backend);
+        }
+}
+
+static void test_sim_demotes_large_pages(void **state)
+{
+        struct sim_extent large[] = {
+                { { 4 * GiB, 6 * GiB - 1 }, 1, GiB },
+                { { 64 * MiB, 128 * MiB - 1 }, 0, 2 * MiB },
+        };
+        struct sim_settings settings = { .extents = large, .n_extents = 2, .blind = true };
+        struct backend_frame frame;
+        struct backend *backend;
+        uint64_t added;
+
+        (void)state;
+        assert_int_equal(sim_new(&settings, &backend), 0);
+        assert_int_equal(backend->ops->demotable(backend, 2 * MiB), GiB);
+        assert_int_equal(backend->ops->demotable(backend, GiB), 0);
+        assert_int_equal(backend->ops->demote(backend, GiB, 1, 2 * MiB), -ENOMEM);
+        assert_int_equal(backend->ops->more(backend, GiB, NODE_ANY, 3, &added), 0);
+        assert_int_equal(added, 2);
+        assert_int_equal(backend->ops->demote(backend, GiB, 0, 2 * MiB), -ENOMEM);
+        assert_int_equal(backend->ops->demote(backend, GiB, 1, GiB), -EOPNOTSUPP);
+        assert_int_equal(backend->ops->demote(backend, GiB, 1, 2 * MiB), 0);
+
+        /* The page that came last, in 512 adjacent pieces; the highest is handed out first. */
+        for (uint64_t i = 0; i < 512; i++) {
+                frame = take(backend, NODE_ANY, RANGE_ALL);
+                assert_int_equal(frame.phys, 5 * GiB - (i + 1) * 2 * MiB);
+                assert_int_equal(frame.node, 1);
+                close(frame.memfd);
+        }
+        assert_int_equal(backend->ops->take(backend, 2 * MiB, NODE_ANY, RANGE_ALL, true, &frame),
+                         -ENOMEM);
+        /* The other large page is there as it was, and comes no second time. */
+        assert_int_equal(backend->ops->take(backend, GiB, NODE_ANY, RANGE_ALL, true, &frame), 0);
+        assert_int_equal(frame.phys, 5 * GiB);
+        close(frame.memfd);
+        assert_int_equal(backend->ops->more(backend, GiB, 1, 1, &added), 0);
+        assert_int_equal(added, 0);
+        backend_free(backend);
+}
+
+static void test_sim_tells_where_nodes_lie(void **state)
+{
+        struct sim_settings settings = { 0 };
+        struct backend *backend = sim(&settings);
+        struct range range;
+
+        (void)state;
+        assert_int_equal(backend->ops->node_range(backend, 0, &range), 0);
+        assert_true(range.first == 0x100000 && range.last == 128 * MiB - 1);
+        assert_int_equal(backend->ops->node_range(backend, 1, &range), 0);
+        assert_true(range.first == 4 * GiB && range.last == 4 * GiB + 64 * MiB - 1);
+        assert_int_equal(backend->ops->node_range(backend, 2, &range), -ENOENT);
+        backend_free(backend);
+}
+
+static void test_sim_is_as_slow_as_wanted(void **state)
+{
+        struct sim_settings settings = { .delay_ns = 20 * NS_PER_MS };
+        struct backend *backend = sim(&settings);
+        struct timespec begin, end;
+
+        (void)state;
+        clock_gettime(CLOCK_MONOTONIC, &begin);
+        close(take(backend, NODE_ANY, RANGE_ALL).memfd);
+        clock_gettime(CLOCK_MONOTONIC, &end);
+        assert_true((end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000 >=
+                    20);
+        backend_free(backend);
+}
+
+/* Each of them fails once, changes nothing then, and works the next time. */
+static void test_sim_stock_calls_fail_on_request(void **state)
+{
+        struct seen seen = { .n = 0 };
+        struct range range;
+        uint64_t added = 77;
+
+        (void)state;
+        for (unsigned n = 1; n <= 4; n++) {
+                struct sim_settings settings = { .blind = true, .fail_call = n, .fail_errno = EIO };
+                struct backend *backend = sim(&settings);
+                const struct backend_ops *ops = backend->ops;
+                int results[4];
+
+                results[0] = ops->more(backend, 2 * MiB, NODE_ANY, 3, &added);
+                results[1] = ops->look(backend, 2 * MiB, NODE_ANY, RANGE_ALL, visit, &seen);
+                results[2] = ops->demote(backend, 2 * MiB, NODE_ANY, 4096);
+                results[3] = ops->node_range(backend, 1, &range);
+                for (unsigned i = 0; i < 4; i++) {
+                        int expected = i == n - 1 ? -EIO : i == 2 && n == 1 ? -ENOMEM : 0;
+
+                        if (results[i] != expected)
+                                fail_msg("call %u of 4, %u fails: %d", i + 1, n, results[i]);
+                }
+                assert_int_equal(seen.n, n == 1 || n == 2 ? 0 : 3);
+                seen.n = 0;
+                backend_free(backend);
+        }
+}
+
 /* Everything that fails on the way: no descriptor and no page is lost. */
 static int use_once(struct backend *backend)
 {
@@ -308,6 +545,13 @@ int main(void)
                 cmocka_unit_test(test_sim_returned_page_comes_first),
                 cmocka_unit_test(test_sim_loses_every_snatched_page),
                 cmocka_unit_test(test_sim_a_terabyte_costs_nothing),
+                cmocka_unit_test(test_sim_blind_stock),
+                cmocka_unit_test(test_sim_stock_that_follows_wishes),
+                cmocka_unit_test(test_sim_stock_has_limits),
+                cmocka_unit_test(test_sim_demotes_large_pages),
+                cmocka_unit_test(test_sim_tells_where_nodes_lie),
+                cmocka_unit_test(test_sim_is_as_slow_as_wanted),
+                cmocka_unit_test(test_sim_stock_calls_fail_on_request),
                 cmocka_unit_test(test_sim_failing_call_leaks_nothing),
         };
 
