@@ -7,6 +7,8 @@
  *
  *     test_kill [SECONDS [CLIENTS [hugetlb]]]      default: 5 seconds, 64 clients, invented memory
  */
+#include "footprint.h"
+#include "latency.h"
 #include "macros.h"
 #include "pard_fixture.h"
 #include "process.h"
@@ -22,24 +24,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define CLIENTS_MAX     256
 #define HELD_MAX        8
-#define SAMPLES_MAX     (1u << 16)
 #define SAMPLE_EVERY_US 4000
 #define SETTLE_NS       (20 * NS_PER_S)
-/* A sanitizer keeps freed memory for itself, and makes the daemon slower by a factor of 10 or so.
- */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define GROWTH_KIB_MAX (1 << 20)
-#define LATENCY_NS_MAX (200 * NS_PER_MS)
-#else
-#define GROWTH_KIB_MAX 2048
-#define LATENCY_NS_MAX (5 * NS_PER_MS)
-#endif
 
 static const char pools[] = "pool \"any\" { page_size = \"2M\" size_min = \"256M\" quarantine = "
                             "\"200ms\" reuse_delay = \"50ms\" }\n";
@@ -88,76 +79,6 @@ static pid_t start_client(uint64_t seed, pid_t parent)
         _exit(0);
 }
 
-/* ---- how long an answer takes ---------------------------------------------------------------- */
-
-struct samples {
-        uint64_t ns[SAMPLES_MAX];
-        size_t count;
-};
-
-static int compare_ns(const void *a, const void *b)
-{
-        const uint64_t *x = a, *y = b;
-
-        return (*x > *y) - (*x < *y);
-}
-
-static uint64_t percentile(struct samples *samples, unsigned percent)
-{
-        if (samples->count == 0)
-                return 0;
-        qsort(samples->ns, samples->count, sizeof(samples->ns[0]), compare_ns);
-        return samples->ns[(samples->count - 1) * percent / 100];
-}
-
-static void add_sample(struct samples *samples, uint64_t since_ns)
-{
-        if (samples->count < SAMPLES_MAX)
-                samples->ns[samples->count++] = now_ns() - since_ns;
-}
-
-/* The other end of the ping-pong. */
-static int start_echo(pid_t *ret_pid)
-{
-        char bytes[256];
-        int ends[2];
-        ssize_t n;
-
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-                die("socketpair: %s", strerror(errno));
-        *ret_pid = fork();
-        if (*ret_pid < 0)
-                die("fork: %s", strerror(errno));
-        if (*ret_pid == 0) {
-                close(ends[0]);
-                while ((n = recv(ends[1], bytes, sizeof(bytes), 0)) > 0)
-                        send(ends[1], bytes, (size_t)n, MSG_NOSIGNAL);
-                _exit(0);
-        }
-        close(ends[1]);
-        return ends[0];
-}
-
-static void ping(int echo, struct samples *samples)
-{
-        uint64_t started = now_ns();
-        char bytes[64] = "";
-
-        if (send(echo, bytes, sizeof(bytes), MSG_NOSIGNAL) != sizeof(bytes) ||
-            recv(echo, bytes, sizeof(bytes), 0) != sizeof(bytes))
-                die("ping: %s", strerror(errno));
-        add_sample(samples, started);
-}
-
-static void ask_status(struct wire_client *idle, struct samples *samples)
-{
-        uint64_t started = now_ns();
-        const Wire__Status *status = wire_client_status(idle);
-
-        add_sample(samples, started);
-        check_sum_of_states(status->bytes);
-}
-
 /* ---- the run --------------------------------------------------------------------------------- */
 
 struct clients {
@@ -188,14 +109,13 @@ static void kill_client(struct clients *clients, size_t i)
 static void run_load(struct wire_client *idle, struct clients *clients, struct random *random,
                      uint64_t seconds)
 {
-        static struct samples answers, pings;
-        uint64_t deadline = now_ns() + seconds * NS_PER_S, p99, bound;
-        pid_t echo_pid;
-        int echo = start_echo(&echo_pid);
+        uint64_t deadline = now_ns() + seconds * NS_PER_S;
+        struct latency latency;
+        char what[96];
 
+        latency_start(&latency);
         while (now_ns() < deadline) {
-                ask_status(idle, &answers);
-                ping(echo, &pings);
+                latency_sample(&latency, idle);
                 if (random_one_in(random, 5)) {
                         size_t i = random_below(random, clients->count);
 
@@ -204,22 +124,9 @@ static void run_load(struct wire_client *idle, struct clients *clients, struct r
                 }
                 usleep(SAMPLE_EVERY_US);
         }
-        /* Clients have inherited its socket: closing ours would not end it. */
-        kill(echo_pid, SIGKILL);
-        waitpid(echo_pid, NULL, 0);
-        close(echo);
-
-        p99 = percentile(&answers, 99);
-        bound = 3 * percentile(&pings, 99);
-        if (bound < LATENCY_NS_MAX)
-                bound = LATENCY_NS_MAX;
-        printf("%zu clients, %llu killed in %llu s; an idle client's status: median %.3f ms, p99 "
-               "%.3f ms of %zu; bare ping-pong beside it: p99 %.3f ms\n",
-               clients->count, (unsigned long long)clients->killed, (unsigned long long)seconds,
-               (double)percentile(&answers, 50) / 1e6, (double)p99 / 1e6, answers.count,
-               (double)percentile(&pings, 99) / 1e6);
-        if (p99 > bound)
-                die("p99 of %.3f ms, %.3f ms allowed", (double)p99 / 1e6, (double)bound / 1e6);
+        snprintf(what, sizeof(what), "%zu clients, %llu killed in %llu s", clients->count,
+                 (unsigned long long)clients->killed, (unsigned long long)seconds);
+        latency_finish(&latency, what);
 }
 
 /* Everything is free again once quarantines are over; what other processes of the system snatched
@@ -249,43 +156,6 @@ static void wait_until_free(struct wire_client *idle)
                             (unsigned long long)pool->bytes->lingering,
                             (unsigned long long)pool->bytes->quarantined);
                 usleep(20000);
-        }
-}
-
-/**
- * struct footprint - what the daemon's two processes use
- */
-struct footprint {
-        unsigned descriptors[2];
-        long resident_kib[2];
-};
-
-static struct footprint look(const struct pard_fixture *pard)
-{
-        const pid_t pids[2] = { pard->pid, pard_fixture_worker(pard) };
-        struct footprint footprint;
-
-        /* Strangers' sockets are closed on threads of their own. */
-        usleep(200000);
-        for (int i = 0; i < 2; i++) {
-                footprint.descriptors[i] = process_descriptors(pids[i]);
-                footprint.resident_kib[i] = process_resident_kib(pids[i]);
-        }
-        return footprint;
-}
-
-static void compare(const struct footprint *before, const struct footprint *after)
-{
-        static const char *const who[2] = { "keeper", "worker" };
-
-        for (int i = 0; i < 2; i++) {
-                printf("%s: %u descriptors before, %u after; %ld KiB before, %ld after\n", who[i],
-                       before->descriptors[i], after->descriptors[i], before->resident_kib[i],
-                       after->resident_kib[i]);
-                if (after->descriptors[i] != before->descriptors[i])
-                        die("the %s lost descriptors", who[i]);
-                if (after->resident_kib[i] > before->resident_kib[i] + GROWTH_KIB_MAX)
-                        die("the %s grew", who[i]);
         }
 }
 
@@ -321,14 +191,14 @@ int main(int argc, char **argv)
         usleep(500000);
         kill_all(&clients);
         wait_until_free(&idle);
-        before = look(&pard);
+        footprint_look(&pard, &before);
 
         start_clients(&clients, count, &random);
         run_load(&idle, &clients, &random, seconds);
         kill_all(&clients);
         wait_until_free(&idle);
-        after = look(&pard);
-        compare(&before, &after);
+        footprint_look(&pard, &after);
+        footprint_compare(&before, &after);
 
         wire_client_close(&idle);
         pard_fixture_stop(&pard);
