@@ -182,12 +182,14 @@ static int read_pools(struct config_file *file, struct config *config)
                                    "there are %u pools, and at most %u can be", n,
                                    KEEPER_POOLS_MAX);
         config->pools = calloc(n, sizeof(*config->pools));
-        if (!config->pools)
+        config->pool_highest = calloc(n, sizeof(*config->pool_highest));
+        if (!config->pools || !config->pool_highest)
                 return -ENOMEM;
         config->state.pools = config->pools;
         config->state.n_pools = n;
         for (unsigned i = 0; i < n; i++) {
-                r = config_pool_read(file, cfg_getnsec(file->root, "pool", i), &config->pools[i]);
+                r = config_pool_read(file, cfg_getnsec(file->root, "pool", i), &config->pools[i],
+                                     &config->pool_highest[i]);
                 if (r)
                         return r;
         }
@@ -205,13 +207,14 @@ static int read_devices(struct config_file *file, struct config *config)
                 return config_fail(file, cfg_getnsec(file->root, "device", DEVICES_MAX), NULL,
                                    "there are %u devices, and at most %u can be", n, DEVICES_MAX);
         config->devices = calloc(n, sizeof(*config->devices));
-        if (!config->devices)
+        config->device_highest = calloc(n, sizeof(*config->device_highest));
+        if (!config->devices || !config->device_highest)
                 return -ENOMEM;
         config->state.devices = config->devices;
         config->state.n_devices = n;
         for (unsigned i = 0; i < n; i++) {
                 r = config_device_read(file, cfg_getnsec(file->root, "device", i),
-                                       &config->devices[i]);
+                                       &config->devices[i], &config->device_highest[i]);
                 if (r)
                         return r;
         }
@@ -318,6 +321,8 @@ void config_free(struct config *config)
                 free(config->devices[i].name);
         free(config->pools);
         free(config->devices);
+        free(config->pool_highest);
+        free(config->device_highest);
         free(config->sim.extents);
         free(config->socket_path);
         free(config->metrics);

@@ -36,6 +36,8 @@ enum backend_kind {
  * @sim:             the invented machine; without extents where @backend is another
  * @pools:           @state.n_pools entries
  * @devices:         @state.n_devices entries; NULL where there is none
+ * @pool_highest, @device_highest: which key set the highest address of each, "below" for instance;
+ *                   NULL: none did
  * @state:           for the worker; points into the above
  *
  * Owns everything that it points to.
@@ -57,6 +59,7 @@ struct config {
         struct sim_settings sim;
         struct pool_settings *pools;
         struct device_settings *devices;
+        const char **pool_highest, **device_highest;
         struct state_settings state;
 };
 
@@ -100,7 +103,7 @@ const struct config_key *config_keys(size_t *ret_count);
  *              nobody wants to know. The name is borrowed for the call
  * @data:       handed to @changed
  * @error:      a sentence that names everything that cannot change while pard runs; written only on
- *              failure, of at most @error_bytes
+ *              failure, of at most @error_bytes, which is > 0
  *
  * Return: 0; -EINVAL.
  */

@@ -65,7 +65,8 @@ static int read_nodes(struct config_file *file, cfg_t *section, uint64_t *ret)
         return 0;
 }
 
-int config_device_read(struct config_file *file, cfg_t *section, struct device_settings *ret)
+int config_device_read(struct config_file *file, cfg_t *section, struct device_settings *ret,
+                       const char **ret_highest)
 {
         bool limited;
         int r;
@@ -77,7 +78,7 @@ int config_device_read(struct config_file *file, cfg_t *section, struct device_s
         if (!ret->name)
                 return -ENOMEM;
         ret->limits.window = RANGE_ALL;
-        r = config_window(file, section, true, &ret->limits.window, &limited);
+        r = config_window(file, section, true, &ret->limits.window, &limited, ret_highest);
         if (r)
                 return r;
         r = read_alignment(file, section, &ret->limits);

@@ -80,11 +80,12 @@ int config_node(struct config_file *file, cfg_t *section, int *ret);
  * @is_device: the section knows dma_bits
  * @window:    in: everything; out: the range
  * @limited:   whether any of them is set
+ * @highest_key: which of the three set the highest address; NULL: none
  *
  * Return: 0; -EINVAL with the error told.
  */
 int config_window(struct config_file *file, cfg_t *section, bool is_device, struct range *window,
-                  bool *limited);
+                  bool *limited, const char **highest_key);
 
 /* A name of a pool or device: 1 to 63 letters, digits and ".:_-". 0, or -EINVAL with the error
  * told. */

@@ -109,10 +109,6 @@ static int read_place(struct config_file *file, cfg_t *section, struct pool_sett
         uint64_t bytes;
         int r;
 
-        pool->window = RANGE_ALL;
-        r = config_window(file, section, false, &pool->window, &pool->limited);
-        if (r)
-                return r;
         bytes = page_room(pool->window, pool->page_bytes);
         if (bytes < pool->size_min_bytes)
                 return config_fail(file, section, "size_min",
@@ -223,7 +219,8 @@ static int read_permissions(struct config_file *file, cfg_t *section, struct poo
         return read_allow(file, section, pool);
 }
 
-int config_pool_read(struct config_file *file, cfg_t *section, struct pool_settings *ret)
+int config_pool_read(struct config_file *file, cfg_t *section, struct pool_settings *ret,
+                     const char **ret_highest)
 {
         static int (*const parts[])(struct config_file *, cfg_t *, struct pool_settings *) = {
                 read_sizes, read_place, read_source, read_times, read_permissions,
@@ -236,6 +233,10 @@ int config_pool_read(struct config_file *file, cfg_t *section, struct pool_setti
         ret->name = strdup(cfg_title(section));
         if (!ret->name)
                 return -ENOMEM;
+        ret->window = RANGE_ALL;
+        r = config_window(file, section, false, &ret->window, &ret->limited, ret_highest);
+        if (r)
+                return r;
         for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
                 r = parts[i](file, section, ret);
                 if (r)

@@ -9,12 +9,14 @@
 
 /*
  * Each reads one section into a zeroed struct and checks it on its own. What is half filled in is
- * freed with the configuration.
+ * freed with the configuration. *ret_highest: the key that set the highest address, or NULL.
  *
  * Return: 0; -EINVAL with the error told; -ENOMEM.
  */
-int config_pool_read(struct config_file *file, cfg_t *section, struct pool_settings *ret);
-int config_device_read(struct config_file *file, cfg_t *section, struct device_settings *ret);
+int config_pool_read(struct config_file *file, cfg_t *section, struct pool_settings *ret,
+                     const char **ret_highest);
+int config_device_read(struct config_file *file, cfg_t *section, struct device_settings *ret,
+                       const char **ret_highest);
 int config_sim_read(struct config_file *file, cfg_t *section, struct sim_settings *ret);
 
 void config_pool_deinit(struct pool_settings *pool);

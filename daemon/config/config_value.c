@@ -190,7 +190,7 @@ static int read_addr_min(struct config_file *file, cfg_t *section, uint64_t *ret
 }
 
 int config_window(struct config_file *file, cfg_t *section, bool is_device, struct range *window,
-                  bool *limited)
+                  bool *limited, const char **highest_key)
 {
         static const struct {
                 const char *key;
@@ -227,6 +227,7 @@ int config_window(struct config_file *file, cfg_t *section, bool is_device, stru
                                    "0x%" PRIx64,
                                    window->first, window->last);
         *limited = set || config_string(section, "addr_min");
+        *highest_key = set;
         return 0;
 }
 

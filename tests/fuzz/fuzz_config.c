@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any text is a configuration, or is refused with a message that names a line. */
+/* Any text is a configuration, or is refused with a message that names a line; and a configuration
+ * is the same as itself. */
 #include "config.h"
 
 #include <assert.h>
@@ -7,6 +8,13 @@
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+static void on_changed(void *data, const char *name)
+{
+        (void)data;
+        (void)name;
+        abort();
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
@@ -23,6 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
                 assert(strncmp(error, "f:", 2) == 0 && error[2] >= '1' && error[2] <= '9');
         } else {
                 assert(config->state.n_pools > 0 && config_frames(config) > 0);
+                assert(config_compare(config, config, config_frames(config), on_changed, NULL,
+                                      error, sizeof(error)) == 0);
         }
         config_free(config);
         free(text);
