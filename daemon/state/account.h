@@ -6,8 +6,6 @@
 #include "node_spaces.h"
 #include "state.h"
 
-LIST_HEAD(frame_list, frame);
-
 /**
  * struct account - what one owner has of one pool
  * @partial:  free memory inside granted frames: for this owner alone

@@ -11,15 +11,17 @@ struct holding;
  * struct buffer - granted memory
  * @holding:     whose it is; a client's, or what an ended client left
  * @limits:      how it is cut into segments
+ * @ended:       its client is gone or was cut off, and its frames know it
  * @needs_below: highest address that its request allowed; 0: any
  * @runs:        contiguous pieces of memory, in the order of the buffer; owned
  * @pieces:      the same, cut at frames
  *
- * Never changes between grant and release.
+ * Its place never changes between grant and release.
  */
 struct buffer {
         uint64_t id;
         struct holding *holding;
+        bool ended;
         char label[LABEL_BYTES_MAX + 1];
         uint64_t size_bytes;
         struct constraint limits;

@@ -39,7 +39,7 @@ static void check_pieces(const struct frame *frame)
                                       range_of(piece->phys, piece->length_bytes)));
                 assert(piece->buffer->holding->account == frame->account);
                 granted_bytes += piece->length_bytes;
-                ended += piece->buffer->holding->quarantined;
+                ended += piece->buffer->ended;
                 n++;
         }
         assert(n == frame->n_pieces && ended == frame->n_ended);
@@ -73,9 +73,7 @@ static void check_frame(const struct state *state, const struct frame *frame)
                 assert(frame->n_pieces == frame->n_ended);
                 assert(frame->n_pieces || !frame->account);
                 break;
-        case FRAME_RETIRED:
-                assert(!frame->in_service && frame->closed && frame->n_pieces);
-                break;
+        case FRAME_RETIRED: assert(!frame->in_service && frame->closed && frame->n_pieces); break;
         case FRAME_LEAVING:
         case FRAME_LINGERING: assert(!frame->n_pieces); break;
         case FRAME_STATES: assert(false);
@@ -133,6 +131,63 @@ static void check_buffers(const struct state *state)
         assert(n == state->n_buffers);
 }
 
+/* @is_ended: in state::ended. */
+static void check_holding(const struct holding *holding, bool is_ended)
+{
+        const struct buffer *buffer;
+        uint64_t n = 0, bytes = 0;
+
+        assert(!holding->client == is_ended);
+        assert(!holding->cut_off || (is_ended && holding->revoked));
+        assert(is_ended == due_is_set(&holding->due));
+        LIST_FOREACH (buffer, &holding->buffers, held) {
+                assert(buffer->holding == holding && buffer->ended == holding->quarantined);
+                bytes += buffer->size_bytes;
+                n++;
+        }
+        LIST_FOREACH (buffer, &holding->fresh, held) {
+                assert(buffer->holding == holding && !buffer->ended && holding->quarantined);
+                bytes += buffer->size_bytes;
+                n++;
+        }
+        assert(n == holding->n_buffers && bytes == holding->bytes);
+}
+
+static void check_clients(const struct state *state)
+{
+        const struct holding *holding;
+        const struct client *client;
+
+        LIST_FOREACH (holding, &state->ended, ended)
+                check_holding(holding, true);
+        LIST_FOREACH (client, &state->clients, link) {
+                uint64_t n = 0;
+
+                for (size_t i = 0; i < state->settings->n_pools; i++) {
+                        if (!client->holdings[i])
+                                continue;
+                        assert(client->holdings[i]->client == client);
+                        check_holding(client->holdings[i], false);
+                        n += client->holdings[i]->n_buffers;
+                }
+                assert(n == client->n_buffers);
+                LIST_FOREACH (holding, &client->revoked, by_client)
+                        assert(holding->cut_off == client);
+        }
+}
+
+static void check_orphans(const struct pool *pool)
+{
+        const struct frame *frame;
+        uint32_t n = 0;
+
+        LIST_FOREACH (frame, &pool->orphans, charged) {
+                assert(frame->state == FRAME_QUARANTINED && !frame->account && frame->lent);
+                n++;
+        }
+        assert(n == pool->n_orphans);
+}
+
 static void check_waiters(const struct state *state)
 {
         const struct waiter *waiter;
@@ -149,6 +204,9 @@ void state_check(const struct state *state)
         check_waiters(state);
         check_frames(state);
         check_owners(state);
+        check_clients(state);
+        for (size_t i = 0; i < state->settings->n_pools; i++)
+                check_orphans(&state->pools[i]);
         check_buffers(state);
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sessions: what they hold, what they have seen, and what becomes of it when they end. The end of a
- * session costs time for each of its buffers, so it is spread over several turns where they are
- * many; until then they stay charged to it.
+ * Sessions: who they are, what they have seen, and what becomes of it when they end. What they hold
+ * is in holding.c: it may outlive them.
  */
 #include "client.h"
 
@@ -103,6 +102,7 @@ int client_new(struct state *state, const struct identity *identity, const char 
         name_copy(owner->name, sizeof(owner->name), name);
         client->state = state;
         TAILQ_INIT(&client->waiters);
+        LIST_INIT(&client->revoked);
         client->identity = *identity;
         client->data = data;
         client->session_owner = owner;
@@ -156,19 +156,12 @@ int client_account(struct client *client, struct pool *pool, struct account **re
 int client_holding(struct client *client, struct account *account, struct holding **ret)
 {
         struct holding *holding = client->holdings[account->pool->index];
+        int r;
 
         if (!holding) {
-                holding = calloc(1, sizeof(*holding));
-                if (!holding)
-                        return -ENOMEM;
-                holding->client = client;
-                holding->account = account;
-                holding->uid = client->identity.uid;
-                holding->pid = client->identity.pid;
-                memcpy(holding->name, client->session_owner->name, sizeof(holding->name));
-                LIST_INIT(&holding->buffers);
-                due_init(&holding->due, DUE_HOLDING);
-                account->owner->n_holdings++;
+                r = holding_new(client, account, &holding);
+                if (r)
+                        return r;
                 client->holdings[account->pool->index] = holding;
         }
         *ret = holding;
@@ -244,58 +237,6 @@ void state_dropped(struct state *state, struct client *client, struct frame_name
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
-bool state_holding_settle(struct state *state, struct holding *holding, uint64_t now_ns,
-                          unsigned *steps)
-{
-        struct owner *owner = holding->account->owner;
-        struct buffer *buffer;
-
-        while ((buffer = LIST_FIRST(&holding->buffers))) {
-                if (!*steps) {
-                        due_set(&state->dues, &holding->due, now_ns);
-                        return false;
-                }
-                --*steps;
-                state_ungrant(state, buffer, now_ns);
-        }
-        state_freed_by(state, owner);
-        due_cancel(&state->dues, &holding->due);
-        LIST_REMOVE(holding, ended);
-        free(holding);
-        owner->n_holdings--;
-        state_owner_settle(state, owner);
-        return true;
-}
-
-static void quarantine_buffer(struct buffer *buffer)
-{
-        for (size_t i = 0; i < buffer->n_pieces; i++) {
-                struct frame *frame = buffer->pieces[i].frame;
-
-                frame->n_ended++;
-                if (frame->state == FRAME_GRANTED && frame->n_ended == frame->n_pieces)
-                        frame_set_state(frame, FRAME_QUARANTINED);
-        }
-}
-
-static void holding_end(struct state *state, struct holding *holding, bool orderly, uint64_t now_ns,
-                        unsigned *steps)
-{
-        struct buffer *buffer;
-        uint64_t wait_ns = holding->account->pool->settings->quarantine_ns;
-
-        holding->client = NULL;
-        LIST_INSERT_HEAD(&state->ended, holding, ended);
-        if (orderly || !wait_ns || LIST_EMPTY(&holding->buffers)) {
-                state_holding_settle(state, holding, now_ns, steps);
-                return;
-        }
-        holding->quarantined = true;
-        LIST_FOREACH (buffer, &holding->buffers, held)
-                quarantine_buffer(buffer);
-        due_set(&state->dues, &holding->due, now_ns + wait_ns);
-}
-
 /* Frames that are kept for the owner, or whose holes no longer matter, when its last client goes.
  */
 static void owner_abandon(struct state *state, struct owner *owner)
@@ -349,9 +290,12 @@ static void forget_shown(struct state *state, struct client *client)
 void client_end(struct state *state, struct client *client, bool orderly, uint64_t now_ns)
 {
         unsigned steps = TICK_STEPS_MAX;
+        struct holding *holding;
 
         client->data = NULL;
         drop_waiters(state, client);
+        while ((holding = LIST_FIRST(&client->revoked)))
+                holding_lose_client(state, holding, orderly, now_ns, &steps);
         forget_shown(state, client);
         client->session_owner->client = NULL;
         for (size_t i = 0; i < state->settings->n_pools; i++)
@@ -371,26 +315,4 @@ struct buffer *client_buffer(const struct client *client, uint64_t id)
         struct buffer *buffer = state_buffer(client->state, id);
 
         return buffer && buffer->holding->client == client ? buffer : NULL;
-}
-
-void state_reclaim(struct state *state, struct client *client, const char *name, uint64_t now_ns,
-                   uint64_t *ret_bytes)
-{
-        struct holding *holding, *next;
-        unsigned steps = TICK_STEPS_MAX;
-        char wanted[LABEL_BYTES_MAX + 1];
-
-        name_copy(wanted, sizeof(wanted), name && *name ? name : client->session_owner->name);
-        *ret_bytes = 0;
-        LIST_FOREACH_SAFE (holding, &state->ended, ended, next) {
-                struct buffer *buffer;
-
-                if (!holding->quarantined || holding->uid != client->identity.uid ||
-                    strcmp(holding->name, wanted) != 0)
-                        continue;
-                LIST_FOREACH (buffer, &holding->buffers, held)
-                        *ret_bytes += buffer->size_bytes;
-                state_holding_settle(state, holding, now_ns, &steps);
-        }
-        state_changed(state, now_ns);
 }

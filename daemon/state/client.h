@@ -1,33 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include "account.h"
-#include "buffer.h"
-#include "due.h"
+#include "holding.h"
 #include "lists.h"
 #include "state.h"
 
-LIST_HEAD(buffer_list, buffer);
-
-/**
- * struct holding - the buffers that one client has of one account
- * @client:   NULL once it ended
- * @quarantined: its client died: the buffers wait for @due, and nobody may reuse them before
- * @name:     of the client
- */
-struct holding {
-        struct client *client;
-        struct account *account;
-        struct buffer_list buffers;
-        uint64_t n_buffers;
-        bool quarantined;
-        char name[LABEL_BYTES_MAX + 1];
-        uint32_t uid, pid;
-        struct due due;
-        LIST_ENTRY(holding) ended; /* state::ended */
-};
-
-LIST_HEAD(holding_list, holding);
 TAILQ_HEAD(waiter_queue, waiter);
 
 /* A frame that a client has been given a descriptor of, and may have mapped. */
@@ -46,6 +23,7 @@ RB_HEAD(shown_tree, shown);
  * @uid_owner:     shared with other sessions of the uid; NULL where no pool wants that
  * @allowed:       bit n: it may use pool n
  * @waiters:       its own, in the order of arrival
+ * @revoked:       holdings from which it was cut off, until they are gone
  * @holdings:      by the pool's index
  */
 struct client {
@@ -59,6 +37,7 @@ struct client {
         uint32_t n_waiting;
         struct waiter_queue waiters;
         struct shown_tree shown;
+        struct holding_list revoked;
         LIST_ENTRY(client) link; /* state::clients */
         struct holding *holdings[];
 };

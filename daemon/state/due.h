@@ -16,6 +16,7 @@ enum due_kind {
         DUE_FRAME,   /* an empty frame's reuse, or a lent frame's quarantine */
         DUE_WAITER,  /* a deadline */
         DUE_REFILL,  /* a pool that lost frames */
+        DUE_ORPHANS, /* the rest of what a former worker's clients had */
 };
 
 /**

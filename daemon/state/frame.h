@@ -31,6 +31,7 @@ struct buffer_piece {
 
 LIST_HEAD(piece_list, buffer_piece);
 LIST_HEAD(shown_list, shown);
+LIST_HEAD(frame_list, frame);
 
 /**
  * struct frame - a page that pard holds
@@ -63,7 +64,7 @@ struct frame {
         int holder;
         struct due due;
         RB_ENTRY(frame) by_phys;   /* state::frames */
-        LIST_ENTRY(frame) charged; /* account::frames */
+        LIST_ENTRY(frame) charged; /* account::frames, or pool::orphans */
 };
 
 RB_HEAD(frame_tree, frame);

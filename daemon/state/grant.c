@@ -158,15 +158,12 @@ int state_grant(struct state *state, struct client *client, const struct demand 
         for (size_t i = 0; i < buffer->n_pieces; i++)
                 commit_piece(state, account, &buffer->pieces[i]);
         buffer->id = ++state->last_buffer;
-        buffer->holding = holding;
         buffer->since_ns = now_ns;
         if (demand->want.window.last != UINT64_MAX)
                 buffer->needs_below = demand->want.window.last;
         name_copy(buffer->label, sizeof(buffer->label), demand->label);
-        LIST_INSERT_HEAD(&holding->buffers, buffer, held);
-        holding->n_buffers++;
+        holding_add(holding, buffer);
         account->n_buffers++;
-        client->n_buffers++;
         state_buffer_insert(state, buffer);
         *ret = STEAL(buffer);
         return 0;
@@ -195,12 +192,9 @@ void state_ungrant(struct state *state, struct buffer *buffer, uint64_t now_ns)
         struct holding *holding = buffer->holding;
 
         for (size_t i = 0; i < buffer->n_pieces; i++)
-                return_piece(state, &buffer->pieces[i], holding->quarantined, now_ns);
-        LIST_REMOVE(buffer, held);
-        holding->n_buffers--;
+                return_piece(state, &buffer->pieces[i], buffer->ended, now_ns);
+        holding_remove(holding, buffer);
         holding->account->n_buffers--;
-        if (holding->client)
-                holding->client->n_buffers--;
         state_buffer_remove(state, buffer);
         buffer_free(buffer);
 }

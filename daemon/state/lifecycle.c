@@ -40,6 +40,10 @@ void state_frame_leave(struct state *state, struct frame *frame)
                 space_remove(frame->account->empty.of[frame->node], frame_range(frame));
                 frame->account->reusable = NULL;
         }
+        if (frame->state == FRAME_QUARANTINED && !frame->account) {
+                LIST_REMOVE(frame, charged);
+                frame->pool->n_orphans--;
+        }
         frame_set_state(frame, FRAME_LEAVING);
         LIST_FOREACH (shown, &frame->shown, link)
                 if (shown->client->data)
@@ -81,6 +85,21 @@ void state_frame_due(struct state *state, struct frame *frame)
         assert(frame->state == FRAME_REUSABLE ||
                (frame->state == FRAME_QUARANTINED && !frame->account));
         state_frame_leave(state, frame);
+}
+
+void state_orphans_leave(struct state *state, struct pool *pool, uint64_t now_ns, unsigned *steps)
+{
+        struct frame *frame;
+
+        due_cancel(&state->dues, &pool->orphans_due);
+        while ((frame = LIST_FIRST(&pool->orphans))) {
+                if (!*steps) {
+                        due_set(&state->dues, &pool->orphans_due, now_ns);
+                        return;
+                }
+                --*steps;
+                state_frame_leave(state, frame);
+        }
 }
 
 /* Take it out of everything; the account and its owner may end with it. */
@@ -210,6 +229,8 @@ int state_frame_arrived(struct state *state, const struct frame_news *news, uint
                 space_unreserve(pool->free.of[frame->node], 2);
                 frame->lent = frame->used = true;
                 frame_set_state(frame, FRAME_QUARANTINED);
+                LIST_INSERT_HEAD(&pool->orphans, frame, charged);
+                pool->n_orphans++;
                 due_set(&state->dues, &frame->due, now_ns + pool->settings->quarantine_ns);
         } else {
                 space_add(pool->free.of[frame->node], frame_range(frame));

@@ -8,6 +8,8 @@ void pool_init(struct pool *pool, const struct pool_settings *settings, uint32_t
 {
         pool->settings = settings;
         pool->index = index;
+        LIST_INIT(&pool->orphans);
+        due_init(&pool->orphans_due, DUE_ORPHANS);
         due_init(&pool->refill, DUE_REFILL);
 }
 

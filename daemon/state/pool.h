@@ -15,6 +15,8 @@
  * @free:    frames that nobody has
  * @all:     frames in service, whoever has them: what could be had if everybody gave back
  * @taking:  frames that the keeper was asked for and has not answered yet
+ * @orphans: @n_orphans frames in quarantine that clients of a former worker had
+ * @orphans_due: more of them leave
  * @refill:  when to ask again for frames that were lost
  * @note:    why it holds less than it should, or ""
  * @counters: since the start, but for its lost_to_system, which is kept above
@@ -28,6 +30,9 @@ struct pool {
         uint64_t lost_to_system;
         bool filled_once;
         uint32_t taking;
+        struct frame_list orphans;
+        uint32_t n_orphans;
+        struct due orphans_due;
         struct due refill;
         uint64_t refill_delay_ns;
         char note[POOL_NOTE_BYTES];

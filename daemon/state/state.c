@@ -136,6 +136,14 @@ struct owner *state_owner_after(const struct state *state, uint64_t id)
         return RB_NFIND(owner_tree, &tree, &key);
 }
 
+struct pool *state_pool_named(const struct state *state, const char *name)
+{
+        for (size_t i = 0; i < state->settings->n_pools; i++)
+                if (!strcmp(state->pools[i].settings->name, name))
+                        return &state->pools[i];
+        return NULL;
+}
+
 /* ---- owners --------------------------------------------------------------------------------- */
 
 int state_owner_new(struct state *state, struct owner **ret)
@@ -308,20 +316,12 @@ void state_log(const struct state *state, int level, const struct log_fields *ab
 
 /* ---- requests ------------------------------------------------------------------------------- */
 
-static bool pool_exists(const struct state *state, const char *name)
-{
-        for (size_t i = 0; i < state->settings->n_pools; i++)
-                if (!strcmp(state->settings->pools[i].name, name))
-                        return true;
-        return false;
-}
-
 /* What rules a request out before anybody looks for memory. */
 static int check_request(const struct state *state, const struct client *client,
                          const struct request *request, uint64_t pools, uint64_t denied,
                          struct refusal *refusal)
 {
-        if (request->pool && *request->pool && !pool_exists(state, request->pool))
+        if (request->pool && *request->pool && !state_pool_named(state, request->pool))
                 return refusal_set(refusal, PAR_REFUSED_INVALID, "there is no pool %.64s",
                                    request->pool);
         if (!pools && denied)
@@ -396,10 +396,14 @@ static void do_due(struct state *state, struct due *due, uint64_t now_ns, unsign
 {
         switch (due->kind) {
         case DUE_HOLDING:
-                state_holding_settle(state, CONTAINER_OF(due, struct holding, due), now_ns, steps);
+                holding_due(state, CONTAINER_OF(due, struct holding, due), now_ns, steps);
                 return;
         case DUE_FRAME: state_frame_due(state, CONTAINER_OF(due, struct frame, due)); return;
         case DUE_WAITER: waiter_time_out(state, CONTAINER_OF(due, struct waiter, due)); return;
+        case DUE_ORPHANS:
+                state_orphans_leave(state, CONTAINER_OF(due, struct pool, orphans_due), now_ns,
+                                    steps);
+                return;
         case DUE_REFILL:
                 due_cancel(&state->dues, due);
                 state_refill(state, CONTAINER_OF(due, struct pool, refill));

@@ -9,6 +9,7 @@
 #include "client.h"
 #include "due.h"
 #include "frame.h"
+#include "holding.h"
 #include "pool.h"
 #include "state.h"
 #include "waiter.h"
@@ -68,6 +69,7 @@ struct buffer *state_buffer(const struct state *state, uint64_t id);
 void state_buffer_insert(struct state *state, struct buffer *buffer);
 void state_buffer_remove(struct state *state, struct buffer *buffer);
 struct owner *state_owner_after(const struct state *state, uint64_t id);
+struct pool *state_pool_named(const struct state *state, const char *name); /* or NULL */
 
 /**
  * state_owner_new() - an owner in the state's tree
@@ -101,9 +103,8 @@ void state_frame_emptied(struct state *state, struct frame *frame, uint64_t now_
 /* lifecycle.c: what a frame's due time means. */
 void state_frame_due(struct state *state, struct frame *frame);
 
-/* client.c: free up to *steps buffers of an ended holding; whether all are gone. */
-bool state_holding_settle(struct state *state, struct holding *holding, uint64_t now_ns,
-                          unsigned *steps);
+/* lifecycle.c: the quarantine of what clients of a former worker had is over, in this pool. */
+void state_orphans_leave(struct state *state, struct pool *pool, uint64_t now_ns, unsigned *steps);
 
 /* fill.c: ask the keeper for what a pool lacks. */
 void state_refill(struct state *state, struct pool *pool);
