@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# man_config.sh PARD - pard.conf(5) against the parser's keys and the shipped pard.conf: every key in its section, no
+# other, with the same default; and its examples are good configurations
+set -euo pipefail
+pard=${1:?usage: man_config.sh PARD}
+top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+page=$top/docs/man/pard.conf.5
+dir=$(mktemp -d "${TMPDIR:-/tmp}/par-man.XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+status=0
+
+# "section.key value" for each item of the page; "?" where it shows no default
+awk '
+        BEGIN { section["GENERAL KEYS"] = ""; section["POOLS"] = "pool"; section["DEVICES"] = "device"
+                section["THE INVENTED MEMORY"] = "sim"; section["Extents"] = "extent" }
+        /^\.S[hs] / { heading = substr($0, 5) }
+        /^\.It Ic / {
+                if (!(heading in section)) { print "a key under " heading > "/dev/stderr"; exit 1 }
+                value = $0
+                sub(/^[^=]*= /, "", value)
+                if (value ~ /^Ar /) value = "?"
+                if (sub(/^Qq /, "", value)) value = "\"" (value == "\\&" ? "" : value) "\""
+                print section[heading] "." $3, value
+        }' "$page" | LC_ALL=C sort >"$dir/page"
+
+sed -n 's/^ *{ "\(.*\)", "\(.*\)", .*/\1.\2/p' "$top/daemon/config/config_keys.c" | LC_ALL=C sort >"$dir/keys"
+[[ -s $dir/keys ]]
+if ! diff <(awk '{ print $1 }' "$dir/page") "$dir/keys"; then
+        echo "pard.conf(5) (<) and the parser's keys (>) differ"
+        status=1
+fi
+
+# The same of the shipped file, of keys that are commented out.
+awk '
+        { line = $0; sub(/^ */, "", line) }
+        line ~ /^(pool|device|sim|extent)[^=]*\{$/ { name[++depth] = line; sub(/ .*/, "", name[depth]) }
+        line ~ /^\}/ { depth-- }
+        match(line, /^#[a-z_]+ = /) {
+                value = substr(line, RLENGTH + 1)
+                sub(/^#/, "", line); sub(/ .*/, "", line)
+                print name[depth] "." line, value
+        }' "$top/conf/pard.conf" | LC_ALL=C sort >"$dir/file"
+while read -r key value; do
+        [[ $value != "?" ]] || continue
+        grep -qxF "$key $value" "$dir/file" ||
+                { echo "pard.conf(5): the default of $key is not $value, see conf/pard.conf"; status=1; }
+done <"$dir/page"
+
+# An example each.
+awk -v base="$dir/example" '/^\.Bd -literal/ { inside = ++n; next } /^\.Ed/ { inside = 0 }
+        inside { print >(base n ".conf") }' "$page"
+for example in "$dir"/example*.conf; do
+        [[ $(id -u) -ne 0 ]] || sed -i '1i user = "65534"' "$example"
+        "$pard" --check-config --config "$example" >"$dir/out" 2>&1 || { cat "$dir/out"; status=1; }
+done
+exit $status
