@@ -5,105 +5,28 @@
  */
 #include "arguments.h"
 
+#include "complain.h"
 #include "exits.h"
 #include "help.h"
 #include "par.h"
 #include "table.h"
 #include "units.h"
 
+#include <assert.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
-enum option_id {
-        OPTION_SOCKET = 256,
-        OPTION_JSON,
-        OPTION_BYTES,
-        OPTION_NO_HEADINGS,
-        OPTION_HELP,
-        OPTION_VERSION,
-        OPTION_BELOW,
-        OPTION_ADDR_MIN,
-        OPTION_ADDR_MAX,
-        OPTION_SORT,
-        OPTION_POOL,
-        OPTION_SIZE,
-        OPTION_DEVICE,
-        OPTION_DMA_BITS,
-        OPTION_ALIGN,
-        OPTION_BOUNDARY,
-        OPTION_MAX_SEGMENTS,
-        OPTION_MAX_SEGMENT,
-        OPTION_LABEL,
-        OPTION_WAIT,
-        OPTION_HOLD,
-};
-
-static const struct option options[] = {
-        { "socket", required_argument, NULL, OPTION_SOCKET },
-        { "json", no_argument, NULL, OPTION_JSON },
-        { "bytes", no_argument, NULL, OPTION_BYTES },
-        { "noheadings", no_argument, NULL, OPTION_NO_HEADINGS },
-        { "help", no_argument, NULL, OPTION_HELP },
-        { "version", no_argument, NULL, OPTION_VERSION },
-        { "below", required_argument, NULL, OPTION_BELOW },
-        { "addr-min", required_argument, NULL, OPTION_ADDR_MIN },
-        { "addr-max", required_argument, NULL, OPTION_ADDR_MAX },
-        { "sort", required_argument, NULL, OPTION_SORT },
-        { "pool", required_argument, NULL, OPTION_POOL },
-        { "size", required_argument, NULL, OPTION_SIZE },
-        { "device", required_argument, NULL, OPTION_DEVICE },
-        { "dma-bits", required_argument, NULL, OPTION_DMA_BITS },
-        { "align", required_argument, NULL, OPTION_ALIGN },
-        { "boundary", required_argument, NULL, OPTION_BOUNDARY },
-        { "max-segments", required_argument, NULL, OPTION_MAX_SEGMENTS },
-        { "max-segment", required_argument, NULL, OPTION_MAX_SEGMENT },
-        { "label", required_argument, NULL, OPTION_LABEL },
-        { "wait", required_argument, NULL, OPTION_WAIT },
-        { "hold", required_argument, NULL, OPTION_HOLD },
-        { 0 },
-};
-
-static const char *option_name(int id)
-{
-        for (size_t i = 0; options[i].name; i++)
-                if (options[i].val == id)
-                        return options[i].name;
-        return "";
-}
-
-/* What a command must take for the option to be its; 0: every command has it. */
-static unsigned option_belongs(int id)
-{
-        switch (id) {
-        case OPTION_BELOW:
-        case OPTION_ADDR_MIN:
-        case OPTION_ADDR_MAX: return TAKES_WINDOW | TAKES_REQUEST;
-        case OPTION_SORT: return TAKES_SORT;
-        case OPTION_POOL: return TAKES_POOL | TAKES_REQUEST;
-        case OPTION_SIZE:
-        case OPTION_DEVICE:
-        case OPTION_DMA_BITS:
-        case OPTION_ALIGN:
-        case OPTION_BOUNDARY:
-        case OPTION_MAX_SEGMENTS:
-        case OPTION_MAX_SEGMENT:
-        case OPTION_LABEL: return TAKES_REQUEST;
-        case OPTION_WAIT:
-        case OPTION_HOLD: return TAKES_HOLD;
-        default: return 0;
-        }
-}
-
 /**
  * struct reading - a command line being read
  * @out:     what it says so far
- * @highest: the option that set the highest address; 0: none
+ * @highest: the option that set the highest address, where @has_highest
  * @status:  exit status where reading ends
  */
 struct reading {
         struct arguments *out;
-        int highest;
+        enum option_id highest;
+        bool has_highest;
         int status;
 };
 
@@ -114,21 +37,21 @@ static bool wrong(struct reading *reading, const char *format, ...)
 static bool wrong(struct reading *reading, const char *format, ...)
 {
         const struct command *command = reading->out->command;
+        char text[512];
         va_list args;
 
-        fputs("parctl: ", stderr);
         va_start(args, format);
-        vfprintf(stderr, format, args);
+        vsnprintf(text, sizeof(text), format, args);
         va_end(args);
         if (command)
-                fprintf(stderr, "\nTry: parctl %s --help\n", command->name);
+                complain("%s\nTry: parctl %s --help", text, command->name);
         else
-                fputs("\nTry: parctl --help\n", stderr);
+                complain("%s\nTry: parctl --help", text);
         reading->status = EXIT_USAGE;
         return false;
 }
 
-static bool read_size(struct reading *reading, int id, uint64_t *ret)
+static bool read_size(struct reading *reading, enum option_id id, uint64_t *ret)
 {
         if (size_parse(optarg, ret) == 0)
                 return true;
@@ -136,14 +59,15 @@ static bool read_size(struct reading *reading, int id, uint64_t *ret)
                      option_name(id), optarg);
 }
 
-static bool read_positive_size(struct reading *reading, int id, uint64_t *ret)
+static bool read_positive_size(struct reading *reading, enum option_id id, uint64_t *ret)
 {
         if (!read_size(reading, id, ret))
                 return false;
         return *ret || wrong(reading, "--%s: must be above 0", option_name(id));
 }
 
-static bool read_number(struct reading *reading, int id, uint64_t min, uint64_t max, uint64_t *ret)
+static bool read_number(struct reading *reading, enum option_id id, uint64_t min, uint64_t max,
+                        uint64_t *ret)
 {
         const char *rest;
 
@@ -153,14 +77,15 @@ static bool read_number(struct reading *reading, int id, uint64_t min, uint64_t 
                      option_name(id), optarg, min, max);
 }
 
-static bool read_highest(struct reading *reading, int id)
+static bool read_highest(struct reading *reading, enum option_id id)
 {
         uint64_t value = 0, *last = &reading->out->addr_max;
 
-        if (reading->highest && reading->highest != id)
+        if (reading->has_highest && reading->highest != id)
                 return wrong(reading, "--%s and --%s both set the highest address: give one",
                              option_name(reading->highest), option_name(id));
         reading->highest = id;
+        reading->has_highest = true;
         switch (id) {
         case OPTION_BELOW:
                 if (!read_positive_size(reading, id, &value))
@@ -178,7 +103,7 @@ static bool read_highest(struct reading *reading, int id)
         }
 }
 
-static bool read_segments(struct reading *reading, int id)
+static bool read_segments(struct reading *reading, enum option_id id)
 {
         uint64_t value = PAR_SEGMENTS_ANY;
 
@@ -213,35 +138,42 @@ static bool read_hold(struct reading *reading, int id)
         return true;
 }
 
-static bool read_sort(struct reading *reading)
+/* Names of columns with commas between them. */
+static bool read_columns(struct reading *reading, enum option_id id, bool signs, const char **ret)
 {
         const struct command *command = reading->out->command;
+        const char *name = optarg;
 
-        reading->out->sort = optarg;
-        if (table_has_column(command->columns, command->n_columns, optarg))
-                return true;
-        return wrong(reading, "--sort: %s have no column \"%s\"", command->name,
-                     optarg + (*optarg == '-'));
+        *ret = optarg;
+        for (;;) {
+                const size_t length = strcspn(name, ",");
+                const size_t sign = signs && *name == '-';
+
+                if (table_find_column(command->columns, command->n_columns, name + sign,
+                                      length - sign) == command->n_columns)
+                        return wrong(reading, "--%s: %s have no column \"%.*s\"", option_name(id),
+                                     command->name, (int)(length - sign), name + sign);
+                if (!name[length])
+                        return true;
+                name += length + 1;
+        }
 }
 
-static bool read_option(struct reading *reading, int id)
+static bool read_option(struct reading *reading, enum option_id id)
 {
         struct arguments *out = reading->out;
-        const unsigned belongs = option_belongs(id);
 
-        if (belongs && !out->command)
-                return wrong(reading, "--%s stands behind the command", option_name(id));
-        if (belongs && !(belongs & out->command->takes))
-                return wrong(reading, "%s does not take --%s", out->command->name, option_name(id));
         switch (id) {
         case OPTION_SOCKET: out->socket_path = optarg; return true;
         case OPTION_JSON: out->json = true; return true;
         case OPTION_BYTES: out->bytes = true; return true;
         case OPTION_NO_HEADINGS: out->no_headings = true; return true;
+        case OPTION_NO_COLOR: out->no_color = true; return true;
         case OPTION_POOL: out->pool = optarg; return true;
         case OPTION_DEVICE: out->device = optarg; return true;
         case OPTION_LABEL: out->label = optarg; return true;
-        case OPTION_SORT: return read_sort(reading);
+        case OPTION_SORT: return read_columns(reading, id, true, &out->sort);
+        case OPTION_COLUMNS: return read_columns(reading, id, false, &out->columns);
         case OPTION_ADDR_MIN: return read_size(reading, id, &out->addr_min);
         case OPTION_ADDR_MAX:
         case OPTION_BELOW:
@@ -261,56 +193,100 @@ static bool read_option(struct reading *reading, int id)
                 printf("parctl %s\n", PARCTL_VERSION);
                 reading->status = EXIT_DONE;
                 return false;
-        default: return wrong(reading, "unknown option \"%s\"", "");
         }
+        return false;
 }
 
-/* All options up to the next word or "--". */
-static bool read_options(struct reading *reading, int argc, char *const *argv)
+/* Tell why getopt_long() does not know what it has just read. */
+static bool wrong_option(struct reading *reading, const char *word)
 {
+        const struct command *command = reading->out->command;
+        char name[64];
+
+        if (optopt)
+                return wrong(reading, "--%s takes no value", option_name((enum option_id)optopt));
+        snprintf(name, sizeof(name), "%s", strncmp(word, "--", 2) == 0 ? word + 2 : "");
+        name[strcspn(name, "=")] = '\0';
+        if (!options_find(~0u, name))
+                return wrong(reading, "unknown option: %s", word);
+        if (!command)
+                return wrong(reading, "--%s stands behind the command", name);
+        return wrong(reading, "%s does not take --%s", command->name, name);
+}
+
+#define OPTIONS_MAX 64
+
+/* What getopt_long() wants to know of the options of a command that takes @takes. */
+static void fill_options(unsigned takes, struct option options[OPTIONS_MAX])
+{
+        size_t n_specs, n = 0;
+        const struct option_spec *specs = options_all(&n_specs);
+
+        for (size_t i = 0; i < n_specs; i++) {
+                if (options_find(takes, specs[i].name) != &specs[i])
+                        continue;
+                assert(n + 1 < OPTIONS_MAX);
+                options[n++] = (struct option){
+                        .name = specs[i].name,
+                        .has_arg = specs[i].value ? required_argument : no_argument,
+                        .val = (int)specs[i].id,
+                };
+                if (specs[i].value && *specs[i].value == '[')
+                        options[n - 1].has_arg = optional_argument;
+        }
+        options[n] = (struct option){ 0 };
+}
+
+/* All options; where @mixed they may stand behind other words as well, which become the last. */
+static bool read_options(struct reading *reading, int argc, char *const *argv, bool mixed)
+{
+        const struct command *command = reading->out->command;
+        struct option options[OPTIONS_MAX];
         int id;
 
+        fill_options(command ? command->takes : 0, options);
         opterr = 0;
-        while ((id = getopt_long(argc, argv, "+:", options, NULL)) != -1) {
+        optind = 0; /* from the start, and anew */
+        while ((id = getopt_long(argc, argv, mixed ? ":" : "+:", options, NULL)) != -1) {
                 if (id == ':')
                         return wrong(reading, "%s needs a value", argv[optind - 1]);
                 if (id == '?')
-                        return wrong(reading, "unknown option or value: %s", argv[optind - 1]);
-                if (!read_option(reading, id))
+                        return wrong_option(reading, argv[optind - 1]);
+                if (!read_option(reading, (enum option_id)id))
                         return false;
         }
         return true;
 }
 
-static bool read_command(struct reading *reading, const char *name)
-{
-        size_t n;
-        const struct command *const *all = commands(&n);
-
-        for (size_t i = 0; i < n; i++) {
-                if (strcmp(all[i]->name, name) != 0)
-                        continue;
-                reading->out->command = all[i];
-                return true;
-        }
-        return wrong(reading, "unknown command \"%s\"", name);
-}
-
+/* What follows the options of a command that runs another. */
 static bool read_child(struct reading *reading, int argc, char *const *argv)
 {
         struct arguments *out = reading->out;
+        const bool marked = strcmp(argv[optind - 1], "--") == 0;
 
-        if (optind == argc && strcmp(argv[optind - 1], "--") != 0)
+        if (!marked && optind == argc)
                 return true;
-        if (strcmp(argv[optind - 1], "--") != 0)
+        if (!marked)
                 return wrong(reading, "unexpected \"%s\"", argv[optind]);
-        if (!(out->command->takes & TAKES_HOLD))
-                return wrong(reading, "%s does not run a command", out->command->name);
         if (optind == argc)
                 return wrong(reading, "a command is missing after --");
         if (out->hold_ns)
                 return wrong(reading, "--hold and -- COMMAND: give one");
         out->child_argv = argv + optind;
+        return true;
+}
+
+static bool read_operands(struct reading *reading, int argc, char *const *argv)
+{
+        struct arguments *out = reading->out;
+        const struct command *command = out->command;
+
+        out->operands = argv + optind;
+        out->n_operands = (size_t)(argc - optind);
+        if (out->n_operands > command->operands_max)
+                return wrong(reading, "unexpected \"%s\"", out->operands[command->operands_max]);
+        if (out->n_operands < command->operands_min)
+                return wrong(reading, "%s needs %s", command->name, command->operands);
         return true;
 }
 
@@ -323,21 +299,33 @@ static bool check(struct reading *reading)
         return true;
 }
 
+/* The command and all behind it; argv[0] is its word. */
+static bool read_command(struct reading *reading, int argc, char *const *argv)
+{
+        struct arguments *out = reading->out;
+        bool mixed;
+
+        out->command = command_find(argv[0]);
+        if (!out->command)
+                return wrong(reading, "unknown command \"%s\"", argv[0]);
+        mixed = !(out->command->takes & TAKES_HOLD);
+        if (!read_options(reading, argc, argv, mixed))
+                return false;
+        if (!(mixed ? read_operands : read_child)(reading, argc, argv))
+                return false;
+        return check(reading);
+}
+
 bool arguments_parse(int argc, char *const *argv, struct arguments *ret, int *ret_status)
 {
         struct reading reading = { .out = ret };
         bool done;
 
         *ret = (struct arguments){ 0 };
-        done = read_options(&reading, argc, argv);
+        done = read_options(&reading, argc, argv, false);
         if (done && optind >= argc)
                 done = wrong(&reading, "a command is missing");
-        done = done && read_command(&reading, argv[optind]);
-        if (done) {
-                optind++;
-                done = read_options(&reading, argc, argv) && read_child(&reading, argc, argv) &&
-                       check(&reading);
-        }
+        done = done && read_command(&reading, argc - optind, argv + optind);
         *ret_status = reading.status;
         return done;
 }

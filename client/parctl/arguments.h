@@ -4,18 +4,23 @@
  */
 #pragma once
 
+#include "options.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct ask;
 struct command;
+struct output;
 
 /**
  * struct arguments - the whole command line
  * @command:     what to do
+ * @operands:    @n_operands words behind it that are no options
  * @socket_path: NULL: $PAR_SOCKET or the default
- * @json, @bytes, @no_headings: how to print
- * @sort:        column to sort by; NULL: as pard lists them
+ * @json, @bytes, @no_headings, @no_color: how to print
+ * @sort, @columns: names of columns with commas between them; NULL: not given
  * @pool, @device, @label: NULL where not given
  * @addr_min, @addr_max: inclusive; addr_max 0: no limit
  * @size, @align, @boundary, @max_segment_bytes: bytes; 0: not given
@@ -28,9 +33,11 @@ struct command;
  */
 struct arguments {
         const struct command *command;
+        char *const *operands;
+        size_t n_operands;
         const char *socket_path;
-        bool json, bytes, no_headings;
-        const char *sort;
+        bool json, bytes, no_headings, no_color;
+        const char *sort, *columns;
         const char *pool, *device, *label;
         uint64_t addr_min, addr_max;
         uint64_t size, align, boundary, max_segment_bytes;
@@ -40,37 +47,38 @@ struct arguments {
         char *const *child_argv;
 };
 
-/* Options beyond the general ones, as a set: which of them a command takes. */
-enum {
-        TAKES_WINDOW = 1u << 0, /* --below, --addr-min, --addr-max */
-        TAKES_SORT = 1u << 1,
-        TAKES_POOL = 1u << 2,
-        TAKES_REQUEST = 1u << 3, /* --size, --device, --align ... */
-        TAKES_HOLD = 1u << 4,    /* --wait, --hold, -- COMMAND */
-};
-
 /**
  * struct command - one command of parctl
  * @name:    its word
+ * @operands: what stands behind it, for the usage line; NULL: nothing
+ * @operands_min, @operands_max: how many
  * @takes:   TAKES_*
  * @summary: one line for --help
- * @help:    what COMMAND --help prints after the usage line
+ * @help:    what COMMAND --help prints after the options
  * @columns: of its list; NULL where it prints none
- * @run:     does it
+ * @show:    of a command that only looks: asks and prints
+ *           Return: the exit status.
+ * @run:     of any other: does all of it
  *           Return: the exit status.
  */
 struct command {
-        const char *name;
+        const char *name, *operands;
+        size_t operands_min, operands_max;
         unsigned takes;
         const char *summary;
         const char *help;
         const struct column *columns;
         size_t n_columns;
+        int (*show)(const struct arguments *arguments, struct ask *ask,
+                    const struct output *output);
         int (*run)(const struct arguments *arguments);
 };
 
 /* All commands, in the order of --help; *ret_count tells how many. */
 const struct command *const *commands(size_t *ret_count);
+
+/* A command by its word; NULL: there is none. */
+const struct command *command_find(const char *name);
 
 /**
  * arguments_parse() - read the command line

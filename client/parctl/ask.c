@@ -5,6 +5,7 @@
  */
 #include "ask.h"
 
+#include "complain.h"
 #include "exits.h"
 #include "macros.h"
 #include "packet.h"
@@ -31,14 +32,14 @@ struct ask {
 
 static int say(int status, const char *what, int error)
 {
-        fprintf(stderr, "parctl: %s: %s\n", what, strerror(error));
+        complain("%s: %s", what, strerror(error));
         return status;
 }
 
 /* The same as nobody there: trying again later may help. alloc says so, too. */
 static int gone(void)
 {
-        fprintf(stderr, "parctl: pard closed the connection\n");
+        complain("pard closed the connection");
         return EXIT_NO_DAEMON;
 }
 
@@ -59,11 +60,11 @@ static int connect_to(struct ask *ask, const char *path)
         if (connect(ask->socket, (struct sockaddr *)&address, sizeof(address)) == 0)
                 return 0;
         if (errno == ENOENT || errno == ECONNREFUSED) {
-                fprintf(stderr, "parctl: no pard listens on %s\n", path);
+                complain("no pard listens on %s", path);
                 return EXIT_NO_DAEMON;
         }
         if (errno == EACCES)
-                fprintf(stderr, "parctl: you may not connect to %s\n", path);
+                complain("you may not connect to %s", path);
         else
                 say(EXIT_OTHER, path, errno);
         return EXIT_OTHER;
@@ -120,11 +121,10 @@ static int refused(const Wire__Reply *reply)
         const char *sentence = refusal && *refusal->sentence ? refusal->sentence : NULL;
 
         if (!par_is_refusal((int)reply->result)) {
-                fprintf(stderr, "parctl: pard failed: %s\n",
-                        sentence ? sentence : strerror((int)reply->result));
+                complain("pard failed: %s", sentence ? sentence : strerror((int)reply->result));
                 return EXIT_OTHER;
         }
-        fprintf(stderr, "parctl: %s\n", sentence ? sentence : par_refusal_name((int)reply->result));
+        complain("%s", sentence ? sentence : par_refusal_name((int)reply->result));
         return refusal && refusal->permanent ? EXIT_REFUSED_EVER : EXIT_REFUSED;
 }
 
@@ -143,6 +143,23 @@ int ask_request(struct ask *ask, Wire__Request *request, const Wire__Reply **ret
         return status;
 }
 
+int ask_for(struct ask *ask, Wire__Request *request, Wire__Reply__BodyCase body,
+            const Wire__Reply **ret)
+{
+        const Wire__Reply *reply;
+        int status;
+
+        status = ask_request(ask, request, &reply);
+        if (status)
+                return status;
+        if (reply->body_case != body) {
+                complain("pard answered something else");
+                return EXIT_OTHER;
+        }
+        *ret = reply;
+        return 0;
+}
+
 static int say_hello(struct ask *ask)
 {
         Wire__Request request = WIRE__REQUEST__INIT;
@@ -155,12 +172,11 @@ static int say_hello(struct ask *ask)
         hello.client_name = name;
         request.body_case = WIRE__REQUEST__BODY_HELLO;
         request.hello = &hello;
-        status = ask_request(ask, &request, &reply);
+        status = ask_for(ask, &request, WIRE__REPLY__BODY_HELLO, &reply);
         if (status)
                 return status;
-        if (reply->body_case != WIRE__REPLY__BODY_HELLO ||
-            reply->hello->version != PROTOCOL_VERSION) {
-                fprintf(stderr, "parctl: pard speaks another version of the protocol\n");
+        if (reply->hello->version != PROTOCOL_VERSION) {
+                complain("pard speaks another version of the protocol");
                 return EXIT_OTHER;
         }
         return 0;

@@ -13,7 +13,7 @@ struct ask;
  * @socket_path: NULL: $PAR_SOCKET, else the default; borrowed
  * @ret:         owned by the caller: ask_close()
  *
- * Tells on standard error why it fails.
+ * Complains where it fails.
  *
  * Return: 0, or the exit status: EXIT_NO_DAEMON, EXIT_REFUSED, EXIT_REFUSED_EVER, EXIT_OTHER.
  */
@@ -25,8 +25,12 @@ void ask_close(struct ask *ask); /* NULL is fine */
  * @request: borrowed; its seq is set here
  * @ret:     a reply that says "done"; lives until the next call
  *
- * Tells on standard error why it fails.
+ * Complains where it fails.
  *
  * Return: 0, or the exit status.
  */
 int ask_request(struct ask *ask, Wire__Request *request, const Wire__Reply **ret);
+
+/* The same, where the reply must have a body of this kind. */
+int ask_for(struct ask *ask, Wire__Request *request, Wire__Reply__BodyCase body,
+            const Wire__Reply **ret);

@@ -4,6 +4,8 @@
 #include "listing.h"
 #include "macros.h"
 
+#include <string.h>
+
 static const struct column columns[] = {
         { "buffer", CELL_NUMBER, SHOW_ALWAYS }, { "label", CELL_NAME, SHOW_ALWAYS },
         { "name", CELL_NAME, SHOW_JSON },       { "client", CELL_NAME, SHOW_ALWAYS },
@@ -14,9 +16,10 @@ static const struct column columns[] = {
         { "state", CELL_TEXT, SHOW_ALWAYS },    { "age_s", CELL_SECONDS, SHOW_WIDE },
 };
 
-static int add_buffer(struct table *table, const Wire__Buffer *buffer)
+static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
 {
-        const struct cell cells[] = {
+        const Wire__Buffer *buffer = row;
+        const struct cell values[] = {
                 CELL_OF(buffer->buffer),
                 CELL_TEXT_OF(buffer->label),
                 CELL_TEXT_OF(NULL), /* no buffer has a name of its own yet */
@@ -33,31 +36,29 @@ static int add_buffer(struct table *table, const Wire__Buffer *buffer)
                 CELL_OF(buffer->age_ms / 1000),
         };
 
-        _Static_assert(ARRAY_SIZE(cells) == ARRAY_SIZE(columns), "a cell for each column");
-        return table_add(table, cells);
+        _Static_assert(ARRAY_SIZE(values) == ARRAY_SIZE(columns), "a cell for each column");
+        memcpy(cells, values, sizeof(values));
 }
 
-static int add(struct table *table, const struct arguments *arguments, const Wire__Reply *reply,
-               uint64_t *ret_cursor)
+static struct listing_page page(const Wire__Reply *reply)
 {
-        int r = 0;
-
-        (void)arguments;
-        for (size_t i = 0; i < reply->buffers->n_buffers && !r; i++)
-                r = add_buffer(table, reply->buffers->buffers[i]);
-        *ret_cursor = reply->buffers->next_cursor;
-        return r;
+        return (struct listing_page){
+                .rows = (void *const *)reply->buffers->buffers,
+                .n = reply->buffers->n_buffers,
+                .next_cursor = reply->buffers->next_cursor,
+        };
 }
 
-static int run(const struct arguments *arguments)
+static int show(const struct arguments *arguments, struct ask *ask, const struct output *output)
 {
         static const struct listing listing = {
                 .body = WIRE__REQUEST__BODY_BUFFERS,
                 .reply = WIRE__REPLY__BODY_BUFFERS,
-                .add = add,
+                .page = page,
+                .fill = fill,
         };
 
-        return listing_run(&listing, arguments);
+        return listing_show(&listing, arguments, ask, output);
 }
 
 const struct command command_buffers = {
@@ -69,5 +70,5 @@ const struct command command_buffers = {
                 "buffer is, only administrators are told of others.",
         .columns = columns,
         .n_columns = ARRAY_SIZE(columns),
-        .run = run,
+        .show = show,
 };

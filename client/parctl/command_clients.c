@@ -4,6 +4,8 @@
 #include "listing.h"
 #include "macros.h"
 
+#include <string.h>
+
 static const struct column columns[] = {
         { "id", CELL_NUMBER, SHOW_ALWAYS },         { "client", CELL_NAME, SHOW_ALWAYS },
         { "pid", CELL_NUMBER, SHOW_WIDE },          { "uid", CELL_NUMBER, SHOW_WIDE },
@@ -16,12 +18,13 @@ static const struct column columns[] = {
         { "age_s", CELL_SECONDS, SHOW_WIDE },
 };
 
-static int add_client(struct table *table, const Wire__Client *client)
+static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
 {
+        const Wire__Client *client = row;
         const Wire__StateBytes none = WIRE__STATE_BYTES__INIT;
         const Wire__StateBytes *bytes = client->bytes ? client->bytes : &none;
         const bool waits = client->waiting_for != 0;
-        const struct cell cells[] = {
+        const struct cell values[] = {
                 CELL_OF(client->client),
                 CELL_TEXT_IF(client->known, client->name),
                 CELL_IF(client->known, client->pid),
@@ -41,31 +44,29 @@ static int add_client(struct table *table, const Wire__Client *client)
                 CELL_OF(client->age_ms / 1000),
         };
 
-        _Static_assert(ARRAY_SIZE(cells) == ARRAY_SIZE(columns), "a cell for each column");
-        return table_add(table, cells);
+        _Static_assert(ARRAY_SIZE(values) == ARRAY_SIZE(columns), "a cell for each column");
+        memcpy(cells, values, sizeof(values));
 }
 
-static int add(struct table *table, const struct arguments *arguments, const Wire__Reply *reply,
-               uint64_t *ret_cursor)
+static struct listing_page page(const Wire__Reply *reply)
 {
-        int r = 0;
-
-        (void)arguments;
-        for (size_t i = 0; i < reply->clients->n_clients && !r; i++)
-                r = add_client(table, reply->clients->clients[i]);
-        *ret_cursor = reply->clients->next_cursor;
-        return r;
+        return (struct listing_page){
+                .rows = (void *const *)reply->clients->clients,
+                .n = reply->clients->n_clients,
+                .next_cursor = reply->clients->next_cursor,
+        };
 }
 
-static int run(const struct arguments *arguments)
+static int show(const struct arguments *arguments, struct ask *ask, const struct output *output)
 {
         static const struct listing listing = {
                 .body = WIRE__REQUEST__BODY_CLIENTS,
                 .reply = WIRE__REPLY__BODY_CLIENTS,
-                .add = add,
+                .page = page,
+                .fill = fill,
         };
 
-        return listing_run(&listing, arguments);
+        return listing_show(&listing, arguments, ask, output);
 }
 
 const struct command command_clients = {
@@ -76,5 +77,5 @@ const struct command command_clients = {
                 "a client is, only administrators are told of others.",
         .columns = columns,
         .n_columns = ARRAY_SIZE(columns),
-        .run = run,
+        .show = show,
 };

@@ -4,6 +4,8 @@
 #include "listing.h"
 #include "macros.h"
 
+#include <string.h>
+
 static const struct column columns[] = {
         { "frame", CELL_ADDRESS, SHOW_ALWAYS },  { "pool", CELL_TEXT, SHOW_ALWAYS },
         { "size", CELL_SIZE, SHOW_ALWAYS },      { "node", CELL_NUMBER, SHOW_WIDE },
@@ -12,9 +14,10 @@ static const struct column columns[] = {
         { "uid", CELL_NUMBER, SHOW_WIDE },       { "note", CELL_TEXT, SHOW_BELOW },
 };
 
-static int add_frame(struct table *table, const Wire__Frame *frame)
+static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
 {
-        const struct cell cells[] = {
+        const Wire__Frame *frame = row;
+        const struct cell values[] = {
                 CELL_OF(frame->phys),
                 CELL_TEXT_OF(frame->pool),
                 CELL_OF(frame->size),
@@ -27,31 +30,29 @@ static int add_frame(struct table *table, const Wire__Frame *frame)
                 CELL_TEXT_OF(frame->note),
         };
 
-        _Static_assert(ARRAY_SIZE(cells) == ARRAY_SIZE(columns), "a cell for each column");
-        return table_add(table, cells);
+        _Static_assert(ARRAY_SIZE(values) == ARRAY_SIZE(columns), "a cell for each column");
+        memcpy(cells, values, sizeof(values));
 }
 
-static int add(struct table *table, const struct arguments *arguments, const Wire__Reply *reply,
-               uint64_t *ret_cursor)
+static struct listing_page page(const Wire__Reply *reply)
 {
-        int r = 0;
-
-        (void)arguments;
-        for (size_t i = 0; i < reply->frames->n_frames && !r; i++)
-                r = add_frame(table, reply->frames->frames[i]);
-        *ret_cursor = reply->frames->next_cursor;
-        return r;
+        return (struct listing_page){
+                .rows = (void *const *)reply->frames->frames,
+                .n = reply->frames->n_frames,
+                .next_cursor = reply->frames->next_cursor,
+        };
 }
 
-static int run(const struct arguments *arguments)
+static int show(const struct arguments *arguments, struct ask *ask, const struct output *output)
 {
         static const struct listing listing = {
                 .body = WIRE__REQUEST__BODY_FRAMES,
                 .reply = WIRE__REPLY__BODY_FRAMES,
-                .add = add,
+                .page = page,
+                .fill = fill,
         };
 
-        return listing_run(&listing, arguments);
+        return listing_show(&listing, arguments, ask, output);
 }
 
 const struct command command_frames = {
@@ -62,5 +63,5 @@ const struct command command_frames = {
                 "administrators are told of others.",
         .columns = columns,
         .n_columns = ARRAY_SIZE(columns),
-        .run = run,
+        .show = show,
 };

@@ -21,19 +21,22 @@ static const struct column columns[] = {
 };
 
 /* Pools are filtered here: the protocol's list of pools has all of them. */
-static bool is_wanted(const Wire__Pool *pool, const struct arguments *arguments)
+static bool is_wanted(const void *row, const struct arguments *arguments)
 {
+        const Wire__Pool *pool = row;
+
         if (arguments->pool && strcmp(arguments->pool, pool->pool) != 0)
                 return false;
         return pool->last >= arguments->addr_min &&
                (!arguments->addr_max || pool->first <= arguments->addr_max);
 }
 
-static int add_pool(struct table *table, const Wire__Pool *pool)
+static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
 {
+        const Wire__Pool *pool = row;
         const Wire__StateBytes none = WIRE__STATE_BYTES__INIT;
         const Wire__StateBytes *bytes = pool->bytes ? pool->bytes : &none;
-        const struct cell cells[] = {
+        const struct cell values[] = {
                 CELL_TEXT_OF(pool->pool),    CELL_TEXT_OF(pool->backend),
                 CELL_OF(pool->first),        CELL_OF(pool->last),
                 CELL_OF(pool->page_size),    listing_node(pool->node),
@@ -47,31 +50,30 @@ static int add_pool(struct table *table, const Wire__Pool *pool)
                 CELL_YES_IF(pool->allowed),  CELL_TEXT_OF(pool->note),
         };
 
-        _Static_assert(ARRAY_SIZE(cells) == ARRAY_SIZE(columns), "a cell for each column");
-        return table_add(table, cells);
+        _Static_assert(ARRAY_SIZE(values) == ARRAY_SIZE(columns), "a cell for each column");
+        memcpy(cells, values, sizeof(values));
 }
 
-static int add(struct table *table, const struct arguments *arguments, const Wire__Reply *reply,
-               uint64_t *ret_cursor)
+static struct listing_page page(const Wire__Reply *reply)
 {
-        int r = 0;
-
-        for (size_t i = 0; i < reply->pools->n_pools && !r; i++)
-                if (is_wanted(reply->pools->pools[i], arguments))
-                        r = add_pool(table, reply->pools->pools[i]);
-        *ret_cursor = reply->pools->next_cursor;
-        return r;
+        return (struct listing_page){
+                .rows = (void *const *)reply->pools->pools,
+                .n = reply->pools->n_pools,
+                .next_cursor = reply->pools->next_cursor,
+        };
 }
 
-static int run(const struct arguments *arguments)
+static int show(const struct arguments *arguments, struct ask *ask, const struct output *output)
 {
         static const struct listing listing = {
                 .body = WIRE__REQUEST__BODY_POOLS,
                 .reply = WIRE__REPLY__BODY_POOLS,
-                .add = add,
+                .page = page,
+                .wanted = is_wanted,
+                .fill = fill,
         };
 
-        return listing_run(&listing, arguments);
+        return listing_show(&listing, arguments, ask, output);
 }
 
 const struct command command_pools = {
@@ -84,5 +86,5 @@ const struct command command_pools = {
                 "retired (moved or broken).",
         .columns = columns,
         .n_columns = ARRAY_SIZE(columns),
-        .run = run,
+        .show = show,
 };

@@ -2,8 +2,10 @@
 /* The daemon as a whole. */
 #include "ask.h"
 #include "commands.h"
+#include "complain.h"
 #include "exits.h"
 #include "json.h"
+#include "output.h"
 #include "table.h"
 #include "units.h"
 
@@ -36,84 +38,74 @@ static json_t *status_json(const Wire__Status *status, const Wire__StateBytes *b
         return object;
 }
 
-static void print_size(const char *name, uint64_t bytes, bool exact)
+static void print_size(FILE *stream, const char *name, uint64_t bytes, bool exact)
 {
         char text[UNIT_TEXT_BYTES];
 
-        printf("%-15s %s\n", name, size_text(bytes, exact, text));
+        fprintf(stream, "%-15s %s\n", name, size_text(bytes, exact, text));
 }
 
-static void print_number(const char *name, uint64_t number)
+static void print_number(FILE *stream, const char *name, uint64_t number)
 {
-        printf("%-15s %" PRIu64 "\n", name, number);
+        fprintf(stream, "%-15s %" PRIu64 "\n", name, number);
 }
 
-static void print_text(const Wire__Status *status, const Wire__StateBytes *bytes, bool exact)
+static void print_text(FILE *stream, const Wire__Status *status, const Wire__StateBytes *bytes,
+                       bool exact)
 {
         char uptime[64];
 
-        printf("%-15s %s\n", "server", status->server);
-        printf("%-15s %s\n", "backend", status->backend);
-        printf("%-15s %s\n", "state", status->state);
-        printf("%-15s %s\n", "pinned",
-               status->pinned ? "yes" : "no: the kernel may move memory under a device");
-        printf("%-15s %s\n", "uptime", duration_text(status->uptime_ms / 1000, uptime));
-        print_number("pools", status->pools);
-        print_number("clients", status->clients);
-        print_number("buffers", status->buffers);
-        print_number("waiting", status->waiting);
-        print_number("grants", status->grants);
-        print_number("refusals", status->refusals);
-        print_size("held", bytes->held, exact);
-        print_size("  free", bytes->free, exact);
-        print_size("  granted", bytes->granted, exact);
-        print_size("  reusable", bytes->reusable, exact);
-        print_size("  leaving", bytes->leaving, exact);
-        print_size("  lingering", bytes->lingering, exact);
-        print_size("  quarantined", bytes->quarantined, exact);
-        print_size("  retired", bytes->retired, exact);
-        print_number("lost to system", status->lost_to_system);
-        print_number("moved", status->moved);
-        print_number("worker starts", status->worker_starts);
+        fprintf(stream, "%-15s %s\n", "server", status->server);
+        fprintf(stream, "%-15s %s\n", "backend", status->backend);
+        fprintf(stream, "%-15s %s\n", "state", status->state);
+        fprintf(stream, "%-15s %s\n", "pinned",
+                status->pinned ? "yes" : "no: the kernel may move memory under a device");
+        fprintf(stream, "%-15s %s\n", "uptime", duration_text(status->uptime_ms / 1000, uptime));
+        print_number(stream, "pools", status->pools);
+        print_number(stream, "clients", status->clients);
+        print_number(stream, "buffers", status->buffers);
+        print_number(stream, "waiting", status->waiting);
+        print_number(stream, "grants", status->grants);
+        print_number(stream, "refusals", status->refusals);
+        print_size(stream, "held", bytes->held, exact);
+        print_size(stream, "  free", bytes->free, exact);
+        print_size(stream, "  granted", bytes->granted, exact);
+        print_size(stream, "  reusable", bytes->reusable, exact);
+        print_size(stream, "  leaving", bytes->leaving, exact);
+        print_size(stream, "  lingering", bytes->lingering, exact);
+        print_size(stream, "  quarantined", bytes->quarantined, exact);
+        print_size(stream, "  retired", bytes->retired, exact);
+        print_number(stream, "lost to system", status->lost_to_system);
+        print_number(stream, "moved", status->moved);
+        print_number(stream, "worker starts", status->worker_starts);
 }
 
-static int print_status(const Wire__Status *status, const struct arguments *arguments)
+static int print_status(const Wire__Status *status, const struct arguments *arguments, FILE *stream)
 {
         const Wire__StateBytes none = WIRE__STATE_BYTES__INIT;
         const Wire__StateBytes *bytes = status->bytes ? status->bytes : &none;
 
         if (!arguments->json) {
-                print_text(status, bytes, arguments->bytes);
-                return fflush(stdout) ? EXIT_OTHER : EXIT_DONE;
+                print_text(stream, status, bytes, arguments->bytes);
+                return fflush(stream) ? EXIT_OTHER : EXIT_DONE;
         }
-        if (json_print(stdout, "status", status_json(status, bytes)) == 0)
+        if (json_print(stream, "status", status_json(status, bytes)) == 0)
                 return EXIT_DONE;
-        fprintf(stderr, "parctl: the status cannot be printed\n");
+        complain("the status cannot be printed");
         return EXIT_OTHER;
 }
 
-static int run(const struct arguments *arguments)
+static int show(const struct arguments *arguments, struct ask *ask, const struct output *output)
 {
         Wire__Request request = WIRE__REQUEST__INIT;
         Wire__List list = WIRE__LIST__INIT;
         const Wire__Reply *reply;
-        struct ask *ask;
         int status;
 
-        status = ask_open(arguments->socket_path, &ask);
-        if (status)
-                return status;
         request.body_case = WIRE__REQUEST__BODY_STATUS;
         request.status = &list;
-        status = ask_request(ask, &request, &reply);
-        if (!status && reply->body_case != WIRE__REPLY__BODY_STATUS) {
-                fprintf(stderr, "parctl: pard answered something else\n");
-                status = EXIT_OTHER;
-        }
-        if (!status)
-                status = print_status(reply->status, arguments);
-        ask_close(ask);
-        return status;
+        status = ask_for(ask, &request, WIRE__REPLY__BODY_STATUS, &reply);
+        return status ? status : print_status(reply->status, arguments, output->stream);
 }
 
 const struct command command_status = {
@@ -121,5 +113,5 @@ const struct command command_status = {
         .summary = "Show the daemon: its memory by state, and what it has done",
         .help = "free + granted + reusable + leaving + lingering + quarantined + retired "
                 "= held.",
-        .run = run,
+        .show = show,
 };

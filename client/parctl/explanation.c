@@ -5,6 +5,7 @@
 #include "explanation.h"
 
 #include "ask.h"
+#include "complain.h"
 #include "exits.h"
 #include "json.h"
 #include "macros.h"
@@ -147,7 +148,7 @@ static int print(const Wire__Explanation *explanation, const struct arguments *a
                 r = print_text(explanation, refusal, segments, arguments, text);
         free(segments);
         if (r) {
-                fprintf(stderr, "parctl: the explanation cannot be printed\n");
+                complain("the explanation cannot be printed");
                 return EXIT_OTHER;
         }
         if (!explanation->result)
@@ -189,11 +190,7 @@ int explanation_print(const struct arguments *arguments, FILE *text)
         fill_request(arguments, &alloc, &constraint);
         request.body_case = WIRE__REQUEST__BODY_EXPLAIN;
         request.explain = &alloc;
-        status = ask_request(ask, &request, &reply);
-        if (!status && reply->body_case != WIRE__REPLY__BODY_EXPLAIN) {
-                fprintf(stderr, "parctl: pard answered something else\n");
-                status = EXIT_OTHER;
-        }
+        status = ask_for(ask, &request, WIRE__REPLY__BODY_EXPLAIN, &reply);
         if (!status)
                 status = print(reply->explain, arguments, text);
         ask_close(ask);

@@ -4,10 +4,25 @@
  */
 #include "listing.h"
 
+#include "complain.h"
 #include "exits.h"
 
-#include <errno.h>
-#include <stdio.h>
+static int add_rows(const struct listing *listing, const struct arguments *arguments,
+                    const struct listing_page *page, struct table *table)
+{
+        struct cell cells[LISTING_COLUMNS_MAX];
+
+        for (size_t i = 0; i < page->n; i++) {
+                if (listing->wanted && !listing->wanted(page->rows[i], arguments))
+                        continue;
+                listing->fill(page->rows[i], cells);
+                if (table_add(table, cells)) {
+                        complain("out of memory");
+                        return EXIT_OTHER;
+                }
+        }
+        return 0;
+}
 
 static int ask_all(const struct listing *listing, const struct arguments *arguments,
                    struct ask *ask, struct table *table)
@@ -24,23 +39,20 @@ static int ask_all(const struct listing *listing, const struct arguments *argume
         request.pools = &list; /* every list is asked for with the same message */
         do {
                 const Wire__Reply *reply;
+                struct listing_page page;
 
-                status = ask_request(ask, &request, &reply);
+                status = ask_for(ask, &request, listing->reply, &reply);
                 if (status)
                         return status;
-                if (reply->body_case != listing->reply) {
-                        fprintf(stderr, "parctl: pard answered something else\n");
-                        return EXIT_OTHER;
-                }
-                if (listing->add(table, arguments, reply, &list.cursor)) {
-                        fprintf(stderr, "parctl: out of memory\n");
-                        return EXIT_OTHER;
-                }
-        } while (list.cursor);
-        return 0;
+                page = listing->page(reply);
+                status = add_rows(listing, arguments, &page, table);
+                list.cursor = page.next_cursor;
+        } while (!status && list.cursor);
+        return status;
 }
 
-int listing_run(const struct listing *listing, const struct arguments *arguments)
+int listing_show(const struct listing *listing, const struct arguments *arguments, struct ask *ask,
+                 const struct output *output)
 {
         const struct command *command = arguments->command;
         const struct table_style style = {
@@ -48,22 +60,24 @@ int listing_run(const struct listing *listing, const struct arguments *arguments
                 .bytes = arguments->bytes,
                 .no_headings = arguments->no_headings,
                 .sort = arguments->sort,
+                .columns = arguments->columns,
+                .stream = output->stream,
+                .width = output->width,
         };
-        struct table *table = NULL;
-        struct ask *ask = NULL;
+        struct table *table;
         int status;
 
-        status = ask_open(arguments->socket_path, &ask);
-        if (status)
-                return status;
         table = table_new(command->name, command->columns, command->n_columns);
-        status = table ? ask_all(listing, arguments, ask, table) : EXIT_OTHER;
+        if (!table) {
+                complain("out of memory");
+                return EXIT_OTHER;
+        }
+        status = ask_all(listing, arguments, ask, table);
         if (!status && table_print(table, &style)) {
-                fprintf(stderr, "parctl: the list cannot be printed\n");
+                complain("the list cannot be printed");
                 status = EXIT_OTHER;
         }
         table_free(table);
-        ask_close(ask);
         return status;
 }
 

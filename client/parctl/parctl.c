@@ -6,9 +6,11 @@
 #include "commands.h"
 
 #include "macros.h"
+#include "show.h"
 
 #include <locale.h>
 #include <signal.h>
+#include <string.h>
 
 const struct command *const *commands(size_t *ret_count)
 {
@@ -19,6 +21,17 @@ const struct command *const *commands(size_t *ret_count)
 
         *ret_count = ARRAY_SIZE(all);
         return all;
+}
+
+const struct command *command_find(const char *name)
+{
+        size_t n;
+        const struct command *const *all = commands(&n);
+
+        for (size_t i = 0; i < n; i++)
+                if (strcmp(all[i]->name, name) == 0)
+                        return all[i];
+        return NULL;
 }
 
 int main(int argc, char **argv)
@@ -32,5 +45,5 @@ int main(int argc, char **argv)
         signal(SIGPIPE, SIG_IGN);
         if (!arguments_parse(argc, argv, &arguments, &status))
                 return status;
-        return arguments.command->run(&arguments);
+        return arguments.command->show ? show_run(&arguments) : arguments.command->run(&arguments);
 }

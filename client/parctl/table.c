@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the rows until they are printed; libsmartcols lays them out, in text and in JSON. Which
- * columns text has depends on what they have to tell and on the width of the terminal; JSON has
- * always the same. Refuses nothing: names of columns are checked before.
+ * Owns the rows until they are printed; libsmartcols lays them out, in text and in JSON. JSON has
+ * always the same columns. Refuses nothing: names of columns are checked before.
  */
-#include "table.h"
+#include "table_private.h"
 
+#include "output.h"
 #include "units.h"
 
 #include <assert.h>
@@ -13,21 +13,6 @@
 #include <libsmartcols.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-#define CELL_BYTES   64
-#define COLUMNS_MAX  32
-#define NAME_ROOM    12 /* what a name gets at least before columns are left out for it */
-#define WIDTH_NO_END SIZE_MAX
-
-struct table {
-        const char *name;
-        const struct column *columns;
-        size_t n_columns;
-        struct cell *cells; /* row after row; texts are owned */
-        size_t n_rows;
-};
 
 struct table *table_new(const char *name, const struct column *columns, size_t n_columns)
 {
@@ -84,54 +69,26 @@ int table_add(struct table *table, const struct cell *cells)
         return 0;
 }
 
-static size_t find_column(const struct column *columns, size_t n_columns, const char *name)
+size_t table_find_column(const struct column *columns, size_t n_columns, const char *name,
+                         size_t length)
 {
         size_t i;
 
-        name += *name == '-';
         for (i = 0; i < n_columns; i++)
-                if (strcasecmp(columns[i].name, name) == 0)
+                if (strlen(columns[i].name) == length &&
+                    strncasecmp(columns[i].name, name, length) == 0)
                         break;
         return i;
 }
 
-bool table_has_column(const struct column *columns, size_t n_columns, const char *name)
-{
-        return find_column(columns, n_columns, name) < n_columns;
-}
-
-static bool is_text(const struct column *column)
+bool column_is_text(const struct column *column)
 {
         return column->type == CELL_TEXT || column->type == CELL_NAME;
 }
 
-static bool is_missing(const struct column *column, const struct cell *cell)
+bool cell_is_missing(const struct column *column, const struct cell *cell)
 {
-        return cell->missing || (is_text(column) && !cell->text);
-}
-
-struct order {
-        const struct column *column;
-        size_t index;
-        bool descending;
-};
-
-/* Missing values are last either way. */
-static int compare_rows(const void *a, const void *b, void *data)
-{
-        const struct order *order = data;
-        const struct cell *x = *(const struct cell *const *)a + order->index;
-        const struct cell *y = *(const struct cell *const *)b + order->index;
-        const bool no_x = is_missing(order->column, x), no_y = is_missing(order->column, y);
-        int r;
-
-        if (no_x || no_y)
-                return no_x - no_y;
-        if (is_text(order->column))
-                r = strcmp(x->text, y->text);
-        else
-                r = (x->number > y->number) - (x->number < y->number);
-        return order->descending ? -r : r;
+        return cell->missing || (column_is_text(column) && !cell->text);
 }
 
 const char *duration_text(uint64_t seconds, char *buffer)
@@ -161,11 +118,10 @@ const char *size_text(uint64_t bytes, bool exact, char *buffer)
         return buffer;
 }
 
-/* What the cell looks like; NULL where it is missing and libsmartcols shall say null. */
-static const char *cell_text(const struct column *column, const struct cell *cell,
-                             const struct table_style *style, char buffer[CELL_BYTES])
+const char *cell_text(const struct column *column, const struct cell *cell,
+                      const struct table_style *style, char buffer[CELL_BYTES])
 {
-        if (is_missing(column, cell))
+        if (cell_is_missing(column, cell))
                 return style->json ? NULL : "-";
         switch (column->type) {
         case CELL_TEXT:
@@ -215,93 +171,12 @@ static void make_heading(char heading[CELL_BYTES], const char *name, bool json)
         heading[n] = '\0';
 }
 
-/* ---- which columns text has ----------------------------------------------------------------- */
-
-/* Whether a row has something in this column that goes without saying nowhere. */
-static bool is_unusual(const struct table *table, size_t index)
-{
-        const struct column *column = &table->columns[index];
-
-        for (size_t i = 0; i < table->n_rows; i++) {
-                const struct cell *cell = &table->cells[i * table->n_columns + index];
-
-                if (!is_missing(column, cell) &&
-                    (is_text(column) || !cell->number == (column->type == CELL_BOOL)))
-                        return true;
-        }
-        return false;
-}
-
-/* How wide a column would be: its heading, or the longest of its cells. */
-static size_t column_width(const struct table *table, size_t index, const struct table_style *style)
-{
-        const struct column *column = &table->columns[index];
-        size_t width = strlen(column->name), longest = 0;
-        char buffer[CELL_BYTES];
-
-        for (size_t i = 0; i < table->n_rows; i++) {
-                const struct cell *cell = &table->cells[i * table->n_columns + index];
-                const size_t length = strlen(cell_text(column, cell, style, buffer));
-
-                longest = length > longest ? length : longest;
-        }
-        if (column->type == CELL_NAME && longest > NAME_ROOM)
-                longest = NAME_ROOM;
-        return longest > width ? longest : width;
-}
-
-/* How many characters a line of the output may have. */
-static size_t stream_width(FILE *stream)
-{
-        struct winsize size;
-
-        if (!isatty(fileno(stream)) || ioctl(fileno(stream), TIOCGWINSZ, &size) || !size.ws_col)
-                return WIDTH_NO_END;
-        return size.ws_col;
-}
-
-/* Leave columns out that may be, until a line is no longer than @room or none is left of them. */
-static void leave_out(const struct table *table, const struct table_style *style, size_t room,
-                      bool shown[COLUMNS_MAX])
-{
-        size_t widths[COLUMNS_MAX], total = 0;
-
-        for (size_t i = 0; i < table->n_columns; i++) {
-                widths[i] = shown[i] ? column_width(table, i, style) + 1 : 0;
-                total += widths[i];
-        }
-        for (size_t i = table->n_columns; i-- && total > room;) {
-                if (table->columns[i].show != SHOW_WIDE)
-                        continue;
-                shown[i] = false;
-                total -= widths[i];
-        }
-}
-
-static void choose_columns(const struct table *table, const struct table_style *style, FILE *stream,
-                           bool shown[COLUMNS_MAX])
-{
-        for (size_t i = 0; i < table->n_columns; i++) {
-                switch (table->columns[i].show) {
-                case SHOW_ALWAYS:
-                case SHOW_WIDE: shown[i] = true; break;
-                case SHOW_UNUSUAL: shown[i] = style->json || is_unusual(table, i); break;
-                case SHOW_BELOW:
-                case SHOW_JSON: shown[i] = style->json; break;
-                }
-        }
-        if (!style->json)
-                leave_out(table, style, stream_width(stream), shown);
-}
-
-/* ---- printing ------------------------------------------------------------------------------- */
-
 static int add_column(struct libscols_table *out, const struct column *column,
                       const struct table_style *style)
 {
         struct libscols_column *made;
         char heading[CELL_BYTES];
-        int flags = is_text(column) ? 0 : SCOLS_FL_RIGHT;
+        int flags = column_is_text(column) ? 0 : SCOLS_FL_RIGHT;
 
         if (column->type == CELL_NAME)
                 flags |= SCOLS_FL_TRUNC;
@@ -314,62 +189,45 @@ static int add_column(struct libscols_table *out, const struct column *column,
 }
 
 static int add_line(struct libscols_table *out, const struct table *table, const struct cell *cells,
-                    const struct table_style *style, const bool shown[COLUMNS_MAX])
+                    const struct table_style *style, const size_t *chosen, size_t n_chosen)
 {
         struct libscols_line *line = scols_table_new_line(out, NULL);
         char buffer[CELL_BYTES];
-        size_t column = 0;
 
         if (!line)
                 return -ENOMEM;
-        for (size_t i = 0; i < table->n_columns; i++) {
-                const char *text;
+        for (size_t i = 0; i < n_chosen; i++) {
+                const size_t column = chosen[i];
+                const char *text =
+                        cell_text(&table->columns[column], &cells[column], style, buffer);
 
-                if (!shown[i])
-                        continue;
-                text = cell_text(&table->columns[i], &cells[i], style, buffer);
-                if (text && scols_line_set_data(line, column, text))
+                if (text && scols_line_set_data(line, i, text))
                         return -ENOMEM;
-                column++;
         }
         return 0;
 }
 
-/* All rows in the order in which they are printed; owned by the caller. NULL without memory. */
-static const struct cell **sorted(const struct table *table, const char *sort)
-{
-        const struct cell **rows = calloc(table->n_rows + 1, sizeof(*rows));
-
-        if (!rows)
-                return NULL;
-        for (size_t i = 0; i < table->n_rows; i++)
-                rows[i] = table->cells + i * table->n_columns;
-        if (sort) {
-                struct order order = {
-                        .index = find_column(table->columns, table->n_columns, sort),
-                        .descending = *sort == '-',
-                };
-
-                assert(order.index < table->n_columns);
-                order.column = &table->columns[order.index];
-                qsort_r(rows, table->n_rows, sizeof(*rows), compare_rows, &order);
-        }
-        return rows;
-}
-
 static int fill(struct libscols_table *out, const struct table *table, const struct cell **rows,
-                const struct table_style *style, FILE *stream)
+                const struct table_style *style, size_t width)
 {
-        bool shown[COLUMNS_MAX];
+        size_t chosen[COLUMNS_MAX];
+        const size_t n = table_choose(table, style, width, chosen);
         int r = 0;
 
-        choose_columns(table, style, stream, shown);
-        for (size_t i = 0; i < table->n_columns && !r; i++)
-                if (shown[i])
-                        r = add_column(out, &table->columns[i], style);
+        for (size_t i = 0; i < n && !r; i++)
+                r = add_column(out, &table->columns[chosen[i]], style);
         for (size_t i = 0; i < table->n_rows && !r; i++)
-                r = add_line(out, table, rows[i], style, shown);
+                r = add_line(out, table, rows[i], style, chosen, n);
         return r;
+}
+
+/* libsmartcols looks at standard output, wherever it prints. */
+static int set_width(struct libscols_table *out, size_t width)
+{
+        if (width == OUTPUT_NO_END)
+                return scols_table_set_termforce(out, SCOLS_TERMFORCE_NEVER);
+        return scols_table_set_termforce(out, SCOLS_TERMFORCE_ALWAYS) ||
+               scols_table_set_termwidth(out, width);
 }
 
 /* Lines below the table: which row, by its first cell, and what there is to say of it. */
@@ -392,18 +250,19 @@ static void print_below(const struct table *table, const struct cell **rows,
 static int print_rows(struct libscols_table *out, const struct table *table,
                       const struct table_style *style, FILE *stream)
 {
-        const struct cell **rows = sorted(table, style->sort);
+        const size_t width = style->width ? style->width : output_of(stream, true).width;
+        const struct cell **rows = table_sorted(table, style->sort);
         int r = -ENOMEM;
 
         if (rows && !scols_table_set_name(out, table->name) &&
             !scols_table_enable_json(out, style->json) &&
             !scols_table_enable_noheadings(out, style->no_headings) &&
-            !scols_table_set_stream(out, stream))
-                r = fill(out, table, rows, style, stream);
+            !scols_table_set_stream(out, stream) && !set_width(out, width))
+                r = fill(out, table, rows, style, width);
         if (!r && scols_print_table(out))
                 r = -EIO;
         /* Where headings are not wanted a script reads, which takes every line for a row. */
-        if (!r && !style->json && !style->no_headings)
+        if (!r && !style->json && !style->no_headings && !style->columns)
                 print_below(table, rows, style, stream);
         free(rows);
         return r;

@@ -60,13 +60,17 @@ struct cell {
 
 /**
  * struct table_style - how to print
- * @sort:   column to sort by, highest first behind a "-"; NULL: as rows came
- * @stream: NULL: standard output
+ * @sort:    columns to sort by, with commas between them; highest first behind a "-"; NULL: as rows
+ *           came
+ * @columns: which columns text has, in this order, with commas between them; NULL: as there is room
+ * @stream:  NULL: standard output
+ * @width:   characters of a line; 0: as the terminal behind @stream has them
  */
 struct table_style {
         bool json, bytes, no_headings;
-        const char *sort;
+        const char *sort, *columns;
         FILE *stream;
+        size_t width;
 };
 
 struct table;
@@ -89,8 +93,9 @@ void table_free(struct table *table);
  */
 int table_add(struct table *table, const struct cell *cells);
 
-/* Whether --sort may name it; a leading "-" is passed over. */
-bool table_has_column(const struct column *columns, size_t n_columns, const char *name);
+/* Which column has this name, of @length bytes; @n_columns: none. */
+size_t table_find_column(const struct column *columns, size_t n_columns, const char *name,
+                         size_t length);
 
 /* Bytes, for people or exact; returns @buffer, of UNIT_TEXT_BYTES. */
 const char *size_text(uint64_t bytes, bool exact, char *buffer);

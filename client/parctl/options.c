@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the table of options. An option that two kinds of commands have in different senses is in it
+ * twice.
+ */
+#include "options.h"
+
+#include "macros.h"
+
+#include <string.h>
+
+static const struct option_spec specs[] = {
+        { "below", "ADDRESS", OPTION_BELOW, TAKES_WINDOW, "only what reaches below this address" },
+        { "addr-min", "ADDRESS", OPTION_ADDR_MIN, TAKES_WINDOW,
+          "only what reaches to this address or above it" },
+        { "addr-max", "ADDRESS", OPTION_ADDR_MAX, TAKES_WINDOW,
+          "only what reaches to this address or below it" },
+        { "pool", "NAME", OPTION_POOL, TAKES_POOL, "only this pool" },
+        { "sort", "COLUMNS", OPTION_SORT, TAKES_SORT,
+          "a,-b: lowest a first, for equal ones highest b" },
+        { "columns", "COLUMNS", OPTION_COLUMNS, TAKES_SORT, "a,b: text has these, in this order" },
+
+        { "size", "SIZE", OPTION_SIZE, TAKES_REQUEST, "how much; needed" },
+        { "device", "NAME", OPTION_DEVICE, TAKES_REQUEST,
+          "within the limits of this device of pard's configuration" },
+        { "dma-bits", "N", OPTION_DMA_BITS, TAKES_REQUEST, "addresses of at most N bits" },
+        { "below", "ADDRESS", OPTION_BELOW, TAKES_REQUEST, "below this address" },
+        { "addr-max", "ADDRESS", OPTION_ADDR_MAX, TAKES_REQUEST,
+          "up to and including this address" },
+        { "addr-min", "ADDRESS", OPTION_ADDR_MIN, TAKES_REQUEST, "from this address on" },
+        { "align", "SIZE", OPTION_ALIGN, TAKES_REQUEST,
+          "every segment starts on a multiple of this power of two" },
+        { "boundary", "SIZE", OPTION_BOUNDARY, TAKES_REQUEST,
+          "no segment straddles a multiple of this power of two" },
+        { "max-segments", "N", OPTION_MAX_SEGMENTS, TAKES_REQUEST,
+          "in up to N pieces, or \"any\" number; default: 1" },
+        { "max-segment", "SIZE", OPTION_MAX_SEGMENT, TAKES_REQUEST, "no piece is longer" },
+        { "pool", "NAME", OPTION_POOL, TAKES_REQUEST, "from this pool only" },
+        { "label", "TEXT", OPTION_LABEL, TAKES_REQUEST, "what lists show beside the buffer" },
+        { "wait", "MS", OPTION_WAIT, TAKES_HOLD, "milliseconds to wait for memory; -1: for ever" },
+        { "hold", "SECONDS", OPTION_HOLD, TAKES_HOLD, "keep the buffer so long" },
+
+        { "socket", "PATH", OPTION_SOCKET, 0, "default: $PAR_SOCKET or /run/pard/pard.sock" },
+        { "json", NULL, OPTION_JSON, 0, "JSON; sizes in bytes, addresses as hexadecimal texts" },
+        { "bytes", NULL, OPTION_BYTES, 0, "print sizes in bytes instead of K, M, G, T" },
+        { "noheadings", NULL, OPTION_NO_HEADINGS, 0, "print lists without their headings" },
+        { "no-color", NULL, OPTION_NO_COLOR, 0, "no colours, and no characters beyond ASCII" },
+        { "help", NULL, OPTION_HELP, 0, "print the help of parctl or of a command" },
+        { "version", NULL, OPTION_VERSION, 0, "print the version" },
+};
+
+const struct option_spec *options_all(size_t *ret_count)
+{
+        *ret_count = ARRAY_SIZE(specs);
+        return specs;
+}
+
+const struct option_spec *options_find(unsigned takes, const char *name)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(specs); i++)
+                if (strcmp(specs[i].name, name) == 0 &&
+                    (!specs[i].takes || (specs[i].takes & takes)))
+                        return &specs[i];
+        return NULL;
+}
+
+const char *option_name(enum option_id id)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(specs); i++)
+                if (specs[i].id == id)
+                        return specs[i].name;
+        return "";
+}
