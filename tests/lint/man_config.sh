@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # man_config.sh PARD - pard.conf(5) against the parser's keys and the shipped pard.conf: every key in its section, no
-# other, with the same default; and its examples are good configurations
+# other, with the same default, and fixed where it is; and its examples are good configurations
 set -euo pipefail
 pard=${1:?usage: man_config.sh PARD}
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
@@ -47,6 +47,25 @@ while read -r key value; do
         grep -qxF "$key $value" "$dir/file" ||
                 { echo "pard.conf(5): the default of $key is not $value, see conf/pard.conf"; status=1; }
 done <"$dir/page"
+
+# "(fixed)" stands where a key cannot change while pard runs.
+awk '
+        BEGIN { section["GENERAL KEYS"] = "top"; section["POOLS"] = "pool"; section["DEVICES"] = "device" }
+        function flush() { if (key != "") print key, (text ~ /\(fixed\)/ ? "true" : "false"); key = "" }
+        /^\.(S[hs]|It|El)/ { flush() }
+        /^\.S[hs] / { heading = substr($0, 5) }
+        /^\.It Ic / && heading in section { key = section[heading] "." $3; text = "" }
+        { text = text $0 }' "$page" | LC_ALL=C sort >"$dir/page-fixed"
+sed -n 's/^static const struct setting \([a-z]*\)_settings.*/\1/p
+        s/^ *\(PLAIN(struct [a-z_]*,\|{\) "\([a-z_]*\)", \(true\|false\),.*/. \2 \3/p' \
+        "$top/daemon/config/config_compare.c" |
+        awk '$1 != "." { section = $1; next } section != "sim" { print section "." $2, $3 }' |
+        LC_ALL=C sort >"$dir/fixed"
+[[ -s $dir/fixed ]]
+while read -r key fixed; do
+        grep -qxF "$key $fixed" "$dir/page-fixed" ||
+                { echo "pard.conf(5): whether $key is fixed is told wrongly: it is \"$fixed\""; status=1; }
+done <"$dir/fixed"
 
 # An example each.
 awk -v base="$dir/example" '/^\.Bd -literal/ { inside = ++n; next } /^\.Ed/ { inside = 0 }
