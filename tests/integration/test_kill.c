@@ -9,25 +9,20 @@
  */
 #include "footprint.h"
 #include "latency.h"
+#include "load.h"
 #include "macros.h"
 #include "pard_fixture.h"
 #include "process.h"
 #include "random.h"
 #include "wire_client.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <par.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define CLIENTS_MAX     256
 #define HELD_MAX        8
 #define SAMPLE_EVERY_US 4000
 #define SETTLE_NS       (20 * NS_PER_S)
@@ -61,53 +56,9 @@ static void take_and_free(struct par *par, struct random *random)
         }
 }
 
-static pid_t start_client(uint64_t seed, pid_t parent)
-{
-        struct random random = { seed };
-        struct par *par;
-        pid_t pid;
-
-        pid = fork();
-        if (pid)
-                return pid;
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != parent)
-                _exit(0);
-        if (par_connect(NULL, NULL, &par))
-                die("client: %s", par_error(NULL));
-        take_and_free(par, &random);
-        _exit(0);
-}
-
 /* ---- the run --------------------------------------------------------------------------------- */
 
-struct clients {
-        pid_t pids[CLIENTS_MAX];
-        size_t count;
-        uint64_t killed;
-};
-
-static void start_clients(struct clients *clients, size_t count, struct random *random)
-{
-        fflush(NULL);
-        clients->count = count;
-        for (size_t i = 0; i < count; i++)
-                clients->pids[i] = start_client(random_next(random), getpid());
-}
-
-static void kill_client(struct clients *clients, size_t i)
-{
-        int status;
-
-        kill(clients->pids[i], SIGKILL);
-        waitpid(clients->pids[i], &status, 0);
-        if (!WIFSIGNALED(status))
-                die("a client ended by itself, with %d", WEXITSTATUS(status));
-        clients->killed++;
-}
-
-static void run_load(struct wire_client *idle, struct clients *clients, struct random *random,
-                     uint64_t seconds)
+static void run_load(struct wire_client *idle, struct load *load, uint64_t seconds)
 {
         uint64_t deadline = now_ns() + seconds * NS_PER_S;
         struct latency latency;
@@ -116,16 +67,12 @@ static void run_load(struct wire_client *idle, struct clients *clients, struct r
         latency_start(&latency);
         while (now_ns() < deadline) {
                 latency_sample(&latency, idle);
-                if (random_one_in(random, 5)) {
-                        size_t i = random_below(random, clients->count);
-
-                        kill_client(clients, i);
-                        clients->pids[i] = start_client(random_next(random), getpid());
-                }
+                if (random_one_in(&load->random, 5))
+                        load_replace_one(load);
                 usleep(SAMPLE_EVERY_US);
         }
-        snprintf(what, sizeof(what), "%zu clients, %llu killed in %llu s", clients->count,
-                 (unsigned long long)clients->killed, (unsigned long long)seconds);
+        snprintf(what, sizeof(what), "%zu clients, %llu killed in %llu s", load->count,
+                 (unsigned long long)load->killed, (unsigned long long)seconds);
         latency_finish(&latency, what);
 }
 
@@ -159,27 +106,17 @@ static void wait_until_free(struct wire_client *idle)
         }
 }
 
-static void kill_all(struct clients *clients)
-{
-        for (size_t i = 0; i < clients->count; i++)
-                kill_client(clients, i);
-        clients->count = 0;
-}
-
 int main(int argc, char **argv)
 {
         uint64_t seconds = argc > 1 ? strtoull(argv[1], NULL, 0) : 5;
         size_t count = argc > 2 ? strtoull(argv[2], NULL, 0) : 64;
         bool real = argc > 3 && strcmp(argv[3], "hugetlb") == 0;
-        struct clients clients = { .count = 0 };
-        struct random random = { 1 };
+        struct load load;
         struct footprint before, after;
         struct wire_client idle;
         struct pard_fixture pard;
         char config[1024];
 
-        if (count > CLIENTS_MAX)
-                die("at most %d clients", CLIENTS_MAX);
         if (real)
                 require_hugepages(256);
         snprintf(config, sizeof(config), "%s%s", real ? hugetlb : sim, pools);
@@ -187,15 +124,15 @@ int main(int argc, char **argv)
         wire_client_open(pard.socket, "idle", &idle);
 
         /* The heap grows to its size under a first load; after that it must not grow. */
-        start_clients(&clients, count, &random);
+        load_start(&load, count, take_and_free, 1);
         usleep(500000);
-        kill_all(&clients);
+        load_stop(&load);
         wait_until_free(&idle);
         footprint_look(&pard, &before);
 
-        start_clients(&clients, count, &random);
-        run_load(&idle, &clients, &random, seconds);
-        kill_all(&clients);
+        load_start(&load, count, take_and_free, 2);
+        run_load(&idle, &load, seconds);
+        load_stop(&load);
         wait_until_free(&idle);
         footprint_look(&pard, &after);
         footprint_compare(&before, &after);

@@ -63,20 +63,21 @@ static long read_number(const char *path)
         return number;
 }
 
-static void write_config(const struct pard_fixture *pard, const char *config)
+void pard_fixture_configure(const struct pard_fixture *pard, const char *config)
 {
-        char path[128];
+        char path[128], fresh[128];
         FILE *file;
 
         snprintf(path, sizeof(path), "%s/pard.conf", pard->directory);
-        file = fopen(path, "we");
+        snprintf(fresh, sizeof(fresh), "%s/fresh.conf", pard->directory);
+        file = fopen(fresh, "we");
         if (!file)
                 die("%s: %s", path, strerror(errno));
         /* The worker is to have no privilege, whoever runs the test. */
         fprintf(file, "socket = \"%s\"\n%suser = \"%u\"\n%s", pard->socket,
                 strstr(config, "mode = ") ? "" : "mode = \"0666\"\n",
                 getuid() == 0 ? NOBODY : getuid(), config);
-        if (fclose(file) != 0)
+        if (fclose(file) != 0 || rename(fresh, path) < 0)
                 die("%s: %s", path, strerror(errno));
 }
 
@@ -181,7 +182,7 @@ void pard_fixture_start(const char *config, struct pard_fixture *ret)
         snprintf(pard.socket, sizeof(pard.socket), "%s/pard.sock", pard.directory);
         snprintf(pard.log, sizeof(pard.log), "%s/log", pard.directory);
         snprintf(notify_path, sizeof(notify_path), "%s/notify", pard.directory);
-        write_config(&pard, config);
+        pard_fixture_configure(&pard, config);
         notify = open_notify_socket(notify_path);
 
         fflush(NULL);

@@ -44,6 +44,9 @@ void pard_fixture_start(const char *config, struct pard_fixture *ret);
  */
 void pard_fixture_start_filled(const char *config, struct pard_fixture *ret);
 
+/* Write another configuration, in one step; pard reads it when it is told to. */
+void pard_fixture_configure(const struct pard_fixture *pard, const char *config);
+
 /**
  * pard_fixture_stop() - stop it with SIGTERM, and look whether it left anything behind
  *
