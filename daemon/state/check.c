@@ -87,6 +87,7 @@ static void check_frames(const struct state *state)
         for (const struct frame *frame = state_frame_from(state, 0); frame;
              frame = state_frame_next(state, frame)) {
                 check_frame(state, frame);
+                history_check(&state->history, frame->phys, frame->pool->settings->page_bytes);
                 bytes[frame->pool->index] += frame->pool->settings->page_bytes;
         }
         for (size_t i = 0; i < state->settings->n_pools; i++)

@@ -193,6 +193,7 @@ void state_ungrant(struct state *state, struct buffer *buffer, uint64_t now_ns)
 
         for (size_t i = 0; i < buffer->n_pieces; i++)
                 return_piece(state, &buffer->pieces[i], buffer->ended, now_ns);
+        history_note(&state->history, buffer, holding->client ? now_ns : holding->ended_ns);
         holding_remove(holding, buffer);
         holding->account->n_buffers--;
         state_buffer_remove(state, buffer);

@@ -13,11 +13,16 @@
 /* Frames begin on pages, so the low bits of a cursor count rows at one address. */
 #define CURSOR_SAME_ADDRESS UINT64_C(0xfff)
 
+bool report_may_know(const struct client *asker, uint32_t uid)
+{
+        return asker->is_admin || uid == asker->identity.uid;
+}
+
 void report_holding(const struct holding *holding, const struct client *asker,
                     struct holder_report *ret)
 {
         *ret = (struct holder_report){ .mine = holding->client == asker };
-        ret->known = asker->is_admin || holding->uid == asker->identity.uid;
+        ret->known = report_may_know(asker, holding->uid);
         if (!ret->known)
                 return;
         ret->client = holding->name;
@@ -28,7 +33,7 @@ void report_holding(const struct holding *holding, const struct client *asker,
 void report_owner(const struct owner *owner, const struct client *asker, struct holder_report *ret)
 {
         *ret = (struct holder_report){ .mine = owner == asker->session_owner };
-        ret->known = asker->is_admin || owner->uid == asker->identity.uid;
+        ret->known = report_may_know(asker, owner->uid);
         if (!ret->known)
                 return;
         ret->client = owner->name;
@@ -133,8 +138,7 @@ static const char *holder_note(const struct frame *frame)
         return notes[frame->holder];
 }
 
-static void report_frame(const struct frame *frame, const struct client *asker,
-                         struct frame_report *ret)
+void report_frame(const struct frame *frame, const struct client *asker, struct frame_report *ret)
 {
         *ret = (struct frame_report){
                 .name = frame->name,
@@ -151,7 +155,7 @@ static void report_frame(const struct frame *frame, const struct client *asker,
                 report_owner(frame->account->owner, asker, &ret->holder);
 }
 
-static bool pool_matches(const struct pool *pool, const char *name)
+bool report_wants_pool(const struct pool *pool, const char *name)
 {
         return !name || !*name || !strcmp(pool->settings->name, name);
 }
@@ -167,9 +171,7 @@ static uint64_t first_begin(const struct state *state, struct range window)
         return window.first < longest ? 0 : window.first - (longest - 1);
 }
 
-/* The frame that a cursor stands before. */
-static struct frame *frame_at_cursor(const struct state *state, struct range window,
-                                     uint64_t cursor)
+struct frame *report_frame_at(const struct state *state, struct range window, uint64_t cursor)
 {
         uint64_t from = cursor & ~CURSOR_SAME_ADDRESS;
         uint64_t skip = cursor & CURSOR_SAME_ADDRESS;
@@ -191,20 +193,26 @@ struct frame *state_frame_in(const struct state *state, struct range window)
         return state_frame_from(state, first_begin(state, window));
 }
 
+void report_pass(uint64_t *cursor, const struct frame *frame)
+{
+        if ((*cursor & ~CURSOR_SAME_ADDRESS) == frame->phys)
+                ++*cursor;
+        else
+                *cursor = frame->phys + 1;
+}
+
 bool state_next_frame(const struct state *state, const struct client *asker, struct range window,
                       const char *pool, uint64_t *cursor, unsigned *steps, struct frame_report *ret)
 {
-        struct frame *frame = frame_at_cursor(state, window, *cursor);
+        struct frame *frame = report_frame_at(state, window, *cursor);
 
         for (; frame && frame->phys <= window.last; frame = state_frame_next(state, frame)) {
                 if (!*steps)
                         return false;
                 --*steps;
-                if ((*cursor & ~CURSOR_SAME_ADDRESS) == frame->phys)
-                        ++*cursor;
-                else
-                        *cursor = frame->phys + 1;
-                if (pool_matches(frame->pool, pool) && range_overlaps(frame_range(frame), window)) {
+                report_pass(cursor, frame);
+                if (report_wants_pool(frame->pool, pool) &&
+                    range_overlaps(frame_range(frame), window)) {
                         report_frame(frame, asker, ret);
                         return true;
                 }
@@ -215,15 +223,15 @@ bool state_next_frame(const struct state *state, const struct client *asker, str
 static const char *buffer_state(const struct buffer *buffer)
 {
         if (buffer->holding->quarantined)
-                return "quarantined";
+                return buffer->holding->revoked ? "revoked" : "quarantined";
         for (size_t i = 0; i < buffer->n_pieces; i++)
                 if (buffer->pieces[i].frame->state == FRAME_RETIRED)
                         return "retired";
         return "granted";
 }
 
-static void report_buffer(const struct buffer *buffer, const struct client *asker, uint64_t now_ns,
-                          struct buffer_report *ret)
+void report_buffer(const struct buffer *buffer, const struct client *asker, uint64_t now_ns,
+                   struct buffer_report *ret)
 {
         *ret = (struct buffer_report){
                 .id = buffer->id,
@@ -260,7 +268,7 @@ bool state_next_buffer(const struct state *state, const struct client *asker, st
                         return false;
                 --*steps;
                 *cursor = buffer->id;
-                if (pool_matches(buffer->holding->account->pool, pool) &&
+                if (report_wants_pool(buffer->holding->account->pool, pool) &&
                     buffer_reaches(buffer, window)) {
                         report_buffer(buffer, asker, now_ns, ret);
                         return true;

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * What the lists and single answers have in common.
+ */
 #pragma once
 
 #include "client.h"
@@ -9,3 +12,18 @@
 void report_holding(const struct holding *holding, const struct client *asker,
                     struct holder_report *ret);
 void report_owner(const struct owner *owner, const struct client *asker, struct holder_report *ret);
+
+/* Whether this asker may know what is somebody of @uid's. */
+bool report_may_know(const struct client *asker, uint32_t uid);
+
+void report_frame(const struct frame *frame, const struct client *asker, struct frame_report *ret);
+void report_buffer(const struct buffer *buffer, const struct client *asker, uint64_t now_ns,
+                   struct buffer_report *ret);
+
+/* Whether a list of @name's memory shows this pool; NULL or "": of all. */
+bool report_wants_pool(const struct pool *pool, const char *name);
+
+/* A cursor of frames: the frame that it stands before, which may reach into @window, and after it.
+ */
+struct frame *report_frame_at(const struct state *state, struct range window, uint64_t cursor);
+void report_pass(uint64_t *cursor, const struct frame *frame);

@@ -9,6 +9,7 @@
 #include "client.h"
 #include "due.h"
 #include "frame.h"
+#include "history.h"
 #include "holding.h"
 #include "pool.h"
 #include "state.h"
@@ -45,6 +46,7 @@ struct state {
         struct client_list clients;
         uint32_t n_clients;
         struct holding_list ended;
+        struct history history;
         struct waiter_queue waiters;
         uint64_t n_waiters;
         struct due_queue dues;
