@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the listening socket and, for one of our own, the lock file beside it: whoever holds the
- * lock may replace the socket, so two starts cannot undo each other. Nobody can connect before
- * owner and mode are right, since listen() comes last. Refuses to remove what is not a dead
+ * Owns the listening socket and, for one of our own with a path, the lock file beside it: whoever
+ * holds the lock may replace the socket, so two starts cannot undo each other. Nobody can connect
+ * before owner and mode are right, since listen() comes last. Refuses to remove what is not a dead
  * pard's.
  */
 #include "listen.h"
 
+#include "config_address.h"
 #include "log.h"
 #include "macros.h"
 
@@ -20,7 +21,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #define LOCK_TRIES 16
@@ -33,38 +33,15 @@ static struct sockaddr_un address_of(const char *path)
         return address;
 }
 
-/* Return: 1 where the service manager listens for us; 0 where it does not; negative errno. */
-static int adopt_activated(struct listener *listener)
-{
-        const int n = sd_listen_fds(1);
-        int flags;
-
-        if (n == 0)
-                return 0;
-        if (n < 0) {
-                log_error("the service manager's sockets cannot be read: %s", strerror(-n));
-                return n;
-        }
-        if (n > 1 || sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_SEQPACKET, 1, NULL, 0) <= 0) {
-                log_error("the service manager passed something else than one listening Unix "
-                          "socket of type SOCK_SEQPACKET (ListenSequentialPacket=)");
-                return -EINVAL;
-        }
-        flags = fcntl(SD_LISTEN_FDS_START, F_GETFL);
-        if (flags < 0 || fcntl(SD_LISTEN_FDS_START, F_SETFL, flags | O_NONBLOCK))
-                return -errno;
-        listener->fd = SD_LISTEN_FDS_START;
-        return 1;
-}
-
 /**
  * find_server() - whether somebody listens on a path
+ * @type:    of such sockets
  * @ret_pid: who called listen()
  *
  * Return: 0: somebody does; -ENOENT: there is nothing; -ECONNREFUSED: a socket that nobody serves;
  * other negative errno: something else is there, or it cannot be told.
  */
-static int find_server(const char *path, pid_t *ret_pid)
+static int find_server(const char *path, int type, pid_t *ret_pid)
 {
         const struct sockaddr_un address = address_of(path);
         struct ucred peer = { 0 };
@@ -76,7 +53,7 @@ static int find_server(const char *path, pid_t *ret_pid)
                 return -errno;
         if (!S_ISSOCK(status.st_mode))
                 return -EEXIST;
-        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
                 return -errno;
         /* A full queue of connections (EAGAIN) is somebody's. */
@@ -135,17 +112,17 @@ static int take_lock(struct listener *listener)
                 log_error("%s cannot be locked: %s", path, strerror(-r));
                 return r;
         }
-        if (find_server(listener->path, &pid) == 0)
+        if (find_server(listener->path, listener->type, &pid) == 0)
                 log_error("another pard serves %s (pid %d)", listener->path, (int)pid);
         else
                 log_error("another pard is just starting or stopping on %s", listener->path);
         return -EADDRINUSE;
 }
 
-static int remove_stale(const char *path)
+static int remove_stale(const char *path, int type)
 {
         pid_t pid = 0;
-        int r = find_server(path, &pid);
+        int r = find_server(path, type, &pid);
 
         switch (r) {
         case -ENOENT: return 0;
@@ -179,7 +156,7 @@ static int bind_socket(struct listener *listener)
         mode_t mask;
         int r;
 
-        listener->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        listener->fd = socket(AF_UNIX, listener->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (listener->fd < 0)
                 return -errno;
         mask = umask(0177);
@@ -221,17 +198,17 @@ static int listen_on_path(struct listener *listener, const struct listener_setti
         int r;
 
         if (settings->create_directory) {
-                r = make_directory(settings->path);
+                r = make_directory(settings->at);
                 if (r)
                         return r;
         }
-        listener->path = strdup(settings->path);
+        listener->path = strdup(settings->at);
         if (!listener->path)
                 return -ENOMEM;
         r = take_lock(listener);
         if (r)
                 return r;
-        r = remove_stale(listener->path);
+        r = remove_stale(listener->path, listener->type);
         if (r)
                 return r;
         r = bind_socket(listener);
@@ -243,15 +220,38 @@ static int listen_on_path(struct listener *listener, const struct listener_setti
         return open_to_clients(listener, settings);
 }
 
+static int listen_on_loopback(struct listener *listener, const char *at)
+{
+        struct sockaddr_storage address;
+        int on = 1, r = 0;
+        socklen_t size;
+
+        address_loopback(at, &address, &size);
+        listener->fd = socket(address.ss_family, listener->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        /* Connections of a former pard that are still closing are no reason to wait. */
+        if (listener->fd < 0 ||
+            setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
+            bind(listener->fd, (const struct sockaddr *)&address, size) ||
+            listen(listener->fd, SOMAXCONN))
+                r = -errno;
+        if (r)
+                log_error("%s cannot be bound: %s", at, strerror(-r));
+        return r;
+}
+
 int listener_open(const struct listener_settings *settings, struct listener *ret)
 {
         struct listener listener = LISTENER_NONE;
-        int r;
+        int r = 0;
 
-        r = adopt_activated(&listener);
-        if (r == 0)
+        listener.type = settings->type;
+        if (settings->activated >= 0)
+                listener.fd = settings->activated;
+        else if (address_is_loopback(settings->at))
+                r = listen_on_loopback(&listener, settings->at);
+        else
                 r = listen_on_path(&listener, settings);
-        if (r < 0) {
+        if (r) {
                 listener_close(&listener);
                 return r;
         }

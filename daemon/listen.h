@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The listening socket: the service manager's, or one of our own.
+ * A listening socket: the service manager's, or one of our own.
  */
 #pragma once
 
@@ -9,13 +9,15 @@
 
 /**
  * struct listener - a listening socket
- * @fd:      non-blocking, close-on-exec; owned
- * @lock_fd: holds the lock beside the socket; -1 where the service manager listens
- * @path:    of our own socket, owned; NULL where the service manager listens
+ * @fd:      non-blocking, close-on-exec; owned; -1: none
+ * @type:    SOCK_SEQPACKET or SOCK_STREAM
+ * @lock_fd: holds the lock beside the socket; -1 where it is not ours, or has no path
+ * @path:    of our own socket, owned; NULL likewise
  * @device, @inode: of the socket file, to tell whether it is still ours
  */
 struct listener {
         int fd;
+        int type;
         int lock_fd;
         char *path;
         dev_t device;
@@ -25,14 +27,18 @@ struct listener {
 #define LISTENER_NONE ((struct listener){ .fd = -1, .lock_fd = -1 })
 
 /**
- * struct listener_settings - where to listen, if the service manager does not do it
- * @path:  absolute; borrowed
+ * struct listener_settings - where to listen
+ * @activated: the service manager's socket, which is used instead; -1: none; consumed
+ * @type:  SOCK_SEQPACKET or SOCK_STREAM
+ * @at:    an absolute path, or an address for which address_is_loopback() holds; borrowed
  * @mode:  permission bits
  * @group: (gid_t)-1: leave it
  * @create_directory: the directory is pard's own and may be made
  */
 struct listener_settings {
-        const char *path;
+        int activated;
+        int type;
+        const char *at;
         mode_t mode;
         gid_t group;
         bool create_directory;

@@ -6,6 +6,7 @@
  * keeper_run() or server_run() returns. Refuses to start with a configuration that is not right
  * from end to end.
  */
+#include "activation.h"
 #include "config.h"
 #include "config_source.h"
 #include "keeper.h"
@@ -31,6 +32,8 @@
 
 enum { EXIT_USAGE = 2 };
 
+#define METRICS_MODE 0660
+
 /*
  * Descriptors: the keeper has one for each frame, and the worker one more; then clients, what is
  * queued for them (it counts while it is on its way), and room to breathe.
@@ -43,18 +46,23 @@ enum { EXIT_USAGE = 2 };
 /**
  * struct keeper - what the keeper's process owns
  * @config_fd: sealed text of the configuration
+ * @metrics:   where metrics are asked for, if anywhere
  */
 struct keeper {
         struct config *config;
         int config_fd;
-        struct listener listener;
+        struct listener listener, metrics;
         struct backend *backend;
         struct keeper_pool *pools;
 };
 
+#define KEEPER_NONE \
+        ((struct keeper){ .config_fd = -1, .listener = LISTENER_NONE, .metrics = LISTENER_NONE })
+
 static void keeper_deinit(struct keeper *keeper)
 {
         backend_free(keeper->backend);
+        listener_close(&keeper->metrics);
         listener_close(&keeper->listener);
         if (keeper->config_fd >= 0)
                 close(keeper->config_fd);
@@ -125,11 +133,14 @@ static const char *socket_path(const struct options *options, const struct confi
         return options->socket_path ? options->socket_path : config->socket_path;
 }
 
-static int open_listener(const struct options *options, struct keeper *keeper)
+static int open_clients_listener(const struct options *options, struct activation *activation,
+                                 struct keeper *keeper)
 {
         const struct config *config = keeper->config;
         const struct listener_settings settings = {
-                .path = socket_path(options, config),
+                .activated = STEAL_FD(activation->clients),
+                .type = SOCK_SEQPACKET,
+                .at = options->socket_path ? options->socket_path : config->socket_path,
                 .mode = config->socket_mode,
                 .group = config->socket_group,
                 .create_directory =
@@ -137,6 +148,36 @@ static int open_listener(const struct options *options, struct keeper *keeper)
         };
 
         return listener_open(&settings, &keeper->listener);
+}
+
+static int open_metrics_listener(struct activation *activation, struct keeper *keeper)
+{
+        const struct config *config = keeper->config;
+        const struct listener_settings settings = {
+                .activated = STEAL_FD(activation->metrics),
+                .type = SOCK_STREAM,
+                .at = config->metrics,
+                .mode = METRICS_MODE,
+                .group = config->socket_group,
+        };
+
+        if (settings.activated < 0 && !settings.at)
+                return 0;
+        return listener_open(&settings, &keeper->metrics);
+}
+
+static int open_listeners(const struct options *options, struct keeper *keeper)
+{
+        struct activation activation;
+        int r;
+
+        r = activation_read(&activation);
+        if (!r)
+                r = open_clients_listener(options, &activation, keeper);
+        if (!r)
+                r = open_metrics_listener(&activation, keeper);
+        activation_close(&activation);
+        return r;
 }
 
 static int copy_pools(struct keeper *keeper)
@@ -176,6 +217,7 @@ static int run(const struct options *options, struct keeper *keeper)
                 .n_pools = (uint32_t)config->state.n_pools,
                 .slots = slots_for(config),
                 .listen_fd = keeper->listener.fd,
+                .metrics_fd = keeper->metrics.fd,
                 .config_fd = keeper->config_fd,
                 .worker_argv = argv,
                 .worker_uid = privileged ? config->user : (uid_t)-1,
@@ -214,7 +256,7 @@ static int start(const struct options *options, struct keeper *keeper)
         if (r)
                 return r;
         hold_signals();
-        r = open_listener(options, keeper);
+        r = open_listeners(options, keeper);
         if (r)
                 return r;
         r = copy_pools(keeper);
@@ -228,7 +270,7 @@ static int start(const struct options *options, struct keeper *keeper)
 
 static int serve(const struct options *options)
 {
-        struct keeper keeper = { .config_fd = -1, .listener = LISTENER_NONE };
+        struct keeper keeper = KEEPER_NONE;
         int r;
 
         r = start(options, &keeper);
@@ -238,7 +280,7 @@ static int serve(const struct options *options)
 
 static int check_config(const struct options *options)
 {
-        struct keeper keeper = { .config_fd = -1, .listener = LISTENER_NONE };
+        struct keeper keeper = KEEPER_NONE;
         int r;
 
         r = load_config(options, &keeper);

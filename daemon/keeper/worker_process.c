@@ -27,8 +27,8 @@
  * answer waits until each of them has had its turn. Only with the right to do so. */
 #define WORKER_NICE (-10)
 
-#define DESCRIPTORS 4 /* from KEEPER_FD_CHANNEL on, without a gap */
-_Static_assert(KEEPER_FD_LISTEN == KEEPER_FD_CHANNEL + DESCRIPTORS - 1, "no gap");
+#define DESCRIPTORS 5 /* from KEEPER_FD_CHANNEL on; the last may be missing */
+_Static_assert(KEEPER_FD_METRICS == KEEPER_FD_CHANNEL + DESCRIPTORS - 1, "no gap");
 
 /* Above every number that dup2() is going to write to. */
 #define FIRST_FREE_FD (KEEPER_FD_CHANNEL + DESCRIPTORS)
@@ -41,18 +41,24 @@ static uint64_t now_ns(void)
         return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
+/* A number whose descriptor is -1 is left closed. */
 static int place_descriptors(const int descriptors[DESCRIPTORS])
 {
         int moved[DESCRIPTORS];
 
         for (int i = 0; i < DESCRIPTORS; i++) {
+                if (descriptors[i] < 0)
+                        continue;
                 moved[i] = fcntl(descriptors[i], F_DUPFD_CLOEXEC, FIRST_FREE_FD);
                 if (moved[i] < 0)
                         return -1;
         }
-        for (int i = 0; i < DESCRIPTORS; i++)
-                if (dup2(moved[i], KEEPER_FD_CHANNEL + i) < 0)
+        for (int i = 0; i < DESCRIPTORS; i++) {
+                if (descriptors[i] < 0)
+                        close(KEEPER_FD_CHANNEL + i);
+                else if (dup2(moved[i], KEEPER_FD_CHANNEL + i) < 0)
                         return -1;
+        }
         return 0;
 }
 
@@ -116,7 +122,8 @@ int worker_process_start(struct worker_process *worker, const struct keeper_sett
         }
         if (pid == 0)
                 exec_worker(settings,
-                            (int[]){ ends[1], ledger_fd, settings->config_fd, settings->listen_fd },
+                            (int[]){ ends[1], ledger_fd, settings->config_fd, settings->listen_fd,
+                                     settings->metrics_fd },
                             keeper);
 
         close(ends[1]);

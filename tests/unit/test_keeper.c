@@ -710,6 +710,7 @@ static int keeper_child(const char *script, const struct trial *trial, int confi
                 .n_pools = ARRAY_SIZE(pools),
                 .slots = trial->slots ? trial->slots : 4096,
                 .listen_fd = listener,
+                .metrics_fd = -1,
                 .config_fd = config,
                 .worker_argv = argv,
                 .worker_uid = trial->uid ? trial->uid : (uid_t)-1,

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the descriptors until they are taken out. Refuses to guess: a socket that is neither a
+ * client's nor called metrics is somebody's mistake, and pard would serve it to the wrong people.
+ */
+#include "activation.h"
+
+#include "log.h"
+#include "macros.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+static int set_non_blocking(int fd)
+{
+        int flags = fcntl(fd, F_GETFL);
+
+        return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) ? -errno : 0;
+}
+
+/* A stream that listens on a path or on the loopback interface; who set it up answers for which. */
+static bool is_metrics(int fd)
+{
+        return sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) > 0;
+}
+
+static bool is_for_clients(int fd)
+{
+        return sd_is_socket_unix(fd, SOCK_SEQPACKET, 1, NULL, 0) > 0;
+}
+
+/* @fd: consumed. */
+static int take(struct activation *activation, int fd, const char *name)
+{
+        const bool metrics = strcmp(name, ACTIVATION_METRICS) == 0;
+        int *place = metrics ? &activation->metrics : &activation->clients;
+
+        if (*place >= 0 || !(metrics ? is_metrics(fd) : is_for_clients(fd))) {
+                log_error("the service manager passed the socket \"%s\": pard takes one listening "
+                          "Unix socket of type SOCK_SEQPACKET (ListenSequentialPacket=) and, "
+                          "called \"%s\", one of type SOCK_STREAM (ListenStream=)",
+                          name, ACTIVATION_METRICS);
+                close(fd);
+                return -EINVAL;
+        }
+        *place = fd;
+        return set_non_blocking(fd);
+}
+
+int activation_read(struct activation *ret)
+{
+        char **names = NULL;
+        int n, r = 0;
+
+        *ret = ACTIVATION_NONE;
+        n = sd_listen_fds_with_names(1, &names);
+        if (n < 0) {
+                log_error("the service manager's sockets cannot be read: %s", strerror(-n));
+                return n;
+        }
+        for (int i = 0; i < n; i++) {
+                if (!r)
+                        r = take(ret, SD_LISTEN_FDS_START + i, names[i]);
+                else
+                        close(SD_LISTEN_FDS_START + i);
+                free(names[i]);
+        }
+        free(names);
+        return r;
+}
+
+static void close_one(int *fd)
+{
+        if (*fd >= 0)
+                close(*fd);
+        *fd = -1;
+}
+
+void activation_close(struct activation *activation)
+{
+        close_one(&activation->clients);
+        close_one(&activation->metrics);
+}
