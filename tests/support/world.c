@@ -72,9 +72,11 @@ static void op_event(void *data, void *client_data, enum event_type type, uint64
         struct world *world = data;
 
         assert_non_null(client_data);
-        assert_int_equal(type, EVENT_MOVED);
+        assert_in_range(type, EVENT_MOVED, EVENT_REVOKED);
         assert_true(buffer && length && offset < GiB);
         world->n_events++;
+        world->n_of_type[type]++;
+        world->last_event_buffer = buffer;
 }
 
 static void op_answer(void *data, void *client_data, uint64_t ticket, int r, struct buffer *buffer,

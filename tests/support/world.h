@@ -48,6 +48,8 @@ struct world {
         uint64_t next_page[4]; /* from the top of the pool's window down */
         uint32_t want[4];      /* what take() asked for */
         unsigned n_filled, n_unneeded, n_events, n_nudges;
+        unsigned n_of_type[EVENT_REVOKED + 1]; /* of the events */
+        uint64_t last_event_buffer;
         struct world_answer answers[256];
         size_t n_answers;
         char last_log[256];
