@@ -8,6 +8,7 @@
 #include "complain.h"
 #include "exits.h"
 #include "help.h"
+#include "map_rows.h"
 #include "par.h"
 #include "table.h"
 #include "units.h"
@@ -138,6 +139,27 @@ static bool read_hold(struct reading *reading, int id)
         return true;
 }
 
+static bool read_rows(struct reading *reading, enum option_id id)
+{
+        uint64_t value = 0;
+
+        if (!read_number(reading, id, 1, 1000000, &value))
+                return false;
+        reading->out->rows = value;
+        return true;
+}
+
+static bool read_scale(struct reading *reading, enum option_id id)
+{
+        uint64_t *scale = &reading->out->scale;
+
+        if (!read_size(reading, id, scale))
+                return false;
+        if (*scale % MAP_BLOCK_BYTES == 0 && *scale && *scale <= MAP_BLOCK_LIMIT)
+                return true;
+        return wrong(reading, "--%s: must be a multiple of 4K, up to 1024T", option_name(id));
+}
+
 /* Names of columns with commas between them. */
 static bool read_columns(struct reading *reading, enum option_id id, bool signs, const char **ret)
 {
@@ -185,6 +207,9 @@ static bool read_option(struct reading *reading, enum option_id id)
         case OPTION_MAX_SEGMENTS: return read_segments(reading, id);
         case OPTION_WAIT: return read_wait(reading, id);
         case OPTION_HOLD: return read_hold(reading, id);
+        case OPTION_ROWS: return read_rows(reading, id);
+        case OPTION_SCALE: return read_scale(reading, id);
+        case OPTION_SVG: out->svg = optarg; return true;
         case OPTION_HELP:
                 help_print(out->command);
                 reading->status = EXIT_DONE;
@@ -296,6 +321,8 @@ static bool check(struct reading *reading)
 
         if ((out->command->takes & TAKES_REQUEST) && !out->size)
                 return wrong(reading, "%s needs --size", out->command->name);
+        if (out->rows && out->scale)
+                return wrong(reading, "--rows and --scale: give one");
         return true;
 }
 

@@ -27,6 +27,8 @@ struct output;
  * @max_segments: 0: one
  * @wait_ms:     as in par_alloc_options
  * @hold_ns:     how long to keep the buffer
+ * @rows, @scale, @svg: how large the map, in lines, and a block of it, in bytes, and where to; 0
+ * and NULL: not given
  * @child_argv:  what to run with the buffer, NULL-terminated; NULL: nothing
  *
  * Borrows everything from argv.
@@ -44,6 +46,9 @@ struct arguments {
         uint32_t max_segments;
         int32_t wait_ms;
         uint64_t hold_ns;
+        size_t rows;
+        uint64_t scale;
+        const char *svg;
         char *const *child_argv;
 };
 

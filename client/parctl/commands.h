@@ -11,5 +11,6 @@ extern const struct command command_pools;
 extern const struct command command_frames;
 extern const struct command command_buffers;
 extern const struct command command_clients;
+extern const struct command command_map;
 extern const struct command command_alloc;
 extern const struct command command_explain;

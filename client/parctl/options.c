@@ -20,6 +20,12 @@ static const struct option_spec specs[] = {
           "a,-b: lowest a first, for equal ones highest b" },
         { "columns", "COLUMNS", OPTION_COLUMNS, TAKES_SORT, "a,b: text has these, in this order" },
 
+        { "rows", "N", OPTION_ROWS, TAKES_PICTURE,
+          "at most N lines; default: as the terminal has" },
+        { "scale", "SIZE", OPTION_SCALE, TAKES_PICTURE,
+          "memory in a block; default: so that it fits" },
+        { "svg", "FILE", OPTION_SVG, TAKES_PICTURE, "write a picture to FILE; -: standard output" },
+
         { "size", "SIZE", OPTION_SIZE, TAKES_REQUEST, "how much; needed" },
         { "device", "NAME", OPTION_DEVICE, TAKES_REQUEST,
           "within the limits of this device of pard's configuration" },

@@ -13,6 +13,7 @@ enum {
         TAKES_POOL = 1u << 2,    /* --pool */
         TAKES_REQUEST = 1u << 3, /* --size, --device, --align ... */
         TAKES_HOLD = 1u << 4,    /* --wait, --hold, -- COMMAND */
+        TAKES_PICTURE = 1u << 5, /* --rows, --scale, --svg */
 };
 
 enum option_id {
@@ -39,6 +40,9 @@ enum option_id {
         OPTION_LABEL,
         OPTION_WAIT,
         OPTION_HOLD,
+        OPTION_ROWS,
+        OPTION_SCALE,
+        OPTION_SVG,
 };
 
 /**

@@ -15,8 +15,8 @@
 const struct command *const *commands(size_t *ret_count)
 {
         static const struct command *const all[] = {
-                &command_status,  &command_pools, &command_frames,  &command_buffers,
-                &command_clients, &command_alloc, &command_explain,
+                &command_status,  &command_pools, &command_frames, &command_buffers,
+                &command_clients, &command_map,   &command_alloc,  &command_explain,
         };
 
         *ret_count = ARRAY_SIZE(all);

@@ -6,6 +6,7 @@
 
 #include "ask.h"
 #include "output.h"
+#include "pools.h"
 
 int show_run(const struct arguments *arguments)
 {
@@ -16,7 +17,9 @@ int show_run(const struct arguments *arguments)
         status = ask_open(arguments->socket_path, &ask);
         if (status)
                 return status;
-        status = arguments->command->show(arguments, ask, &output);
+        status = pools_check(ask, arguments->pool);
+        if (!status)
+                status = arguments->command->show(arguments, ask, &output);
         ask_close(ask);
         return status;
 }

@@ -19,11 +19,18 @@ done <<'EOF'
 0 --version
 0 pools --help
 2
-2 drain
-2 map
+2 map --rows 0
+2 map --scale 5K
+2 map --rows 3 --scale 4K
+2 map 0x1000
 2 pools --size 2M
 2 pools more
 2 pools --sort colour
+2 pools --sort pool,
+2 pools --sort pool,colour
+2 pools --columns pool,colour
+2 pools --json=yes
+2 --size 2M pools
 2 pools --below 4X
 2 clients --below 4G
 2 alloc
@@ -36,6 +43,7 @@ done <<'EOF'
 2 status --colour
 4 status
 4 pools
+4 map
 4 alloc --size 1M
 4 explain --size 1M
 4 --socket /nonexistent/pard.sock status
@@ -65,6 +73,16 @@ is "keys of a pool" "$(jget '.pools[0] | keys_unsorted[:19] | join(" ")' pools)"
         '"pool backend first last page_size node size_min size_max held free granted reusable leaving lingering quarantined retired largest_run pinned state"'
 is "pools by address" "$(jget '[.pools[].pool]' pools --below 2G)" '["below4g"]'
 is "pools by name" "$(jget '[.pools[].pool]' pools --pool any)" '["any"]'
+expect 2 "an unknown pool in a list" "$PARCTL" pools --pool nowhere
+says err "an unknown pool in a list" 'pard has no pool "nowhere", but: any, below4g'
+for list in frames buffers map; do
+        expect 2 "an unknown pool: $list" "$PARCTL" --json "$list" --pool nowhere
+        is "no JSON of it: $list" "$(cat "$dir/out")" ""
+done
+is "several columns to sort by" "$(jget '[.frames[].frame] | .[0] == .[-1]' frames --sort pool,-frame)" false
+is "first the pool, then the highest" "$("$PARCTL" frames --noheadings --columns pool,frame --sort pool,-frame |
+        awk '{ print $1, $2 }')" "$(jq -r '.frames | sort_by(.pool, .frame) | group_by(.pool)[] | reverse[] | "\(.pool) \(.frame)"' \
+        < <("$PARCTL" --json frames))"
 is "pools sorted" "$(jget '[.pools[].pool]' pools --sort -pool)" '["below4g","any"]'
 is "frames" "$(jget '.frames | length' frames)" 24
 is "frames below" "$(jget '.frames | length' frames --below 4G)" 8
@@ -109,7 +127,7 @@ says out "a wide terminal" "$(printf 'long%.0s' {1..15})"
 kill "$held_pid"
 wait "$held_pid"
 "$PARCTL" --help >"$dir/out"
-for command in status pools frames buffers clients alloc explain; do
+for command in status pools frames buffers clients map alloc explain; do
         "$PARCTL" "$command" --help >>"$dir/out"
 done
 is "help in 80 columns" "$(awk 'length($0) > 80' "$dir/out" | head -n 1)" ""
