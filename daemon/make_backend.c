@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns nothing. Sums up what the pools want of each page size and node, since reserving is done by
- * these and not by pools.
+ * Owns nothing. Knows no pool's size: memory is reserved when pools grow.
  */
 #include "make_backend.h"
 
@@ -16,21 +15,6 @@
 
 #define PAGE_SIZES_MAX 16
 
-static void add_demand(struct backend_demand *demands, size_t *n, const struct pool_settings *pool)
-{
-        for (size_t i = 0; i < *n; i++) {
-                if (demands[i].page_bytes != pool->page_bytes || demands[i].node != pool->node)
-                        continue;
-                demands[i].bytes += pool->size_min_bytes;
-                return;
-        }
-        demands[(*n)++] = (struct backend_demand){
-                .page_bytes = pool->page_bytes,
-                .node = pool->node,
-                .bytes = pool->size_min_bytes,
-        };
-}
-
 static void tell(const char *sentence)
 {
         log_warning("%s", sentence);
@@ -38,11 +22,12 @@ static void tell(const char *sentence)
 
 static int make_hugetlb(const struct config *config, const char *record_path, struct backend **ret)
 {
-        struct backend_demand *demands = calloc(config->state.n_pools, sizeof(*demands));
+        struct hugetlb_need *needs = calloc(config->state.n_pools, sizeof(*needs));
         struct hugetlb_settings settings = {
                 .reserve = config->reserve,
                 .keep_free_bytes = config->keep_free_bytes,
-                .demands = demands,
+                .needs = needs,
+                .n_needs = config->state.n_pools,
                 .record_path = record_path,
                 .tell = tell,
                 .sysfs_root = "",
@@ -50,12 +35,13 @@ static int make_hugetlb(const struct config *config, const char *record_path, st
         char error[512] = "";
         int r;
 
-        if (!demands)
+        if (!needs)
                 return -ENOMEM;
         for (size_t i = 0; i < config->state.n_pools; i++)
-                add_demand(demands, &settings.n_demands, &config->pools[i]);
+                needs[i] =
+                        (struct hugetlb_need){ config->pools[i].page_bytes, config->pools[i].node };
         r = hugetlb_new(&settings, ret, error, sizeof(error));
-        free(demands);
+        free(needs);
         if (!r)
                 return 0;
         log_error("hugepages cannot be had: %s", *error ? error : strerror(-r));

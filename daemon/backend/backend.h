@@ -129,17 +129,6 @@ struct backend {
         bool can_pin;
 };
 
-/**
- * struct backend_demand - how much memory the configuration wants of one page size on one node
- *
- * A backend that has to reserve does so for these when it is made.
- */
-struct backend_demand {
-        uint64_t page_bytes;
-        int node;
-        uint64_t bytes;
-};
-
 /* backend_free() - deinit() and free; NULL is fine. */
 void backend_free(struct backend *backend);
 DEFINE_CLEANUP(struct backend, backend_free)

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the pins, the descriptors of pagemap and kpageflags, and what was reserved; frames belong to
+ * Owns the pins, the descriptors of pagemap and kpageflags, and what was added to the
+ * system's hugepages; frames belong to
  * the caller. A frame's address is read after its pin. Refuses to touch the bytes of a frame that
  * was handed out, since its holder may have punched them: looking goes through MADV_POPULATE_READ,
  * which fails where a touch would raise SIGBUS.
  */
 #include "hugetlb.h"
 
+#include "free_pages.h"
 #include "letgo.h"
 #include "macros.h"
 #include "numa.h"
 #include "pagemap.h"
 #include "pins.h"
 #include "released.h"
-#include "reserve.h"
+#include "stock.h"
 #include "sysfs.h"
+#include "zones.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +31,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define PAGE_SIZES_MAX 16
+
 /**
  * struct hugetlb - the backend
  * @pins:       there only with backend.can_pin
@@ -37,7 +42,7 @@
 struct hugetlb {
         struct backend backend;
         struct pins pins;
-        struct reserve reserve;
+        struct stock stock;
         struct released released;
         int pagemap, kpageflags;
 };
@@ -360,6 +365,85 @@ static int hugetlb_release(struct backend *backend, struct backend_frame *frame,
         return watched ? still_in_file(hugetlb, frame, ret_holder) : 0;
 }
 
+/* The largest of the system's page sizes below this one; 0: there is none. */
+static uint64_t next_smaller(uint64_t page_bytes)
+{
+        uint64_t sizes[PAGE_SIZES_MAX], below = 0;
+        size_t n = hugetlb_page_sizes(sizes, PAGE_SIZES_MAX);
+
+        for (size_t i = 0; i < n && i < PAGE_SIZES_MAX; i++)
+                if (sizes[i] < page_bytes)
+                        below = sizes[i];
+        return below;
+}
+
+static int hugetlb_look(struct backend *backend, uint64_t page_bytes, int node, struct range window,
+                        void (*visit)(void *data, uint64_t phys), void *data)
+{
+        struct hugetlb *hugetlb = hugetlb_of(backend);
+        const struct free_pages what = {
+                .kpageflags = hugetlb->kpageflags,
+                .page_bytes = page_bytes,
+                .smaller_bytes = next_smaller(page_bytes),
+                .node = node,
+                .window = window,
+        };
+        struct zone *zones;
+        size_t n_zones;
+        int r;
+
+        if (hugetlb->kpageflags < 0)
+                return -EOPNOTSUPP;
+        r = zones_read("", &zones, &n_zones);
+        if (r)
+                return r;
+        r = free_pages_visit(&what, zones, n_zones, visit, data);
+        free(zones);
+        return r;
+}
+
+static int hugetlb_more(struct backend *backend, uint64_t page_bytes, int node, uint64_t count,
+                        uint64_t *ret_added)
+{
+        return stock_more(&hugetlb_of(backend)->stock, page_bytes, node, count, ret_added);
+}
+
+static void hugetlb_less(struct backend *backend, uint64_t page_bytes, int node, uint64_t count)
+{
+        stock_less(&hugetlb_of(backend)->stock, page_bytes, node, count);
+}
+
+static uint64_t hugetlb_demotable(struct backend *backend, uint64_t small_bytes)
+{
+        return stock_demotable(&hugetlb_of(backend)->stock, small_bytes);
+}
+
+static int hugetlb_demote(struct backend *backend, uint64_t page_bytes, int node,
+                          uint64_t small_bytes)
+{
+        return stock_demote(&hugetlb_of(backend)->stock, page_bytes, node, small_bytes);
+}
+
+static int hugetlb_node_range(struct backend *backend, int node, struct range *ret)
+{
+        struct zone *zones;
+        size_t n_zones;
+        int r;
+
+        (void)backend;
+        r = zones_read("", &zones, &n_zones);
+        if (r)
+                return r;
+        r = zones_node_range(zones, n_zones, node, ret);
+        free(zones);
+        return r;
+}
+
+static void hugetlb_set_keep_free(struct backend *backend, uint64_t bytes)
+{
+        stock_set_keep_free(&hugetlb_of(backend)->stock, bytes);
+}
+
 static void hugetlb_deinit(struct backend *backend)
 {
         struct hugetlb *hugetlb = hugetlb_of(backend);
@@ -370,7 +454,7 @@ static void hugetlb_deinit(struct backend *backend)
                 close(hugetlb->pagemap);
         if (hugetlb->kpageflags >= 0)
                 close(hugetlb->kpageflags);
-        reserve_deinit(&hugetlb->reserve);
+        stock_deinit(&hugetlb->stock);
         released_deinit(&hugetlb->released);
 }
 
@@ -382,6 +466,13 @@ static const struct backend_ops hugetlb_ops = {
         .release = hugetlb_release,
         .verify = hugetlb_verify,
         .deinit = hugetlb_deinit,
+        .look = hugetlb_look,
+        .more = hugetlb_more,
+        .less = hugetlb_less,
+        .demotable = hugetlb_demotable,
+        .demote = hugetlb_demote,
+        .node_range = hugetlb_node_range,
+        .set_keep_free = hugetlb_set_keep_free,
 };
 
 /* Are frame numbers shown to this process? */
@@ -425,7 +516,7 @@ int hugetlb_new(const struct hugetlb_settings *settings, struct backend **ret, c
                 return r;
         hugetlb->kpageflags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
         backend->can_pin = pins_init(&hugetlb->pins) == 0;
-        r = reserve_init(&hugetlb->reserve, settings, error, error_bytes);
+        r = stock_init(&hugetlb->stock, settings, error, error_bytes);
         if (r)
                 return r;
 

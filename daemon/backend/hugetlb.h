@@ -7,12 +7,18 @@
 
 #include "backend.h"
 
+/* struct hugetlb_need - a page size that is used, on a node or (NODE_ANY) wherever */
+struct hugetlb_need {
+        uint64_t page_bytes;
+        int node;
+};
+
 /**
  * struct hugetlb_settings - how to get hugepages
- * @reserve:      raise nr_hugepages for @demands, and give back at deinit(); otherwise take only
- * what the administrator has reserved
+ * @reserve:      more() raises nr_hugepages, and deinit() gives back; otherwise take only what the
+ *                administrator has reserved
  * @keep_free_bytes: never leave the system less available memory than this
- * @demands:      @n_demands entries, borrowed for the call
+ * @needs:        @n_needs entries, borrowed for the call
  * @record_path:  where it is written down what was added, for the next start after a kill; borrowed
  *                for the call
  * @tell:         called with a sentence for the operator about what is no failure; may be NULL
@@ -21,22 +27,24 @@
 struct hugetlb_settings {
         bool reserve;
         uint64_t keep_free_bytes;
-        const struct backend_demand *demands;
-        size_t n_demands;
+        const struct hugetlb_need *needs;
+        size_t n_needs;
         const char *record_path;
         void (*tell)(const char *sentence);
         const char *sysfs_root;
 };
 
 /**
- * hugetlb_new() - open what needs privilege, and reserve
+ * hugetlb_new() - open what needs privilege, and see that hugepages can be had
  * @settings: borrowed for the call
  * @ret:      owned by the caller: backend_free()
  * @error:    a sentence for the operator, of at most @error_bytes; written only on failure
  *
- * Return: 0; -EACCES, -EPERM without permission (for pagemap, nr_hugepages); -ENOENT where the
- * system has no hugepages of a demanded size; -ENOMEM where fewer than demanded can be reserved, or
- * keep_free forbids it; other negative errno. On failure nothing stays reserved.
+ * Reserves nothing yet; what an earlier daemon left reserved when it was killed is adopted.
+ *
+ * Return: 0; -EACCES, -EPERM, -EROFS without permission (for pagemap, nr_hugepages); -ENOENT where
+ * the system has no hugepages of a needed size; -EBUSY where another daemon uses @record_path;
+ * other negative errno.
  */
 int hugetlb_new(const struct hugetlb_settings *settings, struct backend **ret, char *error,
                 size_t error_bytes);

@@ -13,7 +13,10 @@
 
 /* Bits of <linux/kernel-page-flags.h>. */
 #define FLAG_UPTODATE (UINT64_C(1) << 3)
+#define FLAG_MMAP     (UINT64_C(1) << 11)
+#define FLAG_HEAD     (UINT64_C(1) << 15)
 #define FLAG_HUGE     (UINT64_C(1) << 17)
+#define FLAG_HWPOISON (UINT64_C(1) << 19)
 
 static uint64_t base_page_bytes(void)
 {
@@ -59,5 +62,24 @@ int kpageflags_in_file(int fd, uint64_t phys, bool *ret)
         /* Removing a hugepage from its file clears UPTODATE; a page that went on to the system's
          * ordinary memory may have it again at once, but is no hugepage. */
         *ret = (flags & FLAG_HUGE) && (flags & FLAG_UPTODATE);
+        return 0;
+}
+
+int kpageflags_part(int fd, uint64_t phys, enum hugepage_part *ret)
+{
+        uint64_t flags;
+        int r;
+
+        r = read_entry(fd, phys / base_page_bytes(), &flags);
+        if (r)
+                return r;
+        if (!(flags & FLAG_HUGE) || (flags & FLAG_HWPOISON))
+                *ret = HUGEPAGE_NONE;
+        else if (!(flags & FLAG_HEAD))
+                *ret = HUGEPAGE_REST;
+        else if (flags & (FLAG_UPTODATE | FLAG_MMAP))
+                *ret = HUGEPAGE_USED_HEAD;
+        else
+                *ret = HUGEPAGE_FREE_HEAD;
         return 0;
 }

@@ -28,3 +28,19 @@ int pagemap_read(int fd, uint64_t address, uint64_t *ret_phys);
  * Return: 0; negative errno.
  */
 int kpageflags_in_file(int fd, uint64_t phys, bool *ret);
+
+enum hugepage_part {
+        HUGEPAGE_NONE,      /* no hugepage, or one that must not be used */
+        HUGEPAGE_USED_HEAD, /* where one begins that somebody has */
+        HUGEPAGE_FREE_HEAD, /* where one begins that nobody has */
+        HUGEPAGE_REST,      /* inside of one */
+};
+
+/**
+ * kpageflags_part() - which part of a hugepage is at this address?
+ * @fd:   kpageflags; borrowed
+ * @phys: physical address of the first byte of a base page
+ *
+ * Return: 0; -EIO behind the end of memory; other negative errno.
+ */
+int kpageflags_part(int fd, uint64_t phys, enum hugepage_part *ret);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns nothing between calls. Refuses a file that holds anything but one number.
+ * Owns nothing between calls. Refuses a file that holds anything but one number where there should
+ * be one.
  */
 #include "sysfs.h"
 
 #include "backend.h"
 #include "macros.h"
+#include "numa.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,6 +20,7 @@
 #include <unistd.h>
 
 #define HUGEPAGES_DIRECTORY "/sys/kernel/mm/hugepages"
+#define NODES_DIRECTORY     "/sys/devices/system/node"
 
 static void close_fd(int *fd)
 {
@@ -35,8 +39,7 @@ static int hugepages_path(char path[SYSFS_PATH_BYTES], const char *root, uint64_
                              page_bytes / KiB, file);
         else
                 n = snprintf(path, SYSFS_PATH_BYTES,
-                             "%s/sys/devices/system/node/node%d/hugepages/hugepages-%" PRIu64
-                             "kB/%s",
+                             "%s" NODES_DIRECTORY "/node%d/hugepages/hugepages-%" PRIu64 "kB/%s",
                              root, node, page_bytes / KiB, file);
         return n < SYSFS_PATH_BYTES ? 0 : -ENAMETOOLONG;
 }
@@ -107,21 +110,127 @@ int sysfs_hugepages(const char *root, uint64_t page_bytes, int node, struct huge
         return 0;
 }
 
-int sysfs_set_hugepages(const char *root, uint64_t page_bytes, int node, uint64_t count)
+static int write_text(const char *path, const char *text)
 {
         _cleanup_(close_fd) int fd = -1;
+        ssize_t length = (ssize_t)strlen(text);
+
+        fd = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC);
+        if (fd < 0)
+                return -errno;
+        errno = EIO; /* for a short write */
+        return write(fd, text, (size_t)length) == length ? 0 : -errno;
+}
+
+int sysfs_set_hugepages(const char *root, uint64_t page_bytes, int node, uint64_t count)
+{
         char path[SYSFS_PATH_BYTES], text[32];
-        int n, r;
+        int r;
 
         r = hugepages_path(path, root, page_bytes, node, "nr_hugepages");
         if (r)
                 return r;
-        fd = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC);
-        if (fd < 0)
-                return -errno;
-        n = snprintf(text, sizeof(text), "%" PRIu64 "\n", count);
-        if (write(fd, text, (size_t)n) != n)
-                return errno ? -errno : -EIO;
+        snprintf(text, sizeof(text), "%" PRIu64 "\n", count);
+        return write_text(path, text);
+}
+
+int sysfs_may_set_hugepages(const char *root, uint64_t page_bytes, int node)
+{
+        _cleanup_(close_fd) int fd = -1;
+        char path[SYSFS_PATH_BYTES];
+        int r;
+
+        r = hugepages_path(path, root, page_bytes, node, "nr_hugepages");
+        if (r)
+                return r;
+        fd = open(path, O_WRONLY | O_CLOEXEC);
+        return fd < 0 ? -errno : 0;
+}
+
+/* The size that demote makes is the same for all nodes, and usually the right one. */
+static int set_demote_size(const char *root, uint64_t page_bytes, uint64_t small_bytes)
+{
+        char path[SYSFS_PATH_BYTES], wanted[32], text[32];
+        int r;
+
+        r = hugepages_path(path, root, page_bytes, NODE_ANY, "demote_size");
+        if (r)
+                return r;
+        r = read_text(path, text, sizeof(text));
+        if (r)
+                return r;
+        snprintf(wanted, sizeof(wanted), "%" PRIu64 "kB\n", small_bytes / KiB);
+        return strcmp(text, wanted) == 0 ? 0 : write_text(path, wanted);
+}
+
+int sysfs_demote_hugepage(const char *root, uint64_t page_bytes, int node, uint64_t small_bytes)
+{
+        char path[SYSFS_PATH_BYTES];
+        int r;
+
+        r = set_demote_size(root, page_bytes, small_bytes);
+        if (!r)
+                r = hugepages_path(path, root, page_bytes, node, "demote");
+        if (!r)
+                r = write_text(path, "1\n");
+        if (r == -ENOENT || r == -EINVAL)
+                return -EOPNOTSUPP;
+        return r == -EBUSY ? -ENOMEM : r;
+}
+
+bool sysfs_can_demote(const char *root, uint64_t page_bytes)
+{
+        char path[SYSFS_PATH_BYTES];
+
+        return hugepages_path(path, root, page_bytes, NODE_ANY, "demote") == 0 &&
+               access(path, F_OK) == 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+        int x = *(const int *)a, y = *(const int *)b;
+
+        return (x > y) - (x < y);
+}
+
+static bool is_node(int directory, const char *name, int *ret_node)
+{
+        char path[SYSFS_PATH_BYTES];
+        uint64_t number;
+
+        if (strncmp(name, "node", 4) != 0 || parse_number(name + 4, &number) ||
+            number >= NUMA_NODES_MAX)
+                return false;
+        *ret_node = (int)number;
+        return snprintf(path, sizeof(path), "%s/hugepages", name) < (int)sizeof(path) &&
+               faccessat(directory, path, F_OK, 0) == 0;
+}
+
+static void close_directory(DIR **directory)
+{
+        if (*directory)
+                closedir(*directory);
+}
+
+int sysfs_nodes(const char *root, int **ret, size_t *ret_n)
+{
+        _cleanup_(close_directory) DIR *directory = NULL;
+        char path[SYSFS_PATH_BYTES];
+        struct dirent *entry;
+        size_t n = 0;
+        int *nodes;
+
+        if (snprintf(path, sizeof(path), "%s" NODES_DIRECTORY, root) >= (int)sizeof(path))
+                return -ENAMETOOLONG;
+        nodes = calloc(NUMA_NODES_MAX, sizeof(*nodes));
+        if (!nodes)
+                return -ENOMEM;
+        directory = opendir(path);
+        while (directory && n < NUMA_NODES_MAX && (entry = readdir(directory)))
+                n += is_node(dirfd(directory), entry->d_name, &nodes[n]);
+        qsort(nodes, n, sizeof(*nodes), by_number);
+        *ret = nodes;
+        *ret_n = n;
         return 0;
 }
 

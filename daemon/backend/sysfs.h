@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,6 +52,34 @@ int sysfs_hugepages(const char *root, uint64_t page_bytes, int node, struct huge
  * Return: 0; -EACCES, -EPERM, -EROFS without permission; other negative errno.
  */
 int sysfs_set_hugepages(const char *root, uint64_t page_bytes, int node, uint64_t count);
+
+/**
+ * sysfs_may_set_hugepages() - could sysfs_set_hugepages() be called?
+ *
+ * Return: 0; -EACCES, -EPERM, -EROFS without permission; other negative errno.
+ */
+int sysfs_may_set_hugepages(const char *root, uint64_t page_bytes, int node);
+
+/**
+ * sysfs_demote_hugepage() - make one free page into smaller ones
+ * @small_bytes: their size
+ *
+ * Return: 0; -EOPNOTSUPP where the kernel does not do that; -ENOMEM where it has no page for it;
+ * other negative errno.
+ */
+int sysfs_demote_hugepage(const char *root, uint64_t page_bytes, int node, uint64_t small_bytes);
+
+/* sysfs_can_demote() - whether pages of this size can be made into smaller ones at all. */
+bool sysfs_can_demote(const char *root, uint64_t page_bytes);
+
+/**
+ * sysfs_nodes() - the NUMA nodes that have hugepages of their own
+ * @ret:   ascending; owned by the caller: free()
+ * @ret_n: how many; 0 where the system tells of no nodes
+ *
+ * Return: 0; negative errno.
+ */
+int sysfs_nodes(const char *root, int **ret, size_t *ret_n);
 
 /**
  * sysfs_memory_available() - MemAvailable of /proc/meminfo, in bytes

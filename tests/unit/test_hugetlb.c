@@ -39,27 +39,38 @@
 static uint64_t page_bytes;
 static struct backend *opened;
 
-static struct hugetlb_settings settings_for(struct backend_demand *demand, uint64_t pages)
+static char record_path[64];
+
+static struct hugetlb_settings settings_for(struct hugetlb_need *need)
 {
-        *demand = (struct backend_demand){ page_bytes, NODE_ANY, pages * page_bytes };
+        *need = (struct hugetlb_need){ page_bytes, NODE_ANY };
         return (struct hugetlb_settings){
                 .reserve = true,
                 .keep_free_bytes = 256 * MiB,
-                .demands = demand,
-                .n_demands = 1,
+                .needs = need,
+                .n_needs = 1,
+                .record_path = record_path,
                 .sysfs_root = "",
         };
 }
 
-static struct backend *hugetlb(void)
+static struct backend *hugetlb_with(uint64_t pages)
 {
-        struct backend_demand demand;
-        struct hugetlb_settings settings = settings_for(&demand, FRAMES);
-        char error[256];
+        struct hugetlb_need need;
+        struct hugetlb_settings settings = settings_for(&need);
+        uint64_t added = 0;
+        char error[512];
 
         if (hugetlb_new(&settings, &opened, error, sizeof(error)))
                 fail_msg("%s", error);
+        assert_int_equal(opened->ops->more(opened, page_bytes, NODE_ANY, pages, &added), 0);
+        assert_int_equal(added, pages);
         return opened;
+}
+
+static struct backend *hugetlb(void)
+{
+        return hugetlb_with(FRAMES);
 }
 
 /* Whatever a test comes to: the system gets back what is its own. */
@@ -489,27 +500,26 @@ static void test_hugetlb_gives_back_under_a_living_client(void **state)
 static void test_hugetlb_refuses_what_cannot_be(void **state)
 {
         struct hugepages before = figures();
-        struct backend_demand demand;
+        struct hugetlb_need need;
         struct hugetlb_settings settings;
         struct backend *backend = NULL;
-        char error[256];
+        char error[512];
 
         (void)state;
-        settings = settings_for(&demand, 1);
-        demand.page_bytes = 3 * MiB;
+        settings = settings_for(&need);
+        need.page_bytes = 3 * MiB;
         assert_int_equal(hugetlb_new(&settings, &backend, error, sizeof(error)), -ENOENT);
         assert_non_null(strstr(error, "no hugepages of 3M"));
 
-        settings = settings_for(&demand, 1);
-        settings.keep_free_bytes = 1024 * TiB;
-        demand.bytes = (before.free + 4) * page_bytes;
-        assert_int_equal(hugetlb_new(&settings, &backend, error, sizeof(error)), -ENOMEM);
-        assert_non_null(strstr(error, "keep_free"));
-
-        settings = settings_for(&demand, 1);
-        demand.node = 1000;
+        settings = settings_for(&need);
+        need.node = 1000;
         assert_int_equal(hugetlb_new(&settings, &backend, error, sizeof(error)), -ENOENT);
         assert_non_null(strstr(error, "on node 1000"));
+
+        settings = settings_for(&need);
+        settings.record_path = "/proc/none/reserved";
+        assert_int_equal(hugetlb_new(&settings, &backend, error, sizeof(error)), -ENOENT);
+        assert_non_null(strstr(error, "cannot be written down in /proc/none/reserved"));
 
         assert_null(backend);
         assert_int_equal(figures().total, before.total);
@@ -536,18 +546,28 @@ int main(void)
                 cmocka_unit_test_teardown(test_hugetlb_gives_back_under_a_living_client, teardown),
                 cmocka_unit_test_teardown(test_hugetlb_refuses_what_cannot_be, teardown),
         };
-        struct backend_demand demand;
+        struct hugetlb_need need;
         struct hugetlb_settings settings;
         struct backend *backend;
-        char error[256];
+        uint64_t added = 0;
+        char error[512];
+        int r;
 
         if (!hugetlb_page_sizes(&page_bytes, 1)) {
                 fprintf(stderr, "skipped: this system has no hugepages\n");
                 return 77;
         }
-        settings = settings_for(&demand, FRAMES);
-        if (hugetlb_new(&settings, &backend, error, sizeof(error))) {
+        snprintf(record_path, sizeof(record_path), "/tmp/par-test-hugetlb-%d.reserved", getpid());
+        settings = settings_for(&need);
+        r = hugetlb_new(&settings, &backend, error, sizeof(error));
+        if (r) {
                 fprintf(stderr, "skipped: %s\n", error);
+                return 77;
+        }
+        r = backend->ops->more(backend, page_bytes, NODE_ANY, FRAMES, &added);
+        if (r || added < FRAMES) {
+                fprintf(stderr, "skipped: only %ju hugepages can be had\n", (uintmax_t)added);
+                backend_free(backend);
                 return 77;
         }
         backend_free(backend);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The readers of sysfs, procfs, pagemap and kpageflags, and the reservation, on machines made of
- * files.
+ * The readers of sysfs, procfs, pagemap and kpageflags, on machines made of files.
  */
 #include "sysfs.h"
 
-#include "hugetlb.h"
+#include "backend.h"
+#include "free_pages.h"
 #include "macros.h"
 #include "pagemap.h"
-#include "reserve.h"
+#include "zones.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -131,129 +131,6 @@ static void test_sysfs_refuses_what_is_no_number(void **state)
         assert_int_equal(sysfs_memory_available(root, &bytes), -EBADMSG);
 }
 
-static const struct {
-        const char *name;
-        uint64_t keep_free;
-        struct backend_demand demands[2];
-        size_t n_demands;
-        const char *error;
-        int result;
-        bool reserve;
-} reserve_cases[] = {
-        { "what is there is enough", 0, { { 2 * MiB, NODE_ANY, 74 * MiB } }, 1, NULL, 0, true },
-        { "existing: some will do", 0, { { 2 * MiB, NODE_ANY, GiB } }, 1, NULL, 0, false },
-        { "nodes and the rest are told apart",
-          0,
-          { { 2 * MiB, NODE_ANY, 54 * MiB }, { 2 * MiB, 1, 20 * MiB } },
-          2,
-          NULL,
-          0,
-          true },
-        { "pools of one size are added up",
-          2 * GiB,
-          { { 2 * MiB, NODE_ANY, 54 * MiB }, { 2 * MiB, NODE_ANY, 21 * MiB } },
-          2,
-          "2M more in hugepages are wanted, but of the system's memory 1G are available and "
-          "keep_free leaves it 2G",
-          -ENOMEM,
-          true },
-        { "no such size",
-          0,
-          { { GiB, NODE_ANY, GiB } },
-          1,
-          "there are no hugepages of 1G; this system has sizes: ",
-          -ENOENT,
-          true },
-        { "no such node",
-          0,
-          { { 2 * MiB, 5, 2 * MiB } },
-          1,
-          "there are no hugepages of 2M on node 5; this system has sizes: ",
-          -ENOENT,
-          true },
-        { "more than there is memory",
-          0,
-          { { 2 * MiB, NODE_ANY, UINT64_MAX } },
-          1,
-          "more in hugepages are wanted",
-          -ENOMEM,
-          true },
-        { "the system cannot make them",
-          0,
-          { { 2 * MiB, NODE_ANY, 200 * MiB } },
-          1,
-          "100 hugepages of 2M are wanted, but the system can only make it 37",
-          -ENOMEM,
-          true },
-        { "the node cannot make them",
-          0,
-          { { 2 * MiB, 1, 200 * MiB } },
-          1,
-          "100 hugepages of 2M are wanted on node 1, but the system can only make it 10",
-          -ENOMEM,
-          true },
-};
-
-static uint64_t number_in(const char *path)
-{
-        char full[512], text[32];
-        FILE *file;
-
-        snprintf(full, sizeof(full), "%s%s", root, path);
-        file = fopen(full, "r");
-        assert_non_null(file);
-        assert_non_null(fgets(text, sizeof(text), file));
-        fclose(file);
-        return strtoull(text, NULL, 10);
-}
-
-static void test_reserve_says_what_cannot_be(void **state)
-{
-        struct reserve reserve;
-        char error[256];
-        int r;
-
-        (void)state;
-        /* These files do not answer; so there is no surplus to stumble over. */
-        put(SYSTEM_2M "/surplus_hugepages", "0\n");
-        for (size_t i = 0; i < ARRAY_SIZE(reserve_cases); i++) {
-                struct hugetlb_settings settings = {
-                        .reserve = reserve_cases[i].reserve,
-                        .keep_free_bytes = reserve_cases[i].keep_free,
-                        .demands = reserve_cases[i].demands,
-                        .n_demands = reserve_cases[i].n_demands,
-                        .sysfs_root = root,
-                };
-
-                *error = '\0';
-                r = reserve_init(&reserve, &settings, error, sizeof(error));
-                if (!r)
-                        reserve_deinit(&reserve);
-                if (r != reserve_cases[i].result)
-                        fail_msg("%s: %d, \"%s\"", reserve_cases[i].name, r, error);
-                if (reserve_cases[i].error && !strstr(error, reserve_cases[i].error))
-                        fail_msg("%s: \"%s\"", reserve_cases[i].name, error);
-                /* Nothing stays added. */
-                if (number_in(SYSTEM_2M "/nr_hugepages") != 100 ||
-                    number_in(NODE1_2M "/nr_hugepages") != 60)
-                        fail_msg("%s: nr_hugepages is not what it was", reserve_cases[i].name);
-        }
-}
-
-static void test_reserve_without_permission(void **state)
-{
-        struct backend_demand demand = { 2 * MiB, NODE_ANY, GiB };
-        struct hugetlb_settings settings = { .demands = &demand, .n_demands = 1 };
-        struct reserve reserve;
-        char error[256];
-
-        (void)state;
-        settings.sysfs_root = root;
-        put(SYSTEM_2M "/free_hugepages", "0\n");
-        assert_int_equal(reserve_init(&reserve, &settings, error, sizeof(error)), -ENOMEM);
-        assert_non_null(strstr(error, "no hugepage of 2M is free: write how many"));
-}
-
 static void write_entry(int fd, uint64_t index, uint64_t entry)
 {
         assert_int_equal(pwrite(fd, &entry, sizeof(entry), (off_t)(index * sizeof(entry))),
@@ -292,15 +169,238 @@ static void test_pagemap_reads_entries(void **state)
         close(fd);
 }
 
+#define LARGE "/sys/kernel/mm/hugepages/hugepages-1048576kB"
+
+static void check_file(const char *path, const char *want)
+{
+        char full[512], text[64] = "";
+        FILE *file;
+
+        snprintf(full, sizeof(full), "%s%s", root, path);
+        file = fopen(full, "r");
+        assert_non_null(file);
+        (void)!fgets(text, sizeof(text), file);
+        fclose(file);
+        assert_string_equal(text, want);
+}
+
+static void test_sysfs_demotes(void **state)
+{
+        (void)state;
+        assert_false(sysfs_can_demote(root, GiB));
+        assert_int_equal(sysfs_demote_hugepage(root, GiB, NODE_ANY, 2 * MiB), -EOPNOTSUPP);
+        put(LARGE "/demote", "");
+        put(LARGE "/demote_size", "2048kB\n");
+        assert_true(sysfs_can_demote(root, GiB));
+        assert_int_equal(sysfs_demote_hugepage(root, GiB, NODE_ANY, 2 * MiB), 0);
+        check_file(LARGE "/demote", "1\n");
+        put(LARGE "/demote_size", "65536kB\n");
+        assert_int_equal(sysfs_demote_hugepage(root, GiB, 1, 2 * MiB), -EOPNOTSUPP);
+        check_file(LARGE "/demote_size", "2048kB\n");
+}
+
+static void test_sysfs_knows_the_nodes(void **state)
+{
+        size_t n;
+        int *nodes;
+
+        (void)state;
+        put("/sys/devices/system/node/node11/hugepages/x", "");
+        put("/sys/devices/system/node/node2/cpulist", "a node without memory\n");
+        put("/sys/devices/system/node/node3x/hugepages/x", "");
+        put("/sys/devices/system/node/node99999/hugepages/x", "");
+        assert_int_equal(sysfs_nodes(root, &nodes, &n), 0);
+        assert_int_equal(n, 2);
+        assert_int_equal(nodes[0], 1);
+        assert_int_equal(nodes[1], 11);
+        free(nodes);
+        assert_int_equal(sysfs_nodes("/nowhere", &nodes, &n), 0);
+        assert_int_equal(n, 0);
+        free(nodes);
+}
+
+static void test_sysfs_permission_to_set(void **state)
+{
+        (void)state;
+        assert_int_equal(sysfs_may_set_hugepages(root, 2 * MiB, NODE_ANY), 0);
+        assert_int_equal(sysfs_may_set_hugepages(root, GiB, NODE_ANY), -ENOENT);
+        check_file(SYSTEM_2M "/nr_hugepages", "100\n");
+}
+
+static const char two_nodes[] = "Node 1, zone   Normal\n"
+                                "  pages free     1\n"
+                                "        spanned  1024\n"
+                                "        present  1000\n"
+                                "  start_pfn:           1049600\n"
+                                "Node 0, zone      DMA\n"
+                                "        spanned  4095\n"
+                                "  start_pfn:           1\n"
+                                "Node 0, zone    DMA32\n"
+                                "        spanned  520192\n"
+                                "  start_pfn:           4096\n"
+                                "Node 0, zone  Movable\n"
+                                "        spanned  0\n"
+                                "  start_pfn:           77\n"
+                                "Node 0, zone   Device\n"
+                                "        spanned  0\n";
+
+static void test_zones_tells_where_nodes_lie(void **state)
+{
+        uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+        struct zone *zones;
+        struct range range;
+        size_t n;
+
+        (void)state;
+        assert_int_equal(zones_read(root, &zones, &n), -ENOENT);
+        put("/proc/zoneinfo", two_nodes);
+        assert_int_equal(zones_read(root, &zones, &n), 0);
+        assert_int_equal(n, 3);
+        assert_int_equal(zones[0].range.first, page);
+        assert_int_equal(zones[1].range.first, 4096 * page);
+        assert_int_equal(zones[2].node, 1);
+        assert_int_equal(zones_node_range(zones, n, 0, &range), 0);
+        assert_true(range.first == page && range.last == (4096 + 520192) * page - 1);
+        assert_int_equal(zones_node_range(zones, n, 1, &range), 0);
+        assert_true(range.first == 1049600 * page && range.last == (1049600 + 1024) * page - 1);
+        assert_int_equal(zones_node_range(zones, n, 2, &range), -ENOENT);
+        free(zones);
+}
+
+static void test_zones_refuses_nonsense(void **state)
+{
+        static const char *const texts[] = {
+                "",
+                "Node 0, zone Normal\n spanned 0\n start_pfn: 5\n",
+                "Node 0, zone Normal\n spanned 9\n",
+                "Node 0, zone Normal\n spanned 2\n start_pfn: 18446744073709551615\n",
+                "Node 5000, zone Normal\n spanned 2\n start_pfn: 0\n",
+                "spanned x\nstart_pfn: \nNode\n",
+        };
+        struct zone *zones;
+        size_t n;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+                put("/proc/zoneinfo", texts[i]);
+                if (zones_read(root, &zones, &n) != -EBADMSG)
+                        fail_msg("\"%s\" was taken for zones", texts[i]);
+        }
+}
+
+enum {
+        FREE = 0x28000,     /* the head of a free hugepage */
+        USED = 0x28018,     /* in a file */
+        ANON = 0x400029808, /* in a program */
+        REST = 0x30000,     /* inside of a hugepage */
+        POISON = 0xa8000,   /* broken */
+        BUDDY = 0x400,      /* free, but no hugepage */
+};
+
+static struct visited {
+        uint64_t pages[16];
+        size_t n;
+} visited;
+
+static void visit(void *data, uint64_t phys)
+{
+        assert_ptr_equal(data, &visited);
+        assert_true(visited.n < ARRAY_SIZE(visited.pages));
+        visited.pages[visited.n++] = phys / MiB;
+}
+
+/* Large pages are 8 MiB here, the others 2 MiB. */
+static const struct {
+        const char *name;
+        uint64_t page_bytes, smaller_bytes;
+        int node;
+        struct range window;
+        size_t n;
+        uint64_t pages[8]; /* MiB */
+} visit_cases[] = {
+        { "all of one size", 2 * MiB, 0, NODE_ANY, { 0, UINT64_MAX }, 4, { 2, 6, 12, 30 } },
+        { "the larger ones", 8 * MiB, 2 * MiB, NODE_ANY, { 0, UINT64_MAX }, 1, { 16 } },
+        { "whole pages in the window",
+          2 * MiB,
+          0,
+          NODE_ANY,
+          { 2 * MiB + 1, 14 * MiB - 1 },
+          2,
+          { 6, 12 } },
+        { "one byte less", 2 * MiB, 0, NODE_ANY, { 2 * MiB, 14 * MiB - 2 }, 2, { 2, 6 } },
+        { "one node", 2 * MiB, 0, 1, { 0, UINT64_MAX }, 2, { 12, 30 } },
+        { "a node that is not there", 2 * MiB, 0, 7, { 0, UINT64_MAX }, 0, { 0 } },
+        { "a window without memory", 2 * MiB, 0, NODE_ANY, { GiB, TiB }, 0, { 0 } },
+        { "the end of all addresses",
+          2 * MiB,
+          0,
+          NODE_ANY,
+          { UINT64_MAX - 1, UINT64_MAX },
+          0,
+          { 0 } },
+};
+
+static void test_free_pages_are_found(void **state)
+{
+        /* The zones of the nodes overlap from 10 to 16 MiB. */
+        static const struct zone zones[] = { { { 0, 16 * MiB - 1 }, 0 },
+                                             { { 10 * MiB, 64 * MiB - 1 }, 1 } };
+        static const uint64_t flags[] = {
+                BUDDY, FREE,   USED, FREE,
+                ANON,  POISON, FREE, BUDDY, /* at 0, 2, .. 14 MiB */
+                FREE,  REST,   REST, REST,
+                USED,  REST,   REST, FREE, /* a large one at 16, one in use */
+        };
+        uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+        struct free_pages what;
+        int fd;
+
+        (void)state;
+        fd = memfd_create("kpageflags", MFD_CLOEXEC);
+        assert_true(fd >= 0);
+        for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+                for (uint64_t k = 0; k < 2 * MiB / page; k++) {
+                        uint64_t entry = flags[i];
+
+                        if (k > 0 && (entry & 0x8000))
+                                entry ^= 0x18000; /* the rest of a head's page */
+                        assert_int_equal(pwrite(fd, &entry, sizeof(entry),
+                                                (off_t)((i * 2 * MiB / page + k) * 8)),
+                                         8);
+                }
+        for (size_t i = 0; i < ARRAY_SIZE(visit_cases); i++) {
+                what = (struct free_pages){
+                        .kpageflags = fd,
+                        .page_bytes = visit_cases[i].page_bytes,
+                        .smaller_bytes = visit_cases[i].smaller_bytes,
+                        .node = visit_cases[i].node,
+                        .window = visit_cases[i].window,
+                };
+                visited.n = 0;
+                assert_int_equal(free_pages_visit(&what, zones, 2, visit, &visited), 0);
+                if (visited.n != visit_cases[i].n ||
+                    memcmp(visited.pages, visit_cases[i].pages, visited.n * sizeof(uint64_t)) != 0)
+                        fail_msg("%s: %zu pages, the first at %ju MiB", visit_cases[i].name,
+                                 visited.n, (uintmax_t)visited.pages[0]);
+        }
+        close(fd);
+        what.window = RANGE_ALL;
+        assert_int_equal(free_pages_visit(&what, zones, 2, visit, &visited), -EBADF);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_sysfs_reads_figures, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_sysfs_refuses_what_is_no_number, setup,
                                                 teardown),
-                cmocka_unit_test_setup_teardown(test_reserve_says_what_cannot_be, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_reserve_without_permission, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_sysfs_demotes, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_sysfs_knows_the_nodes, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_sysfs_permission_to_set, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_zones_tells_where_nodes_lie, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_zones_refuses_nonsense, setup, teardown),
                 cmocka_unit_test(test_pagemap_reads_entries),
+                cmocka_unit_test(test_free_pages_are_found),
         };
 
         return cmocka_run_group_tests_name("sysfs", tests, NULL, NULL);
