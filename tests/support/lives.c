@@ -13,18 +13,28 @@
 #define PAGE        (2 * MiB)
 #define CLIENTS     10
 #define BUFFERS_MAX 600
+#define REVOKED_MAX 4096
 
 struct model_buffer {
         uint64_t id;
         struct client *client; /* NULL: free entry */
         unsigned owner;        /* number of the client that it was granted to, or its uid */
         struct range runs[64];
+        struct frame_name frames[64]; /* that the runs lie in */
         size_t n_runs;
+};
+
+/* What clients were cut off from, in a frame that may still be theirs. */
+struct model_revoked {
+        struct range run;
+        struct frame_name frame;
 };
 
 static struct world world;
 static struct model_buffer buffers[BUFFERS_MAX];
-static struct client *clients[CLIENTS];
+static struct model_revoked revoked[REVOKED_MAX];
+static size_t n_revoked; /* ever; the oldest are overwritten */
+static struct client *clients[CLIENTS], *root;
 static unsigned client_numbers[CLIENTS], last_number;
 static struct lives *lives;
 static bool over; /* no more decisions */
@@ -104,6 +114,7 @@ static void check_pieces(const struct buffer *buffer, const struct buffer_view *
                         assert_int_equal(piece.frame_offset + piece.length_bytes, PAGE);
                 assert_true(world.frames[piece.frame.slot].lent);
                 assert_in_range(model->n_runs, 0, ARRAY_SIZE(model->runs) - 1);
+                model->frames[model->n_runs] = piece.frame;
                 model->runs[model->n_runs++] = range_of(piece.phys, piece.length_bytes);
         }
 }
@@ -127,6 +138,15 @@ static void check_alone(const struct model_buffer *mine)
         }
 }
 
+/* Not where a client was cut off, as long as it is the same page: it may still write there. */
+static void check_not_revoked(const struct model_buffer *mine)
+{
+        for (size_t i = 0; i < n_revoked && i < REVOKED_MAX; i++)
+                for (size_t j = 0; j < mine->n_runs; j++)
+                        if (frame_id(mine->frames[j]) == frame_id(revoked[i].frame))
+                                assert_false(range_overlaps(mine->runs[j], revoked[i].run));
+}
+
 static void note_grant(unsigned who, const struct buffer *buffer, const struct request *request)
 {
         struct buffer_view view;
@@ -144,6 +164,7 @@ static void note_grant(unsigned who, const struct buffer *buffer, const struct r
         check_segments(buffer, request, &view);
         check_pieces(buffer, &view, model);
         check_alone(model);
+        check_not_revoked(model);
         lives->grants++;
 }
 
@@ -200,6 +221,88 @@ static void step_end(unsigned who)
                 if (buffers[b].client == clients[who])
                         buffers[b].client = NULL; /* its memory may come back any time */
         begin_client(who);
+}
+
+static void note_revoked(struct model_buffer *model)
+{
+        for (size_t i = 0; i < model->n_runs; i++)
+                revoked[n_revoked++ % REVOKED_MAX] =
+                        (struct model_revoked){ model->runs[i], model->frames[i] };
+        model->client = NULL;
+}
+
+static void step_revoke(unsigned who)
+{
+        struct model_buffer *model = &buffers[rnd(BUFFERS_MAX)];
+        struct selection which = { .client = client_id(clients[who]) };
+        struct refusal refusal;
+        uint64_t bytes = 0;
+        int r;
+
+        if (rnd(4) && model->client)
+                which = (struct selection){ .buffer = model->id };
+        r = state_revoke(world.state, rnd(8) ? root : clients[who], &which, world.now_ns, &bytes,
+                         &refusal);
+        assert_int_equal(r == 0, bytes > 0);
+        if (r)
+                return;
+        for (size_t b = 0; b < BUFFERS_MAX; b++)
+                if (which.buffer ? &buffers[b] == model : buffers[b].client == clients[who])
+                        note_revoked(&buffers[b]);
+}
+
+static void step_end_quarantine(unsigned who)
+{
+        static const char *const pools[] = { "any", "low", "uid" };
+        struct selection which = { .name = "c" };
+        struct refusal refusal;
+        uint64_t bytes = 0;
+        int r;
+
+        if (rnd(2))
+                which.pool = pools[rnd(ARRAY_SIZE(pools))];
+        if (rnd(2))
+                which = (struct selection){ .buffer = rnd(5000) };
+        r = state_end_quarantine(world.state, rnd(2) ? root : clients[who], &which, world.now_ns,
+                                 &bytes, &refusal);
+        assert_int_equal(r == 0, bytes > 0);
+}
+
+static void step_lookup(unsigned who)
+{
+        const struct model_buffer *model = &buffers[rnd(BUFFERS_MAX)];
+        struct lookup_report found;
+        uint64_t in_run, phys;
+
+        if (!model->client) {
+                state_lookup(world.state, clients[who], rnd(5 * GiB), world.now_ns, &found);
+                return;
+        }
+        in_run = rnd(model->n_runs);
+        phys = model->runs[in_run].first + rnd(range_size(model->runs[in_run]));
+        state_lookup(world.state, clients[who], phys, world.now_ns, &found);
+        assert_true(found.held && found.has_buffer);
+        assert_int_equal(found.buffer.id, model->id);
+        assert_int_equal(found.buffer.holder.mine, model->client == clients[who]);
+        for (size_t i = 0; i < in_run; i++)
+                phys += range_size(model->runs[i]);
+        assert_int_equal(found.offset, phys - model->runs[in_run].first);
+}
+
+/* All of what is held, once. */
+static void step_map(unsigned who)
+{
+        struct extent_report extent;
+        uint64_t cursor = 0, bytes = 0;
+        unsigned steps;
+
+        do {
+                steps = 1 + (unsigned)rnd(40);
+                while (state_next_extent(world.state, clients[who], RANGE_ALL, NULL, &cursor,
+                                         &steps, &extent))
+                        bytes += range_size(extent.range);
+        } while (!steps);
+        assert_int_equal(bytes, world_bytes(&world).held);
 }
 
 static void step_keeper(void)
@@ -264,6 +367,16 @@ static void step_explain(unsigned who)
         assert_true(explanation.refusal.sentence[0]);
 }
 
+static void step_admin(unsigned who)
+{
+        switch (rnd(8)) {
+        case 0: step_revoke(who); return;
+        case 1: step_end_quarantine(who); return;
+        case 2: step_map(who); return;
+        default: step_lookup(who);
+        }
+}
+
 static void step(void)
 {
         unsigned who = (unsigned)rnd(CLIENTS);
@@ -271,8 +384,10 @@ static void step(void)
 
         if (dice < 40)
                 step_alloc(who);
-        else if (dice < 70)
+        else if (dice < 68)
                 step_release(who);
+        else if (dice < 70)
+                step_admin(who);
         else if (dice < 71)
                 step_end(who);
         else if (dice < 88)
@@ -298,6 +413,7 @@ void lives_run(struct lives *of, unsigned steps)
         lives = of;
         over = false;
         last_number = 0;
+        n_revoked = 0;
         memset(buffers, 0, sizeof(buffers));
         world_init(&world, 48);
         low = world_add_pool(&world, "low", 0, GiB - 1, 16);
@@ -310,10 +426,12 @@ void lives_run(struct lives *of, unsigned steps)
         world_start(&world);
         for (unsigned i = 0; i < CLIENTS; i++)
                 begin_client(i);
+        root = world_client(&world, 0, "root");
         for (unsigned i = 0; i < steps && !over; i++)
                 step();
         for (unsigned i = 0; i < CLIENTS; i++)
                 client_end(world.state, clients[i], rnd(2), world.now_ns);
+        client_end(world.state, root, true, world.now_ns);
         world.clumsy = false;
         world_pass(&world, 100 * NS_PER_S);
         world_let_leave(&world);
