@@ -20,9 +20,9 @@ same() {
 }
 
 # helped PROGRAM... - options in the help of it, but for those that stand in its prose
-helped() { "$@" --help | grep -oE '^  --[a-z-]*' | tr -d ' ' | tr '\n' ' '; }
+helped() { "$@" --help | grep -oE '^  --[a-z][a-z-]*' | tr -d ' ' | tr '\n' ' '; }
 # options TEXT - options in mdoc
-options() { grep -oE '\bFl -[a-z-]*' <<<"$1" | sed 's/^Fl -/--/' | tr '\n' ' '; }
+options() { grep -oE '\bFl -[a-z][a-z-]*' <<<"$1" | sed 's/^Fl -/--/' | tr '\n' ' '; }
 
 same "pard(8)" "$(options "$(<"$top/docs/man/pard.8")")" "$(helped "$pard")"
 
@@ -33,7 +33,7 @@ under() {
 }
 general=$(under DESCRIPTION)
 same "parctl" "$general" "$(helped "$parctl")"
-commands=$("$parctl" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\)  .*/\1/p')
+commands=$("$parctl" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 documented=$(sed -n '/^\.Sh COMMANDS/,/^\.Sh/s/^\.It Ic \([a-z]*\).*/\1/p' "$page")
 same "commands of parctl" "$documented" "$commands"
 
