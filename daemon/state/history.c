@@ -23,6 +23,11 @@ static void former_unref(struct former *former)
                 free(former);
 }
 
+void history_init(struct history *history)
+{
+        history->places = calloc(HISTORY_SETS * HISTORY_WAYS, sizeof(history->places[0]));
+}
+
 void history_deinit(struct history *history)
 {
         if (!history->places)
@@ -131,8 +136,6 @@ void history_note(struct history *history, const struct buffer *buffer, uint64_t
         uint64_t page_bytes = buffer->holding->account->pool->settings->page_bytes;
         struct former *who;
 
-        if (!history->places)
-                history->places = calloc(HISTORY_SETS * HISTORY_WAYS, sizeof(history->places[0]));
         who = history->places ? former_new(buffer) : NULL;
         if (!who)
                 return;

@@ -41,13 +41,15 @@ struct history_place {
 };
 
 /**
- * struct history - embedded in the state; zeroed it is empty
- * @places: HISTORY_SETS times HISTORY_WAYS; NULL until there is something to remember
+ * struct history - embedded in the state
+ * @places: HISTORY_SETS times HISTORY_WAYS; NULL: nothing is remembered
  */
 struct history {
         struct history_place *places;
 };
 
+/* All of its memory at once, which only counts where it is used; without any, @history forgets. */
+void history_init(struct history *history);
 void history_deinit(struct history *history);
 
 /* A buffer is given back, or was at @until_ns. Costs little for each of its frames. Without memory

@@ -245,6 +245,7 @@ int state_new(const struct state_settings *settings, const struct state_ops *ops
         for (size_t i = 0; i < settings->n_pools; i++)
                 pool_init(&state->pools[i], &settings->pools[i], (uint32_t)i);
         order_pools(state);
+        history_init(&state->history);
         *ret = state;
         return 0;
 }
