@@ -9,6 +9,7 @@
  */
 #include "choice.h"
 
+#include "grow.h"
 #include "placement.h"
 #include "segment.h"
 #include "state_private.h"
@@ -109,8 +110,35 @@ static int find_whole(const struct pool *pool, const struct space_list *list,
                                         &demand->want, &choice->places, &choice->n_places);
 }
 
+/* Below and above what is kept for somebody else. */
+static int find_beside_held(const struct pool *pool, const struct space_list *list,
+                            const struct demand *demand, struct choice *choice)
+{
+        const struct range *held = &pool->held_window;
+        struct demand part = *demand;
+        enum limit limit;
+        int r;
+
+        if (held->last < demand->want.window.last) {
+                if (held->last >= demand->want.window.first)
+                        part.want.window.first = held->last + 1;
+                r = constraint_check(&part.want, &limit);
+                if (!r)
+                        r = find_whole(pool, list, &part, choice);
+                if (r <= 0)
+                        return r;
+        }
+        if (held->first <= demand->want.window.first)
+                return PAR_REFUSED_EXHAUSTED;
+        part.want.window = demand->want.window;
+        if (held->first <= part.want.window.last)
+                part.want.window.last = held->first - 1;
+        r = constraint_check(&part.want, &limit);
+        return r ? r : find_whole(pool, list, &part, choice);
+}
+
 static int find_in_pool(const struct pool *pool, const struct client *client,
-                        const struct demand *demand, bool own_only, struct choice *choice)
+                        const struct demand *demand, bool held_up, struct choice *choice)
 {
         const struct account *account = client_account_of(client, pool);
         struct space_list list = { .count = 0 };
@@ -127,14 +155,14 @@ static int find_in_pool(const struct pool *pool, const struct client *client,
                                 return r;
                 }
         }
-        if (own_only)
-                return PAR_REFUSED_EXHAUSTED;
         space_list_add(&list, &pool->free, demand->nodes);
+        if (held_up)
+                return find_beside_held(pool, &list, demand, choice);
         return find_whole(pool, &list, demand, choice);
 }
 
 int choice_find(const struct state *state, const struct client *client, const struct demand *demand,
-                uint64_t pools, uint64_t own_only, struct choice *ret)
+                uint64_t pools, uint64_t held_up, struct choice *ret)
 {
         int answer = PAR_REFUSED_EXHAUSTED;
 
@@ -145,7 +173,7 @@ int choice_find(const struct state *state, const struct client *client, const st
 
                 if (!(pools & bit) || !range_overlaps(pool->settings->window, demand->want.window))
                         continue;
-                r = find_in_pool(pool, client, demand, own_only & bit, ret);
+                r = find_in_pool(pool, client, demand, held_up & bit, ret);
                 if (!r)
                         ret->pool = pool;
                 if (r <= 0)
@@ -156,32 +184,19 @@ int choice_find(const struct state *state, const struct client *client, const st
         return answer;
 }
 
-/* Memory may still come that nobody has seen, and may be what completes a run: only what the
- * settings rule out is out for ever. */
-static bool could_come(const struct pool *pool, const struct demand *demand)
-{
-        struct range window;
-
-        return pool_missing_bytes(pool) &&
-               demand->want.size_bytes <= pool->settings->size_max_bytes &&
-               range_intersect(pool->settings->window, demand->want.window, &window) &&
-               window.last - window.first >= demand->want.size_bytes - 1;
-}
-
-/* What a client holds itself does not come free by waiting. */
-static bool own_memory_rules_out(const struct pool *pool, const struct client *client,
-                                 const struct demand *demand, const struct space_list *all)
+/* What a client holds itself does not come free by waiting. 0 where it is not known to lie in the
+ * demand's window. */
+static uint64_t own_bytes(const struct pool *pool, const struct client *client,
+                          const struct demand *demand)
 {
         const struct account *account = client_account_of(client, pool);
-        uint64_t all_bytes, own_bytes;
+        uint64_t bytes;
 
         if (!account || demand->want.window.first > pool->settings->window.first ||
             demand->want.window.last < pool->settings->window.last || demand->nodes)
-                return false;
-        all_bytes = placement_free_bytes(all->of, all->count, demand->want.window);
-        own_bytes = account->bytes.granted + account->bytes.quarantined;
-        own_bytes -= node_spaces_bytes(&account->partial);
-        return own_bytes > all_bytes || demand->want.size_bytes > all_bytes - own_bytes;
+                return 0;
+        bytes = account->bytes.granted + account->bytes.quarantined;
+        return bytes - node_spaces_bytes(&account->partial);
 }
 
 int choice_could_ever(const struct state *state, const struct client *client,
@@ -191,19 +206,23 @@ int choice_could_ever(const struct state *state, const struct client *client,
                 struct pool *pool = &state->pools[i];
                 struct choice choice = { 0 };
                 struct space_list list = { .count = 0 };
+                uint64_t all_bytes, own;
                 int r;
 
                 if (!(pools >> i & 1))
                         continue;
-                if (could_come(pool, demand))
-                        return 1;
                 space_list_add(&list, &pool->all, demand->nodes);
+                all_bytes = placement_free_bytes(list.of, list.count, demand->want.window);
+                own = own_too ? 0 : own_bytes(pool, client, demand);
+                all_bytes = all_bytes > own ? all_bytes - own : 0;
+                if (grow_could_ever(pool, demand, all_bytes))
+                        return 1;
+                if (demand->want.size_bytes > all_bytes)
+                        continue;
                 r = find_whole(pool, &list, demand, &choice);
                 choice_deinit(&choice);
-                if (r < 0)
-                        return r;
-                if (!r && (own_too || !own_memory_rules_out(pool, client, demand, &list)))
-                        return 1;
+                if (r <= 0)
+                        return r < 0 ? r : 1;
         }
         return 0;
 }

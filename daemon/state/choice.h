@@ -34,15 +34,17 @@ uint64_t choice_pools(const struct state *state, const struct client *client,
 /**
  * choice_find() - look for places
  * @pools:    where to look (bits), in the state's order of preference
- * @own_only: of those, bits where only the client's own memory may be used, because others wait
+ * @held_up:  of those, bits where memory is kept for others who wait: only the client's own may be
+ *            used there, and what is outside pool::held_window
  *
  * Return: 0; PAR_REFUSED_EXHAUSTED, PAR_REFUSED_FRAGMENTED; -ENOMEM.
  */
 int choice_find(const struct state *state, const struct client *client, const struct demand *demand,
-                uint64_t pools, uint64_t own_only, struct choice *ret);
+                uint64_t pools, uint64_t held_up, struct choice *ret);
 
 /**
- * choice_could_ever() - whether the demand would be met if everybody else gave everything back
+ * choice_could_ever() - whether the demand would be met if everybody else gave everything back, and
+ * every pool grew to its size_max
  * @own_too: and the client itself as well
  *
  * Return: 1, 0; -ENOMEM.

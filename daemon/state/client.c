@@ -106,10 +106,7 @@ int client_new(struct state *state, const struct identity *identity, const char 
         client->identity = *identity;
         client->data = data;
         client->session_owner = owner;
-        client->is_admin = identity_is_admin(state, identity);
-        for (size_t i = 0; i < n_pools; i++)
-                if (pool_allows(state->pools[i].settings, identity))
-                        client->allowed |= UINT64_C(1) << i;
+        client_reconfigure(client);
         LIST_INSERT_HEAD(&state->clients, client, link);
         state->n_clients++;
         state->counters.sessions++;
@@ -128,6 +125,17 @@ int client_may_have_more(const struct client *client, struct refusal *refusal)
 uint64_t client_id(const struct client *client)
 {
         return client->session_owner->id;
+}
+
+void client_reconfigure(struct client *client)
+{
+        const struct state *state = client->state;
+
+        client->is_admin = identity_is_admin(state, &client->identity);
+        client->allowed = 0;
+        for (size_t i = 0; i < state->settings->n_pools; i++)
+                if (pool_allows(state->pools[i].settings, &client->identity))
+                        client->allowed |= UINT64_C(1) << i;
 }
 
 bool client_is_admin(const struct state *state, const struct client *client)
@@ -254,7 +262,7 @@ static void owner_abandon(struct state *state, struct owner *owner)
                                 continue;
                         frame->told_owner_gone = true;
                         state->ops->leave(state->data, frame->name, account->pool->index,
-                                          LEAVE_RETAKE | LEAVE_OWNER_GONE | LEAVE_PATIENT);
+                                          state_leave_flags(frame) | LEAVE_PATIENT);
                 }
         }
 }

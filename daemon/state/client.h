@@ -69,3 +69,6 @@ void frame_unshow_all(struct frame *frame);
 
 /* Copy a name for people: cut, and without control characters. */
 void name_copy(char *to, size_t room, const char *from);
+
+/* Settings have changed: what it may do now. */
+void client_reconfigure(struct client *client);

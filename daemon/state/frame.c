@@ -95,14 +95,30 @@ void state_bytes_move(struct state_bytes *sum, enum frame_state from, enum frame
         state_bytes_add(sum, to, bytes);
 }
 
+static uint64_t departing_bytes(const struct frame *frame)
+{
+        return frame->state == FRAME_LEAVING && !frame->comes_back
+                       ? frame->pool->settings->page_bytes
+                       : 0;
+}
+
+void frame_set_comes_back(struct frame *frame, bool comes_back)
+{
+        frame->pool->departing_bytes -= departing_bytes(frame);
+        frame->comes_back = comes_back;
+        frame->pool->departing_bytes += departing_bytes(frame);
+}
+
 void frame_set_state(struct frame *frame, enum frame_state state)
 {
         uint64_t bytes = frame->pool->settings->page_bytes;
 
+        frame->pool->departing_bytes -= departing_bytes(frame);
         state_bytes_move(&frame->pool->bytes, frame->state, state, bytes);
         if (frame->account)
                 state_bytes_move(&frame->account->bytes, frame->state, state, bytes);
         frame->state = state;
+        frame->pool->departing_bytes += departing_bytes(frame);
 }
 
 void frame_charge(struct frame *frame, struct account *account, enum frame_state state)

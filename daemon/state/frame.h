@@ -26,7 +26,7 @@ struct buffer_piece {
         struct buffer *buffer;
         struct frame *frame;
         uint64_t phys, length_bytes, frame_offset;
-        bool zeroed;
+        bool zeroed, told_draining;
 };
 
 LIST_HEAD(piece_list, buffer_piece);
@@ -45,6 +45,8 @@ LIST_HEAD(frame_list, frame);
  * @in_service: its address is true; in pool::all
  * @closed:     nothing more is granted from it, and it leaves with its last buffer: what no buffer
  *              lies in is in no space of its account
+ * @unwanted:   its pool has no use for it any more
+ * @comes_back: while it is leaving or lingering: the keeper takes it again
  * @told_owner_gone: the keeper knows that what its owner punched no longer matters
  * @holder:     why it lingers: enum keeper_holder
  * @due:        end of reuse or quarantine
@@ -55,7 +57,7 @@ struct frame {
         uint64_t phys;
         unsigned node;
         int node_number;
-        bool pinned, used, lent, told_owner_gone, in_service, closed;
+        bool pinned, used, lent, told_owner_gone, in_service, closed, unwanted, comes_back;
         enum frame_state state;
         struct account *account;
         struct piece_list pieces;
@@ -80,6 +82,9 @@ int frame_new(struct pool *pool, const struct frame_news *news, struct frame **r
 void frame_free(struct frame *frame); /* in no list or tree any more; NULL is fine */
 
 struct range frame_range(const struct frame *frame);
+
+/* Say whether a frame that leaves comes back; in any state. */
+void frame_set_comes_back(struct frame *frame, bool comes_back);
 
 /* Change the state and move the bytes from sum to sum, of pool and account. */
 void frame_set_state(struct frame *frame, enum frame_state state);

@@ -164,6 +164,8 @@ int state_grant(struct state *state, struct client *client, const struct demand 
         name_copy(buffer->label, sizeof(buffer->label), demand->label);
         holding_add(holding, buffer);
         account->n_buffers++;
+        account->pool->counters.grants++;
+        state->grants++;
         state_buffer_insert(state, buffer);
         *ret = STEAL(buffer);
         return 0;
@@ -196,6 +198,7 @@ void state_ungrant(struct state *state, struct buffer *buffer, uint64_t now_ns)
         history_note(&state->history, buffer, holding->client ? now_ns : holding->ended_ns);
         holding_remove(holding, buffer);
         holding->account->n_buffers--;
+        holding->account->pool->counters.frees++;
         state_buffer_remove(state, buffer);
         buffer_free(buffer);
 }

@@ -12,12 +12,21 @@
 #include <string.h>
 #include <syslog.h>
 
-static unsigned leave_flags(const struct frame *frame)
+/* Whether the pool wants the page again. */
+static bool is_wanted(const struct frame *frame)
+{
+        const struct pool *pool = frame->pool;
+
+        return frame->in_service && !frame->unwanted && !pool_drains(pool, frame_range(frame)) &&
+               pool_coming_bytes(pool) <= pool->settings->size_max_bytes;
+}
+
+unsigned state_leave_flags(const struct frame *frame)
 {
         const struct account *account = frame->account;
         unsigned flags = 0;
 
-        if (frame->in_service)
+        if (frame->comes_back)
                 flags |= LEAVE_RETAKE;
         if (frame->told_owner_gone)
                 flags |= LEAVE_OWNER_GONE;
@@ -34,7 +43,10 @@ void state_frame_leave(struct state *state, struct frame *frame)
         assert(!frame->n_pieces);
 
         frame->told_owner_gone = !frame->account || !frame->account->owner->n_clients;
-        flags = leave_flags(frame);
+        frame_set_comes_back(frame, is_wanted(frame));
+        if (frame->in_service && !frame->comes_back)
+                frame->pool->counters.shrunk_frames++;
+        flags = state_leave_flags(frame);
         due_cancel(&state->dues, &frame->due);
         if (frame->state == FRAME_REUSABLE) {
                 space_remove(frame->account->empty.of[frame->node], frame_range(frame));
@@ -49,6 +61,23 @@ void state_frame_leave(struct state *state, struct frame *frame)
                 if (shown->client->data)
                         state->ops->unneeded(state->data, shown->client->data, frame->name);
         state->ops->leave(state->data, frame->name, frame->pool->index, flags);
+}
+
+void state_frame_give_back(struct state *state, struct frame *frame)
+{
+        assert(frame->state == FRAME_FREE);
+
+        space_remove(frame->pool->free.of[frame->node], frame_range(frame));
+        state_frame_leave(state, frame);
+}
+
+void state_frame_stay_away(struct state *state, struct frame *frame)
+{
+        if (!frame->comes_back)
+                return;
+        frame_set_comes_back(frame, false);
+        frame->pool->counters.shrunk_frames++;
+        state->ops->leave(state->data, frame->name, frame->pool->index, state_leave_flags(frame));
 }
 
 /* Whether to keep the empty frame for its owner: only one, and only what he still has mapped. */
@@ -112,6 +141,7 @@ static void frame_gone(struct state *state, struct frame *frame)
 
         frame_unshow_all(frame);
         frame_discharge(frame);
+        frame_set_comes_back(frame, true); /* no longer departing: gone */
         state_bytes_sub(&pool->bytes, frame->state, pool->settings->page_bytes);
         if (!frame->pinned)
                 pool->unpinned_frames--;
@@ -234,7 +264,9 @@ int state_frame_arrived(struct state *state, const struct frame_news *news, uint
                 due_set(&state->dues, &frame->due, now_ns + pool->settings->quarantine_ns);
         } else {
                 space_add(pool->free.of[frame->node], frame_range(frame));
-                state->memory_came = true;
+                if (pool_drains(pool, frame_range(frame)))
+                        state_frame_give_back(state, frame);
+                state_came(state, pool);
         }
         state_changed(state, now_ns);
         return 0;
@@ -255,7 +287,7 @@ static void be_patient(struct state *state, const struct account *account)
                 LIST_FOREACH (frame, &owner->accounts[pool]->frames, charged)
                         if (frame->state == FRAME_LEAVING)
                                 state->ops->leave(state->data, frame->name, (uint32_t)pool,
-                                                  leave_flags(frame) | LEAVE_PATIENT);
+                                                  state_leave_flags(frame) | LEAVE_PATIENT);
         }
 }
 
@@ -271,7 +303,7 @@ void state_frame_lingers(struct state *state, struct frame_name name, int holder
         if (frame->account && !frame->account->owner->n_clients && !frame->told_owner_gone) {
                 frame->told_owner_gone = true;
                 state->ops->leave(state->data, frame->name, frame->pool->index,
-                                  LEAVE_RETAKE | LEAVE_OWNER_GONE | LEAVE_PATIENT);
+                                  state_leave_flags(frame) | LEAVE_PATIENT);
         }
         if (frame->account && holder == FRAME_HOLDER_PAGES)
                 be_patient(state, frame->account);
@@ -288,12 +320,14 @@ void state_frame_left(struct state *state, struct frame_name name, bool lost, ui
                 return; /* its place is taken already, and nothing was lost */
         pool = frame->pool;
         retired = !frame->in_service;
+        lost = lost && frame->comes_back;
         frame_gone(state, frame);
         if (lost)
                 pool->lost_to_system++;
-        /* Nor is there a page in the place of one that was retired. */
-        if ((lost || retired) && pool_missing_bytes(pool) && !due_is_set(&pool->refill))
-                due_set(&state->dues, &pool->refill, now_ns + pool->refill_delay_ns);
+        /* Who snatched it may need a moment more; nor is there a page in the place of one that was
+         * retired. */
+        if (lost || retired)
+                state_refill_later(state, pool, now_ns);
         state_changed(state, now_ns);
 }
 

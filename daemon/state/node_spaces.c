@@ -39,6 +39,16 @@ uint64_t node_spaces_bytes(const struct node_spaces *spaces)
         return bytes;
 }
 
+uint64_t node_spaces_bytes_in(const struct node_spaces *spaces, struct range window)
+{
+        uint64_t bytes = 0;
+
+        for (unsigned i = 0; i < NODE_INDEXES; i++)
+                if (spaces->of[i])
+                        bytes += space_bytes_in(spaces->of[i], window);
+        return bytes;
+}
+
 void space_list_add(struct space_list *list, const struct node_spaces *spaces, uint64_t nodes)
 {
         if (!spaces)

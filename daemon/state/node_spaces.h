@@ -35,6 +35,7 @@ int node_spaces_reserve(struct node_spaces *spaces, unsigned index, size_t n_cha
 void node_spaces_deinit(struct node_spaces *spaces);
 
 uint64_t node_spaces_bytes(const struct node_spaces *spaces);
+uint64_t node_spaces_bytes_in(const struct node_spaces *spaces, struct range window);
 
 /* Several of them as the search wants them. */
 struct space_list {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the spaces of its frames; the frames themselves belong to the state.
+ * Owns the spaces of its frames; the frames themselves belong to the state. How much it should hold
+ * is decided here, and nothing is done about it.
  */
 #include "pool.h"
 
@@ -8,9 +9,15 @@ void pool_init(struct pool *pool, const struct pool_settings *settings, uint32_t
 {
         pool->settings = settings;
         pool->index = index;
+        pool->goal_bytes = settings->size_min_bytes;
+        pool->shrink_from = UINT64_MAX;
         LIST_INIT(&pool->orphans);
         due_init(&pool->orphans_due, DUE_ORPHANS);
         due_init(&pool->refill, DUE_REFILL);
+        due_init(&pool->regrow, DUE_REGROW);
+        due_init(&pool->shrink, DUE_SHRINK);
+        due_init(&pool->drain.walk, DUE_DRAIN);
+        due_init(&pool->turn, DUE_POOL_TURN);
 }
 
 void pool_deinit(struct pool *pool)
@@ -21,15 +28,65 @@ void pool_deinit(struct pool *pool)
 
 uint64_t pool_missing_bytes(const struct pool *pool)
 {
-        uint64_t want = pool->settings->size_min_bytes;
+        return pool->goal_bytes > pool->bytes.held ? pool->goal_bytes - pool->bytes.held : 0;
+}
 
-        return want > pool->bytes.held ? want - pool->bytes.held : 0;
+uint64_t pool_in_runs(const struct pool *pool, uint64_t bytes)
+{
+        uint64_t run_bytes = pool->settings->run_min_bytes;
+        uint64_t rest = run_bytes ? bytes % run_bytes : 0, sum;
+
+        if (!rest || __builtin_add_overflow(bytes, run_bytes - rest, &sum))
+                return bytes;
+        return sum;
+}
+
+uint64_t pool_target_bytes(const struct pool *pool)
+{
+        const struct pool_settings *settings = pool->settings;
+        const struct state_bytes *bytes = &pool->bytes;
+        uint64_t target = bytes->granted + bytes->reusable + bytes->lingering + bytes->quarantined +
+                          bytes->retired;
+
+        if (__builtin_add_overflow(target, settings->spare_bytes, &target))
+                target = UINT64_MAX;
+        if (target < pool->goal_bytes)
+                target = pool->goal_bytes;
+        target = pool_in_runs(pool, target);
+        return target < settings->size_max_bytes ? target : settings->size_max_bytes;
+}
+
+uint64_t pool_coming_bytes(const struct pool *pool)
+{
+        return pool->bytes.held - pool->departing_bytes;
+}
+
+uint64_t pool_surplus_bytes(const struct pool *pool)
+{
+        uint64_t target = pool_target_bytes(pool), coming = pool_coming_bytes(pool);
+
+        if (coming <= target)
+                return 0;
+        return coming - target < pool->bytes.free ? coming - target : pool->bytes.free;
+}
+
+uint64_t pool_room_bytes(const struct pool *pool)
+{
+        uint64_t max = pool->settings->size_max_bytes;
+
+        return max > pool->bytes.held ? max - pool->bytes.held : 0;
 }
 
 const char *pool_state_name(const struct pool *pool)
 {
+        if (pool->taking && pool->aside_bytes)
+                return "harvesting";
         if (!pool->filled_once)
                 return "filling";
+        if (pool->taking)
+                return "growing";
+        if (pool_draining_bytes(pool))
+                return "draining";
         return pool_missing_bytes(pool) ? "short" : "ready";
 }
 

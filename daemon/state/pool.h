@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "drain.h"
 #include "due.h"
 #include "frame.h"
+#include "grow.h"
 #include "node_spaces.h"
 #include "state.h"
 
@@ -14,11 +16,28 @@
  * @index:   in the configuration
  * @free:    frames that nobody has
  * @all:     frames in service, whoever has them: what could be had if everybody gave back
- * @taking:  frames that the keeper was asked for and has not answered yet
+ * @departing_bytes: of frames that are leaving and do not come back
+ * @filled_once: the first take is over, or none was needed
+ * @goal_bytes: what it holds also when nobody wants anything
+ * @resized: an administrator has set the goal
+ * @taking:  frames that the keeper was asked for and has not answered yet; 0: none
+ * @taken, @aside_bytes: how far that is
+ * @wish:    that question
+ * @for_demand: it was asked for somebody who waits
+ * @cancelled: the keeper was told to end it
+ * @refill:  no more frames are asked for, for the goal and for spare, before this
+ * @reason:  why the last take brought less than was asked for, or ""
  * @orphans: @n_orphans frames in quarantine that clients of a former worker had
  * @orphans_due: more of them leave
- * @refill:  when to ask again for frames that were lost
  * @note:    why it holds less than it should, or ""
+ * @failures, @regrow: see grow.h
+ * @shrink:  when what was not needed goes back; @idle_bytes: least of it since that was set
+ * @shrink_from: where the search for what to give back goes on
+ * @drain:   what is to be empty
+ * @gap:     which of the windows beside that to take from
+ * @held_window: what is kept there for somebody who waits, while the pool is held up
+ * @turn:    end of that, or of the pause after it
+ * @waiting: requests that wait and may go here
  * @counters: since the start, but for its lost_to_system, which is kept above
  */
 struct pool {
@@ -26,16 +45,31 @@ struct pool {
         uint32_t index;
         struct node_spaces free, all;
         struct state_bytes bytes;
+        uint64_t departing_bytes;
         uint64_t unpinned_frames;
         uint64_t lost_to_system;
         bool filled_once;
-        uint32_t taking;
+        uint64_t goal_bytes;
+        bool resized;
+        uint32_t taking, taken;
+        uint64_t aside_bytes;
+        struct take_wish wish;
+        bool for_demand, cancelled;
         struct frame_list orphans;
         uint32_t n_orphans;
         struct due orphans_due;
         struct due refill;
         uint64_t refill_delay_ns;
-        char note[POOL_NOTE_BYTES];
+        char reason[POOL_NOTE_BYTES], note[POOL_NOTE_BYTES];
+        struct grow_failure failures[GROW_FAILURES_MAX];
+        struct due regrow;
+        struct due shrink;
+        uint64_t idle_bytes, shrink_from;
+        struct drain drain;
+        unsigned gap;
+        struct range held_window;
+        struct due turn;
+        uint64_t waiting;
         struct pool_counters counters;
 };
 
@@ -43,10 +77,25 @@ struct pool {
 void pool_init(struct pool *pool, const struct pool_settings *settings, uint32_t index);
 void pool_deinit(struct pool *pool);
 
-/* Bytes that it should hold and does not. */
+/* Bytes that it should hold for its goal and does not. */
 uint64_t pool_missing_bytes(const struct pool *pool);
 
-/* "filling", "ready", "short" */
+/* What it wants to hold now: its goal, or what is in use and the spare beside it. */
+uint64_t pool_target_bytes(const struct pool *pool);
+
+/* What it will hold when everything that leaves has left or come back. */
+uint64_t pool_coming_bytes(const struct pool *pool);
+
+/* Free memory beyond the target. */
+uint64_t pool_surplus_bytes(const struct pool *pool);
+
+/* How much more it may hold. */
+uint64_t pool_room_bytes(const struct pool *pool);
+
+/* Rounded up to whole runs, where the pool wants frames in runs only. */
+uint64_t pool_in_runs(const struct pool *pool, uint64_t bytes);
+
+/* "filling", "growing", "harvesting", "draining", "ready", "short" */
 const char *pool_state_name(const struct pool *pool);
 
 /* Whether one of this identity may use it. */

@@ -6,6 +6,7 @@
 #include "refusal.h"
 
 #include "choice.h"
+#include "grow.h"
 #include "macros.h"
 #include "placement.h"
 #include "state_private.h"
@@ -51,8 +52,7 @@ int refusal_set(struct refusal *refusal, int result, const char *format, ...)
         return result;
 }
 
-/* "below 4 GiB", "between 0x1000 and 0x1fff", or nothing where there is no limit. */
-static void window_words(struct range window, char *to, size_t room)
+void range_words(struct range window, char *to, size_t room)
 {
         char limit[32];
 
@@ -73,7 +73,7 @@ void demand_words(const struct demand *demand, char *to, size_t room)
         char size[32], align[64] = "", where[64], pieces[48], number[32];
 
         bytes_words(want->size_bytes, size);
-        window_words(want->window, where, sizeof(where));
+        range_words(want->window, where, sizeof(where));
         if (want->max_segments == 1)
                 snprintf(pieces, sizeof(pieces), "in one piece");
         else if (want->max_segments == SEGMENTS_ANY)
@@ -275,25 +275,55 @@ static uint64_t bytes_coming(const struct state *state, uint64_t pools)
         return bytes;
 }
 
+/* One that could not grow when it was last asked to. */
+static const struct pool *stuck_pool(const struct state *state, const struct demand *demand,
+                                     uint64_t pools)
+{
+        for (size_t i = 0; i < state->settings->n_pools; i++) {
+                const struct pool *pool = &state->pools[i];
+
+                if (pools >> i & 1 && pool->reason[0] && pool_room_bytes(pool) &&
+                    range_overlaps(pool->settings->window, demand->want.window))
+                        return pool;
+        }
+        return NULL;
+}
+
+static void append(struct refusal *refusal, const char *format, ...)
+        __attribute__((__format__(__printf__, 2, 3)));
+
+static void append(struct refusal *refusal, const char *format, ...)
+{
+        size_t used = strlen(refusal->sentence);
+        va_list args;
+
+        va_start(args, format);
+        vsnprintf(refusal->sentence + used, sizeof(refusal->sentence) - used, format, args);
+        va_end(args);
+}
+
 static void write_not_now(const struct state *state, const struct demand *demand, uint64_t pools,
                           struct refusal *ret)
 {
         const struct pool *lacking = short_pool(state, demand, pools);
+        const struct pool *stuck = stuck_pool(state, demand, pools);
         char what[192], free_bytes[32], run[32], coming[32];
         uint64_t coming_bytes = bytes_coming(state, pools);
-        int used;
 
         demand_words(demand, what, sizeof(what));
         bytes_words(ret->free_in_window_bytes, free_bytes);
         bytes_words(ret->largest_run_bytes, run);
-        used = snprintf(ret->sentence, sizeof(ret->sentence),
-                        "%.160s: %s are free there, the largest run is %s%s%.64s%s%.140s", what,
-                        free_bytes, run, lacking ? "; pool " : "",
-                        lacking ? lacking->settings->name : "", lacking ? " holds " : "",
-                        lacking ? lacking->note : "");
-        if (coming_bytes && used > 0 && (size_t)used < sizeof(ret->sentence))
-                snprintf(ret->sentence + used, sizeof(ret->sentence) - (size_t)used,
-                         "; %s are on their way back", bytes_words(coming_bytes, coming));
+        snprintf(ret->sentence, sizeof(ret->sentence),
+                 "%.160s: %s are free there, the largest run is %s", what, free_bytes, run);
+        if (lacking)
+                append(ret, "; pool %.64s holds %.140s", lacking->settings->name, lacking->note);
+        else if (stuck && !ret->growing)
+                append(ret, "; pool %.64s cannot grow now: %.140s", stuck->settings->name,
+                       stuck->reason);
+        if (pools & state->held_up)
+                append(ret, "; others wait for it already");
+        if (coming_bytes)
+                append(ret, "; %s are on their way back", bytes_words(coming_bytes, coming));
 }
 
 int refusal_explain(const struct state *state, const struct client *client,
@@ -311,6 +341,7 @@ int refusal_explain(const struct state *state, const struct client *client,
                 return r;
         demand_setter(demand, ret->limit, NULL, ret->limit_set_by, sizeof(ret->limit_set_by));
         if (ever) {
+                ret->growing = state_can_grow(state, demand, pools);
                 write_not_now(state, demand, pools, ret);
         } else {
                 own = choice_could_ever(state, client, demand, pools, true);

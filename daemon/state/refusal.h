@@ -29,5 +29,8 @@ void refusal_figures(const struct state *state, const struct client *client,
 /* What is asked for, in words: "64 MiB in one piece below 4 GiB". */
 void demand_words(const struct demand *demand, char *to, size_t room);
 
+/* "below 4 GiB", "between 0x1000 and 0x1fff", "anywhere". */
+void range_words(struct range window, char *to, size_t room);
+
 /* 41943040 as "40 MiB"; @to has room for 32 bytes. */
 const char *bytes_words(uint64_t bytes, char *to);

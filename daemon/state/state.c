@@ -6,6 +6,7 @@
 #include "state.h"
 
 #include "choice.h"
+#include "grow.h"
 #include "macros.h"
 #include "refusal.h"
 #include "state_private.h"
@@ -242,6 +243,8 @@ int state_new(const struct state_settings *settings, const struct state_ops *ops
         state->data = data;
         state->started_ns = now_ns;
         TAILQ_INIT(&state->waiters);
+        due_init(&state->filling, DUE_FILLING);
+        due_init(&state->run, DUE_RUN);
         for (size_t i = 0; i < settings->n_pools; i++)
                 pool_init(&state->pools[i], &settings->pools[i], (uint32_t)i);
         order_pools(state);
@@ -318,10 +321,9 @@ void state_log(const struct state *state, int level, const struct log_fields *ab
 
 /* ---- requests ------------------------------------------------------------------------------- */
 
-/* What rules a request out before anybody looks for memory. */
-static int check_request(const struct state *state, const struct client *client,
-                         const struct request *request, uint64_t pools, uint64_t denied,
-                         struct refusal *refusal)
+int state_check_request(const struct state *state, const struct client *client,
+                        const struct request *request, uint64_t pools, uint64_t denied,
+                        struct refusal *refusal)
 {
         if (request->pool && *request->pool && !state_pool_named(state, request->pool))
                 return refusal_set(refusal, PAR_REFUSED_INVALID, "there is no pool %.64s",
@@ -350,10 +352,10 @@ int state_decide(const struct state *state, struct client *client, const struct 
         if (r)
                 return r;
         *ret_pools = choice_pools(state, client, demand, request->pool, &denied);
-        r = check_request(state, client, request, *ret_pools, denied, refusal);
+        r = state_check_request(state, client, request, *ret_pools, denied, refusal);
         if (r)
                 return r;
-        r = choice_find(state, client, demand, *ret_pools, 0, ret);
+        r = choice_find(state, client, demand, *ret_pools, state->held_up, ret);
         if (r > 0)
                 return refusal_explain(state, client, demand, *ret_pools, r, refusal);
         return r;
@@ -370,10 +372,9 @@ int state_alloc(struct state *state, struct client *client, const struct request
         r = state_decide(state, client, request, &demand, &pools, &choice, ret_refusal);
         if (!r)
                 r = state_grant(state, client, &demand, &choice, now_ns, ret_buffer);
-        if (r > 0)
+        /* Whoever goes on to wait is counted when he has his answer. */
+        if (r > 0 && !ret_refusal->growing && (ret_refusal->permanent || !request->patient))
                 state_count_refusal(state, r);
-        if (!r)
-                state->grants++;
         state_changed(state, now_ns);
         return r;
 }
@@ -407,9 +408,19 @@ static void do_due(struct state *state, struct due *due, uint64_t now_ns, unsign
                                     steps);
                 return;
         case DUE_REFILL:
-                due_cancel(&state->dues, due);
-                state_refill(state, CONTAINER_OF(due, struct pool, refill));
+        case DUE_RUN: due_cancel(&state->dues, due); return; /* state_changed() does it */
+        case DUE_REGROW: grow_due(state, CONTAINER_OF(due, struct pool, regrow), now_ns); return;
+        case DUE_SHRINK:
+                state_shrink_due(state, CONTAINER_OF(due, struct pool, shrink), now_ns);
                 return;
+        case DUE_DRAIN:
+                state_drain_walk(state, CONTAINER_OF(due, struct pool, drain.walk), now_ns, steps);
+                return;
+        case DUE_TURN: turn_due(state, CONTAINER_OF(due, struct waiter, turn), now_ns); return;
+        case DUE_POOL_TURN:
+                turn_pool_due(state, CONTAINER_OF(due, struct pool, turn), now_ns);
+                return;
+        case DUE_FILLING: state_filling_due(state); return;
         }
         abort();
 }
@@ -433,20 +444,40 @@ uint64_t state_next_due(const struct state *state)
         return due ? due->at_ns : DUE_NEVER;
 }
 
+void state_came(struct state *state, const struct pool *pool)
+{
+        state->came |= UINT64_C(1) << pool->index;
+}
+
 void state_freed_by(struct state *state, const struct owner *owner)
 {
+        /* Only one can be noted; where there are two everybody looks. */
+        if (state->freed_by && state->freed_by != owner)
+                state->came = UINT64_MAX;
         state->freed_by = owner;
-        state->memory_came = true;
+}
+
+static bool somebody_may_be_served(const struct state *state)
+{
+        return (state->came || state->freed_by || state->run_next) &&
+               !TAILQ_EMPTY(&state->waiters) && !due_is_set(&state->run) && !state->serving_waiters;
 }
 
 void state_changed(struct state *state, uint64_t now_ns)
 {
-        while (state->memory_came && !TAILQ_EMPTY(&state->waiters) && !state->serving_waiters) {
-                state->memory_came = false;
+        turns_settle(state, now_ns);
+        while (somebody_may_be_served(state)) {
                 state->serving_waiters = true;
                 waiters_run(state, now_ns);
                 state->serving_waiters = false;
+                turns_settle(state, now_ns);
         }
+        if (TAILQ_EMPTY(&state->waiters)) {
+                state->came = 0;
+                state->freed_by = NULL;
+                state->prospects_changed = false;
+        }
+        state_pools_settle(state, now_ns);
 #ifdef PAR_CHECKS
         state_check_after_change(state);
 #endif

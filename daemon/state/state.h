@@ -321,8 +321,8 @@ int client_shown(struct client *client, struct frame_name name);
  * @device: name; NULL or "": none
  * @pool:   name; NULL or "": any
  * @label:  NULL or ""; copied
- * @patient: state_wait() follows where state_alloc() refuses it for now: the refusal is not counted,
- *          the answer to the wait is
+ * @patient: state_wait() follows where state_alloc() refuses it for now: the refusal is not
+ * counted, the answer to the wait is
  */
 struct request {
         struct constraint want;

@@ -50,10 +50,20 @@ struct state {
         struct waiter_queue waiters;
         uint64_t n_waiters;
         struct due_queue dues;
+        bool started;                 /* state_start() was called */
         bool taking_told;             /* ops->filled() was called for the takes so far */
-        bool memory_came;             /* waiters have something new to look at */
-        bool serving_waiters;         /* and somebody is looking */
+        struct due filling;           /* when it is called although some are not over */
+        uint64_t came;                /* pools in which waiters have something new to look at */
         const struct owner *freed_by; /* who else may look at his own memory again; not followed */
+        bool prospects_changed;       /* who waits may wait in vain now */
+        struct waiter *run_next;      /* how far the line was tried with the last such news... */
+        uint64_t run_came;
+        const struct owner *run_freed_by;
+        bool run_prospects_changed;
+        struct due run;
+        bool serving_waiters;
+        uint64_t held_up, open; /* pools: for somebody who waits; for all, for a moment */
+        bool turns_changed;     /* somebody's turn has come or is over */
         uint64_t grants, refusals;
         struct state_counters counters;
 };
@@ -108,8 +118,42 @@ void state_frame_due(struct state *state, struct frame *frame);
 /* lifecycle.c: the quarantine of what clients of a former worker had is over, in this pool. */
 void state_orphans_leave(struct state *state, struct pool *pool, uint64_t now_ns, unsigned *steps);
 
-/* fill.c: ask the keeper for what a pool lacks. */
-void state_refill(struct state *state, struct pool *pool);
+/* lifecycle.c: a free frame leaves. */
+void state_frame_give_back(struct state *state, struct frame *frame);
+
+/* lifecycle.c: a frame that leaves or lingers does not come back. */
+void state_frame_stay_away(struct state *state, struct frame *frame);
+
+/* lifecycle.c: LEAVE_* for a frame that leaves or lingers. */
+unsigned state_leave_flags(const struct frame *frame);
+
+/* fill.c: ask the keeper for frames; none may be under way for this pool. */
+void state_take(struct state *state, struct pool *pool, const struct take_wish *wish,
+                bool for_demand);
+
+/* fill.c: what a pool lacks is asked for, but not before a moment has passed. */
+void state_refill_later(struct state *state, struct pool *pool, uint64_t now_ns);
+
+/* fill.c: after changes: ask for what pools lack, note what they do not need. */
+void state_pools_settle(struct state *state, uint64_t now_ns);
+
+/* fill.c: the first filling has taken long enough. */
+void state_filling_due(struct state *state);
+
+/* shrink.c: note what the pool does not need; give back what it has not needed; do so now. */
+void state_shrink_settle(struct state *state, struct pool *pool, uint64_t now_ns);
+void state_shrink_due(struct state *state, struct pool *pool, uint64_t now_ns);
+void state_shrink_now(struct state *state, struct pool *pool, uint64_t bytes, uint64_t now_ns);
+
+/* reconfigure.c: a pool that an administrator names. Return: 0; PAR_REFUSED_DENIED,
+ * PAR_REFUSED_INVALID. */
+int state_admin_pool(struct state *state, const struct client *asker, const char *name,
+                     struct pool **ret, struct refusal *refusal);
+
+/* What rules a request out before anybody looks for memory. Return: 0; PAR_REFUSED_*. */
+int state_check_request(const struct state *state, const struct client *client,
+                        const struct request *request, uint64_t pools, uint64_t denied,
+                        struct refusal *refusal);
 
 /**
  * state_decide() - everything up to the decision; what state_alloc() and state_explain() share
@@ -126,6 +170,9 @@ int state_decide(const struct state *state, struct client *client, const struct 
 
 /* report.c: a request was refused; every answer above 0 is counted once. */
 void state_count_refusal(struct state *state, int result);
+
+/* Waiters may find something new in a pool. */
+void state_came(struct state *state, const struct pool *pool);
 
 /* An owner has more room in frames that are his already. */
 void state_freed_by(struct state *state, const struct owner *owner);

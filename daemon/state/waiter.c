@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The queue of requests that wait. First come, first served, so that a large request is not starved
- * by small ones behind it: who cannot be served holds up the pools that he may go to.
+ * The line of requests that wait, in the order of arrival. Who is held up by whom is decided in
+ * turn.c; here they are tried again when there is something new, and answered. A search costs
+ * little, many searches do not, so a run through the line may take several turns.
  */
 #include "waiter.h"
 
 #include "choice.h"
+#include "grow.h"
 #include "macros.h"
 #include "refusal.h"
 #include "state_private.h"
@@ -14,6 +16,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* For how long a request that does not wait for others waits for pools to grow. */
+#define GROWTH_WAIT_NS (2 * NS_PER_S)
+
+/* How often pools grow for a request that is none the better for it. */
+#define GROWTH_ASKS_MAX 4
+
+/* Searches in one go. */
+#define RUN_STEPS_MAX 32
 
 static const char *copy_string(char **at, const char *from)
 {
@@ -51,6 +62,7 @@ int waiter_new(struct client *client, const struct request *request, struct wait
         waiter->request.pool = copy_string(&at, request->pool);
         waiter->request.label = copy_string(&at, request->label);
         due_init(&waiter->due, DUE_WAITER);
+        due_init(&waiter->turn, DUE_TURN);
         *ret = waiter;
         return 0;
 }
@@ -63,14 +75,33 @@ void waiter_free(struct waiter *waiter)
         free(waiter);
 }
 
+static void count(struct state *state, uint64_t pools, int by)
+{
+        for (size_t i = 0; i < state->settings->n_pools; i++)
+                if (pools >> i & 1)
+                        state->pools[i].waiting += (uint64_t)(int64_t)by;
+}
+
 void waiter_drop(struct state *state, struct waiter *waiter)
 {
+        if (state->run_next == waiter)
+                state->run_next = TAILQ_NEXT(waiter, link);
+        turn_end(state, waiter);
         TAILQ_REMOVE(&state->waiters, waiter, link);
         TAILQ_REMOVE(&waiter->client->waiters, waiter, of_client);
         due_cancel(&state->dues, &waiter->due);
+        count(state, waiter->reach, -1);
         waiter->client->n_waiting--;
         state->n_waiters--;
         waiter_free(waiter);
+}
+
+void waiter_to_the_end(struct state *state, struct waiter *waiter)
+{
+        if (state->run_next == waiter)
+                state->run_next = TAILQ_NEXT(waiter, link);
+        TAILQ_REMOVE(&state->waiters, waiter, link);
+        TAILQ_INSERT_TAIL(&state->waiters, waiter, link);
 }
 
 static void answer(struct state *state, struct waiter *waiter, int r, struct buffer *buffer,
@@ -85,33 +116,82 @@ static void answer(struct state *state, struct waiter *waiter, int r, struct buf
         state->ops->answer(state->data, client_data, ticket, r, buffer, refusal);
 }
 
-int state_wait(struct state *state, struct client *client, const struct request *request,
-               uint64_t deadline_ns, uint64_t ticket, uint64_t now_ns, struct refusal *ret_refusal)
+/* What it comes down to, and where it may go. Return: 0; PAR_REFUSED_*. */
+static int look_up(struct state *state, struct client *client, const struct request *request,
+                   struct demand *demand, uint64_t *ret_pools, struct refusal *refusal)
 {
-        struct demand demand;
-        struct waiter *waiter;
         uint64_t denied;
         int r;
 
-        if (client->n_waiting >= state->settings->max_waiting)
+        r = demand_init(state, request, demand, refusal);
+        if (r)
+                return r;
+        *ret_pools = choice_pools(state, client, demand, request->pool, &denied);
+        return state_check_request(state, client, request, *ret_pools, denied, refusal);
+}
+
+static void set_aims(struct state *state, struct waiter *waiter, const struct demand *demand,
+                     uint64_t pools)
+{
+        waiter->pools = pools;
+        waiter->reach = 0;
+        waiter->window = demand->want.window;
+        for (size_t i = 0; i < state->settings->n_pools; i++)
+                if (range_overlaps(state->pools[i].settings->window, waiter->window))
+                        waiter->reach |= pools & UINT64_C(1) << i;
+}
+
+static void waiter_begin(struct state *state, struct waiter *waiter, uint64_t deadline_ns,
+                         uint64_t now_ns)
+{
+        waiter->since_ns = now_ns;
+        waiter->for_growth = deadline_ns == WAIT_FOR_GROWTH;
+        if (waiter->for_growth)
+                deadline_ns = now_ns + GROWTH_WAIT_NS;
+        if (deadline_ns != UINT64_MAX)
+                due_set(&state->dues, &waiter->due, deadline_ns);
+        turn_begin(state, waiter, now_ns);
+        TAILQ_INSERT_TAIL(&state->waiters, waiter, link);
+        TAILQ_INSERT_TAIL(&waiter->client->waiters, waiter, of_client);
+        waiter->client->n_waiting++;
+        state->n_waiters++;
+        count(state, waiter->reach, 1);
+        for (size_t i = 0; i < state->settings->n_pools; i++)
+                if (waiter->reach >> i & 1 && !waiter->for_growth)
+                        state->pools[i].counters.waits++;
+}
+
+int state_wait(struct state *state, struct client *client, const struct request *request,
+               uint64_t deadline_ns, uint64_t ticket, uint64_t now_ns, struct refusal *ret_refusal)
+{
+        bool for_growth = deadline_ns == WAIT_FOR_GROWTH, asked = false;
+        struct demand demand;
+        struct waiter *waiter;
+        uint64_t pools;
+        int r;
+
+        r = look_up(state, client, request, &demand, &pools, ret_refusal);
+        if (r)
+                return r;
+        if (client->n_waiting >= state->settings->max_waiting && !for_growth)
                 return refusal_set(ret_refusal, PAR_REFUSED_QUOTA,
                                    "%u requests of this client wait already: no more may",
                                    client->n_waiting);
-        r = demand_init(state, request, &demand, ret_refusal);
-        if (r)
-                return r;
+        if (client->n_waiting >= state->settings->max_waiting)
+                return refusal_explain(state, client, &demand, pools, PAR_REFUSED_EXHAUSTED,
+                                       ret_refusal);
         r = waiter_new(client, request, &waiter);
         if (r)
                 return r;
+        if (!state_grow_for(state, &demand, pools, &asked) && for_growth) {
+                waiter_free(waiter);
+                return refusal_explain(state, client, &demand, pools, PAR_REFUSED_EXHAUSTED,
+                                       ret_refusal);
+        }
         waiter->ticket = ticket;
-        waiter->since_ns = now_ns;
-        waiter->pools = choice_pools(state, client, &demand, request->pool, &denied);
-        if (deadline_ns != UINT64_MAX)
-                due_set(&state->dues, &waiter->due, deadline_ns);
-        TAILQ_INSERT_TAIL(&state->waiters, waiter, link);
-        TAILQ_INSERT_TAIL(&client->waiters, waiter, of_client);
-        client->n_waiting++;
-        state->n_waiters++;
+        waiter->asks = asked;
+        set_aims(state, waiter, &demand, pools);
+        waiter_begin(state, waiter, deadline_ns, now_ns);
         return 0;
 }
 
@@ -130,25 +210,39 @@ int state_cancel(struct state *state, struct client *client, uint64_t ticket)
 
 /* Return: 0: a choice was granted; PAR_REFUSED_*: not now, or never; -ENOMEM. */
 static int try_grant(struct state *state, struct waiter *waiter, const struct demand *demand,
-                     uint64_t own_only, uint64_t now_ns, struct buffer **ret)
+                     uint64_t now_ns, struct buffer **ret)
 {
         _cleanup_(choice_deinit) struct choice choice = { 0 };
         int r;
 
-        r = choice_find(state, waiter->client, demand, waiter->pools, own_only, &choice);
+        r = choice_find(state, waiter->client, demand, waiter->pools,
+                        turns_against(state, waiter, waiter->pools), &choice);
         if (r)
                 return r;
         return state_grant(state, waiter->client, demand, &choice, now_ns, ret);
 }
 
-/* Serve one waiter, or leave it; @held_up are pools that somebody before it waits for. */
-static void waiter_try(struct state *state, struct waiter *waiter, uint64_t *held_up,
+/* Whether growth may still bring what it waits for. */
+static bool may_grow(struct state *state, struct waiter *waiter, const struct demand *demand)
+{
+        bool asked = false, coming;
+
+        if (waiter->asks >= GROWTH_ASKS_MAX)
+                return false;
+        coming = state_grow_for(state, demand, waiter->pools, &asked);
+        waiter->asks += asked;
+        return coming;
+}
+
+/* Serve one waiter, or leave it. */
+static void waiter_try(struct state *state, struct waiter *waiter, bool prospects_changed,
                        uint64_t now_ns)
 {
         struct client *client = waiter->client;
         struct refusal refusal = { 0 };
         struct buffer *buffer = NULL;
         struct demand demand;
+        bool coming;
         int r;
 
         r = demand_init(state, &waiter->request, &demand, &refusal);
@@ -158,17 +252,19 @@ static void waiter_try(struct state *state, struct waiter *waiter, uint64_t *hel
                 answer(state, waiter, r, NULL, &refusal);
                 return;
         }
-        r = try_grant(state, waiter, &demand, waiter->pools & *held_up, now_ns, &buffer);
+        r = try_grant(state, waiter, &demand, now_ns, &buffer);
         if (r <= 0) {
-                state->grants += !r;
                 answer(state, waiter, r, buffer, NULL);
                 return;
         }
-        *held_up |= waiter->pools;
+        coming = may_grow(state, waiter, &demand);
         /* The client may give back itself meanwhile: it has other threads. */
-        if (choice_could_ever(state, client, &demand, waiter->pools, true) == 0) {
+        if ((waiter->for_growth && !coming) ||
+            (prospects_changed &&
+             choice_could_ever(state, client, &demand, waiter->pools, true) == 0)) {
                 r = refusal_explain(state, client, &demand, waiter->pools, r, &refusal);
-                answer(state, waiter, r, NULL, &refusal);
+                refusal.growing = false;
+                answer(state, waiter, r, NULL, r > 0 ? &refusal : NULL);
         }
 }
 
@@ -177,18 +273,36 @@ static bool is_of(const struct client *client, const struct owner *owner)
         return owner && (client->session_owner == owner || client->uid_owner == owner);
 }
 
+/* From the beginning of the line, with what is new now. */
+static void run_begin(struct state *state)
+{
+        state->run_next = TAILQ_FIRST(&state->waiters);
+        state->run_came = state->came;
+        state->run_freed_by = state->freed_by;
+        state->run_prospects_changed = state->prospects_changed;
+        state->came = 0;
+        state->freed_by = NULL;
+        state->prospects_changed = false;
+}
+
 void waiters_run(struct state *state, uint64_t now_ns)
 {
-        const struct owner *freed_by = state->freed_by;
-        struct waiter *waiter, *next;
-        uint64_t held_up = 0;
+        unsigned steps = RUN_STEPS_MAX;
+        struct waiter *waiter;
 
-        state->freed_by = NULL;
-        for (waiter = TAILQ_FIRST(&state->waiters); waiter; waiter = next) {
-                next = TAILQ_NEXT(waiter, link);
-                if (waiter->pools & ~held_up || is_of(waiter->client, freed_by))
-                        waiter_try(state, waiter, &held_up, now_ns);
+        due_cancel(&state->dues, &state->run);
+        if (!state->run_next)
+                run_begin(state);
+        while (steps && (waiter = state->run_next)) {
+                state->run_next = TAILQ_NEXT(waiter, link);
+                if (!(waiter->reach & state->run_came) &&
+                    !is_of(waiter->client, state->run_freed_by))
+                        continue;
+                steps--;
+                waiter_try(state, waiter, state->run_prospects_changed, now_ns);
         }
+        if (state->run_next)
+                due_set(&state->dues, &state->run, now_ns);
 }
 
 void waiter_time_out(struct state *state, struct waiter *waiter)
@@ -203,8 +317,9 @@ void waiter_time_out(struct state *state, struct waiter *waiter)
         if (!r)
                 r = refusal_explain(state, client, &demand, waiter->pools, PAR_REFUSED_EXHAUSTED,
                                     &refusal);
-        if (r < 0) {
-                answer(state, waiter, r, NULL, NULL);
+        refusal.growing = false;
+        if (r < 0 || waiter->for_growth) {
+                answer(state, waiter, r, NULL, r > 0 ? &refusal : NULL);
                 return;
         }
         memcpy(why, refusal.sentence, sizeof(why));
@@ -212,4 +327,38 @@ void waiter_time_out(struct state *state, struct waiter *waiter)
         refusal.result = PAR_REFUSED_TIMED_OUT;
         refusal.permanent = false;
         answer(state, waiter, PAR_REFUSED_TIMED_OUT, NULL, &refusal);
+}
+
+void waiters_may_ask_again(struct state *state, struct pool *pool)
+{
+        struct waiter *waiter;
+
+        TAILQ_FOREACH (waiter, &state->waiters, link)
+                if (waiter->reach >> pool->index & 1)
+                        waiter->asks = 0;
+        state_came(state, pool);
+}
+
+void waiters_reconfigure(struct state *state, uint64_t now_ns)
+{
+        struct waiter *waiter, *next;
+
+        TAILQ_FOREACH_SAFE (waiter, &state->waiters, link, next) {
+                struct refusal refusal = { 0 };
+                struct demand demand;
+                uint64_t pools;
+                int r;
+
+                turn_end(state, waiter);
+                waiter->ripe = false;
+                r = look_up(state, waiter->client, &waiter->request, &demand, &pools, &refusal);
+                if (r) {
+                        answer(state, waiter, r, NULL, &refusal);
+                        continue;
+                }
+                count(state, waiter->reach, -1);
+                set_aims(state, waiter, &demand, pools);
+                count(state, waiter->reach, 1);
+                turn_begin(state, waiter, now_ns);
+        }
 }

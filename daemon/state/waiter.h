@@ -5,11 +5,21 @@
 #include "due.h"
 #include "lists.h"
 #include "state.h"
+#include "turn.h"
+
+struct demand;
 
 /**
  * struct waiter - a request that waits for memory
  * @request: its strings are the waiter's own
- * @pools:   where it may go (bits)
+ * @pools:   where it may go (bits); @reach: of those, pools with addresses in @window
+ * @window:  which addresses would do
+ * @for_growth: it does not wait for what others give back
+ * @asks:    how often a pool was asked to grow for it
+ * @ripe:    it is its turn where nobody is before it
+ * @holds:   pools that are held up for it (bits); @began: since @turn was set
+ * @rest_ns: how long it rests after its turn
+ * @due:     the deadline
  */
 struct waiter {
         struct client *client;
@@ -17,9 +27,15 @@ struct waiter {
         char *strings;
         uint64_t ticket;
         uint64_t since_ns;
-        uint64_t pools;
-        struct due due;
-        TAILQ_ENTRY(waiter) link;      /* state::waiters, in the order of arrival */
+        uint64_t pools, reach;
+        struct range window;
+        bool for_growth;
+        unsigned asks;
+        bool ripe, began;
+        uint64_t holds;
+        uint64_t rest_ns;
+        struct due due, turn;
+        TAILQ_ENTRY(waiter) link;      /* state::waiters: the line */
         TAILQ_ENTRY(waiter) of_client; /* client::waiters */
 };
 
@@ -31,9 +47,8 @@ struct waiter {
 int waiter_new(struct client *client, const struct request *request, struct waiter **ret);
 void waiter_free(struct waiter *waiter); /* in no queue; NULL is fine */
 
-/* Try all that wait, first come first served: whoever cannot be served holds up those behind him
- * that want the same pools. Only the owner that freed something meanwhile looks into his own memory
- * in spite of that. */
+/* Try those in the line for whom something new may be there, a few at a time; the rest becomes due
+ * at once. */
 void waiters_run(struct state *state, uint64_t now_ns);
 
 /* Take out of the queue and free, without an answer. */
@@ -41,3 +56,12 @@ void waiter_drop(struct state *state, struct waiter *waiter);
 
 /* The deadline has come. */
 void waiter_time_out(struct state *state, struct waiter *waiter);
+
+/* Behind all others. */
+void waiter_to_the_end(struct state *state, struct waiter *waiter);
+
+/* Pools may be asked to grow once more for those who wait for this one. */
+void waiters_may_ask_again(struct state *state, struct pool *pool);
+
+/* Settings have changed: where they may go, and what they ask for. */
+void waiters_reconfigure(struct state *state, uint64_t now_ns);

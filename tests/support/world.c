@@ -3,6 +3,7 @@
 
 #include "macros.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,7 +18,21 @@ static void op_take(void *data, const struct take_wish *wish)
 {
         struct world *world = data;
 
+        assert_int_equal(world->want[wish->pool], 0); /* one at a time */
+        assert_true(wish->count > 0 && wish->window.first <= wish->window.last);
+        assert_true(range_contains(world->settings.pools[wish->pool].window, wish->window));
         world->want[wish->pool] = wish->count;
+        world->wishes[wish->pool] = *wish;
+        world->cancelled[wish->pool] = false;
+        world->n_takes++;
+}
+
+static void op_cancel(void *data, uint32_t pool)
+{
+        struct world *world = data;
+
+        assert_true(world->want[pool] > 0);
+        world->cancelled[pool] = true;
 }
 
 static void op_filled(void *data)
@@ -75,6 +90,7 @@ static void op_event(void *data, void *client_data, enum event_type type, uint64
         assert_in_range(type, EVENT_MOVED, EVENT_REVOKED);
         assert_true(buffer && length && offset < GiB);
         world->n_events++;
+        world->last_event = (struct world_event){ type, buffer, offset, length };
         world->n_of_type[type]++;
         world->last_event_buffer = buffer;
 }
@@ -107,6 +123,7 @@ static void op_log(void *data, int level, const struct log_fields *about, const 
 
 static const struct state_ops ops = {
         .take = op_take,
+        .cancel = op_cancel,
         .filled = op_filled,
         .lend = op_lend,
         .leave = op_leave,
@@ -133,13 +150,12 @@ uint32_t world_add_pool(struct world *world, const char *name, uint64_t first, u
                 .size_max_bytes = frames * PAGE,
                 .quarantine_ns = 5 * NS_PER_S,
         };
-        world->next_page[index] = last == UINT64_MAX ? 4 * GiB : align_down(last + 1, PAGE);
         return index;
 }
 
 void world_init(struct world *world, unsigned frames)
 {
-        *world = (struct world){ .now_ns = 1000 };
+        *world = (struct world){ .now_ns = 1000, .supply = UINT32_MAX };
         world->settings = (struct state_settings){
                 .backend = "fake",
                 .pools = world->pools,
@@ -178,29 +194,77 @@ static void arrive(struct world *world, uint32_t pool, uint64_t phys)
         assert_int_equal(state_frame_arrived(world->state, &news, world->now_ns), 0);
 }
 
-static void serve_takes(struct world *world)
+static bool is_held(const struct world *world, uint64_t phys)
 {
-        for (uint32_t i = 0; i < world->settings.n_pools; i++) {
-                uint32_t count = world->want[i];
+        for (uint32_t i = 0; i < world->n_slots; i++)
+                if (world->frames[i].held && world->frames[i].phys == phys)
+                        return true;
+        return false;
+}
 
-                if (!count)
-                        continue;
-                world->want[i] = 0;
-                for (uint32_t n = 0; n < count; n++) {
-                        world->next_page[i] -= PAGE;
-                        arrive(world, i, world->next_page[i]);
+/* The highest run of pages that nobody has, below *top, which moves there; "any" ends at 4 GiB. */
+static bool find_run(const struct world *world, const struct take_wish *wish, uint64_t *top,
+                     uint64_t *ret_first, uint64_t *ret_pages)
+{
+        uint64_t most = wish->run_bytes / PAGE > wish->count ? wish->run_bytes / PAGE : wish->count;
+        uint64_t pages = 0;
+
+        if (world->scatter && world->scatter < most)
+                most = world->scatter;
+        for (; pages < most && *top >= wish->window.first + PAGE; *top -= PAGE) {
+                if (!is_held(world, *top - PAGE)) {
+                        *ret_first = *top - PAGE;
+                        pages++;
+                } else if (pages) {
+                        break;
                 }
-                state_taken(world->state, i,
-                            &(struct take_result){ .got = count, .seen = { 1, 0 } }, world->now_ns);
         }
+        if (world->scatter && *top >= PAGE)
+                *top -= PAGE;
+        *ret_pages = pages;
+        return pages > 0;
+}
+
+uint32_t world_serve_take(struct world *world, uint32_t pool, uint32_t most, int r)
+{
+        struct take_wish wish = world->wishes[pool];
+        uint64_t first, pages, top = wish.window.last;
+        uint32_t got = 0;
+
+        assert_true(world->want[pool] > 0);
+        world->want[pool] = 0;
+        top = top < 4 * GiB ? align_down(top + 1, PAGE) : 4 * GiB;
+        if (most > wish.count)
+                most = wish.count;
+        if (most > world->supply)
+                most = world->supply;
+        while (got < most && find_run(world, &wish, &top, &first, &pages))
+                if (pages * PAGE >= wish.run_bytes)
+                        for (; pages && got < most; got++)
+                                arrive(world, pool, first + --pages * PAGE);
+        if (world->supply != UINT32_MAX)
+                world->supply -= got;
+        if (got < wish.count && !r)
+                r = world->cancelled[pool] ? -ECANCELED : -ENOMEM;
+        state_taken(world->state, pool,
+                    &(struct take_result){ .got = got, .r = r, .seen = { 1, 0 } }, world->now_ns);
+        return got;
+}
+
+void world_serve(struct world *world)
+{
+        for (unsigned rounds = 0; rounds < 16; rounds++)
+                for (uint32_t i = 0; i < world->settings.n_pools; i++)
+                        if (world->want[i])
+                                world_serve_take(world, i, UINT32_MAX, 0);
 }
 
 void world_start(struct world *world)
 {
         assert_int_equal(state_new(&world->settings, &ops, world, world->now_ns, &world->state), 0);
         state_start(world->state, world->now_ns);
-        serve_takes(world);
-        assert_int_equal(world->n_filled, 1);
+        world_serve(world);
+        assert_true(world->n_filled > 0);
 }
 
 void world_stop(struct world *world)
@@ -238,7 +302,8 @@ void world_pass(struct world *world, uint64_t ns)
                 if (due > world->now_ns)
                         world->now_ns = due;
                 state_tick(world->state, world->now_ns);
-                serve_takes(world);
+                if (!world->late)
+                        world_serve(world);
                 if (!world->clumsy)
                         world_let_leave(world);
         }
@@ -246,6 +311,8 @@ void world_pass(struct world *world, uint64_t ns)
         state_tick(world->state, until);
         if (!world->clumsy)
                 world_let_leave(world);
+        if (!world->late)
+                world_serve(world);
         state_check(world->state);
 }
 

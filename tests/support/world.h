@@ -31,8 +31,16 @@ struct world_answer {
         struct refusal refusal;
 };
 
+struct world_event {
+        enum event_type type;
+        uint64_t buffer, offset, length;
+};
+
 /**
  * struct world - the surroundings of one state
+ * @late:    takes are not answered by themselves: the test calls world_serve()
+ * @supply:  pages that the system still has; UINT32_MAX: any number
+ * @scatter: they come in runs of so many; 0: adjacent
  * @clumsy:  leave() does not answer by itself: the test calls world_let_leave()
  * @snatch:  pages that leave are not had again
  */
@@ -42,12 +50,16 @@ struct world {
         struct device_settings devices[4];
         struct state *state;
         uint64_t now_ns;
-        bool clumsy, snatch;
+        bool clumsy, snatch, late;
+        uint32_t supply, scatter;
         struct world_frame frames[WORLD_FRAMES_MAX];
         uint32_t n_slots;
-        uint64_t next_page[4]; /* from the top of the pool's window down */
-        uint32_t want[4];      /* what take() asked for */
+        uint32_t want[4]; /* what take() asked for */
+        struct take_wish wishes[4];
+        bool cancelled[4];
+        unsigned n_takes;
         unsigned n_filled, n_unneeded, n_events, n_nudges;
+        struct world_event last_event;
         unsigned n_of_type[EVENT_REVOKED + 1]; /* of the events */
         uint64_t last_event_buffer;
         struct world_answer answers[256];
@@ -66,6 +78,12 @@ uint32_t world_add_pool(struct world *world, const char *name, uint64_t first, u
 /* Make the state, and let the keeper fill the pools. */
 void world_start(struct world *world);
 void world_stop(struct world *world);
+
+/* Answer takes: with what there is, from the top of their windows down. */
+void world_serve(struct world *world);
+
+/* Answer one take with at most @most frames; @r, where not 0, is why not more. Return: how many. */
+uint32_t world_serve_take(struct world *world, uint32_t pool, uint32_t most, int r);
 
 /* Answer what leave() asked for: all frames that are leaving now. */
 void world_let_leave(struct world *world);

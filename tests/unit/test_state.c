@@ -743,6 +743,8 @@ static void test_lent_frames_of_a_former_worker(void **unused)
 
         (void)unused;
         world_init(&world, 2);
+        world.pools[0].size_max_bytes = 3 * PAGE;
+        world.pools[0].shrink_delay_ns = 60 * NS_PER_S;
         world_start(&world);
         world.frames[100] =
                 (struct world_frame){ .name = news.name, .phys = news.phys, .held = true };
@@ -774,6 +776,7 @@ static void test_wait_is_served_in_order(void **unused)
                          0);
         assert_int_equal(state_wait(world.state, b, &small, UINT64_MAX, 8, world.now_ns, &refusal),
                          0);
+        world_pass(&world, NS_PER_S);
         for (int i = 0; i < 3; i++) {
                 state_release(world.state, a, id_of(held[i]), world.now_ns);
                 world_let_leave(&world);

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Giving back what a pool has not needed for a while: the least that was free beyond its target
+ * since the time began. The shortest runs go first, so that the long ones stay. The search looks at
+ * a few runs only and goes on where it was: a good choice soon is worth more than the best.
+ */
+#include "state_private.h"
+
+#define SHRINK_FRAMES_MAX 64 /* in one turn */
+#define SHRINK_LOOKS_MAX  64 /* runs of a node that are compared */
+#define SHRINK_TRIES_MAX  4  /* times that nothing was found among them */
+
+void state_shrink_settle(struct state *state, struct pool *pool, uint64_t now_ns)
+{
+        uint64_t surplus = pool_surplus_bytes(pool);
+
+        if (!surplus) {
+                due_cancel(&state->dues, &pool->shrink);
+        } else if (!due_is_set(&pool->shrink)) {
+                pool->idle_bytes = surplus;
+                due_set(&state->dues, &pool->shrink, now_ns + pool->settings->shrink_delay_ns);
+        } else if (surplus < pool->idle_bytes) {
+                pool->idle_bytes = surplus;
+        }
+}
+
+void state_shrink_now(struct state *state, struct pool *pool, uint64_t bytes, uint64_t now_ns)
+{
+        pool->idle_bytes = bytes;
+        if (bytes)
+                due_set(&state->dues, &pool->shrink, now_ns);
+}
+
+/**
+ * shortest_run() - the shortest run of a space that has some of another in it
+ * @from:  where to look from, downwards; on return where to go on
+ * @looks: how many may still be looked at
+ */
+static bool shortest_run(const struct space *space, const struct space *inside, uint64_t *from,
+                         unsigned *looks, struct range *ret)
+{
+        struct range run;
+        bool found = false;
+
+        while (*looks && space_prev(space, *from, &run)) {
+                --*looks;
+                if (run.last == *from)
+                        space_next(space, run.first, &run); /* whole again */
+                if (space_bytes_in(inside, run) &&
+                    (!found || run.last - run.first < ret->last - ret->first)) {
+                        *ret = run;
+                        found = true;
+                }
+                if (!run.first) {
+                        *from = UINT64_MAX;
+                        return found;
+                }
+                *from = run.first - 1;
+        }
+        if (*looks)
+                *from = UINT64_MAX; /* seen to the end */
+        return found;
+}
+
+/* A piece of free memory that can be missed most; false where none was found this time. */
+static bool find_piece(struct pool *pool, struct range *ret)
+{
+        struct range best = { 0, UINT64_MAX }, run;
+        const struct space *free = NULL;
+        uint64_t from = pool->shrink_from, next = UINT64_MAX, top;
+        unsigned looks;
+
+        for (unsigned i = 0; i < NODE_INDEXES; i++) {
+                uint64_t at = from;
+
+                looks = SHRINK_LOOKS_MAX;
+                if (!pool->free.of[i] || !space_bytes(pool->free.of[i]))
+                        continue;
+                if (shortest_run(pool->all.of[i], pool->free.of[i], &at, &looks, &run) &&
+                    run.last - run.first <= best.last - best.first) {
+                        best = run;
+                        free = pool->free.of[i];
+                }
+                if (at != UINT64_MAX && (next == UINT64_MAX || at > next))
+                        next = at;
+        }
+        pool->shrink_from = next;
+        if (!free)
+                return false;
+        top = best.last;
+        looks = SHRINK_LOOKS_MAX;
+        while (looks && space_prev(free, top, &run) && run.last >= best.first) {
+                looks--;
+                if (run.first < best.first)
+                        run.first = best.first;
+                if (top == best.last || run.last - run.first < ret->last - ret->first)
+                        *ret = run;
+                if (run.first == best.first)
+                        break;
+                top = run.first - 1;
+        }
+        return true;
+}
+
+/* Give back up to so many bytes of a free piece, from its top. Return: how many. */
+static uint64_t give_back(struct state *state, struct pool *pool, struct range piece,
+                          uint64_t bytes, unsigned *frames)
+{
+        uint64_t page_bytes = pool->settings->page_bytes, given = 0;
+        uint64_t at = piece.last - (page_bytes - 1);
+
+        while (given < bytes && *frames && at >= piece.first) {
+                struct frame *frame = state_frame_at(state, at);
+
+                assert(frame && frame->state == FRAME_FREE);
+                frame->unwanted = true;
+                state_frame_give_back(state, frame);
+                given += page_bytes;
+                --*frames;
+                if (at < page_bytes)
+                        break;
+                at -= page_bytes;
+        }
+        return given;
+}
+
+void state_shrink_due(struct state *state, struct pool *pool, uint64_t now_ns)
+{
+        uint64_t surplus = pool_surplus_bytes(pool), left;
+        unsigned frames = SHRINK_FRAMES_MAX, tries = SHRINK_TRIES_MAX;
+        struct range piece;
+
+        left = pool->idle_bytes < surplus ? pool->idle_bytes : surplus;
+        while (left && frames && tries) {
+                if (find_piece(pool, &piece))
+                        left -= give_back(state, pool, piece, left, &frames);
+                else
+                        tries--;
+        }
+        due_cancel(&state->dues, &pool->shrink);
+        state_shrink_now(state, pool, left, now_ns);
+}
