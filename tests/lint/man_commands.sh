@@ -43,6 +43,7 @@ for command in $commands; do
                 { $0 = held $0; held = "" } $0 ~ start' "$page")
         takes=$(options "$line")
         [[ $line != *"Ar range"* ]] || takes+=$(under "Ranges")
+        [[ $line != *"Ar order"* ]] || takes+=$(under "Order")
         [[ $line != *"Ar limits"* ]] || takes+=$(under "Limits of a request")
         same "parctl $command" "$takes $general" "$(helped "$parctl" "$command")"
 done

@@ -5,13 +5,14 @@
 # root.sh install DIR DEB...  - apt installs these packages there, with what they depend on
 # root.sh run DIR COMMAND...  - run something in it, with processes of its own: what it leaves running ends with it
 #
-# All of them need root. The clean Debian comes from the apt sources of this machine, has what it takes to boot it and to
-# compile a C program, and is kept for two weeks in ${XDG_CACHE_HOME:-~/.cache}/par, with what apt fetched.
+# All of them need root. The clean Debian comes from the apt sources of this machine, has what it takes to boot it, to
+# look around and to compile a C program, and is kept for two weeks in ${XDG_CACHE_HOME:-~/.cache}/par, with what apt
+# fetched.
 set -euo pipefail
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/par
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-include=systemd,systemd-sysv,dbus,gcc,libc6-dev,pkg-config
+include=systemd,systemd-sysv,dbus,procps,jq,gcc,libc6-dev,pkg-config
 
 usage() {
         echo "usage: root.sh make DIR | install DIR DEB... | run DIR COMMAND..." >&2
