@@ -161,6 +161,19 @@ int client_account(struct client *client, struct pool *pool, struct account **re
         return owner_account(owner, pool, ret);
 }
 
+void client_memory(const struct client *client, const struct pool *pool, uint64_t nodes,
+                   struct space_list *ret)
+{
+        const struct account *account = client_account_of(client, pool);
+
+        ret->count = 0;
+        if (account) {
+                space_list_add(ret, &account->partial, nodes);
+                space_list_add(ret, &account->empty, nodes);
+        }
+        space_list_add(ret, &pool->free, nodes);
+}
+
 int client_holding(struct client *client, struct account *account, struct holding **ret)
 {
         struct holding *holding = client->holdings[account->pool->index];

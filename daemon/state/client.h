@@ -54,6 +54,10 @@ int client_account(struct client *client, struct pool *pool, struct account **re
 /* The same without making one; NULL where there is none yet. */
 struct account *client_account_of(const struct client *client, const struct pool *pool);
 
+/* What it could get of a pool, its own included, of the nodes in @nodes (bit mask; 0: all). */
+void client_memory(const struct client *client, const struct pool *pool, uint64_t nodes,
+                   struct space_list *ret);
+
 /**
  * client_holding() - its holding of an account's pool, made where it has none
  *

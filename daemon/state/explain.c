@@ -116,11 +116,13 @@ int state_explain(struct state *state, struct client *client, const struct reque
         int r;
 
         (void)now_ns;
-        *ret = (struct explanation){ 0 };
+        *ret = (struct explanation){ .largest = { 1, 0 } };
         r = state_decide(state, client, request, &demand, &pools, &choice, &ret->refusal);
         if (r < 0)
                 return r;
         ret->result = r;
+        if (pools)
+                report_longer(state, client, &demand, pools, ret);
         if (!r) {
                 refusal_figures(state, client, &demand, pools, &ret->refusal);
                 return explain_grant(&demand, &choice, ret);

@@ -7,9 +7,8 @@
 
 #include <string.h>
 
-/* Frames of the same page size begin where an address is rounded down to. One that is out of
- * service stands back: its address is no longer true, but a device that was told it goes on. */
-static const struct frame *frame_over(const struct state *state, uint64_t phys)
+/* Frames of the same page size begin where an address is rounded down to. */
+const struct frame *report_frame_over(const struct state *state, uint64_t phys)
 {
         const struct frame *frame, *second = NULL;
 
@@ -29,14 +28,21 @@ static const struct frame *frame_over(const struct state *state, uint64_t phys)
         return second;
 }
 
-static void find_buffer(const struct frame *frame, const struct client *asker, uint64_t phys,
-                        uint64_t now_ns, struct lookup_report *ret)
+const struct buffer_piece *report_piece_over(const struct frame *frame, uint64_t phys)
 {
-        const struct buffer_piece *piece, *before;
+        const struct buffer_piece *piece;
 
         LIST_FOREACH (piece, &frame->pieces, link)
                 if (phys >= piece->phys && phys - piece->phys < piece->length_bytes)
-                        break;
+                        return piece;
+        return NULL;
+}
+
+static void find_buffer(const struct frame *frame, const struct client *asker, uint64_t phys,
+                        uint64_t now_ns, struct lookup_report *ret)
+{
+        const struct buffer_piece *piece = report_piece_over(frame, phys), *before;
+
         if (!piece)
                 return;
         ret->has_buffer = true;
@@ -98,7 +104,7 @@ static void find_former(const struct state *state, const struct client *asker, u
 void state_lookup(const struct state *state, const struct client *asker, uint64_t phys,
                   uint64_t now_ns, struct lookup_report *ret)
 {
-        const struct frame *frame = frame_over(state, phys);
+        const struct frame *frame = report_frame_over(state, phys);
 
         *ret = (struct lookup_report){ .held = frame };
         if (frame) {

@@ -87,20 +87,6 @@ void demand_words(const struct demand *demand, char *to, size_t room)
         snprintf(to, room, "%s %s%s %s", size, pieces, align, where);
 }
 
-/* What the client could get of one pool. */
-static void own_and_free(const struct pool *pool, const struct client *client, uint64_t nodes,
-                         struct space_list *list)
-{
-        const struct account *account = client_account_of(client, pool);
-
-        list->count = 0;
-        if (account) {
-                space_list_add(list, &account->partial, nodes);
-                space_list_add(list, &account->empty, nodes);
-        }
-        space_list_add(list, &pool->free, nodes);
-}
-
 void refusal_figures(const struct state *state, const struct client *client,
                      const struct demand *demand, uint64_t pools, struct refusal *ret)
 {
@@ -113,7 +99,7 @@ void refusal_figures(const struct state *state, const struct client *client,
 
                 if (!(pools >> i & 1))
                         continue;
-                own_and_free(&state->pools[i], client, demand->nodes, &list);
+                client_memory(client, &state->pools[i], demand->nodes, &list);
                 ret->free_in_window_bytes +=
                         placement_free_bytes(list.of, list.count, demand->want.window);
                 run = placement_largest_run(list.of, list.count, demand->want.window);

@@ -6,6 +6,7 @@
 #include "report.h"
 
 #include "placement.h"
+#include "refusal.h"
 #include "state_private.h"
 
 #include <string.h>
@@ -114,7 +115,7 @@ bool state_next_pool(const struct state *state, const struct client *asker, uint
                 .largest_run_bytes = placement_largest_run(list.of, list.count, RANGE_ALL),
                 .lost_to_system = pool->lost_to_system,
                 .pinned = !pool->unpinned_frames,
-                .allowed = asker->allowed >> pool->index & 1,
+                .allowed = !asker || (asker->allowed >> pool->index & 1),
                 .state = pool_state_name(pool),
                 .note = pool->note,
         };
@@ -280,13 +281,19 @@ bool state_next_buffer(const struct state *state, const struct client *asker, st
 static void report_waiting(const struct client *client, uint64_t now_ns, struct client_report *ret)
 {
         const struct waiter *waiter;
+        struct refusal refusal;
+        struct demand demand;
 
         if (!client || TAILQ_EMPTY(&client->waiters))
                 return;
         waiter = TAILQ_FIRST(&client->waiters);
+        ret->waiting = client->n_waiting;
         ret->waiting_ns = now_ns - waiter->since_ns + 1; /* 0 says: it does not wait */
-        TAILQ_FOREACH (waiter, &client->waiters, of_client)
-                ret->waiting_bytes += waiter->request.want.size_bytes;
+        ret->waiting_bytes = waiter->request.want.size_bytes;
+        if (demand_init(client->state, &waiter->request, &demand, &refusal))
+                return; /* by now its device has other limits: the next attempt says so */
+        ret->waiting_bytes = demand.want.size_bytes;
+        demand_words(&demand, ret->waiting_for, sizeof(ret->waiting_for));
 }
 
 bool state_next_client(const struct state *state, const struct client *asker, uint64_t now_ns,

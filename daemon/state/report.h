@@ -5,6 +5,7 @@
 #pragma once
 
 #include "client.h"
+#include "demand.h"
 #include "state.h"
 
 /* Who holds something, as far as the asker may know: himself, his uid, or all to an administrator.
@@ -27,3 +28,14 @@ bool report_wants_pool(const struct pool *pool, const char *name);
  */
 struct frame *report_frame_at(const struct state *state, struct range window, uint64_t cursor);
 void report_pass(uint64_t *cursor, const struct frame *frame);
+
+/* The frame in which an address lies; NULL: none. One that is out of service stands back: its
+ * address is no longer true, but a device that was told it goes on. */
+const struct frame *report_frame_over(const struct state *state, uint64_t phys);
+
+/* lookup.c: the piece of a buffer in which an address of the frame lies; NULL: none. */
+const struct buffer_piece *report_piece_over(const struct frame *frame, uint64_t phys);
+
+/* longer.c: fill in the largest run that is free for the client, and what is at its ends. */
+void report_longer(const struct state *state, const struct client *client,
+                   const struct demand *demand, uint64_t pools, struct explanation *ret);

@@ -749,6 +749,137 @@ static void test_map_of_a_part(void **unused)
         world_stop(&world);
 }
 
+/* ---- who waits, and what for ---------------------------------------------------------------- */
+
+static void test_clients_tell_what_they_wait_for(void **unused)
+{
+        struct request first = world_request(3 * PAGE - 100), second = world_request(PAGE);
+        struct client_report report;
+        struct refusal refusal;
+        uint64_t cursor = 0;
+        struct client *a;
+
+        (void)unused;
+        world_init(&world, 4);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        world_alloc(&world, a, world_request(4 * PAGE));
+        assert_true(state_next_client(world.state, a, world.now_ns, &cursor, &report));
+        assert_int_equal(report.waiting + report.waiting_ns + report.waiting_bytes, 0);
+        assert_string_equal(report.waiting_for, "");
+
+        first.want.window.last = 4 * GiB - 1;
+        assert_int_equal(state_wait(world.state, a, &first, UINT64_MAX, 1, world.now_ns, &refusal),
+                         0);
+        world.now_ns += NS_PER_S;
+        assert_int_equal(state_wait(world.state, a, &second, UINT64_MAX, 2, world.now_ns, &refusal),
+                         0);
+        cursor = 0;
+        assert_true(state_next_client(world.state, a, world.now_ns, &cursor, &report));
+        assert_int_equal(report.waiting, 2);
+        assert_int_equal(report.waiting_ns, NS_PER_S + 1);
+        assert_int_equal(report.waiting_bytes, 3 * PAGE);
+        assert_string_equal(report.waiting_for, "6 MiB in one piece below 4 GiB");
+        world_stop(&world);
+}
+
+/* ---- what would lengthen a run --------------------------------------------------------------- */
+
+static const struct explanation *explain(struct client *client, struct request request)
+{
+        static struct explanation explanation;
+
+        assert_int_equal(state_explain(world.state, client, &request, world.now_ns, &explanation),
+                         0);
+        return &explanation;
+}
+
+static void assert_longer(const struct explanation *explanation, const char *part)
+{
+        if (!strstr(explanation->longer, part))
+                print_error("\"%s\" lacks \"%s\"\n", explanation->longer, part);
+        assert_non_null(strstr(explanation->longer, part));
+}
+
+static void test_longer_tells_the_neighbours(void **unused)
+{
+        struct request want = world_request(8 * PAGE);
+        const struct explanation *explanation;
+        struct buffer *kept[8];
+        struct client *a, *b;
+
+        (void)unused;
+        world_init(&world, 8);
+        world_start(&world);
+        a = world_client(&world, 1000, "radio");
+        b = world_client(&world, 1001, "b");
+
+        explanation = explain(a, world_request(PAGE));
+        assert_int_equal(explanation->result, 0);
+        assert_int_equal(explanation->largest.first, 4 * GiB - 8 * PAGE);
+        assert_int_equal(explanation->largest.last, 4 * GiB - 1);
+        assert_string_equal(explanation->longer,
+                            "16 MiB from 0xff000000 up: below it pard holds no memory, above it "
+                            "pard holds no memory");
+
+        for (size_t i = 0; i < 8; i++)
+                kept[i] = world_alloc(&world, a, world_request(i == 3 ? 4096 : PAGE));
+        for (size_t i = 4; i < 7; i++) /* from the top down: the 5th to the 7th page */
+                assert_int_equal(free_it(a, id_of(kept[i])), 0);
+        world_let_leave(&world);
+        explanation = explain(b, want);
+        assert_int_equal(explanation->result, PAR_REFUSED_EXHAUSTED);
+        assert_int_equal(explanation->largest.first, 4 * GiB - 7 * PAGE);
+        assert_int_equal(range_size(explanation->largest), 3 * PAGE);
+        assert_string_equal(explanation->longer,
+                            "6 MiB from 0xff200000 up: below it lies buffer 8 (2 MiB), above it "
+                            "lies what buffer 4 leaves of its page; with run_min = \"16M\" pool "
+                            "any would take pages in such runs");
+        /* What it has of a page counts for the client itself. */
+        world.pools[0].run_min_bytes = 8 * PAGE;
+        assert_string_equal(explain(a, want)->longer,
+                            "8188 KiB from 0xff200000 up: below it lies buffer 8 (2 MiB of radio), "
+                            "above it lies buffer 4 (4 KiB of radio)");
+        want.want.window = (struct range){ 4 * GiB - 7 * PAGE, 4 * GiB - 6 * PAGE };
+        want.want.size_bytes = PAGE;
+        assert_longer(explain(b, want), "below it is the end of the window");
+        client_end(world.state, a, false, world.now_ns);
+        assert_longer(explain(b, world_request(PAGE)), "lies buffer 8 (2 MiB, in quarantine)");
+        world_stop(&world);
+}
+
+static void test_longer_at_the_edges_of_pools(void **unused)
+{
+        struct request low = world_request(4096);
+        const struct explanation *explanation;
+        struct client *a, *b;
+
+        (void)unused;
+        world_init(&world, 2);
+        world_add_pool(&world, "low", 4 * GiB - 4 * PAGE, 4 * GiB - 2 * PAGE - 1, 2);
+        world_add_pool(&world, "kept", 0, GiB - 1, 1);
+        world.pools[2].reuse_delay_ns = NS_PER_S;
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        low.pool = "low";
+        assert_longer(explain(a, low), "below it is the end of pool low");
+        assert_longer(explain(a, low), "above it is memory of pool any");
+
+        low.pool = "any";
+        low.want.size_bytes = 2 * PAGE;
+        world_alloc(&world, a, low);
+        explanation = explain(a, low);
+        assert_true(explanation->largest.first > explanation->largest.last);
+        assert_string_equal(explanation->longer, "");
+
+        b = world_client(&world, 1001, "b");
+        low.pool = "none";
+        explanation = explain(b, low);
+        assert_int_equal(explanation->result, PAR_REFUSED_INVALID);
+        assert_string_equal(explanation->longer, "");
+        world_stop(&world);
+}
+
 /* ---- counters ------------------------------------------------------------------------------- */
 
 static void test_counters_count_refusals_by_reason(void **unused)
@@ -808,6 +939,9 @@ int main(void)
                 cmocka_unit_test(test_quarantine_counts_from_its_beginning),
                 cmocka_unit_test(test_map_puts_together_what_is_alike),
                 cmocka_unit_test(test_map_of_a_part),
+                cmocka_unit_test(test_clients_tell_what_they_wait_for),
+                cmocka_unit_test(test_longer_tells_the_neighbours),
+                cmocka_unit_test(test_longer_at_the_edges_of_pools),
                 cmocka_unit_test(test_counters_count_refusals_by_reason),
         };
 
