@@ -28,6 +28,8 @@ void job_free(struct job *job)
 {
         if (!job)
                 return;
+        if (job->kind == JOB_TAKE)
+                addresses_deinit(&job->take.own);
         pthread_mutex_destroy(&job->lock);
         free(job);
 }

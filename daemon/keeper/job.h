@@ -6,11 +6,13 @@
  */
 #pragma once
 
+#include "addresses.h"
 #include "backend.h"
 #include "keeper_protocol.h"
 
 #include <bsd/sys/tree.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -18,16 +20,29 @@
 #define VERIFY_BATCH 16
 
 enum job_kind {
-        JOB_TAKE,       /* get frames from the system */
-        JOB_LEAVE,      /* give one back, and perhaps get its page again */
-        JOB_VERIFY,     /* read addresses again */
-        JOB_DROP_ASIDE, /* give back what was kept aside */
+        JOB_TAKE,   /* get frames from the system */
+        JOB_LEAVE,  /* give one back, and perhaps get its page again */
+        JOB_VERIFY, /* read addresses again */
+        JOB_TIDY,   /* give back what was kept aside, and what is left over in the stock */
 };
 
 enum report_kind {
-        REPORT_FRAME,   /* a JOB_TAKE got @frame, owned by the receiver */
-        REPORT_LINGERS, /* a JOB_LEAVE goes on, but not soon: @holder */
-        REPORT_DONE,    /* the job belongs to the main loop again */
+        REPORT_FRAME,    /* a JOB_TAKE got @frame, owned by the receiver */
+        REPORT_PROGRESS, /* a JOB_TAKE goes on: @progress */
+        REPORT_LINGERS,  /* a JOB_LEAVE goes on, but not soon: @holder */
+        REPORT_DONE,     /* the job belongs to the main loop again */
+};
+
+/**
+ * struct progress - how far a take is
+ * @had:        frames so far
+ * @held_bytes: held beyond what is still wanted
+ * @harvests:   it looks for pages in a range, which may take long
+ */
+struct progress {
+        uint32_t had;
+        uint64_t held_bytes;
+        bool harvests;
 };
 
 /* struct report - one thing that a thread tells the main loop */
@@ -37,18 +52,31 @@ struct report {
         struct job *job;
         struct backend_frame frame;
         enum backend_holder holder;
+        struct progress progress;
 };
 
 /**
  * struct job_take - @kind JOB_TAKE
- * @wanted: frames that the worker asked for; its request is cut to the slots that there are
- * @had:    frames reported
- * @result: 0 or a negative errno: why not as many as requested
- * @seen:   lowest and highest address on the way; first above last: none
+ * @wanted:    frames that the worker asked for; its request is cut to the slots that there are
+ * @own:       where the pool's frames lay when it began, sorted, if its frames have to be runs;
+ *             then also those that it got
+ * @harvest_max_bytes: most that it may hold beyond what it wants
+ * @cancelled: it shall end soon
+ * @had:       frames reported
+ * @result:    0 or a negative errno: why not as many as requested
+ * @most_held_bytes: most that was held at once beyond what was wanted
+ * @harvested: pages were held that were not wanted
+ * @seen:      lowest and highest address on the way; first above last: none
  */
 struct job_take {
-        uint32_t wanted, had;
+        uint32_t wanted;
+        struct addresses own;
+        uint64_t harvest_max_bytes;
+        atomic_bool cancelled;
+        uint32_t had;
         int result;
+        uint64_t most_held_bytes;
+        bool harvested;
         struct {
                 uint64_t first, last;
         } seen;
@@ -84,6 +112,15 @@ struct job_verify_item {
         uint64_t phys;
 };
 
+/**
+ * struct job_tidy - @kind JOB_TIDY
+ * @stock: no take is under way: whatever pard has in the stock is not needed
+ * @again: the system is not done with some of it: tidy again, later
+ */
+struct job_tidy {
+        bool stock, again;
+};
+
 struct job_verify {
         unsigned count;
         struct job_verify_item items[VERIFY_BATCH];
@@ -106,6 +143,7 @@ struct job {
                 struct job_take take;
                 struct job_leave leave;
                 struct job_verify verify;
+                struct job_tidy tidy;
         };
 };
 

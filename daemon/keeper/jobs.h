@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The threads that take and return frames, with one queue for all.
+ * The threads that take and return frames. Takes have threads of their own, one for each pool and
+ * one for tidying up after them: they may go on for minutes, and nothing else waits for them.
  */
 #pragma once
 
@@ -9,21 +10,31 @@
 #include "work.h"
 
 /**
- * struct jobs - threads and their queue
- * @reports: what they tell
+ * struct crew - threads with one queue
  * @lock:    over @queue and @stopping
  * @threads: @n_threads, owned
  */
-struct jobs {
-        struct reports reports;
-        struct work work;
-        struct lingering lingering;
+struct crew {
+        struct jobs *jobs;
         pthread_mutex_t lock;
         pthread_cond_t added;
         struct job_queue queue;
         bool stopping;
         pthread_t *threads;
         unsigned n_threads;
+};
+
+/**
+ * struct jobs - all threads
+ * @reports: what they tell
+ * @takers:  for JOB_TAKE and JOB_TIDY
+ * @others:  for the rest
+ */
+struct jobs {
+        struct reports reports;
+        struct work work;
+        struct lingering lingering;
+        struct crew takers, others;
 };
 
 /**
@@ -44,6 +55,9 @@ void jobs_deinit(struct jobs *jobs);
 
 /* jobs_add() - have it done; it is not the caller's until its REPORT_DONE. */
 void jobs_add(struct jobs *jobs, struct job *job);
+
+/* jobs_cancel() - a JOB_TAKE that was added shall end soon, if it has not */
+void jobs_cancel(struct jobs *jobs, struct job *job);
 
 /* jobs_wind_up() - with true: end what may take long, until told false. */
 void jobs_wind_up(struct jobs *jobs, bool winding_up);

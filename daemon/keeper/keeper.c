@@ -13,6 +13,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -42,13 +43,18 @@ static uint64_t now_ns(void)
         return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-/* What goes along with a message when it is sent: an open file of the frame's own. */
+/* What goes along with a message when it is sent: an open file of the frame's own, or the text of
+ * a configuration. */
 static int open_for(void *data, const struct keeper_message *message, int *ret_fd)
 {
         struct keeper *keeper = data;
         struct backend *backend = keeper->settings->backend;
         const struct slot *slot;
 
+        if (message->type == KEEPER_CONFIG && keeper->offered_fd >= 0) {
+                *ret_fd = fcntl(keeper->offered_fd, F_DUPFD_CLOEXEC, 0);
+                return *ret_fd < 0 ? -errno : 0;
+        }
         if (message->type != KEEPER_FRAME || message->flags & KEEPER_LENT)
                 return 0;
         slot = &keeper->slots.slots[message->slot];
@@ -99,9 +105,11 @@ static void welcome(struct keeper *keeper)
         };
 
         jobs_wind_up(&keeper->jobs, false);
+        keeper_filling(keeper, true);
         keeper->welcomed = true;
         keeper_tell(keeper, &message);
-        for (uint32_t i = 0; i < keeper->slots.room; i++) {
+        for (uint32_t i = slots_next(&keeper->slots, 0); i < keeper->slots.room;
+             i = slots_next(&keeper->slots, i + 1)) {
                 const struct slot *slot = &keeper->slots.slots[i];
 
                 if (slot->state != SLOT_HELD)
@@ -129,7 +137,8 @@ static void start_worker(struct keeper *keeper)
 {
         int channel, r;
 
-        r = worker_process_start(&keeper->worker, keeper->settings, keeper->ledger.fd, &channel);
+        r = worker_process_start(&keeper->worker, keeper->settings, keeper->config_fd,
+                                 keeper->ledger.fd, &channel);
         if (r) {
                 log_error("cannot start the worker: %s", strerror(-r));
                 put_off_restart(keeper, 0);
@@ -164,6 +173,8 @@ static int reap_worker(struct keeper *keeper)
         channel_detach(&keeper->channel);
         keeper_forget_takes(keeper);
         jobs_wind_up(&keeper->jobs, true);
+        keeper_filling(keeper, false);
+        keeper->reloads = 0;
         put_off_restart(keeper, now_ns() - keeper->worker.started_ns);
 
         keeper->early_deaths = keeper->ready ? 0 : keeper->early_deaths + 1;
@@ -215,6 +226,10 @@ static int wait_ms(const struct keeper *keeper, uint64_t now)
                 due = now + STALLED_WAIT_NS;
         if (keeper->settings->verify_ns && !keeper->verifying && keeper->verify_due_ns < due)
                 due = keeper->verify_due_ns;
+        if (keeper_vigil_due(keeper) < due)
+                due = keeper_vigil_due(keeper);
+        if (keeper_tidy_due(keeper) < due)
+                due = keeper_tidy_due(keeper);
         if (due == UINT64_MAX)
                 return -1;
         if (due <= now)
@@ -224,14 +239,17 @@ static int wait_ms(const struct keeper *keeper, uint64_t now)
 }
 
 /* Which signal ends the keeper: 0: none did yet. */
-static int hear_signals(int fd)
+static int hear_signals(struct keeper *keeper, int fd)
 {
         struct signalfd_siginfo info;
         int end = 0;
 
-        while (read(fd, &info, sizeof(info)) == sizeof(info))
-                if (info.ssi_signo != SIGCHLD)
+        while (read(fd, &info, sizeof(info)) == sizeof(info)) {
+                if (info.ssi_signo == SIGHUP)
+                        keeper->hung_up = true;
+                else if (info.ssi_signo != SIGCHLD)
                         end = (int)info.ssi_signo;
+        }
         return end;
 }
 
@@ -255,7 +273,7 @@ static int loop(struct keeper *keeper, int signals)
 
         for (;;) {
                 wait_for_news(keeper, signals);
-                end = hear_signals(signals);
+                end = hear_signals(keeper, signals);
                 if (end) {
                         log_info("ending on signal %d", end);
                         return 0;
@@ -273,7 +291,10 @@ static int loop(struct keeper *keeper, int signals)
                         welcome(keeper);
                 if (keeper->welcomed)
                         (void)channel_flush(&keeper->channel); /* its death is a signal */
+                keeper_reload(keeper);
                 keeper_verify(keeper, now_ns());
+                keeper_tidy(keeper, now_ns());
+                keeper_vigil(keeper, now_ns());
         }
 }
 
@@ -315,6 +336,7 @@ static int open_signals(int *ret_fd)
         sigemptyset(&set);
         sigaddset(&set, SIGTERM);
         sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGHUP);
         sigaddset(&set, SIGCHLD);
         if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
                 return -errno;
@@ -364,7 +386,11 @@ static int run(struct keeper *keeper)
 
 int keeper_run(const struct keeper_settings *settings)
 {
-        struct keeper keeper = { .settings = settings };
+        struct keeper keeper = {
+                .settings = settings,
+                .config_fd = settings->config_fd,
+                .offered_fd = -1,
+        };
         int r;
 
         assert(settings->slots >= 1 && settings->slots < KEEPER_SLOTS_MAX);
@@ -374,6 +400,7 @@ int keeper_run(const struct keeper_settings *settings)
         STAILQ_INIT(&keeper.takes);
         channel_init(&keeper.channel, open_for, &keeper);
         raise_descriptor_limit();
+        keeper_begin_vigil(&keeper);
 
         r = slots_init(&keeper.slots, settings->slots + 1);
         if (r)
@@ -384,5 +411,9 @@ int keeper_run(const struct keeper_settings *settings)
                 ledger_deinit(&keeper.ledger);
         }
         slots_deinit(&keeper.slots);
+        if (keeper.config_fd != settings->config_fd)
+                close(keeper.config_fd);
+        if (keeper.offered_fd >= 0)
+                close(keeper.offered_fd);
         return r;
 }

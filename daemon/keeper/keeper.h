@@ -15,7 +15,8 @@
  * @page_bytes:   size of its frames
  * @pin_required: frames that are not pinned are refused
  * @demote:       its frames come from larger pages, which the kernel takes apart
- * @harvest_max_bytes: most that may be held at once beyond what is wanted; 0: no harvest
+ * @harvest_max_bytes: most that may be held at once beyond what is wanted; 0: no harvest. Read by
+ *                the main loop alone: reload() may change it
  */
 struct keeper_pool {
         const char *name;
@@ -36,7 +37,15 @@ struct keeper_pool {
  * @worker_argv:  what to execute (argv[0] is a path), NULL-terminated; borrowed
  * @worker_uid, @worker_gid: identity of the worker; (uid_t)-1: the keeper's own
  * @threads:      how many take and return frames, >= 1
- * @verify_ns:    period in which the addresses of all frames are read again; 0: never
+ * @verify_ns:    period in which the addresses of all frames are read again; 0: never. reload()
+ *                may change it
+ * @reload:       read the configuration again, and go by it where it is good. Called by the main
+ *                loop, after SIGHUP or when the worker asks for it. *ret_config_fd: sealed memfd
+ *                with its text, owned by the keeper; -1 where it could not be read. NULL: there is
+ *                nothing to be read.
+ *                Return: 0: in force; -EINVAL: not good, or changes what cannot change; other
+ *                negative errno. On anything but 0 nothing changed
+ * @reload_data:  handed to @reload
  */
 struct keeper_settings {
         struct backend *backend;
@@ -51,13 +60,16 @@ struct keeper_settings {
         gid_t worker_gid;
         unsigned threads;
         uint64_t verify_ns;
+        int (*reload)(void *data, int *ret_config_fd);
+        void *reload_data;
 };
 
 /**
  * keeper_run() - be the keeper until SIGTERM or SIGINT
  *
- * Tells the service manager when the worker serves, and that it stops. At the end the worker is
- * stopped, and every frame is given back or dropped.
+ * Tells the service manager when the worker serves, what it does meanwhile, that it is alive, and
+ * that it stops. A worker that does not answer is replaced. At the end the worker is stopped, and
+ * every frame is given back or dropped.
  *
  * Return: 0 after an orderly stop; -ECHILD where the worker dies again and again before it serves;
  * other negative errno where the keeper cannot start.

@@ -11,6 +11,30 @@
 #include "slots.h"
 #include "worker_process.h"
 
+/**
+ * struct pool_take - a take that is under way
+ * @job:      NULL: none is
+ * @progress: as it was last told
+ */
+struct pool_take {
+        struct job *job;
+        struct progress progress;
+};
+
+#define STATUS_BYTES 512
+
+/**
+ * struct status - what the service manager was told
+ * @text:    last
+ * @next_ns: when it may be told something else
+ * @extend_ns: when it was last asked to wait for the first filling
+ * @reports: reports of the threads since then: it does go on
+ */
+struct status {
+        char text[STATUS_BYTES];
+        uint64_t next_ns, extend_ns, reports;
+};
+
 #define KEEPER_TAKES_MAX 256u /* takes that wait; a worker that asks for more is broken */
 
 /**
@@ -19,11 +43,14 @@
  * @slots:        one more than settings->slots, for a page that was taken again before its old
  * frame is gone
  * @jobs_out:     jobs that were handed to the threads and have not come back
- * @n_out:        how many these are
- * @takes:        JOB_TAKEs that wait, @n_takes; one at a time is under way, so that what one keeps
- *                aside is there for the next
- * @taking:       the one that is, or NULL
+ * @n_out:        how many these are, without JOB_TIDY
+ * @takes:        JOB_TAKEs that wait, @n_takes
+ * @taking:       for each pool the one that is under way
  * @promised:     slots that the frames of @taking and @takes will need
+ * @filled_once:  a worker has said that all pools are filled
+ * @loose_aside, @loose_stock: something may be aside, or in the stock, that nobody needs
+ * @tidying, @tidying_stock: a JOB_TIDY is under way, and no take may begin meanwhile
+ * @tidy_due_ns:  not before
  * @welcomed:     the worker knows what is held: its messages are read, and it is told
  * @ready:        the worker serves
  * @announced:    the service manager knows
@@ -33,6 +60,14 @@
  * @restart_wait_ns: how long that was put off
  * @verify_due_ns, @verify_next: when to verify next, and from which slot on
  * @verifying:    a JOB_VERIFY is under way
+ * @unanswered:   how often the worker was asked in vain whether it is there
+ * @ping_due_ns:  when to ask next
+ * @watchdog_ns, @watchdog_due_ns: how often and when to tell the service manager that this loop is
+ *                alive; 0: it does not want to know
+ * @config_fd:    text of the configuration that is in force; owned where it is not settings' own
+ * @offered_fd:   text of the one that was read last, for the worker; owned; -1: none
+ * @reloads:      how often the worker asked for a reload and has no answer
+ * @hung_up:      SIGHUP came
  */
 struct keeper {
         const struct keeper_settings *settings;
@@ -44,8 +79,10 @@ struct keeper {
         uint32_t n_out;
         struct job_queue takes;
         uint32_t n_takes;
-        struct job *taking;
+        struct pool_take taking[KEEPER_POOLS_MAX];
         uint32_t promised;
+        bool filled_once, loose_aside, loose_stock, tidying, tidying_stock;
+        uint64_t tidy_due_ns;
         struct worker_process worker;
         bool welcomed, ready, announced;
         uint64_t starts;
@@ -54,6 +91,12 @@ struct keeper {
         uint64_t verify_due_ns;
         uint32_t verify_next;
         bool verifying;
+        unsigned unanswered;
+        uint64_t ping_due_ns, watchdog_ns, watchdog_due_ns;
+        struct status status;
+        int config_fd, offered_fd;
+        uint32_t reloads;
+        bool hung_up;
 };
 
 /* Hand a job to the threads. */
@@ -72,13 +115,56 @@ void keeper_tell_frame(struct keeper *keeper, uint32_t number, uint32_t flags);
  */
 int keeper_request(struct keeper *keeper, const struct keeper_message *message);
 
-/* Start the next take that waits, if none is under way. */
-void keeper_next_take(struct keeper *keeper);
+/* ---- takes.c ---- */
+
+/* Have a KEEPER_TAKE done, as soon as it is its turn. 0; -ENOMEM. */
+int keeper_take(struct keeper *keeper, const struct keeper_message *message);
+
+/* Start the takes whose turn it is. */
+void keeper_next_takes(struct keeper *keeper);
+
+/* What a take reports. */
+void keeper_take_goes_on(struct keeper *keeper, struct job *job, const struct progress *progress);
+void keeper_take_done(struct keeper *keeper, struct job *job);
+
+/* End the takes for a pool. */
+void keeper_cancel(struct keeper *keeper, uint32_t pool);
 
 /* Drop the takes that nobody began: their worker is dead. */
 void keeper_forget_takes(struct keeper *keeper);
 
-/* Begin to give back the frame of a slot that is held, as a KEEPER_LEAVE says. 0; -ENOMEM. */
+/* Whether pools are being filled for the first time in a worker's life; and that they are filled.
+ */
+void keeper_filling(struct keeper *keeper, bool filling);
+void keeper_filled(struct keeper *keeper);
+
+/* Give back what nobody needs, if it is time; when it is; and that it was done. */
+void keeper_tidy(struct keeper *keeper, uint64_t now_ns);
+uint64_t keeper_tidy_due(const struct keeper *keeper);
+void keeper_tidied(struct keeper *keeper, const struct job *job);
+
+/* ---- vigil.c ---- */
+
+/* Before the loop: does the service manager want to hear from it? */
+void keeper_begin_vigil(struct keeper *keeper);
+
+/* Ask the worker whether it is there, replace it if it is not, and tell the service manager that
+ * this loop is alive and what is done, each if it is time; then, when one of them is next. */
+void keeper_vigil(struct keeper *keeper, uint64_t now_ns);
+uint64_t keeper_vigil_due(const struct keeper *keeper);
+
+/* ---- renewal.c ---- */
+
+/* The worker wants the configuration to be read again. 0; -EBADMSG where it asks all the time. */
+int keeper_ask_reload(struct keeper *keeper);
+
+/* Read the configuration again, if somebody wants it and the worker can hear of it. */
+void keeper_reload(struct keeper *keeper);
+
+/* ---- requests.c, results.c ---- */
+
+/* Begin to give back the frame of a slot that is held, as a KEEPER_LEAVE says; or, while its
+ * address is being read, have it done after that. 0; -ENOMEM. */
 int keeper_leave(struct keeper *keeper, uint32_t number, const struct keeper_message *message);
 
 /* Deal with what the threads report. */

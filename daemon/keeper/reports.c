@@ -52,6 +52,17 @@ int reports_frame(struct reports *reports, struct job *job, const struct backend
         return 0;
 }
 
+void reports_progress(struct reports *reports, struct job *job, const struct progress *progress)
+{
+        struct report *report;
+
+        report = calloc(1, sizeof(*report));
+        if (!report)
+                return;
+        *report = (struct report){ .kind = REPORT_PROGRESS, .job = job, .progress = *progress };
+        add(reports, report);
+}
+
 void reports_lingers(struct reports *reports, struct job *job, enum backend_holder holder)
 {
         struct report *report;

@@ -33,6 +33,7 @@ void reports_done(struct reports *reports, struct job *job);
 int reports_frame(struct reports *reports, struct job *job, const struct backend_frame *frame);
 
 /* Lost where there is no memory: the next one tells as much. */
+void reports_progress(struct reports *reports, struct job *job, const struct progress *progress);
 void reports_lingers(struct reports *reports, struct job *job, enum backend_holder holder);
 
 /* The next report, or NULL; for the main loop. report_free() when it is dealt with. */

@@ -24,75 +24,39 @@ static int broken(const struct keeper_message *message, const char *why)
         return -EBADMSG;
 }
 
-void keeper_next_take(struct keeper *keeper)
-{
-        struct job *job = STAILQ_FIRST(&keeper->takes);
-
-        if (!job || keeper->taking)
-                return;
-        STAILQ_REMOVE_HEAD(&keeper->takes, queued);
-        keeper->n_takes--;
-        keeper->taking = job;
-        keeper_start_job(keeper, job);
-}
-
-void keeper_forget_takes(struct keeper *keeper)
-{
-        struct job *job;
-
-        while ((job = STAILQ_FIRST(&keeper->takes))) {
-                STAILQ_REMOVE_HEAD(&keeper->takes, queued);
-                keeper->promised -= job->request.count;
-                job_free(job);
-        }
-        keeper->n_takes = 0;
-}
-
 static int request_take(struct keeper *keeper, const struct keeper_message *message)
 {
-        uint32_t taken = slots_used(&keeper->slots) + keeper->promised;
-        uint32_t room = taken < keeper->settings->slots ? keeper->settings->slots - taken : 0;
-        struct keeper_message request = *message;
-        struct job *job;
-
         if (!valid_wish(keeper, message) || !is_power_of_two(message->page_bytes) ||
-            message->page_bytes < 4096 || !message->count || message->flags)
+            message->page_bytes < 4096 || !message->count || message->flags ||
+            message->phys % message->page_bytes)
                 return broken(message, "a take of impossible size, pool or place");
         if (keeper->n_takes == KEEPER_TAKES_MAX)
                 return broken(message, "too many takes at once");
-
-        if (request.count > room)
-                request.count = room;
-        job = job_new(JOB_TAKE, &request);
-        if (!job)
-                return -ENOMEM;
-        job->take.wanted = message->count;
-        keeper->promised += request.count;
-        STAILQ_INSERT_TAIL(&keeper->takes, job, queued);
-        keeper->n_takes++;
-        keeper_next_take(keeper);
-        return 0;
+        return keeper_take(keeper, message);
 }
 
-static int request_filled(struct keeper *keeper)
+static int request_cancel(struct keeper *keeper, const struct keeper_message *message)
 {
-        struct job *job;
-
-        job = job_new(JOB_DROP_ASIDE, NULL);
-        if (!job)
-                return -ENOMEM;
-        keeper_start_job(keeper, job);
+        if (message->pool >= keeper->settings->n_pools)
+                return broken(message, "a pool that does not exist");
+        keeper_cancel(keeper, message->pool);
         return 0;
 }
 
 int keeper_leave(struct keeper *keeper, uint32_t number, const struct keeper_message *message)
 {
         struct slot *slot = &keeper->slots.slots[number];
-        struct job *job;
+        struct job *job = slot->job;
 
-        job = job_new(JOB_LEAVE, message);
+        if (!job)
+                job = job_new(JOB_LEAVE, message);
         if (!job)
                 return -ENOMEM;
+        if (slot->verifying) {
+                slot->job = job;
+                job_update(job, message);
+                return 0;
+        }
         job->leave.frame = slot->frame;
         job->leave.phys = slot->frame.phys;
         slot->frame = BACKEND_FRAME_NONE;
@@ -136,11 +100,6 @@ static int request_leave(struct keeper *keeper, const struct keeper_message *mes
                         lingering_nudge(&keeper->jobs.lingering, slot->job);
                 return 0;
         }
-        if (slot->verifying) {
-                slot->must_leave = true;
-                slot->leave = *message;
-                return 0;
-        }
         return keeper_leave(keeper, message->slot, message);
 }
 
@@ -159,10 +118,13 @@ int keeper_request(struct keeper *keeper, const struct keeper_message *message)
 {
         switch (message->type) {
         case KEEPER_TAKE: return request_take(keeper, message);
-        case KEEPER_FILLED: return request_filled(keeper);
+        case KEEPER_FILLED: keeper_filled(keeper); return 0;
         case KEEPER_LEAVE: return request_leave(keeper, message);
         case KEEPER_NUDGE: return request_nudge(keeper, message);
         case KEEPER_READY: keeper->ready = true; return 0;
+        case KEEPER_CANCEL: return request_cancel(keeper, message);
+        case KEEPER_RELOAD: return keeper_ask_reload(keeper);
+        case KEEPER_PONG: keeper->unanswered = 0; return 0;
         default: return broken(message, "unknown type");
         }
 }

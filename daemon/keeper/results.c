@@ -13,7 +13,7 @@
 void keeper_start_job(struct keeper *keeper, struct job *job)
 {
         LIST_INSERT_HEAD(&keeper->jobs_out, job, link);
-        keeper->n_out++;
+        keeper->n_out += job->kind != JOB_TIDY; /* which changes nothing that the worker knows */
         jobs_add(&keeper->jobs, job);
 }
 
@@ -24,27 +24,6 @@ static uint32_t enter(struct keeper *keeper, const struct backend_frame *frame, 
         ledger_clear(&keeper->ledger, slot);
         keeper_tell_frame(keeper, slot, 0);
         return slot;
-}
-
-static void take_done(struct keeper *keeper, struct job *job)
-{
-        struct keeper_message taken = {
-                .type = KEEPER_TAKEN,
-                .pool = job->request.pool,
-                .page_bytes = job->request.page_bytes,
-                .first = job->take.seen.first,
-                .last = job->take.seen.last,
-                .count = job->take.had,
-                .node = job->request.node,
-                .result = job->take.result,
-        };
-
-        if (!taken.result && taken.count < job->take.wanted)
-                taken.result = -ENOSPC;
-        keeper->promised -= job->request.count - job->take.had;
-        keeper->taking = NULL;
-        keeper_tell(keeper, &taken);
-        keeper_next_take(keeper);
 }
 
 static void left(struct keeper *keeper, struct job *job)
@@ -121,19 +100,19 @@ static void verified(struct keeper *keeper, const struct job_verify_item *item)
                 keeper_tell(keeper, &moved);
         }
 
-        if (slot->must_leave) {
-                slot->must_leave = false;
-                if (keeper_leave(keeper, item->slot, &slot->leave))
-                        log_error("no memory to give back frame %u", item->slot);
+        if (slot->job) {
+                struct keeper_message leave = job_request(slot->job);
+
+                (void)keeper_leave(keeper, item->slot, &leave); /* the job is there already */
         }
 }
 
 static void done(struct keeper *keeper, struct job *job)
 {
         LIST_REMOVE(job, link);
-        keeper->n_out--;
+        keeper->n_out -= job->kind != JOB_TIDY;
         switch (job->kind) {
-        case JOB_TAKE: take_done(keeper, job); break;
+        case JOB_TAKE: keeper_take_done(keeper, job); break;
         case JOB_LEAVE:
                 if (job->leave.left)
                         left(keeper, job);
@@ -145,7 +124,7 @@ static void done(struct keeper *keeper, struct job *job)
                 for (unsigned i = 0; i < job->verify.count; i++)
                         verified(keeper, &job->verify.items[i]);
                 break;
-        case JOB_DROP_ASIDE: break;
+        case JOB_TIDY: keeper_tidied(keeper, job); break;
         }
 }
 
@@ -159,6 +138,9 @@ void keeper_hear_reports(struct keeper *keeper)
                 case REPORT_FRAME:
                         keeper->promised--;
                         enter(keeper, &report->frame, report->job->request.pool);
+                        break;
+                case REPORT_PROGRESS:
+                        keeper_take_goes_on(keeper, report->job, &report->progress);
                         break;
                 case REPORT_LINGERS: lingers(keeper, report->job, report->holder); break;
                 case REPORT_DONE: done(keeper, report->job); break;
@@ -176,6 +158,17 @@ static uint64_t verify_wait(const struct keeper *keeper)
         return wait > NS_PER_MS ? wait : NS_PER_MS;
 }
 
+/* Round and round; there is at least one. */
+static uint32_t next_to_verify(struct keeper *keeper)
+{
+        uint32_t number = slots_next(&keeper->slots, keeper->verify_next);
+
+        if (number == keeper->slots.room)
+                number = slots_next(&keeper->slots, 0);
+        keeper->verify_next = number + 1;
+        return number;
+}
+
 void keeper_verify(struct keeper *keeper, uint64_t now_ns)
 {
         struct job *job;
@@ -187,8 +180,8 @@ void keeper_verify(struct keeper *keeper, uint64_t now_ns)
         job = job_new(JOB_VERIFY, NULL);
         if (!job)
                 return;
-        for (uint32_t i = 0; i < keeper->slots.room && job->verify.count < VERIFY_BATCH; i++) {
-                uint32_t number = keeper->verify_next++ % keeper->slots.room;
+        for (uint32_t i = slots_used(&keeper->slots); i && job->verify.count < VERIFY_BATCH; i--) {
+                uint32_t number = next_to_verify(keeper);
                 struct slot *slot = &keeper->slots.slots[number];
 
                 if (slot->state != SLOT_HELD || slot->given_up)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the frames that are held. Every slot is on the free ring exactly while it is empty. A
- * generation is never 0 and never used twice in a row, so that a name that is late is recognised.
+ * Owns the frames that are held. Every slot is on the free ring, and without its bit, exactly while
+ * it is empty. There may be a million of them, of which few are used: what goes through them goes
+ * by the bits. A generation is never 0 and never used twice in a row, so that a name that is late
+ * is recognised.
  */
 #include "slots.h"
 
@@ -15,8 +17,9 @@ int slots_init(struct slots *slots, uint32_t room)
 {
         *slots = (struct slots){ .room = room };
         slots->slots = calloc(room, sizeof(*slots->slots));
+        slots->used = calloc(room / 64 + 1, sizeof(*slots->used));
         slots->free = calloc(room, sizeof(*slots->free));
-        if (!slots->slots || !slots->free) {
+        if (!slots->slots || !slots->used || !slots->free) {
                 slots_deinit(slots);
                 return -ENOMEM;
         }
@@ -28,11 +31,26 @@ int slots_init(struct slots *slots, uint32_t room)
 
 void slots_deinit(struct slots *slots)
 {
-        for (uint32_t i = 0; slots->slots && i < slots->room; i++)
-                if (slots->slots[i].state == SLOT_HELD)
-                        frame_drop(&slots->slots[i].frame);
+        if (slots->slots && slots->used)
+                for (uint32_t i = slots_next(slots, 0); i < slots->room;
+                     i = slots_next(slots, i + 1))
+                        if (slots->slots[i].state == SLOT_HELD)
+                                frame_drop(&slots->slots[i].frame);
         free(slots->slots);
+        free(slots->used);
         free(slots->free);
+}
+
+uint32_t slots_next(const struct slots *slots, uint32_t number)
+{
+        uint64_t bits;
+
+        for (; number < slots->room; number = (number | 63) + 1) {
+                bits = slots->used[number / 64] >> number % 64;
+                if (bits)
+                        return number + (uint32_t)__builtin_ctzll(bits);
+        }
+        return slots->room;
 }
 
 uint32_t slots_enter(struct slots *slots, const struct backend_frame *frame, uint32_t pool)
@@ -43,6 +61,7 @@ uint32_t slots_enter(struct slots *slots, const struct backend_frame *frame, uin
         number = slots->free[slots->next_free];
         slots->next_free = (slots->next_free + 1) % slots->room;
         slots->n_free--;
+        slots->used[number / 64] |= UINT64_C(1) << number % 64;
 
         generation = slots->slots[number].generation + 1;
         slots->slots[number] = (struct slot){
@@ -61,5 +80,6 @@ void slots_leave(struct slots *slots, uint32_t number)
 
         assert(slot->state != SLOT_EMPTY);
         *slot = (struct slot){ .state = SLOT_EMPTY, .generation = slot->generation };
+        slots->used[number / 64] &= ~(UINT64_C(1) << number % 64);
         slots->free[(slots->next_free + slots->n_free++) % slots->room] = number;
 }

@@ -24,16 +24,14 @@ enum slot_state {
  * @frame:      valid while SLOT_HELD
  * @given_up:   unpinned on behalf of a former worker: it can only leave
  * @verifying:  a job is reading its address: it cannot leave yet
- * @must_leave: ... but shall, as @leave says
  * @told_phys:  the address that the worker knows
- * @job:        while SLOT_LEAVING
+ * @job:        while SLOT_LEAVING; with @verifying: to be done after that
  */
 struct slot {
         enum slot_state state;
         uint32_t generation, pool;
         struct backend_frame frame;
-        bool given_up, verifying, must_leave;
-        struct keeper_message leave;
+        bool given_up, verifying;
         uint64_t told_phys;
         struct job *job;
 };
@@ -41,11 +39,13 @@ struct slot {
 /**
  * struct slots - all of them
  * @slots: @room entries, owned
+ * @used:  a bit for each: it is not empty; owned
  * @free:  a ring of the numbers of empty slots: the one that is empty longest is used next
  * @n_free: how many these are
  */
 struct slots {
         struct slot *slots;
+        uint64_t *used;
         uint32_t *free;
         uint32_t room, n_free, next_free;
 };
@@ -60,6 +60,9 @@ uint32_t slots_enter(struct slots *slots, const struct backend_frame *frame, uin
 
 /* slots_leave() - the frame of this slot is gone. */
 void slots_leave(struct slots *slots, uint32_t number);
+
+/* The first slot that is not empty, from this number on; @room where there is none. */
+uint32_t slots_next(const struct slots *slots, uint32_t number);
 
 static inline uint32_t slots_used(const struct slots *slots)
 {

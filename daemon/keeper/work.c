@@ -1,57 +1,51 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the pages that are kept aside. While a pool is filled from a range, the system hands out
- * what it likes: what lies elsewhere is kept, or it would come again and again, and is what the
- * next pool looks through first. Refuses to wait for anybody: what cannot be done now is told.
+ * Owns the locks, what is aside, and what is owed: for each page that comes back and is not taken
+ * again, one goes out of the stock, so that the system has it. Refuses to wait for anybody: what
+ * cannot be done now is told.
  */
 #include "work.h"
 
 #include "macros.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
-struct aside {
-        TAILQ_ENTRY(aside) link; /* work::aside */
-        struct backend_frame frame;
-};
+#define STEP_BYTES (64 * MiB)
+
+/* Pages that came into the stock above the one that is taken again: so many are looked through. */
+#define RETAKE_TRIES 16
 
 void work_init(struct work *work, const struct keeper_settings *settings, struct reports *reports)
 {
         *work = (struct work){ .backend = settings->backend,
                                .pools = settings->pools,
+                               .n_pools = settings->n_pools,
                                .reports = reports };
+        pthread_mutex_init(&work->stock, NULL);
         pthread_mutex_init(&work->system, NULL);
-        pthread_mutex_init(&work->aside_lock, NULL);
-        TAILQ_INIT(&work->aside);
+        pthread_mutex_init(&work->turn_lock, NULL);
+        pthread_cond_init(&work->turn_changed, NULL);
+        debts_init(&work->debts);
+        debts_init(&work->late);
+        aside_init(&work->aside);
 }
 
 void work_deinit(struct work *work)
 {
-        struct aside *aside;
-
-        while ((aside = TAILQ_FIRST(&work->aside))) {
-                TAILQ_REMOVE(&work->aside, aside, link);
-                frame_drop(&aside->frame);
-                free(aside);
-        }
+        aside_deinit(&work->aside);
+        debts_deinit(&work->late);
+        debts_deinit(&work->debts);
+        pthread_cond_destroy(&work->turn_changed);
+        pthread_mutex_destroy(&work->turn_lock);
         pthread_mutex_destroy(&work->system);
-        pthread_mutex_destroy(&work->aside_lock);
+        pthread_mutex_destroy(&work->stock);
 }
 
-/* A page that nobody was shown: nothing can keep it. */
-static void give_up(struct work *work, struct backend_frame *frame)
+void work_wake(struct work *work)
 {
-        enum backend_holder holder;
-
-        if (work->backend->ops->let_go(work->backend, frame, true, &holder) == 0)
-                (void)work->backend->ops->release(work->backend, frame, &holder);
-        frame_drop(frame);
-}
-
-static struct range frame_range(const struct backend_frame *frame)
-{
-        return range_of(frame->phys, frame->page_bytes);
+        pthread_mutex_lock(&work->turn_lock);
+        pthread_cond_broadcast(&work->turn_changed);
+        pthread_mutex_unlock(&work->turn_lock);
 }
 
 static bool must_pin(const struct work *work, const struct keeper_message *request)
@@ -59,159 +53,235 @@ static bool must_pin(const struct work *work, const struct keeper_message *reque
         return work->pools[request->pool].pin_required;
 }
 
-static bool suits(const struct work *work, const struct backend_frame *frame,
-                  const struct keeper_message *request)
+bool work_suits(const struct work *work, const struct backend_frame *frame,
+                const struct keeper_message *request)
 {
         return frame->page_bytes == request->page_bytes &&
                (request->node == NODE_ANY || request->node == frame->node) &&
                (frame->pinned || !must_pin(work, request)) &&
-               range_contains((struct range){ request->first, request->last }, frame_range(frame));
+               range_contains((struct range){ request->first, request->last },
+                              range_of(frame->phys, frame->page_bytes));
 }
 
-static void saw(struct job *job, const struct backend_frame *frame)
-{
-        struct range at = frame_range(frame);
+/* ---- the stock ------------------------------------------------------------------------------ */
 
-        if (at.first < job->take.seen.first)
-                job->take.seen.first = at.first;
-        if (at.last > job->take.seen.last)
-                job->take.seen.last = at.last;
+/* Do a part of what is owed. The stock lock is held. */
+static void pay(struct work *work)
+{
+        struct debt debt;
+
+        if (!debts_next(&work->debts, STEP_BYTES, &debt))
+                return;
+        pthread_mutex_lock(&work->system);
+        work->backend->ops->less(work->backend, debt.page_bytes, debt.node, debt.pages);
+        pthread_mutex_unlock(&work->system);
 }
 
-static bool take_aside(struct work *work, struct job *job, struct backend_frame *ret)
+static void pay_all(struct work *work)
 {
-        struct aside *aside;
-
-        pthread_mutex_lock(&work->aside_lock);
-        TAILQ_FOREACH (aside, &work->aside, link) {
-                if (aside->frame.page_bytes == job->request.page_bytes)
-                        saw(job, &aside->frame);
-                if (suits(work, &aside->frame, &job->request))
-                        break;
+        while (debts_any(&work->debts)) {
+                pthread_mutex_lock(&work->stock);
+                pay(work);
+                pthread_mutex_unlock(&work->stock);
         }
-        if (aside)
-                TAILQ_REMOVE(&work->aside, aside, link);
-        pthread_mutex_unlock(&work->aside_lock);
-        if (!aside)
-                return false;
-        *ret = aside->frame;
-        free(aside);
-        return true;
 }
 
-static int put_aside(struct work *work, const struct backend_frame *frame)
+/*
+ * Without waiting for who is adding pages, which may take long: he does it when he is done. Nothing
+ * is forgotten, since whoever lets go of the lock looks once more what is owed.
+ */
+static void pay_if_possible(struct work *work)
 {
-        struct aside *aside;
+        while (debts_any(&work->debts) && pthread_mutex_trylock(&work->stock) == 0) {
+                pay(work);
+                pthread_mutex_unlock(&work->stock);
+        }
+}
 
-        aside = calloc(1, sizeof(*aside));
-        if (!aside)
-                return -ENOMEM;
-        aside->frame = *frame;
-        pthread_mutex_lock(&work->aside_lock);
-        TAILQ_INSERT_TAIL(&work->aside, aside, link);
-        pthread_mutex_unlock(&work->aside_lock);
+int work_more(struct work *work, uint64_t page_bytes, int node, uint64_t count, uint64_t *ret_added)
+{
+        int r;
+
+        *ret_added = 0;
+        pthread_mutex_lock(&work->stock);
+        atomic_fetch_add(&work->adding, 1);
+        r = work->backend->ops->more(work->backend, page_bytes, node, count, ret_added);
+        atomic_fetch_add(&work->adding, 1);
+        pthread_mutex_unlock(&work->stock);
+        pay_all(work);
+        return r;
+}
+
+int work_demote(struct work *work, uint64_t page_bytes, int node, uint64_t small_bytes)
+{
+        int r;
+
+        pthread_mutex_lock(&work->stock);
+        /* It takes some milliseconds, and buries a page that is to be taken again. */
+        pthread_mutex_lock(&work->system);
+        r = work->backend->ops->demote(work->backend, page_bytes, node, small_bytes);
+        pthread_mutex_unlock(&work->system);
+        pthread_mutex_unlock(&work->stock);
+        pay_all(work);
+        return r;
+}
+
+void work_less(struct work *work, uint64_t page_bytes, int node, uint64_t count)
+{
+        if (!count)
+                return;
+        debts_add(&work->debts, page_bytes, node, count);
+        pay_all(work);
+}
+
+/* A frame that nobody refers to goes back to the system, not to the stock. */
+static int release(struct work *work, struct backend_frame *frame, enum backend_holder *ret_holder)
+{
+        int r;
+
+        pthread_mutex_lock(&work->system);
+        r = work->backend->ops->release(work->backend, frame, ret_holder);
+        pthread_mutex_unlock(&work->system);
+        if (r)
+                return r;
+        debts_add(&work->debts, frame->page_bytes, frame->node, 1);
+        pay_if_possible(work);
         return 0;
 }
 
-static int take_page(struct work *work, const struct keeper_message *request,
-                     struct backend_frame *ret)
+void work_give_back(struct work *work, struct backend_frame *frame)
+{
+        enum backend_holder holder;
+        int r;
+
+        r = work->backend->ops->let_go(work->backend, frame, true, &holder);
+        if (!r)
+                r = release(work, frame, &holder);
+        if (r)
+                debts_add(&work->late, frame->page_bytes, frame->node, 1);
+        frame_drop(frame);
+}
+
+static void count_page(void *data, uint64_t phys)
+{
+        (void)phys;
+        (*(uint64_t *)data)++;
+}
+
+static void empty_stock(struct work *work, uint64_t page_bytes)
+{
+        uint64_t pages = 0;
+
+        if (work->backend->ops->look(work->backend, page_bytes, NODE_ANY, RANGE_ALL, count_page,
+                                     &pages))
+                pages = 1; /* it cannot be seen: the rest goes when pard ends */
+        work_less(work, page_bytes, NODE_ANY, pages);
+}
+
+static void pay_late(struct work *work)
+{
+        struct debt debt;
+
+        while (debts_next(&work->late, UINT64_MAX, &debt))
+                work_less(work, debt.page_bytes, debt.node, debt.pages);
+}
+
+/* What a killed daemon left in the stock, and no pool had use for. */
+static void empty_stocks(struct work *work)
+{
+        for (uint32_t i = 0; i < work->n_pools; i++) {
+                uint32_t first = 0;
+
+                while (work->pools[first].page_bytes != work->pools[i].page_bytes)
+                        first++;
+                if (first == i)
+                        empty_stock(work, work->pools[i].page_bytes);
+        }
+}
+
+void work_tidy(struct work *work, struct job *job)
+{
+        struct backend_frame frame;
+
+        pay_late(work);
+        while (!atomic_load(&work->stopping) && aside_next(&work->aside, NULL, &frame))
+                work_give_back(work, &frame);
+        if (job->tidy.stock)
+                empty_stocks(work);
+        job->tidy.again = debts_any(&work->late);
+        reports_done(work->reports, job);
+}
+
+/* ---- giving back, and taking again ---------------------------------------------------------- */
+
+static int retake_page(struct work *work, const struct keeper_message *request,
+                       struct backend_frame *ret)
 {
         return work->backend->ops->take(work->backend, request->page_bytes, request->node,
                                         (struct range){ request->first, request->last },
                                         must_pin(work, request), ret);
 }
 
-/* Take one page; it becomes a frame, or goes aside. @look_aside: until nothing there suits. */
-static int take_one(struct work *work, struct job *job, bool *look_aside)
+/*
+ * Pages that somebody of us adds at the same moment lie above the one that was just given back: if
+ * the first is no good, the next ones are looked at. The system lock is held.
+ *
+ * @others: @*n_others pages that are to be given back.
+ */
+static bool retake(struct work *work, struct job_leave *leave, const struct keeper_message *request,
+                   unsigned adding, struct backend_frame others[RETAKE_TRIES], unsigned *n_others)
 {
         struct backend_frame frame;
-        int r;
 
-        *look_aside = *look_aside && take_aside(work, job, &frame);
-        if (!*look_aside) {
-                pthread_mutex_lock(&work->system);
-                r = take_page(work, &job->request, &frame);
-                pthread_mutex_unlock(&work->system);
-                if (r)
-                        return r;
+        *n_others = 0;
+        while (*n_others < RETAKE_TRIES && retake_page(work, request, &frame) == 0) {
+                leave->same |= frame.phys == leave->phys;
+                if (work_suits(work, &frame, request)) {
+                        leave->fresh = frame;
+                        return true;
+                }
+                others[(*n_others)++] = frame;
+                if (leave->same || atomic_load(&work->adding) == adding)
+                        break;
         }
-        saw(job, &frame);
-        if (suits(work, &frame, &job->request)) {
-                r = reports_frame(work->reports, job, &frame);
-                job->take.had += r == 0;
-        } else {
-                r = put_aside(work, &frame);
-        }
-        if (r)
-                give_up(work, &frame);
-        return r;
+        return false;
 }
 
-void work_take(struct work *work, struct job *job)
+static int release_and_retake(struct work *work, struct job_leave *leave,
+                              const struct keeper_message *request, enum backend_holder *ret_holder)
 {
-        bool look_aside = true;
-        int r = 0;
-
-        job->take.seen.first = UINT64_MAX;
-        job->take.seen.last = 0;
-        while (!r && job->take.had < job->request.count)
-                r = atomic_load(&work->cancelled) ? -ECANCELED : take_one(work, job, &look_aside);
-        job->take.result = r;
-        reports_done(work->reports, job);
-}
-
-void work_drop_aside(struct work *work)
-{
-        struct aside *aside;
-
-        for (;;) {
-                pthread_mutex_lock(&work->aside_lock);
-                aside = TAILQ_FIRST(&work->aside);
-                if (aside)
-                        TAILQ_REMOVE(&work->aside, aside, link);
-                pthread_mutex_unlock(&work->aside_lock);
-                if (!aside)
-                        return;
-                give_up(work, &aside->frame);
-                free(aside);
-        }
-}
-
-static int release(struct work *work, struct job *job, const struct keeper_message *request,
-                   enum backend_holder *ret_holder)
-{
-        struct job_leave *leave = &job->leave;
+        struct backend_frame others[RETAKE_TRIES];
+        unsigned n_others = 0, adding;
         int r;
 
         pthread_mutex_lock(&work->system);
+        /* An odd number: somebody is adding. */
+        adding = atomic_load(&work->adding) & ~1u;
         r = work->backend->ops->release(work->backend, &leave->frame, ret_holder);
-        if (!r && request->flags & KEEPER_RETAKE)
-                leave->got = take_page(work, request, &leave->fresh) == 0;
+        if (!r)
+                leave->got = retake(work, leave, request, adding, others, &n_others);
         pthread_mutex_unlock(&work->system);
-        if (r || !leave->got)
-                return r;
-
-        leave->same = leave->fresh.phys == leave->phys;
-        if (!suits(work, &leave->fresh, request)) {
-                give_up(work, &leave->fresh);
-                leave->got = false;
-        }
-        return 0;
+        for (unsigned i = 0; i < n_others; i++)
+                work_give_back(work, &others[i]);
+        return r;
 }
 
 bool work_leave(struct work *work, struct job *job, enum backend_holder *ret_holder)
 {
         struct keeper_message request = job_request(job);
+        struct job_leave *leave = &job->leave;
         int r;
 
-        request.page_bytes = job->leave.frame.page_bytes;
+        request.page_bytes = leave->frame.page_bytes;
         /* A failure that says nothing about holders is no proof that there is none. */
         *ret_holder = HOLDER_FILE;
-        r = work->backend->ops->let_go(work->backend, &job->leave.frame,
+        r = work->backend->ops->let_go(work->backend, &leave->frame,
                                        request.flags & KEEPER_OWNER_GONE, ret_holder);
-        if (!r)
-                r = release(work, job, &request, ret_holder);
-        return r == 0;
+        if (r)
+                return false;
+        if (request.flags & KEEPER_RETAKE)
+                return release_and_retake(work, leave, &request, ret_holder) == 0;
+        return release(work, &leave->frame, ret_holder) == 0;
 }
 
 void work_verify(struct work *work, struct job *job)

@@ -105,7 +105,7 @@ exec_worker(const struct keeper_settings *settings, const int descriptors[DESCRI
 }
 
 int worker_process_start(struct worker_process *worker, const struct keeper_settings *settings,
-                         int ledger_fd, int *ret_channel)
+                         int config_fd, int ledger_fd, int *ret_channel)
 {
         int ends[2], r;
         pid_t keeper = getpid(), pid;
@@ -122,7 +122,7 @@ int worker_process_start(struct worker_process *worker, const struct keeper_sett
         }
         if (pid == 0)
                 exec_worker(settings,
-                            (int[]){ ends[1], ledger_fd, settings->config_fd, settings->listen_fd,
+                            (int[]){ ends[1], ledger_fd, config_fd, settings->listen_fd,
                                      settings->metrics_fd },
                             keeper);
 

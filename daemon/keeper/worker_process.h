@@ -21,6 +21,7 @@ struct worker_process {
 
 /**
  * worker_process_start() - start a worker
+ * @config_fd:   instead of the settings'; borrowed
  * @ledger_fd:   borrowed
  * @ret_channel: the keeper's end, non-blocking; owned by the caller
  *
@@ -30,7 +31,7 @@ struct worker_process {
  * status 127.
  */
 int worker_process_start(struct worker_process *worker, const struct keeper_settings *settings,
-                         int ledger_fd, int *ret_channel);
+                         int config_fd, int ledger_fd, int *ret_channel);
 
 /**
  * worker_process_reap() - has it died?

@@ -103,13 +103,17 @@ static bool hear_within(int ms, struct keeper_message *ret, int *ret_fd)
         return true;
 }
 
+/* The next message, which has to be of this type; news of a take and questions come at any time. */
 static struct keeper_message hear(uint32_t type, int *ret_fd)
 {
         struct keeper_message message;
         int fd;
 
-        if (!hear_within(PATIENCE_MS, &message, &fd))
-                worker_fail("no message of type %u", type);
+        do {
+                if (!hear_within(PATIENCE_MS, &message, &fd))
+                        worker_fail("no message of type %u", type);
+        } while ((message.type == KEEPER_PROGRESS || message.type == KEEPER_PING) &&
+                 message.type != type);
         if (message.type != type)
                 worker_fail("message of type %u, not %u (result %d)", message.type, type,
                             message.result);
@@ -494,8 +498,8 @@ static void script_useless(void)
         _exit(3);
 }
 
-/* Pages outside of the range are kept until filling is over, and are there for the next pool. */
-static void script_aside(void)
+/* Pages outside of the range are held until enough lie inside, and are there for others then. */
+static void script_harvest(void)
 {
         struct keeper_message message, frame;
         int fd;
@@ -509,7 +513,8 @@ static void script_aside(void)
                 want(frame.phys < 72 * MiB);
         }
         message = hear(KEEPER_TAKEN, NULL);
-        want(message.count == 4 && message.result == 0 && message.last > 72 * MiB);
+        want(message.count == 4 && message.result == 0 && message.last == 72 * MiB - 1);
+        want(message.flags == KEEPER_HARVESTED && message.phys == 56 * MiB);
 
         message = take_message(1);
         message.last = 72 * MiB - 1;
@@ -638,7 +643,7 @@ static const struct script {
         { "snatched", script_snatched }, { "linger", script_linger },
         { "spliced", script_spliced },   { "killed", script_killed },
         { "nonsense", script_nonsense }, { "closed", script_closed },
-        { "useless", script_useless },   { "aside", script_aside },
+        { "useless", script_useless },   { "harvest", script_harvest },
         { "moved", script_moved },       { "deaf", script_deaf },
         { "faulty", script_faulty },     { "identity", script_identity },
 };
@@ -687,7 +692,10 @@ static int keeper_child(const char *script, const struct trial *trial, int confi
 {
         struct sim_settings settings = trial->sim;
         static const struct keeper_pool pools[] = {
-                { .name = "a", .page_bytes = 2 << 20, .pin_required = true },
+                { .name = "a",
+                  .page_bytes = 2 << 20,
+                  .pin_required = true,
+                  .harvest_max_bytes = 64 * MiB },
                 { .name = "b", .page_bytes = 2 << 20 },
         };
         char *argv[] = { (char *)(uintptr_t)(trial->path ? trial->path : program),
@@ -766,11 +774,24 @@ static void pass(const char *script, const struct trial *trial, unsigned starts)
                          left.passed ? "passed" : "not passed", left.starts);
 }
 
+/* The next notice that is no status line. */
+static void await_notice(int notify, const char *expected)
+{
+        char text[1024];
+        ssize_t n;
+
+        do {
+                n = recv(notify, text, sizeof(text) - 1, 0);
+                if (n < 0)
+                        fail_msg("no notice \"%s\"", expected);
+                text[n] = '\0';
+        } while (strncmp(text, "STATUS=", 7) == 0);
+        assert_string_equal(text, expected);
+}
+
 static void test_keeper_takes_and_tells_the_service_manager(void **state)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
-        char text[64];
-        ssize_t n;
         int notify;
 
         (void)state;
@@ -782,12 +803,8 @@ static void test_keeper_takes_and_tells_the_service_manager(void **state)
         setenv("NOTIFY_SOCKET", address.sun_path, 1);
         pass("take", &(struct trial){ .slots = 8 }, 1);
         unsetenv("NOTIFY_SOCKET");
-        n = recv(notify, text, sizeof(text), 0);
-        assert_int_equal(n, 7);
-        assert_memory_equal(text, "READY=1", 7);
-        n = recv(notify, text, sizeof(text), 0);
-        assert_int_equal(n, 10);
-        assert_memory_equal(text, "STOPPING=1", 10);
+        await_notice(notify, "READY=1");
+        await_notice(notify, "STOPPING=1");
         close(notify);
         unlink(address.sun_path);
 }
@@ -841,10 +858,10 @@ static void test_keeper_gives_up_on_hopeless_workers(void **state)
         assert_int_equal(left.starts, 0);
 }
 
-static void test_keeper_keeps_pages_aside(void **state)
+static void test_keeper_harvests(void **state)
 {
         (void)state;
-        pass("aside", &(struct trial){ .sim = { .blind = true } }, 1);
+        pass("harvest", &(struct trial){ .sim = { .blind = true } }, 1);
 }
 
 static int verify_moved(struct backend *backend, const struct backend_frame *frame,
@@ -935,7 +952,7 @@ int main(int argc, char **argv)
                 cmocka_unit_test(test_keeper_hands_everything_to_the_next_worker),
                 cmocka_unit_test(test_keeper_replaces_a_broken_worker),
                 cmocka_unit_test(test_keeper_gives_up_on_hopeless_workers),
-                cmocka_unit_test(test_keeper_keeps_pages_aside),
+                cmocka_unit_test(test_keeper_harvests),
                 cmocka_unit_test(test_keeper_tells_once_what_moved),
                 cmocka_unit_test(test_keeper_waits_for_a_deaf_worker),
                 cmocka_unit_test(test_keeper_survives_every_failing_call),
