@@ -223,7 +223,10 @@ static int raise_step(struct stock *stock, uint64_t page_bytes, int node, uint64
         return r;
 }
 
-/* How many pages of up to @count may be added. */
+/*
+ * How many pages of up to @count may be added. Return: 0; -EDQUOT where keep_free allows none;
+ * -ENOMEM where there is no memory for one anyway; other negative errno.
+ */
 static int mind_keep_free(struct stock *stock, uint64_t page_bytes, uint64_t count, uint64_t *ret)
 {
         uint64_t keep = atomic_load(&stock->keep_free_bytes), available;
@@ -232,7 +235,11 @@ static int mind_keep_free(struct stock *stock, uint64_t page_bytes, uint64_t cou
         r = sysfs_memory_available(stock->root, &available);
         if (r)
                 return r;
-        *ret = smaller(count, available > keep ? (available - keep) / page_bytes : 0);
+        if (available < page_bytes)
+                return -ENOMEM;
+        if (available - page_bytes < keep)
+                return -EDQUOT;
+        *ret = smaller(count, (available - keep) / page_bytes);
         return 0;
 }
 
@@ -252,8 +259,6 @@ int stock_more(struct stock *stock, uint64_t page_bytes, int node, uint64_t coun
         while (!r && added < count) {
                 wanted = smaller(count - added, most);
                 r = mind_keep_free(stock, page_bytes, wanted, &allowed);
-                if (!r && !allowed)
-                        r = -EDQUOT;
                 if (!r)
                         r = raise_step(stock, page_bytes, node, allowed, &came);
                 if (r)
@@ -262,7 +267,7 @@ int stock_more(struct stock *stock, uint64_t page_bytes, int node, uint64_t coun
                 if (came < allowed)
                         break;
         }
-        if (r && r != -EDQUOT && !added)
+        if (r && r != -EDQUOT && r != -ENOMEM && !added)
                 return r;
         *ret_added = added;
         return r == -EDQUOT ? r : 0;

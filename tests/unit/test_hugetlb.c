@@ -497,6 +497,240 @@ static void test_hugetlb_gives_back_under_a_living_client(void **state)
         assert_int_equal(figures().surplus, before.surplus);
 }
 
+/* The pages that look() visits. */
+struct seen {
+        uint64_t *pages;
+        size_t n, room;
+};
+
+static void visit(void *data, uint64_t phys)
+{
+        struct seen *seen = data;
+
+        if (seen->n == seen->room) {
+                seen->room = seen->room ? 2 * seen->room : 64;
+                seen->pages = reallocarray(seen->pages, seen->room, sizeof(*seen->pages));
+                assert_non_null(seen->pages);
+        }
+        assert_true(seen->n == 0 || seen->pages[seen->n - 1] < phys);
+        seen->pages[seen->n++] = phys;
+}
+
+static struct seen look(struct backend *backend, uint64_t size, struct range window)
+{
+        struct seen seen = { .pages = NULL };
+
+        assert_int_equal(backend->ops->look(backend, size, NODE_ANY, window, visit, &seen), 0);
+        return seen;
+}
+
+static bool has(const struct seen *seen, uint64_t phys)
+{
+        for (size_t i = 0; i < seen->n; i++)
+                if (seen->pages[i] == phys)
+                        return true;
+        return false;
+}
+
+/* What was added is seen, page by page, without being touched; and nothing else is. */
+static void test_hugetlb_looks_for_free_pages(void **state)
+{
+        struct backend *backend = hugetlb_with(0);
+        struct seen before = look(backend, page_bytes, RANGE_ALL), after, half;
+        struct backend_frame frames[50];
+        uint64_t added;
+
+        (void)state;
+        assert_int_equal(backend->ops->more(backend, page_bytes, NODE_ANY, 50, &added), 0);
+        assert_int_equal(added, 50);
+        after = look(backend, page_bytes, RANGE_ALL);
+        assert_int_equal(after.n, before.n + 50);
+        for (size_t i = 0; i < before.n; i++)
+                assert_true(has(&after, before.pages[i]));
+
+        half = look(backend, page_bytes,
+                    (struct range){ 0, after.pages[after.n / 2] + page_bytes - 2 });
+        assert_int_equal(half.n, after.n / 2);
+
+        for (unsigned i = 0; i < 50; i++) {
+                frames[i] = take(backend);
+                assert_true(has(&after, frames[i].phys));
+        }
+        free(half.pages);
+        half = look(backend, page_bytes, RANGE_ALL);
+        assert_int_equal(half.n, before.n);
+        for (unsigned i = 0; i < 50; i++)
+                give_back(backend, &frames[i]);
+        backend->ops->less(backend, page_bytes, NODE_ANY, 50);
+        free(half.pages);
+        half = look(backend, page_bytes, RANGE_ALL);
+        assert_int_equal(half.n, before.n);
+        free(half.pages);
+        free(after.pages);
+        free(before.pages);
+        hugetlb_done();
+}
+
+/* Whoever looks for pages in a range relies on it: the pages of the last step are the first that
+ * are taken. */
+static void test_hugetlb_hands_out_the_latest_first(void **state)
+{
+        struct backend *backend = hugetlb_with(FRAMES);
+        struct seen before = look(backend, page_bytes, RANGE_ALL);
+        struct backend_frame frames[FRAMES];
+        unsigned latest = 0;
+        uint64_t added;
+
+        (void)state;
+        assert_int_equal(backend->ops->more(backend, page_bytes, NODE_ANY, FRAMES, &added), 0);
+        for (unsigned i = 0; i < FRAMES; i++) {
+                frames[i] = take(backend);
+                latest += !has(&before, frames[i].phys);
+        }
+        assert_int_equal(latest, FRAMES);
+        for (unsigned i = 0; i < FRAMES; i++)
+                give_back(backend, &frames[i]);
+        free(before.pages);
+        hugetlb_done();
+}
+
+static void test_hugetlb_knows_where_nodes_lie(void **state)
+{
+        struct backend *backend = hugetlb();
+        struct backend_frame frame = take(backend);
+        struct range range;
+
+        (void)state;
+        assert_int_equal(backend->ops->node_range(backend, frame.node, &range), 0);
+        assert_true(range_contains(range, range_of(frame.phys, page_bytes)));
+        assert_int_equal(backend->ops->node_range(backend, 1000, &range), -ENOENT);
+        give_back(backend, &frame);
+        hugetlb_done();
+}
+
+/* One large page, taken apart: so many small ones side by side. */
+static void test_hugetlb_demotes(void **state)
+{
+        struct backend *backend = hugetlb_with(0);
+        const struct backend_ops *ops = backend->ops;
+        uint64_t large = ops->demotable(backend, page_bytes), added = 0, parts;
+        struct seen small, small_after, larges, larges_after;
+
+        (void)state;
+        if (!large || ops->more(backend, large, NODE_ANY, 1, &added) || !added) {
+                print_message("this system has no larger page to spare\n");
+                hugetlb_done();
+                skip();
+        }
+        parts = large / page_bytes;
+        larges = look(backend, large, RANGE_ALL);
+        small = look(backend, page_bytes, RANGE_ALL);
+        assert_int_equal(ops->demote(backend, large, NODE_ANY, page_bytes), 0);
+        larges_after = look(backend, large, RANGE_ALL);
+        small_after = look(backend, page_bytes, RANGE_ALL);
+
+        /* Before, it was not taken for small ones. */
+        assert_int_equal(larges_after.n, larges.n - 1);
+        assert_int_equal(small_after.n, small.n + parts);
+        for (size_t i = 0; i < larges.n; i++)
+                for (uint64_t k = 0; k < parts && !has(&larges_after, larges.pages[i]); k++)
+                        assert_true(has(&small_after, larges.pages[i] + k * page_bytes));
+
+        assert_int_equal(ops->demote(backend, large, NODE_ANY, page_bytes), -ENOMEM);
+        ops->less(backend, page_bytes, NODE_ANY, parts);
+        free(small_after.pages);
+        small_after = look(backend, page_bytes, RANGE_ALL);
+        assert_int_equal(small_after.n, small.n);
+        free(small_after.pages);
+        free(small.pages);
+        free(larges_after.pages);
+        free(larges.pages);
+        hugetlb_done();
+}
+
+/* Grow, shrink, take apart, take and drop, until killed. */
+static void be_busy(unsigned seed)
+{
+        struct backend *backend = hugetlb_with(0);
+        const struct backend_ops *ops = backend->ops;
+        uint64_t large = ops->demotable(backend, page_bytes), added;
+        struct backend_frame frame;
+
+        for (;;) {
+                switch (rand_r(&seed) % 20) {
+                case 0:
+                        if (large)
+                                ops->more(backend, large, NODE_ANY, 1, &added);
+                        break;
+                case 1:
+                        if (large)
+                                ops->demote(backend, large, NODE_ANY, page_bytes);
+                        break;
+                case 2: ops->take(backend, page_bytes, NODE_ANY, RANGE_ALL, false, &frame); break;
+                case 3:
+                case 4:
+                case 5:
+                case 6:
+                case 7:
+                case 8:
+                case 9:
+                        ops->less(backend, page_bytes, NODE_ANY, (uint64_t)(rand_r(&seed) % 100));
+                        break;
+                default:
+                        ops->more(backend, page_bytes, rand_r(&seed) % 2 ? 0 : NODE_ANY,
+                                  (uint64_t)(rand_r(&seed) % 100), &added);
+                        break;
+                }
+                /* Memory is others' too. */
+                if (figures().total * page_bytes > 2 * GiB)
+                        ops->less(backend, page_bytes, NODE_ANY, 1000);
+        }
+}
+
+static void settle_at(const struct hugepages *before)
+{
+        for (unsigned i = 0; i < 500 && figures().total != before->total; i++)
+                nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000 * 1000 }, NULL);
+        assert_int_equal(figures().total, before->total);
+        assert_int_equal(figures().surplus, before->surplus);
+}
+
+static void test_hugetlb_survives_kills_at_any_moment(void **state)
+{
+        unsigned rounds = getenv("PAR_UNDER_VALGRIND") ? 3 : 200, left = 0, seed = 1;
+        struct hugepages before = figures(), between, large = { 0 };
+        char error[512];
+        int status;
+
+        (void)state;
+        (void)sysfs_hugepages("", GiB, NODE_ANY, &large);
+        for (unsigned i = 0; i < rounds; i++) {
+                struct hugetlb_need need;
+                struct hugetlb_settings settings = settings_for(&need);
+                pid_t child = fork();
+
+                assert_true(child >= 0);
+                if (child == 0)
+                        be_busy(i);
+                nanosleep(&(struct timespec){ .tv_nsec = rand_r(&seed) % 30 * 1000 * 1000 }, NULL);
+                kill(child, SIGKILL);
+                assert_int_equal(waitpid(child, &status, 0), child);
+                assert_true(WIFSIGNALED(status));
+                left += figures().total != before.total;
+
+                settings.reserve = i % 2;
+                if (hugetlb_new(&settings, &opened, error, sizeof(error)))
+                        fail_msg("round %u: %s", i, error);
+                hugetlb_done();
+                settle_at(&before);
+                if (sysfs_hugepages("", GiB, NODE_ANY, &between) == 0)
+                        assert_int_equal(between.total, large.total);
+                assert_int_equal(access(record_path, F_OK), -1);
+        }
+        /* Or nothing was shown. */
+        assert_true(left > 0);
+}
+
 static void test_hugetlb_refuses_what_cannot_be(void **state)
 {
         struct hugepages before = figures();
@@ -544,6 +778,11 @@ int main(void)
                 cmocka_unit_test_teardown(test_hugetlb_takes_from_the_node, teardown),
                 cmocka_unit_test_teardown(test_hugetlb_gives_back_what_it_reserved, teardown),
                 cmocka_unit_test_teardown(test_hugetlb_gives_back_under_a_living_client, teardown),
+                cmocka_unit_test_teardown(test_hugetlb_looks_for_free_pages, teardown),
+                cmocka_unit_test_teardown(test_hugetlb_hands_out_the_latest_first, teardown),
+                cmocka_unit_test_teardown(test_hugetlb_knows_where_nodes_lie, teardown),
+                cmocka_unit_test_teardown(test_hugetlb_demotes, teardown),
+                cmocka_unit_test_teardown(test_hugetlb_survives_kills_at_any_moment, teardown),
                 cmocka_unit_test_teardown(test_hugetlb_refuses_what_cannot_be, teardown),
         };
         struct hugetlb_need need;
