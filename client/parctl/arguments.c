@@ -160,6 +160,16 @@ static bool read_scale(struct reading *reading, enum option_id id)
         return wrong(reading, "--%s: must be a multiple of 4K, up to 1024T", option_name(id));
 }
 
+static bool read_watch(struct reading *reading, enum option_id id)
+{
+        uint64_t seconds = 2;
+
+        if (optarg && !read_number(reading, id, 1, 86400, &seconds))
+                return false;
+        reading->out->watch_ns = seconds * NS_PER_S;
+        return true;
+}
+
 /* Names of columns with commas between them. */
 static bool read_columns(struct reading *reading, enum option_id id, bool signs, const char **ret)
 {
@@ -210,6 +220,16 @@ static bool read_option(struct reading *reading, enum option_id id)
         case OPTION_ROWS: return read_rows(reading, id);
         case OPTION_SCALE: return read_scale(reading, id);
         case OPTION_SVG: out->svg = optarg; return true;
+        case OPTION_WATCH: return read_watch(reading, id);
+        case OPTION_WITHOUT_NEED: out->without_need = true; return true;
+        case OPTION_BY: return read_positive_size(reading, id, &out->by);
+        case OPTION_TO: return read_positive_size(reading, id, &out->to);
+        case OPTION_NO_WAIT: out->no_wait = true; return true;
+        case OPTION_END: out->end = true; return true;
+        case OPTION_WAIT_EMPTY: out->wait_empty = true; return true;
+        case OPTION_CLIENT: return read_number(reading, id, 1, UINT64_MAX, &out->client);
+        case OPTION_CLIENT_NAME: out->client_name = optarg; return true;
+        case OPTION_YES: out->yes = true; return true;
         case OPTION_HELP:
                 help_print(out->command);
                 reading->status = EXIT_DONE;
@@ -301,6 +321,24 @@ static bool read_child(struct reading *reading, int argc, char *const *argv)
         return true;
 }
 
+static bool check_operand(struct reading *reading, const char *text)
+{
+        const char *name = reading->out->command->name, *rest;
+        uint64_t value;
+
+        switch (reading->out->command->operand) {
+        case OPERAND_TEXT: return true;
+        case OPERAND_ADDRESS:
+                return size_parse(text, &value) == 0 ||
+                       wrong(reading, "%s: \"%s\" is no address, such as 0x38a01000 or 4G", name,
+                             text);
+        case OPERAND_NUMBER:
+                return (units_number(text, &value, &rest) == 0 && !*rest && value) ||
+                       wrong(reading, "%s: \"%s\" is no number above 0", name, text);
+        }
+        return false;
+}
+
 static bool read_operands(struct reading *reading, int argc, char *const *argv)
 {
         struct arguments *out = reading->out;
@@ -312,6 +350,9 @@ static bool read_operands(struct reading *reading, int argc, char *const *argv)
                 return wrong(reading, "unexpected \"%s\"", out->operands[command->operands_max]);
         if (out->n_operands < command->operands_min)
                 return wrong(reading, "%s needs %s", command->name, command->operands);
+        for (size_t i = 0; i < out->n_operands; i++)
+                if (!check_operand(reading, out->operands[i]))
+                        return false;
         return true;
 }
 
@@ -321,6 +362,18 @@ static bool check(struct reading *reading)
 
         if ((out->command->takes & TAKES_REQUEST) && !out->size)
                 return wrong(reading, "%s needs --size", out->command->name);
+        if ((out->command->takes & TAKES_RESIZE) && !out->by == !out->to)
+                return wrong(reading, "%s needs --by or --to", out->command->name);
+        if ((out->command->takes & TAKES_OWNER) && !out->n_operands && !out->client &&
+            !out->client_name && !out->pool)
+                return wrong(reading, "%s needs BUFFER..., --client, --client-name or --pool",
+                             out->command->name);
+        if (out->without_need && !out->addr_max)
+                return wrong(reading, "--without-need: needs --below or --addr-max");
+        if (out->end && out->wait_empty)
+                return wrong(reading, "--end and --wait: give one");
+        if (out->watch_ns && out->svg)
+                return wrong(reading, "--watch and --svg: give one");
         if (out->rows && out->scale)
                 return wrong(reading, "--rows and --scale: give one");
         return true;

@@ -29,6 +29,11 @@ struct output;
  * @hold_ns:     how long to keep the buffer
  * @rows, @scale, @svg: how large the map, in lines, and a block of it, in bytes, and where to; 0
  * and NULL: not given
+ * @watch_ns:    how often to show it again; 0: only once
+ * @without_need: only buffers that need not lie where they are
+ * @by, @to:     how much more or less a pool's goal becomes, or how much; 0: not given
+ * @no_wait, @end, @wait_empty, @yes: --no-wait, --end, --wait without a time, --yes
+ * @client, @client_name: whose buffers; 0 and NULL: not given
  * @child_argv:  what to run with the buffer, NULL-terminated; NULL: nothing
  *
  * Borrows everything from argv.
@@ -49,13 +54,26 @@ struct arguments {
         size_t rows;
         uint64_t scale;
         const char *svg;
+        uint64_t watch_ns;
+        bool without_need;
+        uint64_t by, to;
+        bool no_wait, end, wait_empty, yes;
+        uint64_t client;
+        const char *client_name;
         char *const *child_argv;
+};
+
+enum operand_kind {
+        OPERAND_TEXT,
+        OPERAND_ADDRESS, /* as size_parse() reads it */
+        OPERAND_NUMBER,  /* decimal or hexadecimal, above 0 */
 };
 
 /**
  * struct command - one command of parctl
  * @name:    its word
  * @operands: what stands behind it, for the usage line; NULL: nothing
+ * @operand: what each of them is; checked with the command line
  * @operands_min, @operands_max: how many
  * @takes:   TAKES_*
  * @summary: one line for --help
@@ -68,6 +86,7 @@ struct arguments {
  */
 struct command {
         const char *name, *operands;
+        enum operand_kind operand;
         size_t operands_min, operands_max;
         unsigned takes;
         const char *summary;

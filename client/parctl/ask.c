@@ -11,6 +11,8 @@
 #include "packet.h"
 #include "protocol.h"
 #include "result.h"
+#include "safe_text.h"
+#include "stop.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -94,7 +96,10 @@ static int receive_reply(struct ask *ask, const Wire__Reply **ret)
         for (;;) {
                 do
                         r = packet_receive(ask->socket, ask->bytes, sizeof(ask->bytes), &packet);
-                while (r == -EINTR);
+                while (r == -EINTR && !stop_signal());
+                /* Who says stop needs no explanation. */
+                if (r == -EINTR)
+                        return EXIT_OTHER;
                 if (r == -EAGAIN)
                         return say(EXIT_OTHER, "pard does not answer", ETIMEDOUT);
                 if (r || packet.size == 0)
@@ -118,7 +123,9 @@ static int receive_reply(struct ask *ask, const Wire__Reply **ret)
 static int refused(const Wire__Reply *reply)
 {
         const Wire__Refusal *refusal = reply->refusal;
-        const char *sentence = refusal && *refusal->sentence ? refusal->sentence : NULL;
+        char safe[SAFE_TEXT_BYTES];
+        const char *sentence =
+                refusal && *refusal->sentence ? safe_text(refusal->sentence, safe) : NULL;
 
         if (!par_is_refusal((int)reply->result)) {
                 complain("pard failed: %s", sentence ? sentence : strerror((int)reply->result));

@@ -1,67 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the signal state of parctl: after stop_prepare() the two signals are blocked except while
- * something waits, so that none gets lost between looking and waiting.
+ * Owns the child. The signals that are passed on to it are blocked all the while and waited for, so
+ * that none gets lost.
  */
 #include "child.h"
 
 #include "exits.h"
-#include "macros.h"
+#include "stop.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t caught;
-
-static void on_signal(int number)
+static void block(sigset_t *set, sigset_t *before)
 {
-        caught = number;
-}
-
-void stop_prepare(void)
-{
-        /* No SA_RESTART: whoever waits shall notice. */
-        const struct sigaction action = { .sa_handler = on_signal };
-
-        signal(SIGCHLD, SIG_DFL);
-        sigaction(SIGINT, &action, NULL);
-        sigaction(SIGTERM, &action, NULL);
-}
-
-int stop_signal(void)
-{
-        return caught;
-}
-
-static void block(sigset_t *before, bool with_child)
-{
-        sigset_t set;
-
-        sigemptyset(&set);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGTERM);
-        if (with_child)
-                sigaddset(&set, SIGCHLD);
-        sigprocmask(SIG_BLOCK, &set, before);
-}
-
-void stop_wait(uint64_t ns)
-{
-        struct timespec left = {
-                .tv_sec = (time_t)(ns / NS_PER_S),
-                .tv_nsec = (long)(ns % NS_PER_S),
-        };
-        sigset_t before;
-
-        block(&before, false);
-        if (!caught)
-                ppoll(NULL, 0, &left, &before);
-        sigprocmask(SIG_SETMASK, &before, NULL);
+        sigemptyset(set);
+        sigaddset(set, SIGINT);
+        sigaddset(set, SIGTERM);
+        sigaddset(set, SIGCHLD);
+        sigprocmask(SIG_BLOCK, set, before);
 }
 
 static void execute(char *const *argv, const sigset_t *mask)
@@ -77,18 +37,14 @@ static void execute(char *const *argv, const sigset_t *mask)
         _exit(error == ENOENT ? 127 : 126);
 }
 
-static int wait_for(pid_t child)
+/* @set: SIGCHLD and those to pass on; blocked */
+static int wait_for(pid_t child, const sigset_t *set)
 {
         siginfo_t info;
-        sigset_t set;
         int status;
 
-        sigemptyset(&set);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGCHLD);
         for (;;) {
-                if (sigwaitinfo(&set, &info) < 0)
+                if (sigwaitinfo(set, &info) < 0)
                         continue;
                 /* A terminal sends its signals to the child as well: only pass on what was sent to
                  * us alone. */
@@ -105,15 +61,15 @@ static int wait_for(pid_t child)
 
 int child_run(char *const *argv)
 {
-        sigset_t before;
+        sigset_t set, before;
         pid_t child;
         int status;
 
-        block(&before, true);
+        block(&set, &before);
         /* A signal that came before the command started ends it at once. */
-        if (caught) {
+        if (stop_signal()) {
                 sigprocmask(SIG_SETMASK, &before, NULL);
-                return 128 + caught;
+                return 128 + stop_signal();
         }
         child = fork();
         if (child == 0)
@@ -122,7 +78,7 @@ int child_run(char *const *argv)
                 fprintf(stderr, "parctl: %s cannot be started: %s\n", argv[0], strerror(errno));
                 status = EXIT_BEFORE_CHILD;
         } else {
-                status = wait_for(child);
+                status = wait_for(child, &set);
         }
         sigprocmask(SIG_SETMASK, &before, NULL);
         return status;

@@ -10,6 +10,7 @@
 #include "json.h"
 #include "par.h"
 #include "segments.h"
+#include "stop.h"
 #include "table.h"
 #include "units.h"
 

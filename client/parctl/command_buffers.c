@@ -16,6 +16,15 @@ static const struct column columns[] = {
         { "state", CELL_TEXT, SHOW_ALWAYS },    { "age_s", CELL_SECONDS, SHOW_WIDE },
 };
 
+/* Not those whose own limit keeps them in the window that was asked for. */
+static bool is_wanted(const void *row, const struct arguments *arguments)
+{
+        const Wire__Buffer *buffer = row;
+
+        return !arguments->without_need || !buffer->needs_below ||
+               buffer->needs_below > arguments->addr_max;
+}
+
 static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
 {
         const Wire__Buffer *buffer = row;
@@ -55,6 +64,7 @@ static int show(const struct arguments *arguments, struct ask *ask, const struct
                 .body = WIRE__REQUEST__BODY_BUFFERS,
                 .reply = WIRE__REPLY__BODY_BUFFERS,
                 .page = page,
+                .wanted = is_wanted,
                 .fill = fill,
         };
 
@@ -63,10 +73,12 @@ static int show(const struct arguments *arguments, struct ask *ask, const struct
 
 const struct command command_buffers = {
         .name = "buffers",
-        .takes = TAKES_WINDOW | TAKES_POOL | TAKES_SORT,
+        .takes = TAKES_WINDOW | TAKES_POOL | TAKES_SORT | TAKES_WATCH | TAKES_NEED,
         .summary = "Show the buffers: who has which memory, and which limit it needs",
         .help = "needs_below is the highest address that the buffer's own request "
-                "allowed: a buffer without it in low memory need not be there. Whose a "
+                "allowed: a buffer without it in low memory need not be there. \"parctl buffers "
+                "--below "
+                "4G --without-need --sort -size\" lists who could make room there. Whose a "
                 "buffer is, only administrators are told of others.",
         .columns = columns,
         .n_columns = ARRAY_SIZE(columns),

@@ -7,15 +7,25 @@
 #include <string.h>
 
 static const struct column columns[] = {
-        { "id", CELL_NUMBER, SHOW_ALWAYS },         { "client", CELL_NAME, SHOW_ALWAYS },
-        { "pid", CELL_NUMBER, SHOW_WIDE },          { "uid", CELL_NUMBER, SHOW_WIDE },
-        { "connected", CELL_BOOL, SHOW_UNUSUAL },   { "mine", CELL_BOOL, SHOW_JSON },
-        { "buffers", CELL_NUMBER, SHOW_ALWAYS },    { "held", CELL_SIZE, SHOW_ALWAYS },
-        { "granted", CELL_SIZE, SHOW_ALWAYS },      { "reusable", CELL_SIZE, SHOW_UNUSUAL },
-        { "leaving", CELL_SIZE, SHOW_UNUSUAL },     { "lingering", CELL_SIZE, SHOW_UNUSUAL },
-        { "quarantined", CELL_SIZE, SHOW_UNUSUAL }, { "retired", CELL_SIZE, SHOW_UNUSUAL },
-        { "waiting_for", CELL_SIZE, SHOW_UNUSUAL }, { "waiting_s", CELL_SECONDS, SHOW_UNUSUAL },
+        { "id", CELL_NUMBER, SHOW_ALWAYS },
+        { "client", CELL_NAME, SHOW_ALWAYS },
+        { "pid", CELL_NUMBER, SHOW_WIDE },
+        { "uid", CELL_NUMBER, SHOW_WIDE },
+        { "connected", CELL_BOOL, SHOW_UNUSUAL },
+        { "mine", CELL_BOOL, SHOW_JSON },
+        { "buffers", CELL_NUMBER, SHOW_ALWAYS },
+        { "held", CELL_SIZE, SHOW_ALWAYS },
+        { "granted", CELL_SIZE, SHOW_ALWAYS },
+        { "reusable", CELL_SIZE, SHOW_UNUSUAL },
+        { "leaving", CELL_SIZE, SHOW_UNUSUAL },
+        { "lingering", CELL_SIZE, SHOW_UNUSUAL },
+        { "quarantined", CELL_SIZE, SHOW_UNUSUAL },
+        { "retired", CELL_SIZE, SHOW_UNUSUAL },
+        { "waiting_for", CELL_SIZE, SHOW_UNUSUAL },
+        { "waiting_s", CELL_SECONDS, SHOW_UNUSUAL },
         { "age_s", CELL_SECONDS, SHOW_WIDE },
+        { "waiting", CELL_NUMBER, SHOW_UNUSUAL },
+        { "waiting_request", CELL_TEXT, SHOW_BELOW },
 };
 
 static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
@@ -42,6 +52,8 @@ static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
                 CELL_IF(waits, client->waiting_for),
                 CELL_IF(waits, client->waiting_since_ms / 1000),
                 CELL_OF(client->age_ms / 1000),
+                CELL_OF(client->waiting),
+                CELL_TEXT_OF(client->waiting_for_words),
         };
 
         _Static_assert(ARRAY_SIZE(values) == ARRAY_SIZE(columns), "a cell for each column");
@@ -71,10 +83,12 @@ static int show(const struct arguments *arguments, struct ask *ask, const struct
 
 const struct command command_clients = {
         .name = "clients",
-        .takes = TAKES_SORT,
-        .summary = "Show the clients: what each is charged with, and who waits",
+        .takes = TAKES_SORT | TAKES_WATCH,
+        .summary = "Show the clients: what each is charged with, and who waits for what",
         .help = "A client that is gone is listed as long as memory is charged to it. Who "
-                "a client is, only administrators are told of others.",
+                "a client is, only administrators are told of others.\n\nwaiting is how many "
+                "requests wait; waiting_for, waiting_s and waiting_request are of the first of "
+                "them: how much, since when, and what it asks for.",
         .columns = columns,
         .n_columns = ARRAY_SIZE(columns),
         .show = show,

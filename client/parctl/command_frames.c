@@ -57,7 +57,7 @@ static int show(const struct arguments *arguments, struct ask *ask, const struct
 
 const struct command command_frames = {
         .name = "frames",
-        .takes = TAKES_WINDOW | TAKES_POOL | TAKES_SORT,
+        .takes = TAKES_WINDOW | TAKES_POOL | TAKES_SORT | TAKES_WATCH,
         .summary = "Show the frames (hugepages): where each lies, and whose it is",
         .help = "A frame is named by its physical address. Whose a frame is, only "
                 "administrators are told of others.",

@@ -115,7 +115,7 @@ static int show(const struct arguments *arguments, struct ask *ask, const struct
 
 const struct command command_map = {
         .name = "map",
-        .takes = TAKES_WINDOW | TAKES_POOL | TAKES_PICTURE,
+        .takes = TAKES_WINDOW | TAKES_POOL | TAKES_PICTURE | TAKES_WATCH,
         .summary = "Show the physical memory as rows of blocks, by state",
         .help = "Each row starts with its address. Where several states are in one block it "
                 "shows the most urgent of retired, quarantined, lingering, leaving and draining; "

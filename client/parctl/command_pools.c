@@ -3,6 +3,8 @@
 #include "commands.h"
 #include "listing.h"
 #include "macros.h"
+#include "pools.h"
+#include "progress.h"
 
 #include <string.h>
 
@@ -18,6 +20,10 @@ static const struct column columns[] = {
         { "largest_run", CELL_SIZE, SHOW_WIDE },    { "pinned", CELL_BOOL, SHOW_UNUSUAL },
         { "state", CELL_TEXT, SHOW_ALWAYS },        { "lost_to_system", CELL_NUMBER, SHOW_UNUSUAL },
         { "allowed", CELL_BOOL, SHOW_UNUSUAL },     { "note", CELL_TEXT, SHOW_BELOW },
+        { "goal", CELL_SIZE, SHOW_WIDE },           { "spare", CELL_SIZE, SHOW_JSON },
+        { "run_min", CELL_SIZE, SHOW_JSON },        { "taking", CELL_SIZE, SHOW_JSON },
+        { "taken", CELL_SIZE, SHOW_JSON },          { "held_aside", CELL_SIZE, SHOW_JSON },
+        { "draining", CELL_SIZE, SHOW_UNUSUAL },    { "waiting", CELL_NUMBER, SHOW_UNUSUAL },
 };
 
 /* Pools are filtered here: the protocol's list of pools has all of them. */
@@ -48,6 +54,10 @@ static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
                 CELL_OF(pool->largest_run),  CELL_YES_IF(pool->pinned),
                 CELL_TEXT_OF(pool->state),   CELL_OF(pool->lost_to_system),
                 CELL_YES_IF(pool->allowed),  CELL_TEXT_OF(pool->note),
+                CELL_OF(pool->goal),         CELL_OF(pool->spare),
+                CELL_OF(pool->run_min),      CELL_OF(pool->taking),
+                CELL_OF(pool->taken),        CELL_OF(pool->held_aside),
+                CELL_OF(pool->draining),     CELL_OF(pool->waiting),
         };
 
         _Static_assert(ARRAY_SIZE(values) == ARRAY_SIZE(columns), "a cell for each column");
@@ -73,17 +83,31 @@ static int show(const struct arguments *arguments, struct ask *ask, const struct
                 .fill = fill,
         };
 
-        return listing_show(&listing, arguments, ask, output);
+        struct pools pools = { 0 };
+        int status;
+
+        status = listing_show(&listing, arguments, ask, output);
+        if (status || arguments->json || arguments->no_headings)
+                return status;
+        status = pools_ask(ask, &pools);
+        if (!status)
+                progress_lines(&pools, arguments->pool, arguments->bytes, output);
+        pools_deinit(&pools);
+        return status;
 }
 
 const struct command command_pools = {
         .name = "pools",
-        .takes = TAKES_WINDOW | TAKES_POOL | TAKES_SORT,
+        .takes = TAKES_WINDOW | TAKES_POOL | TAKES_SORT | TAKES_WATCH,
         .summary = "Show the pools: their ranges, and what their memory is doing",
         .help = "States of memory: free; granted to a client; reusable (its client's, "
                 "empty, kept for a moment); leaving (being given back); lingering (given "
                 "up, but somebody still refers to it); quarantined (its client died); "
-                "retired (moved or broken).",
+                "retired (moved or broken).\n\nA pool's goal is what it wants to hold; it holds "
+                "more while "
+                "more is in use. Where it is filling, growing or harvesting a line below the list "
+                "tells how far it is, and how much a harvest holds aside meanwhile; taking is what "
+                "it takes just now, and taken how much of that is there.",
         .columns = columns,
         .n_columns = ARRAY_SIZE(columns),
         .show = show,

@@ -6,6 +6,8 @@
 #include "exits.h"
 #include "json.h"
 #include "output.h"
+#include "pools.h"
+#include "progress.h"
 #include "table.h"
 #include "units.h"
 
@@ -35,6 +37,7 @@ static json_t *status_json(const Wire__Status *status, const Wire__StateBytes *b
         json_object_set_new(object, "moved", json_size(status->moved));
         json_object_set_new(object, "uptime_s", json_size(status->uptime_ms / 1000));
         json_object_set_new(object, "worker_starts", json_integer(status->worker_starts));
+        json_object_set_new(object, "admin", json_boolean(status->admin));
         return object;
 }
 
@@ -85,33 +88,50 @@ static int print_status(const Wire__Status *status, const struct arguments *argu
         const Wire__StateBytes none = WIRE__STATE_BYTES__INIT;
         const Wire__StateBytes *bytes = status->bytes ? status->bytes : &none;
 
-        if (!arguments->json) {
-                print_text(stream, status, bytes, arguments->bytes);
-                return fflush(stream) ? EXIT_OTHER : EXIT_DONE;
-        }
-        if (json_print(stream, "status", status_json(status, bytes)) == 0)
-                return EXIT_DONE;
-        complain("the status cannot be printed");
-        return EXIT_OTHER;
+        if (arguments->json)
+                return json_print(stream, "status", status_json(status, bytes));
+        print_text(stream, status, bytes, arguments->bytes);
+        return 0;
+}
+
+static int ask_status(struct ask *ask, const Wire__Reply **ret)
+{
+        Wire__Request request = WIRE__REQUEST__INIT;
+        Wire__List list = WIRE__LIST__INIT;
+
+        request.body_case = WIRE__REQUEST__BODY_STATUS;
+        request.status = &list;
+        return ask_for(ask, &request, WIRE__REPLY__BODY_STATUS, ret);
 }
 
 static int show(const struct arguments *arguments, struct ask *ask, const struct output *output)
 {
-        Wire__Request request = WIRE__REQUEST__INIT;
-        Wire__List list = WIRE__LIST__INIT;
+        struct pools pools = { 0 };
         const Wire__Reply *reply;
-        int status;
+        int status, r;
 
-        request.body_case = WIRE__REQUEST__BODY_STATUS;
-        request.status = &list;
-        status = ask_for(ask, &request, WIRE__REPLY__BODY_STATUS, &reply);
-        return status ? status : print_status(reply->status, arguments, output->stream);
+        status = ask_status(ask, &reply);
+        if (status)
+                return status;
+        r = print_status(reply->status, arguments, output->stream);
+        if (!r && !arguments->json)
+                status = pools_ask(ask, &pools);
+        if (!r && !status)
+                progress_lines(&pools, NULL, arguments->bytes, output);
+        pools_deinit(&pools);
+        if (!r && fflush(output->stream) == 0)
+                return status;
+        complain("the status cannot be printed");
+        return EXIT_OTHER;
 }
 
 const struct command command_status = {
         .name = "status",
+        .takes = TAKES_WATCH,
         .summary = "Show the daemon: its memory by state, and what it has done",
         .help = "free + granted + reusable + leaving + lingering + quarantined + retired "
-                "= held.",
+                "= held.\n\nBelow it stands how far pools are that are filling, growing, "
+                "harvesting or "
+                "draining; \"parctl --json pools\" has the figures.",
         .show = show,
 };

@@ -10,8 +10,10 @@
 #include "json.h"
 #include "macros.h"
 #include "result.h"
+#include "safe_text.h"
 #include "segments.h"
 #include "table.h"
+#include "units.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -64,6 +66,12 @@ static json_t *blockers_json(const Wire__Explanation *explanation)
         return array;
 }
 
+/* Whether anything is free for the asker in the window. */
+static bool has_largest(const Wire__Explanation *explanation)
+{
+        return explanation->largest_last != 0;
+}
+
 static json_t *explanation_json(const Wire__Explanation *explanation, const Wire__Refusal *refusal,
                                 const struct par_segment *segments)
 {
@@ -79,6 +87,13 @@ static json_t *explanation_json(const Wire__Explanation *explanation, const Wire
         json_object_set_new(object, "largest_run", json_size(refusal->largest_run));
         json_object_set_new(object, "blockers", blockers_json(explanation));
         json_object_set_new(object, "pool", json_text(explanation->pool));
+        json_object_set_new(object, "largest_first",
+                            has_largest(explanation) ? json_address(explanation->largest_first)
+                                                     : json_null());
+        json_object_set_new(object, "largest_last",
+                            has_largest(explanation) ? json_address(explanation->largest_last)
+                                                     : json_null());
+        json_object_set_new(object, "longer", json_text(explanation->longer));
         json_object_set_new(object, "segments", segments_json(segments, explanation->n_segments));
         return object;
 }
@@ -111,6 +126,22 @@ static int print_blockers(const Wire__Explanation *explanation, const struct tab
         return r;
 }
 
+/* Where the largest run lies, and what would lengthen it. */
+static void print_largest(const Wire__Explanation *explanation, const struct arguments *arguments,
+                          FILE *text)
+{
+        char size[UNIT_TEXT_BYTES], safe[SAFE_TEXT_BYTES];
+
+        if (!has_largest(explanation))
+                return;
+        fprintf(text, "Largest free run: %s, 0x%" PRIx64 " to 0x%" PRIx64 ".\n",
+                size_text(explanation->largest_last - explanation->largest_first + 1,
+                          arguments->bytes, size),
+                explanation->largest_first, explanation->largest_last);
+        if (*explanation->longer)
+                fprintf(text, "Longer: %s.\n", safe_text(explanation->longer, safe));
+}
+
 static int print_text(const Wire__Explanation *explanation, const Wire__Refusal *refusal,
                       const struct par_segment *segments, const struct arguments *arguments,
                       FILE *text)
@@ -120,15 +151,18 @@ static int print_text(const Wire__Explanation *explanation, const Wire__Refusal 
                 .no_headings = arguments->no_headings,
                 .stream = text,
         };
+        char safe[SAFE_TEXT_BYTES];
 
-        fprintf(text, "%s: %s.\n", result_word(explanation), refusal->sentence);
+        fprintf(text, "%s: %s.\n", result_word(explanation), safe_text(refusal->sentence, safe));
         if (!explanation->result) {
                 fprintf(text, "Pool: %s.\n", explanation->pool);
+                print_largest(explanation, arguments, text);
                 return segments_print(segments, explanation->n_segments, arguments, text);
         }
         if (*refusal->limit)
                 fprintf(text, "Limit: %s, set by %s.\n", refusal->limit, refusal->limit_set_by);
         fprintf(text, "%s\n", refusal->permanent ? "Waiting does not help." : "Waiting may help.");
+        print_largest(explanation, arguments, text);
         if (explanation->n_blockers && !style.no_headings)
                 fprintf(text, "Who has memory there:\n");
         return print_blockers(explanation, &style);

@@ -20,6 +20,8 @@ static const struct option_spec specs[] = {
           "a,-b: lowest a first, for equal ones highest b" },
         { "columns", "COLUMNS", OPTION_COLUMNS, TAKES_SORT, "a,b: text has these, in this order" },
 
+        { "without-need", NULL, OPTION_WITHOUT_NEED, TAKES_NEED,
+          "only buffers that might as well lie above --below or --addr-max" },
         { "rows", "N", OPTION_ROWS, TAKES_PICTURE,
           "at most N lines; default: as the terminal has" },
         { "scale", "SIZE", OPTION_SCALE, TAKES_PICTURE,
@@ -45,6 +47,28 @@ static const struct option_spec specs[] = {
         { "label", "TEXT", OPTION_LABEL, TAKES_REQUEST, "what lists show beside the buffer" },
         { "wait", "MS", OPTION_WAIT, TAKES_HOLD, "milliseconds to wait for memory; -1: for ever" },
         { "hold", "SECONDS", OPTION_HOLD, TAKES_HOLD, "keep the buffer so long" },
+
+        { "by", "SIZE", OPTION_BY, TAKES_RESIZE, "by how much its goal changes" },
+        { "to", "SIZE", OPTION_TO, TAKES_RESIZE, "what its goal becomes" },
+        { "no-wait", NULL, OPTION_NO_WAIT, TAKES_RESIZE, "do not wait until it is there" },
+
+        { "below", "ADDRESS", OPTION_BELOW, TAKES_DRAIN,
+          "only frames that reach below this address" },
+        { "addr-min", "ADDRESS", OPTION_ADDR_MIN, TAKES_DRAIN,
+          "only frames that reach to this address or above it" },
+        { "addr-max", "ADDRESS", OPTION_ADDR_MAX, TAKES_DRAIN,
+          "only frames that reach to this address or below it" },
+        { "end", NULL, OPTION_END, TAKES_DRAIN, "grant from there again" },
+        { "wait", NULL, OPTION_WAIT_EMPTY, TAKES_DRAIN, "wait until nothing is in use there" },
+
+        { "client", "N", OPTION_CLIENT, TAKES_OWNER,
+          "of this client, by its number (id) in clients" },
+        { "client-name", "NAME", OPTION_CLIENT_NAME, TAKES_OWNER, "of clients of this name" },
+        { "pool", "NAME", OPTION_POOL, TAKES_OWNER, "in this pool" },
+        { "yes", NULL, OPTION_YES, TAKES_OWNER, "do not ask; needed without a terminal" },
+
+        { "watch", "[=SECONDS]", OPTION_WATCH, TAKES_WATCH,
+          "show it again and again; default: every 2 seconds" },
 
         { "socket", "PATH", OPTION_SOCKET, 0, "default: $PAR_SOCKET or /run/pard/pard.sock" },
         { "json", NULL, OPTION_JSON, 0, "JSON; sizes in bytes, addresses as hexadecimal texts" },

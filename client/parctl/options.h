@@ -14,6 +14,11 @@ enum {
         TAKES_REQUEST = 1u << 3, /* --size, --device, --align ... */
         TAKES_HOLD = 1u << 4,    /* --wait, --hold, -- COMMAND */
         TAKES_PICTURE = 1u << 5, /* --rows, --scale, --svg */
+        TAKES_WATCH = 1u << 6,   /* --watch */
+        TAKES_NEED = 1u << 7,    /* --without-need */
+        TAKES_RESIZE = 1u << 8,  /* --by, --to, --no-wait */
+        TAKES_DRAIN = 1u << 9,   /* --below, --addr-min, --addr-max, --end, --wait */
+        TAKES_OWNER = 1u << 10,  /* --client, --client-name, --pool, --yes */
 };
 
 enum option_id {
@@ -43,6 +48,16 @@ enum option_id {
         OPTION_ROWS,
         OPTION_SCALE,
         OPTION_SVG,
+        OPTION_WATCH,
+        OPTION_WITHOUT_NEED,
+        OPTION_BY,
+        OPTION_TO,
+        OPTION_NO_WAIT,
+        OPTION_END,
+        OPTION_WAIT_EMPTY,
+        OPTION_CLIENT,
+        OPTION_CLIENT_NAME,
+        OPTION_YES,
 };
 
 /**

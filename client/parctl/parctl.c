@@ -7,6 +7,7 @@
 
 #include "macros.h"
 #include "show.h"
+#include "watch.h"
 
 #include <locale.h>
 #include <signal.h>
@@ -15,8 +16,10 @@
 const struct command *const *commands(size_t *ret_count)
 {
         static const struct command *const all[] = {
-                &command_status,  &command_pools, &command_frames, &command_buffers,
-                &command_clients, &command_map,   &command_alloc,  &command_explain,
+                &command_status,  &command_pools,   &command_frames, &command_buffers,
+                &command_clients, &command_map,     &command_lookup, &command_alloc,
+                &command_explain, &command_drain,   &command_grow,   &command_shrink,
+                &command_revoke,  &command_release, &command_reload, &command_help,
         };
 
         *ret_count = ARRAY_SIZE(all);
@@ -45,5 +48,9 @@ int main(int argc, char **argv)
         signal(SIGPIPE, SIG_IGN);
         if (!arguments_parse(argc, argv, &arguments, &status))
                 return status;
-        return arguments.command->show ? show_run(&arguments) : arguments.command->run(&arguments);
+        if (arguments.watch_ns)
+                return watch_run(&arguments);
+        if (arguments.command->show)
+                return show_run(&arguments);
+        return arguments.command->run(&arguments);
 }

@@ -8,6 +8,13 @@
 #include "output.h"
 #include "pools.h"
 
+int show_once(const struct arguments *arguments, struct ask *ask, const struct output *output)
+{
+        const int status = pools_check(ask, arguments->pool);
+
+        return status ? status : arguments->command->show(arguments, ask, output);
+}
+
 int show_run(const struct arguments *arguments)
 {
         const struct output output = output_of(stdout, arguments->no_color);
@@ -17,9 +24,7 @@ int show_run(const struct arguments *arguments)
         status = ask_open(arguments->socket_path, &ask);
         if (status)
                 return status;
-        status = pools_check(ask, arguments->pool);
-        if (!status)
-                status = arguments->command->show(arguments, ask, &output);
+        status = show_once(arguments, ask, &output);
         ask_close(ask);
         return status;
 }

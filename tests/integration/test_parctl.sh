@@ -18,6 +18,9 @@ done <<'EOF'
 0 --help
 0 --version
 0 pools --help
+0 help
+0 help pools
+0 help help
 2
 2 map --rows 0
 2 map --scale 5K
@@ -33,6 +36,30 @@ done <<'EOF'
 2 --size 2M pools
 2 pools --below 4X
 2 clients --below 4G
+2 pools --watch=0
+2 pools --watch=x
+2 map --watch --svg map.svg
+2 alloc --watch --size 1M
+2 buffers --without-need
+2 lookup
+2 lookup here
+2 lookup 0x1000 --below 4G
+2 drain
+2 drain a b
+2 drain a --end --wait
+2 grow a
+2 grow --by 2M
+2 grow a --by 2M --to 4M
+2 grow a --by 0
+2 shrink a
+2 revoke
+2 revoke x --yes
+2 revoke 0 --yes
+2 revoke 1
+2 release --client 7
+2 reload now
+2 help nothing
+2 help pools map
 2 alloc
 2 alloc --size
 2 alloc --size 0
@@ -44,6 +71,15 @@ done <<'EOF'
 4 status
 4 pools
 4 map
+4 map --svg /nonexistent/map.svg
+4 pools --watch
+4 lookup 0x1000
+4 drain a
+4 grow a --by 2M
+4 shrink a --to 2M
+4 revoke 1 --yes
+4 release --client-name a --yes
+4 reload
 4 alloc --size 1M
 4 explain --size 1M
 4 --socket /nonexistent/pard.sock status
@@ -104,7 +140,7 @@ says out "status as text" "quarantined"
 
 # What has nothing to tell is left out of the text, and what is too long for the terminal.
 mapfile -t lines < <("$PARCTL" pools)
-is "a pool without limits, and one with" "$(tr -s ' ' <<<"${lines[1]}|${lines[2]}")" \
+is "a pool without limits, and one with" "$(tr -s ' ' <<<"${lines[1]% *}|${lines[2]% *}" | sed 's/ *|/|/; s/ *$//')" \
         "any 0x100000000 - 2M 32M 32M 0B 32M ready|below4g 0x0 0xffffffff 2M 16M 16M 0B 16M ready"
 on_terminal() {
         script -qec "stty cols $1; \"$PARCTL\" ${*:2}" /dev/null </dev/null | tr -d '\r'
@@ -127,7 +163,7 @@ says out "a wide terminal" "$(printf 'long%.0s' {1..15})"
 kill "$held_pid"
 wait "$held_pid"
 "$PARCTL" --help >"$dir/out"
-for command in status pools frames buffers clients map alloc explain; do
+for command in status pools frames buffers clients map lookup alloc explain drain grow shrink revoke release reload help; do
         "$PARCTL" "$command" --help >>"$dir/out"
 done
 is "help in 80 columns" "$(awk 'length($0) > 80' "$dir/out" | head -n 1)" ""

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whose memory a revoke or release would be about: shown before it is done.
+ */
+#pragma once
+
+#include "arguments.h"
+#include "ask.h"
+
+/**
+ * owners_show() - what the selection of the command line would reach, on standard error
+ * @quarantined: memory in quarantine is meant, otherwise what is granted
+ *
+ * As the lists have it now; what the asker may not know is not told.
+ *
+ * Return: 0, or the exit status.
+ */
+int owners_show(struct ask *ask, const struct arguments *arguments, bool quarantined);
