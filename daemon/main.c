@@ -18,6 +18,7 @@
 #include "options.h"
 #include "protocol.h"
 #include "server.h"
+#include "worker_reload.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -310,13 +311,31 @@ static bool has_keeper(void)
                is_socket(KEEPER_FD_LISTEN, SOCK_SEQPACKET);
 }
 
-static int work(const struct options *options)
+/* Serve clients by this configuration, and by others as the keeper reads them; consumed. */
+static int serve_by(struct config *config, bool fixed_log_level)
 {
-        struct server_settings settings = {
+        struct worker_reload worker;
+        const struct server_reload reload = { &worker, worker_reload_propose, worker_reload_adopt };
+        const struct server_settings settings = {
+                .state = &config->state,
+                .reload = &reload,
                 .listen_fd = KEEPER_FD_LISTEN,
                 .keeper_fd = KEEPER_FD_CHANNEL,
                 .ledger_fd = KEEPER_FD_LEDGER,
         };
+        int r;
+
+        r = worker_reload_init(&worker, config, KEEPER_FD_LEDGER, fixed_log_level);
+        if (!r)
+                r = server_run(&settings);
+        if (r)
+                log_error("clients cannot be served: %s", strerror(-r));
+        worker_reload_deinit(&worker);
+        return r;
+}
+
+static int work(const struct options *options)
+{
         struct config *config;
         int r;
 
@@ -333,12 +352,7 @@ static int work(const struct options *options)
         close(KEEPER_FD_CONFIG);
         if (options->log_level < 0)
                 log_open("pard-worker", config->log_level);
-        settings.state = &config->state;
-        r = server_run(&settings);
-        if (r)
-                log_error("clients cannot be served: %s", strerror(-r));
-        config_free(config);
-        return r ? EXIT_FAILURE : EXIT_SUCCESS;
+        return serve_by(config, options->log_level >= 0) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)

@@ -56,13 +56,33 @@ int request_from_wire(const Wire__Alloc *alloc, struct request *ret, const char 
         return 0;
 }
 
-int window_from_wire(const Wire__List *list, struct range *ret)
+int window_from_wire(uint64_t addr_min, uint64_t addr_max, struct range *ret)
 {
-        struct range window = { list->addr_min, list->addr_max ? list->addr_max : UINT64_MAX };
+        struct range window = { addr_min, addr_max ? addr_max : UINT64_MAX };
 
         if (window.first > window.last)
                 return PAR_REFUSED_INVALID;
         *ret = window;
+        return 0;
+}
+
+int selection_from_wire(const Wire__Selection *from, struct selection *ret,
+                        const char **ret_complaint)
+{
+        if (!text_is_good(from->client_name, LABEL_BYTES_MAX)) {
+                *ret_complaint = "client_name is longer than 63 bytes, or not UTF-8";
+                return PAR_REFUSED_INVALID;
+        }
+        if (!text_is_good(from->pool, LABEL_BYTES_MAX)) {
+                *ret_complaint = "no pool has such a name";
+                return PAR_REFUSED_INVALID;
+        }
+        *ret = (struct selection){
+                .buffer = from->buffer,
+                .client = from->client,
+                .name = from->client_name,
+                .pool = from->pool,
+        };
         return 0;
 }
 
@@ -150,6 +170,14 @@ void pool_to_wire(const struct pool_report *from, const char *backend, Wire__Sta
         to->lost_to_system = from->lost_to_system;
         to->allowed = from->allowed;
         to->note = text(from->note);
+        to->goal = from->goal_bytes;
+        to->spare = from->settings->spare_bytes;
+        to->run_min = from->settings->run_min_bytes;
+        to->taking = from->taking_bytes;
+        to->taken = from->taken_bytes;
+        to->held_aside = from->held_aside_bytes;
+        to->draining = from->draining_bytes;
+        to->waiting = from->waiting;
 }
 
 void frame_to_wire(const struct frame_report *from, Wire__Frame *to)
@@ -205,6 +233,32 @@ void client_to_wire(const struct client_report *from, Wire__StateBytes *bytes, W
         to->waiting_for = from->waiting_bytes;
         to->age_ms = from->age_ns / NS_PER_MS;
         to->connected = from->connected;
+        to->waiting = from->waiting;
+        to->waiting_for_words = text(from->waiting_for);
+}
+
+void extent_to_wire(const struct extent_report *from, Wire__Extent *to)
+{
+        wire__extent__init(to);
+        to->first = from->range.first;
+        to->last = from->range.last;
+        to->pool = text(from->pool);
+        to->state = text(from->state);
+        to->draining = from->draining;
+        to->page_size = from->page_bytes;
+        to->free = from->free_bytes;
+}
+
+void former_to_wire(const struct former_holder *from, Wire__FormerHolder *to)
+{
+        wire__former_holder__init(to);
+        to->age_ms = from->age_ns / NS_PER_MS;
+        to->known = from->known;
+        if (!from->known)
+                return;
+        to->client = text(from->client);
+        to->label = text(from->label);
+        to->uid = from->uid;
 }
 
 void blocker_to_wire(const struct blocker *from, Wire__Blocker *to)

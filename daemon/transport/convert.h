@@ -24,11 +24,23 @@
 int request_from_wire(const Wire__Alloc *alloc, struct request *ret, const char **ret_complaint);
 
 /**
- * window_from_wire() - the addresses that a List is about
+ * window_from_wire() - the addresses that a request is about
+ * @addr_min, @addr_max: as on the wire: inclusive, and no limit where @addr_max is 0
  *
  * Return: 0; PAR_REFUSED_INVALID where they are the wrong way round.
  */
-int window_from_wire(const Wire__List *list, struct range *ret);
+int window_from_wire(uint64_t addr_min, uint64_t addr_max, struct range *ret);
+
+/**
+ * selection_from_wire() - which buffers
+ * @from: borrowed
+ * @ret:  borrows the strings
+ * @ret_complaint: static sentence; written only with a refusal
+ *
+ * Return: 0; PAR_REFUSED_INVALID.
+ */
+int selection_from_wire(const Wire__Selection *from, struct selection *ret,
+                        const char **ret_complaint);
 
 /* In all of these @to is initialised here, and borrows from @from. */
 void constraint_to_wire(const struct constraint *from, uint64_t nodes, Wire__Constraint *to);
@@ -41,4 +53,6 @@ void pool_to_wire(const struct pool_report *from, const char *backend, Wire__Sta
 void frame_to_wire(const struct frame_report *from, Wire__Frame *to);
 void buffer_to_wire(const struct buffer_report *from, Wire__Buffer *to);
 void client_to_wire(const struct client_report *from, Wire__StateBytes *bytes, Wire__Client *to);
+void extent_to_wire(const struct extent_report *from, Wire__Extent *to);
+void former_to_wire(const struct former_holder *from, Wire__FormerHolder *to);
 void blocker_to_wire(const struct blocker *from, Wire__Blocker *to);

@@ -6,6 +6,7 @@
  */
 #include "dispatch.h"
 
+#include "log.h"
 #include "server_private.h"
 
 #include "macros.h"
@@ -16,6 +17,7 @@
 enum role {
         ROLE_STRANGER, /* before Hello, and only then */
         ROLE_CLIENT,
+        ROLE_ADMIN,
 };
 
 struct handler {
@@ -40,6 +42,13 @@ static const struct handler handlers[] = {
         [WIRE__REQUEST__BODY_FRAMES] = { "frames", ROLE_CLIENT, handle_frames },
         [WIRE__REQUEST__BODY_BUFFERS] = { "buffers", ROLE_CLIENT, handle_buffers },
         [WIRE__REQUEST__BODY_CLIENTS] = { "clients", ROLE_CLIENT, handle_clients },
+        [WIRE__REQUEST__BODY_MAP] = { "map", ROLE_CLIENT, handle_map },
+        [WIRE__REQUEST__BODY_LOOKUP] = { "lookup", ROLE_CLIENT, handle_lookup },
+        [WIRE__REQUEST__BODY_RESIZE] = { "Resize", ROLE_ADMIN, handle_resize },
+        [WIRE__REQUEST__BODY_DRAIN] = { "Drain", ROLE_ADMIN, handle_drain },
+        [WIRE__REQUEST__BODY_REVOKE] = { "Revoke", ROLE_ADMIN, handle_revoke },
+        [WIRE__REQUEST__BODY_RELEASE] = { "Release", ROLE_CLIENT, handle_release },
+        [WIRE__REQUEST__BODY_RELOAD] = { "Reload", ROLE_ADMIN, handle_reload },
 };
 
 static const struct handler *find(const Wire__Request *request)
@@ -53,7 +62,8 @@ static int handle(struct session *session, const Wire__Request *request, struct 
 {
         const struct handler *handler = find(request);
 
-        if (request->seq == 0 || session_wait(session, request->seq)) {
+        if (request->seq == 0 || request->seq == session->reload.seq ||
+            session_wait(session, request->seq)) {
                 reply->end = SESSION_DIED;
                 return reply_say(reply, PAR_REFUSED_INVALID,
                                  "a request's seq is not 0, and not that of one that waits");
@@ -66,6 +76,15 @@ static int handle(struct session *session, const Wire__Request *request, struct 
                 return reply_say(reply, PAR_REFUSED_INVALID, "this pard knows no such request");
         if (session->client && handler->role == ROLE_STRANGER)
                 return reply_say(reply, PAR_REFUSED_INVALID, "%s was said already", handler->name);
+        if (handler->role == ROLE_ADMIN &&
+            !client_is_admin(session->server->state, session->client))
+                return reply_say(reply, PAR_REFUSED_DENIED,
+                                 "%s is for administrators: root and the members of the "
+                                 "configuration's admin_group",
+                                 handler->name);
+        if (handler->role == ROLE_ADMIN)
+                log_info("uid %u (pid %u) asks for %s", session->peer.identity.uid,
+                         session->peer.identity.pid, handler->name);
         return handler->handle(session, request, reply);
 }
 

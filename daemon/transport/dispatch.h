@@ -29,4 +29,7 @@ handler_function handle_hello, handle_bye, handle_cancel;
 handler_function handle_alloc, handle_extents, handle_free, handle_drop, handle_explain,
         handle_device_open, handle_reclaim;
 /* lists.c */
-handler_function handle_status, handle_pools, handle_frames, handle_buffers, handle_clients;
+handler_function handle_status, handle_pools, handle_frames, handle_buffers, handle_clients,
+        handle_map, handle_lookup;
+/* handlers_admin.c */
+handler_function handle_resize, handle_drain, handle_revoke, handle_release, handle_reload;

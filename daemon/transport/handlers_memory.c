@@ -14,18 +14,20 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* Let the request wait. Return: 0: the reply comes later; PAR_REFUSED_QUOTA; -ENOMEM. */
+/* Let the request wait: for memory, or (without wait_ms) only for pools to grow. Return: 0: the
+ * reply comes later; PAR_REFUSED_*; -ENOMEM. */
 static int wait_begin(struct session *session, const Wire__Request *request,
                       const struct request *want, struct reply *reply)
 {
         struct wait *wait = calloc(1, sizeof(*wait));
         uint64_t now_ns = server_now_ns(), deadline_ns = UINT64_MAX;
+        int32_t wait_ms = request->alloc->wait_ms;
         int r;
 
         if (!wait)
                 return -ENOMEM;
-        if (request->alloc->wait_ms > 0)
-                deadline_ns = now_ns + (uint64_t)request->alloc->wait_ms * NS_PER_MS;
+        if (wait_ms >= 0)
+                deadline_ns = wait_ms ? now_ns + (uint64_t)wait_ms * NS_PER_MS : WAIT_FOR_GROWTH;
         wait->seq = request->seq;
         TAILQ_INSERT_TAIL(&session->waits, wait, link);
         r = state_wait(session->server->state, session->client, want, deadline_ns, request->seq,
@@ -50,9 +52,11 @@ int handle_alloc(struct session *session, const Wire__Request *request, struct r
         if (r)
                 return reply_say(reply, r, "%s", complaint);
 
+        want.patient = alloc->wait_ms != 0;
         r = state_alloc(session->server->state, session->client, &want, server_now_ns(), &buffer,
                         &reply->refusal);
-        if (par_is_refusal(r) && !reply->refusal.permanent && alloc->wait_ms)
+        if (par_is_refusal(r) && !reply->refusal.permanent &&
+            (want.patient || reply->refusal.growing))
                 return wait_begin(session, request, &want, reply);
         if (r)
                 return r;
@@ -114,6 +118,11 @@ static void fill_explanation(struct reply_explanation *to)
         to->explanation.refusal = &to->refusal;
         if (from->pool)
                 to->explanation.pool = (char *)(uintptr_t)from->pool;
+        if (from->largest.first <= from->largest.last) {
+                to->explanation.largest_first = from->largest.first;
+                to->explanation.largest_last = from->largest.last;
+        }
+        to->explanation.longer = (char *)(uintptr_t)from->longer;
         to->explanation.n_segments = from->n_segments;
         to->explanation.segments = to->segment_pointers;
         for (size_t i = 0; i < from->n_segments; i++) {

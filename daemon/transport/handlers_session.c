@@ -49,7 +49,7 @@ int handle_hello(struct session *session, const Wire__Request *request, struct r
                        server_now_ns(), &session->client);
         if (r == PAR_REFUSED_QUOTA)
                 return reply_say(reply, r, "%u clients are connected, which is as many as may be",
-                                 server->settings->state->max_clients);
+                                 server->state_settings->max_clients);
         if (r)
                 return r;
 

@@ -39,6 +39,8 @@ struct outgoing_message {
  * struct keeper_link - see above
  * @slots:     @n_slots of them, as many as were needed so far
  * @expected:  frames that follow the welcome
+ * @asked:     for each pool the frames of the take that is under way; 0: none is
+ * @reloads:   how often the keeper was asked to read its configuration, and has not answered
  * @fault:     something could not be queued
  */
 struct keeper_link {
@@ -49,6 +51,8 @@ struct keeper_link {
         struct slot *slots;
         uint32_t n_slots;
         uint32_t expected, worker_starts;
+        uint32_t asked[KEEPER_POOLS_MAX];
+        unsigned reloads;
         bool welcomed, started;
         int fault;
         STAILQ_HEAD(, outgoing_message) queue;
@@ -169,6 +173,18 @@ static int slots_reach(struct keeper_link *link, uint32_t index)
         return 0;
 }
 
+static void say(struct keeper_link *link, const struct keeper_message *message)
+{
+        struct outgoing_message *outgoing = malloc(sizeof(*outgoing));
+
+        if (!outgoing) { /* keeper_link_flush() tells */
+                link->fault = -ENOMEM;
+                return;
+        }
+        outgoing->message = *message;
+        STAILQ_INSERT_TAIL(&link->queue, outgoing, link);
+}
+
 /* ---- what the keeper says ------------------------------------------------------------------- */
 
 static struct frame_name named(const struct keeper_message *message)
@@ -178,7 +194,7 @@ static struct frame_name named(const struct keeper_message *message)
 
 static int hear_welcome(struct keeper_link *link, const struct keeper_message *message)
 {
-        if (link->welcomed || message->count > link->ledger->slots)
+        if (message->count > link->ledger->slots)
                 return -EPROTO;
         link->welcomed = true;
         link->expected = message->count;
@@ -202,7 +218,7 @@ static int hear_frame(struct keeper_link *link, const struct keeper_message *mes
         struct slot *slot;
         int r;
 
-        if (packet->count != (lent ? 0 : 1) || message->pool >= link->settings->n_pools)
+        if (packet->count != (lent ? 0 : 1))
                 return -EPROTO;
         r = slots_reach(link, message->slot);
         if (r)
@@ -250,34 +266,93 @@ _Static_assert((int)FRAME_HOLDER_FILE == KEEPER_HOLDER_FILE &&
                        (int)FRAME_HOLDER_PATH == KEEPER_HOLDER_PATH,
                "the same values");
 
-static int hear(struct keeper_link *link, const struct keeper_message *message,
-                struct packet *packet, struct state *state, uint64_t now_ns)
+static int hear_taken(struct keeper_link *link, const struct keeper_message *message,
+                      struct state *state, uint64_t now_ns)
 {
-        bool about_frame = message->type != KEEPER_WELCOME && message->type != KEEPER_TAKEN;
+        const struct take_result result = {
+                .got = message->count,
+                .r = message->result,
+                .seen = { message->first, message->last },
+                .held_bytes = message->phys,
+                .harvested = message->flags & KEEPER_HARVESTED,
+        };
 
-        if (link->welcomed == (message->type == KEEPER_WELCOME))
+        if (!link->asked[message->pool] || message->count > link->asked[message->pool] ||
+            message->result > 0)
                 return -EPROTO;
+        link->asked[message->pool] = 0;
+        state_taken(state, message->pool, &result, now_ns);
+        return 0;
+}
+
+static int hear_progress(struct keeper_link *link, const struct keeper_message *message,
+                         struct state *state, uint64_t now_ns)
+{
+        if (!link->asked[message->pool] || message->count > link->asked[message->pool])
+                return -EPROTO;
+        state_taking(state, message->pool, message->count, message->phys, now_ns);
+        return 0;
+}
+
+static int hear_config(struct keeper_link *link, const struct keeper_message *message,
+                       struct packet *packet, struct keeper_verdict *verdict)
+{
+        bool asked = message->count == 1;
+
+        if (message->count > 1 || message->result > 0 || packet->count > 1 ||
+            (message->result == 0 && !packet->count) || (asked && !link->reloads))
+                return -EPROTO;
+        if (asked)
+                link->reloads--;
+        verdict->heard = true;
+        verdict->asked = asked;
+        verdict->result = message->result;
+        if (packet->count) {
+                verdict->fd = packet->descriptors[0];
+                packet->count = 0;
+        }
+        return 0;
+}
+
+/* Whether a message of this kind is right before the worker looks at what it says. */
+static bool may_be_heard(const struct keeper_link *link, const struct keeper_message *message,
+                         const struct packet *packet)
+{
+        bool about_frame = false, about_pool = false, brings = false;
+
+        switch (message->type) {
+        case KEEPER_WELCOME: return !link->welcomed && !packet->count;
+        case KEEPER_FRAME: about_frame = about_pool = brings = true; break;
+        case KEEPER_LINGERS:
+        case KEEPER_LEFT:
+        case KEEPER_MOVED: about_frame = true; break;
+        case KEEPER_TAKEN:
+        case KEEPER_PROGRESS: about_pool = true; break;
+        case KEEPER_CONFIG: brings = true; break;
+        case KEEPER_PING: break;
+        default: return false;
+        }
+        if (!link->welcomed || (packet->count && !brings))
+                return false;
         if (about_frame && (message->slot >= link->ledger->slots || !message->generation))
-                return -EPROTO;
-        if (packet->count && message->type != KEEPER_FRAME)
+                return false;
+        return !about_pool || message->pool < link->settings->n_pools;
+}
+
+static int hear(struct keeper_link *link, const struct keeper_message *message,
+                struct packet *packet, struct state *state, uint64_t now_ns,
+                struct keeper_verdict *verdict)
+{
+        if (!may_be_heard(link, message, packet))
                 return -EPROTO;
 
         switch (message->type) {
         case KEEPER_WELCOME: return hear_welcome(link, message);
         case KEEPER_FRAME: return hear_frame(link, message, packet, state, now_ns);
-        case KEEPER_TAKEN:
-                if (message->pool >= link->settings->n_pools || message->result > 0)
-                        return -EPROTO;
-                state_taken(state, message->pool,
-                            &(struct take_result){
-                                    .got = message->count,
-                                    .r = message->result,
-                                    .seen = { message->first, message->last },
-                                    .held_bytes = message->phys,
-                                    .harvested = message->flags & KEEPER_HARVESTED,
-                            },
-                            now_ns);
-                return 0;
+        case KEEPER_TAKEN: return hear_taken(link, message, state, now_ns);
+        case KEEPER_PROGRESS: return hear_progress(link, message, state, now_ns);
+        case KEEPER_CONFIG: return hear_config(link, message, packet, verdict);
+        case KEEPER_PING: say(link, &(struct keeper_message){ .type = KEEPER_PONG }); return 0;
         case KEEPER_LINGERS:
                 state_frame_lingers(state, named(message), message->result, now_ns);
                 return 0;
@@ -289,12 +364,14 @@ static int hear(struct keeper_link *link, const struct keeper_message *message,
         }
 }
 
-int keeper_link_receive(struct keeper_link *link, struct state *state, uint64_t now_ns)
+int keeper_link_receive(struct keeper_link *link, struct state *state, uint64_t now_ns,
+                        struct keeper_verdict *ret_verdict)
 {
-        struct keeper_message message;
+        struct keeper_message message = { 0 };
         struct packet packet;
         int r;
 
+        *ret_verdict = (struct keeper_verdict){ .fd = -1 };
         r = packet_receive(link->channel, &message, sizeof(message), &packet);
         if (r == -EINTR)
                 return 0;
@@ -310,11 +387,12 @@ int keeper_link_receive(struct keeper_link *link, struct state *state, uint64_t 
         else if (packet.size != sizeof(message) || packet.bytes_cut)
                 r = -EPROTO;
         else
-                r = hear(link, &message, &packet, state, now_ns);
+                r = hear(link, &message, &packet, state, now_ns, ret_verdict);
         packet_close_descriptors(&packet);
         if (r == -EPROTO)
-                log_error("the keeper said what it may not say: message %u about frame %u.%u",
-                          message.type, message.slot, message.generation);
+                log_error("the keeper said what it may not say: message %u about frame %u.%u, "
+                          "pool %u",
+                          message.type, message.slot, message.generation, message.pool);
         if (r)
                 return r;
 
@@ -326,18 +404,6 @@ int keeper_link_receive(struct keeper_link *link, struct state *state, uint64_t 
 }
 
 /* ---- what the keeper is told ---------------------------------------------------------------- */
-
-static void say(struct keeper_link *link, const struct keeper_message *message)
-{
-        struct outgoing_message *outgoing = malloc(sizeof(*outgoing));
-
-        if (!outgoing) { /* keeper_link_flush() tells */
-                link->fault = -ENOMEM;
-                return;
-        }
-        outgoing->message = *message;
-        STAILQ_INSERT_TAIL(&link->queue, outgoing, link);
-}
 
 int keeper_link_flush(struct keeper_link *link)
 {
@@ -368,7 +434,15 @@ void keeper_link_take(struct keeper_link *link, const struct take_wish *wish)
                 .node = settings->node < 0 ? KEEPER_NODE_ANY : settings->node,
         };
 
+        assert(wish->pool < ARRAY_SIZE(link->asked) && !link->asked[wish->pool]);
+        link->asked[wish->pool] = wish->count;
         say(link, &message);
+}
+
+void keeper_link_cancel(struct keeper_link *link, uint32_t pool)
+{
+        if (link->asked[pool])
+                say(link, &(struct keeper_message){ .type = KEEPER_CANCEL, .pool = pool });
 }
 
 void keeper_link_filled(struct keeper_link *link)
@@ -418,4 +492,15 @@ void keeper_link_nudge(struct keeper_link *link, struct frame_name frame)
         };
 
         say(link, &message);
+}
+
+void keeper_link_reload(struct keeper_link *link)
+{
+        link->reloads++;
+        say(link, &(struct keeper_message){ .type = KEEPER_RELOAD });
+}
+
+void keeper_link_reconfigure(struct keeper_link *link, const struct state_settings *settings)
+{
+        link->settings = settings;
 }

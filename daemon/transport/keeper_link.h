@@ -7,7 +7,23 @@
 
 #include "state.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct keeper_link;
+
+/**
+ * struct keeper_verdict - the keeper has read the configuration again
+ * @heard:  it has said so; otherwise the rest means nothing
+ * @asked:  because keeper_link_reload() asked for it
+ * @result: 0: it goes by it from now on; -EINVAL: it is not good, or changes what cannot change;
+ *          other negative errno: it could not be read
+ * @fd:     the text, sealed; owned by whoever asked; -1: none, which only a failure has
+ */
+struct keeper_verdict {
+        bool heard, asked;
+        int result, fd;
+};
 
 /**
  * keeper_link_new() - over a channel that nothing was read from yet
@@ -27,12 +43,16 @@ int keeper_link_fd(const struct keeper_link *link);
 
 /**
  * keeper_link_receive() - hand one message to the state
- * @state: told
+ * @state:       told
+ * @ret_verdict: what is not the state's; always written
+ *
+ * A ping is answered by the next keeper_link_flush().
  *
  * Return: 0; -EAGAIN where there is none; -EPIPE where the keeper closed; -EPROTO where it said
  * what it may not say; -ENOMEM; other negative errno.
  */
-int keeper_link_receive(struct keeper_link *link, struct state *state, uint64_t now_ns);
+int keeper_link_receive(struct keeper_link *link, struct state *state, uint64_t now_ns,
+                        struct keeper_verdict *ret_verdict);
 
 /**
  * keeper_link_flush() - send what is queued
@@ -45,11 +65,18 @@ int keeper_link_flush(struct keeper_link *link);
 /* The operations of the same names in struct state_ops. They queue; nothing is sent before the next
  * keeper_link_flush(). */
 void keeper_link_take(struct keeper_link *link, const struct take_wish *wish);
+void keeper_link_cancel(struct keeper_link *link, uint32_t pool);
 void keeper_link_filled(struct keeper_link *link);
 void keeper_link_lend(struct keeper_link *link, struct frame_name frame);
 void keeper_link_leave(struct keeper_link *link, struct frame_name frame, uint32_t pool,
                        unsigned flags);
 void keeper_link_nudge(struct keeper_link *link, struct frame_name frame);
+
+/* Have the keeper read its configuration again; a keeper_verdict is the answer. */
+void keeper_link_reload(struct keeper_link *link);
+
+/* Go by other settings, of the same pools; borrowed. */
+void keeper_link_reconfigure(struct keeper_link *link, const struct state_settings *settings);
 
 /* The worker's descriptor of a frame; borrowed, valid until the next call of the state. -1 where
  * there is none. */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests that only look: status, and lists of as many rows as fit into a packet. Owns nothing.
+ * Requests that only look: status, whose an address is, and lists of as many rows as fit into a
+ * packet. Owns nothing.
  */
 #include "dispatch.h"
 
 #include "convert.h"
 #include "server_private.h"
+
+#include <string.h>
 
 int handle_status(struct session *session, const Wire__Request *request, struct reply *reply)
 {
@@ -17,6 +20,7 @@ int handle_status(struct session *session, const Wire__Request *request, struct 
         state_report(server->state, server_now_ns(), &report);
         status_to_wire(&report, &reply->room->status.bytes, body);
         body->server = server->name;
+        body->admin = client_is_admin(server->state, session->client);
         body->worker_starts = keeper_link_worker_starts(server->keeper);
         reply->wire.body_case = WIRE__REPLY__BODY_STATUS;
         reply->wire.status = body;
@@ -50,7 +54,7 @@ static bool next_pool(struct list *list, uint64_t *cursor, struct reply_row *row
 
         if (!state_next_pool(list->state, list->session->client, cursor, &report))
                 return false;
-        pool_to_wire(&report, list->session->server->settings->state->backend, &row->bytes,
+        pool_to_wire(&report, list->session->server->state_settings->backend, &row->bytes,
                      &row->pool);
         return true;
 }
@@ -83,7 +87,20 @@ static bool next_client(struct list *list, uint64_t *cursor, struct reply_row *r
 
         if (!state_next_client(list->state, list->session->client, list->now_ns, cursor, &report))
                 return false;
+        memcpy(row->words, report.waiting_for, sizeof(row->words));
         client_to_wire(&report, &row->bytes, &row->client);
+        row->client.waiting_for_words = row->words; /* the report's are gone with it */
+        return true;
+}
+
+static bool next_extent(struct list *list, uint64_t *cursor, struct reply_row *row)
+{
+        struct extent_report report;
+
+        if (!state_next_extent(list->state, list->session->client, list->window, list->pool, cursor,
+                               &list->steps, &report))
+                return false;
+        extent_to_wire(&report, &row->extent);
         return true;
 }
 
@@ -115,7 +132,7 @@ static int collect(struct session *session, const Wire__List *asked, next_row *n
         bool more;
         int r;
 
-        r = window_from_wire(asked, &list.window);
+        r = window_from_wire(asked->addr_min, asked->addr_max, &list.window);
         if (r)
                 return reply_say(reply, r, "addr_min is above addr_max");
 
@@ -210,5 +227,54 @@ int handle_clients(struct session *session, const Wire__Request *request, struct
         body->clients = room->client_pointers;
         reply->wire.body_case = WIRE__REPLY__BODY_CLIENTS;
         reply->wire.clients = body;
+        return 0;
+}
+
+int handle_map(struct session *session, const Wire__Request *request, struct reply *reply)
+{
+        struct reply_list *room = &reply->room->list;
+        Wire__ExtentMap *body = &room->map;
+        int r;
+
+        wire__extent_map__init(body);
+        r = collect(session, request->map, next_extent, reply, &body->n_extents,
+                    &body->next_cursor);
+        if (r)
+                return r;
+        for (size_t i = 0; i < body->n_extents; i++)
+                room->extent_pointers[i] = &room->rows[i].extent;
+        body->extents = room->extent_pointers;
+        reply->wire.body_case = WIRE__REPLY__BODY_MAP;
+        reply->wire.map = body;
+        return 0;
+}
+
+int handle_lookup(struct session *session, const Wire__Request *request, struct reply *reply)
+{
+        struct reply_found *room = &reply->room->found;
+        const struct lookup_report *report = &room->report;
+        Wire__Found *body = &room->found;
+
+        state_lookup(session->server->state, session->client, request->lookup->address,
+                     server_now_ns(), &room->report);
+        wire__found__init(body);
+        body->held = report->held;
+        if (report->held) {
+                frame_to_wire(&report->frame, &room->frame);
+                body->frame = &room->frame;
+        }
+        if (report->has_buffer) {
+                buffer_to_wire(&report->buffer, &room->buffer);
+                body->buffer = &room->buffer;
+                body->offset = report->offset;
+        }
+        for (size_t i = 0; i < report->n_former; i++) {
+                former_to_wire(&report->former[i], &room->former[i]);
+                room->former_pointers[i] = &room->former[i];
+        }
+        body->n_former = report->n_former;
+        body->former = room->former_pointers;
+        reply->wire.body_case = WIRE__REPLY__BODY_LOOKUP;
+        reply->wire.lookup = body;
         return 0;
 }

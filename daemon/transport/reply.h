@@ -52,8 +52,10 @@ struct reply_row {
                 Wire__Frame frame;
                 Wire__Buffer buffer;
                 Wire__Client client;
+                Wire__Extent extent;
         };
         Wire__StateBytes bytes;
+        char words[sizeof(((struct client_report *)NULL)->waiting_for)]; /* of a client */
 };
 
 struct reply_list {
@@ -62,6 +64,7 @@ struct reply_list {
                 Wire__FrameList frames;
                 Wire__BufferList buffers;
                 Wire__ClientList clients;
+                Wire__ExtentMap map;
         };
         struct reply_row rows[LIST_ROWS_MAX];
         union {
@@ -69,7 +72,17 @@ struct reply_list {
                 Wire__Frame *frame_pointers[LIST_ROWS_MAX];
                 Wire__Buffer *buffer_pointers[LIST_ROWS_MAX];
                 Wire__Client *client_pointers[LIST_ROWS_MAX];
+                Wire__Extent *extent_pointers[LIST_ROWS_MAX];
         };
+};
+
+struct reply_found {
+        Wire__Found found;
+        Wire__Frame frame;
+        Wire__Buffer buffer;
+        Wire__FormerHolder former[FORMER_HOLDERS_MAX];
+        Wire__FormerHolder *former_pointers[FORMER_HOLDERS_MAX];
+        struct lookup_report report; /* what the others borrow from */
 };
 
 /* Where the bodies of the different answers live; large, and never cleared. */
@@ -87,6 +100,9 @@ union reply_room {
                 Wire__StateBytes bytes;
         } status;
         struct reply_list list;
+        struct reply_found found;
+        Wire__Affected affected;
+        Wire__Reloaded reloaded;
         struct notice_packet notice;
 };
 

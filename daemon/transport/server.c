@@ -122,6 +122,13 @@ static void op_take(void *data, const struct take_wish *wish)
         keeper_link_take(server->keeper, wish);
 }
 
+static void op_cancel(void *data, uint32_t pool)
+{
+        struct server *server = data;
+
+        keeper_link_cancel(server->keeper, pool);
+}
+
 static void op_filled(void *data)
 {
         struct server *server = data;
@@ -202,6 +209,7 @@ static void op_log(void *data, int level, const struct log_fields *about, const 
 
 static const struct state_ops ops = {
         .take = op_take,
+        .cancel = op_cancel,
         .filled = op_filled,
         .lend = op_lend,
         .leave = op_leave,
@@ -217,7 +225,7 @@ static const struct state_ops ops = {
 /* Return: whether to go on accepting. */
 static bool accept_one(struct server *server)
 {
-        size_t room = (size_t)server->settings->state->max_clients + SERVER_STRANGERS_MAX;
+        size_t room = (size_t)server->state_settings->max_clients + SERVER_STRANGERS_MAX;
         int socket, r;
 
         socket = accept4(server->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -263,12 +271,16 @@ static void on_accept_again(evutil_socket_t fd, short what, void *data)
 static void on_keeper_readable(evutil_socket_t fd, short what, void *data)
 {
         struct server *server = data;
+        struct keeper_verdict verdict;
         int r = 0;
 
         (void)fd;
         (void)what;
-        for (int i = 0; i < KEEPER_MESSAGES_PER_TURN && !r; i++)
-                r = keeper_link_receive(server->keeper, server->state, server_now_ns());
+        for (int i = 0; i < KEEPER_MESSAGES_PER_TURN && !r; i++) {
+                r = keeper_link_receive(server->keeper, server->state, server_now_ns(), &verdict);
+                if (!r && verdict.heard)
+                        r = reload_heard(server, &verdict);
+        }
         if (r == -EPIPE)
                 stop(server, 0);
         else if (r && r != -EAGAIN)
@@ -355,6 +367,7 @@ static void server_free(struct server *server)
         /* The state outlives them, the keeper's link outlives the state's last wishes. */
         while ((session = TAILQ_FIRST(&server->sessions)))
                 session_free(session);
+        reload_deinit(server);
         free_events(server);
         state_free(server->state);
         keeper_link_free(server->keeper);
@@ -381,7 +394,6 @@ static void raise_descriptor_limit(void)
 
 static int server_start(struct server *server)
 {
-        const struct state_settings *settings = server->settings->state;
         int flags, r;
 
         flags = fcntl(server->listen_fd, F_GETFL);
@@ -393,7 +405,10 @@ static int server_start(struct server *server)
         r = reaper_new(&server->reaper);
         if (r)
                 return r;
-        r = state_new(settings, &ops, server, server_now_ns(), &server->state);
+        r = state_new(server->state_settings, &ops, server, server_now_ns(), &server->state);
+        if (r)
+                return r;
+        r = reload_init(server);
         if (r)
                 return r;
         return add_events(server);
@@ -411,6 +426,7 @@ int server_run(const struct server_settings *settings)
                 return -ENOMEM;
         }
         server->settings = settings;
+        server->state_settings = settings->state;
         server->listen_fd = settings->listen_fd;
         server->tick_ns = UINT64_MAX;
         TAILQ_INIT(&server->sessions);

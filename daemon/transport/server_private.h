@@ -8,6 +8,7 @@
 #include "message.h"
 #include "packet.h"
 #include "reaper.h"
+#include "reload.h"
 #include "reply.h"
 #include "server.h"
 #include "session.h"
@@ -25,6 +26,7 @@ struct event_base;
 
 /**
  * struct server - the worker
+ * @state_settings: those of now
  * @name:      "pard 0.1.0"
  * @sessions:  @n_sessions connections
  * @busy:      those that have something to send, or that end
@@ -36,6 +38,7 @@ struct event_base;
  */
 struct server {
         const struct server_settings *settings;
+        const struct state_settings *state_settings;
         char name[32];
         struct event_base *base;
         struct event *acceptable, *accept_again, *keeper_readable, *keeper_writable, *tick;
@@ -44,6 +47,7 @@ struct server {
         struct state *state;
         struct keeper_link *keeper;
         struct reaper *reaper;
+        struct reload reload;
         TAILQ_HEAD(, session) sessions;
         size_t n_sessions;
         uint64_t last_session;

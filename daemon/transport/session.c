@@ -324,6 +324,7 @@ void session_free(struct session *session)
         if (session->client)
                 client_end(server->state, session->client, session->end == SESSION_BYE,
                            server_now_ns());
+        reload_forget(session);
         if (session->busy)
                 TAILQ_REMOVE(&server->busy, session, busy_link);
         TAILQ_REMOVE(&server->sessions, session, link);

@@ -7,6 +7,7 @@
 #include "notice.h"
 #include "outbox.h"
 #include "peer.h"
+#include "reload.h"
 #include "state.h"
 
 #include <stdbool.h>
@@ -86,6 +87,7 @@ struct session {
         enum session_end end;
         bool blocked, faulted;
         struct wait_queue waits, answers;
+        struct reload_ask reload;
         uint64_t last_cursor;
         struct paging pagings[SESSION_PAGINGS_MAX];
 };

@@ -30,9 +30,16 @@ struct held {
         struct keeper_message leave;
 };
 
-/* Addresses of a pool that were had so far. */
+/**
+ * struct pages - of a pool
+ * @begun, @next, @back: the addresses that were had so far
+ * @had:   how many are held
+ * @open:  a take that is not answered, .count 0: none; @given: frames that it got
+ */
 struct pages {
         bool begun;
+        uint32_t had, given;
+        struct keeper_message open;
         uint64_t next;
         uint64_t back[PAGES_BACK_MAX];
         size_t n_back;
@@ -47,6 +54,8 @@ struct fake_keeper {
         pthread_mutex_t lock;
         pthread_cond_t changed;
         bool ready;
+        bool holds_takes;
+        unsigned cancels, pongs, reloads;
         uint32_t last_generation;
         struct held *held;
         struct pages pages[KEEPER_POOLS_MAX];
@@ -102,11 +111,15 @@ static bool take_one(struct fake_keeper *keeper, const struct keeper_message *wa
                 .flags = KEEPER_PINNED,
                 .node = 0,
         };
+        struct pages *pages = &keeper->pages[want->pool];
+        uint32_t stock = keeper->settings.stock[want->pool];
         struct held *held;
         uint32_t slot;
         uint64_t phys;
         int fd;
 
+        if (stock && pages->had >= stock)
+                return false;
         for (slot = 0; slot < keeper->settings.slots; slot++)
                 if (!keeper->held[slot].generation)
                         break;
@@ -126,20 +139,50 @@ static bool take_one(struct fake_keeper *keeper, const struct keeper_message *wa
         news.slot = slot;
         news.generation = held->generation;
         news.phys = phys;
+        pages->had++;
         return !send_message(keeper, &news, fd);
+}
+
+static void end_take(struct fake_keeper *keeper, const struct keeper_message *want, uint32_t got,
+                     int result)
+{
+        struct keeper_message taken = {
+                .type = KEEPER_TAKEN,
+                .pool = want->pool,
+                .first = 1,
+                .last = 0,
+                .count = got,
+                .result = result,
+        };
+
+        (void)send_message(keeper, &taken, -1);
 }
 
 static void take(struct fake_keeper *keeper, const struct keeper_message *want)
 {
-        struct keeper_message taken = {
-                .type = KEEPER_TAKEN, .pool = want->pool, .first = 1, .last = 0
-        };
+        struct pages *pages = &keeper->pages[want->pool];
+        uint32_t got = 0;
+        int result = keeper->settings.stock_result ? keeper->settings.stock_result : -ENOMEM;
 
-        while (taken.count < want->count && take_one(keeper, want))
-                taken.count++;
-        if (taken.count < want->count)
-                taken.result = -ENOMEM;
-        (void)send_message(keeper, &taken, -1);
+        must(!pages->open.count && want->count);
+        if (keeper->holds_takes) {
+                pages->open = *want;
+                pages->given = 0;
+                return;
+        }
+        while (got < want->count && take_one(keeper, want))
+                got++;
+        end_take(keeper, want, got, got < want->count ? result : 0);
+}
+
+static void cancel_take(struct fake_keeper *keeper, uint32_t pool)
+{
+        struct pages *pages = &keeper->pages[pool];
+
+        keeper->cancels++;
+        if (pages->open.count)
+                end_take(keeper, &pages->open, pages->given, -ECANCELED);
+        pages->open.count = 0;
 }
 
 static void finish_leave(struct fake_keeper *keeper, struct held *held)
@@ -147,6 +190,7 @@ static void finish_leave(struct fake_keeper *keeper, struct held *held)
         struct keeper_message leave = held->leave, left = leave;
         struct pages *pages = &keeper->pages[held->pool];
 
+        pages->had--;
         if (pages->n_back < PAGES_BACK_MAX)
                 pages->back[pages->n_back++] = held->phys;
         close(held->fd);
@@ -179,6 +223,33 @@ static void leave_frame(struct fake_keeper *keeper, const struct keeper_message 
         }
 }
 
+static void tell_config(struct fake_keeper *keeper, const struct fake_reload *reload, bool asked)
+{
+        struct keeper_message message = {
+                .type = KEEPER_CONFIG,
+                .result = reload->result,
+                .count = asked,
+        };
+        int fd = -1;
+
+        if (reload->text) {
+                size_t size = strlen(reload->text);
+
+                fd = memfd_create("fake configuration", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+                must(fd >= 0 && write(fd, reload->text, size) == (ssize_t)size);
+        }
+        (void)send_message(keeper, &message, fd);
+        if (fd >= 0)
+                close(fd);
+}
+
+static void reload_config(struct fake_keeper *keeper)
+{
+        keeper->reloads++;
+        if (!keeper->settings.reload.silent)
+                tell_config(keeper, &keeper->settings.reload, true);
+}
+
 static void *serve(void *data)
 {
         struct fake_keeper *keeper = data;
@@ -195,6 +266,9 @@ static void *serve(void *data)
                 case KEEPER_TAKE: take(keeper, &message); break;
                 case KEEPER_LEAVE: leave_frame(keeper, &message); break;
                 case KEEPER_READY: keeper->ready = true; break;
+                case KEEPER_CANCEL: cancel_take(keeper, message.pool); break;
+                case KEEPER_RELOAD: reload_config(keeper); break;
+                case KEEPER_PONG: keeper->pongs++; break;
                 default: break;
                 }
                 pthread_cond_broadcast(&keeper->changed);
@@ -289,4 +363,107 @@ size_t fake_keeper_lent(struct fake_keeper *keeper)
         for (uint32_t i = 0; i < keeper->settings.slots; i++)
                 n += keeper->ledger->lent[i] != 0;
         return n;
+}
+
+/* ---- takes, pings, the configuration -------------------------------------------------------- */
+
+void fake_keeper_hold_takes(struct fake_keeper *keeper)
+{
+        pthread_mutex_lock(&keeper->lock);
+        keeper->holds_takes = true;
+        pthread_mutex_unlock(&keeper->lock);
+}
+
+uint32_t fake_keeper_await_take(struct fake_keeper *keeper, uint32_t pool)
+{
+        uint32_t count;
+
+        pthread_mutex_lock(&keeper->lock);
+        while (!(count = keeper->pages[pool].open.count))
+                pthread_cond_wait(&keeper->changed, &keeper->lock);
+        pthread_mutex_unlock(&keeper->lock);
+        return count;
+}
+
+void fake_keeper_give(struct fake_keeper *keeper, uint32_t pool, uint32_t count, uint64_t aside)
+{
+        struct keeper_message progress = {
+                .type = KEEPER_PROGRESS,
+                .pool = pool,
+                .phys = aside,
+        };
+        struct pages *pages = &keeper->pages[pool];
+
+        pthread_mutex_lock(&keeper->lock);
+        while (count-- && take_one(keeper, &pages->open))
+                pages->given++;
+        progress.count = pages->given;
+        (void)send_message(keeper, &progress, -1);
+        pthread_mutex_unlock(&keeper->lock);
+}
+
+void fake_keeper_end_take(struct fake_keeper *keeper, uint32_t pool, int result)
+{
+        struct pages *pages = &keeper->pages[pool];
+
+        pthread_mutex_lock(&keeper->lock);
+        must(pages->open.count);
+        end_take(keeper, &pages->open, pages->given, result);
+        pages->open.count = 0;
+        pthread_mutex_unlock(&keeper->lock);
+}
+
+unsigned fake_keeper_cancels(struct fake_keeper *keeper)
+{
+        unsigned n;
+
+        pthread_mutex_lock(&keeper->lock);
+        n = keeper->cancels;
+        pthread_mutex_unlock(&keeper->lock);
+        return n;
+}
+
+void fake_keeper_ping(struct fake_keeper *keeper)
+{
+        unsigned before;
+
+        pthread_mutex_lock(&keeper->lock);
+        before = keeper->pongs;
+        (void)send_message(keeper, &(struct keeper_message){ .type = KEEPER_PING }, -1);
+        while (keeper->pongs == before)
+                pthread_cond_wait(&keeper->changed, &keeper->lock);
+        pthread_mutex_unlock(&keeper->lock);
+}
+
+void fake_keeper_set_reload(struct fake_keeper *keeper, const struct fake_reload *reload)
+{
+        pthread_mutex_lock(&keeper->lock);
+        keeper->settings.reload = *reload;
+        pthread_mutex_unlock(&keeper->lock);
+}
+
+void fake_keeper_tell_config(struct fake_keeper *keeper, const struct fake_reload *reload,
+                             bool asked)
+{
+        pthread_mutex_lock(&keeper->lock);
+        tell_config(keeper, reload, asked);
+        pthread_mutex_unlock(&keeper->lock);
+}
+
+unsigned fake_keeper_reloads(struct fake_keeper *keeper)
+{
+        unsigned n;
+
+        pthread_mutex_lock(&keeper->lock);
+        n = keeper->reloads;
+        pthread_mutex_unlock(&keeper->lock);
+        return n;
+}
+
+void fake_keeper_await_reloads(struct fake_keeper *keeper, unsigned count)
+{
+        pthread_mutex_lock(&keeper->lock);
+        while (keeper->reloads < count)
+                pthread_cond_wait(&keeper->changed, &keeper->lock);
+        pthread_mutex_unlock(&keeper->lock);
 }

@@ -9,7 +9,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,42 +30,109 @@ static void *run(void *data)
         return NULL;
 }
 
-static void configure(struct worker *worker, const struct worker_options *options)
+static struct worker_config *config_of(const struct worker_options *options)
 {
+        struct worker_config *config = calloc(1, sizeof(*config));
         unsigned pages = options->pages ? options->pages : 64;
 
-        worker->pools[0] = (struct pool_settings){
+        assert_non_null(config);
+        config->pools[0] = (struct pool_settings){
                 .name = pool_any,
                 .window = RANGE_ALL,
                 .page_bytes = WORKER_PAGE_BYTES,
                 .node = -1,
                 .size_min_bytes = pages * WORKER_PAGE_BYTES,
-                .size_max_bytes = pages * WORKER_PAGE_BYTES,
+                .size_max_bytes = (pages + options->more_pages) * WORKER_PAGE_BYTES,
+                .shrink_delay_ns = 50 * NS_PER_MS,
                 .spill = true,
                 .quarantine_ns = 100 * NS_PER_MS,
         };
-        worker->pools[1] = worker->pools[0];
-        worker->pools[1].name = pool_low;
-        worker->pools[1].window = (struct range){ 0, 4 * GiB - 1 };
-        worker->pools[1].limited = true;
-        worker->pools[1].spill = false;
-        worker->pools[1].size_min_bytes = WORKER_LOW_PAGES * WORKER_PAGE_BYTES;
-        worker->pools[1].size_max_bytes = WORKER_LOW_PAGES * WORKER_PAGE_BYTES;
-        worker->devices[0] = (struct device_settings){
+        config->pools[1] = config->pools[0];
+        config->pools[1].name = pool_low;
+        config->pools[1].window = (struct range){ 0, 4 * GiB - 1 };
+        config->pools[1].limited = true;
+        config->pools[1].spill = false;
+        config->pools[1].size_min_bytes = WORKER_LOW_PAGES * WORKER_PAGE_BYTES;
+        config->pools[1].size_max_bytes = WORKER_LOW_PAGES * WORKER_PAGE_BYTES;
+        config->devices[0] = (struct device_settings){
                 .name = device_name,
                 .limits = { .window = { 0, 256 * MiB - 1 }, .boundary_bytes = 64 * KiB },
         };
-        worker->state = (struct state_settings){
+        config->state = (struct state_settings){
                 .backend = "fake",
-                .pools = worker->pools,
-                .n_pools = ARRAY_SIZE(worker->pools),
-                .devices = worker->devices,
-                .n_devices = ARRAY_SIZE(worker->devices),
-                .admin_group = (gid_t)-1,
+                .n_pools = ARRAY_SIZE(config->pools),
+                .n_devices = ARRAY_SIZE(config->devices),
+                .admin_group = options->admin_group ? getegid() : (gid_t)-1,
                 .max_buffers = 10000,
                 .max_clients = options->max_clients ? options->max_clients : 128,
                 .max_waiting = options->max_waiting ? options->max_waiting : 64,
         };
+        config->state.pools = config->pools;
+        config->state.devices = config->devices;
+        return config;
+}
+
+/* ---- another configuration ------------------------------------------------------------------ */
+
+static struct worker_config *copy_config(const struct worker_config *from)
+{
+        struct worker_config *copy = malloc(sizeof(*copy));
+
+        if (copy) {
+                *copy = *from;
+                copy->state.pools = copy->pools;
+                copy->state.devices = copy->devices;
+        }
+        return copy;
+}
+
+/* Return: how many settings that changes; -1: there is no such word. */
+static int apply(struct worker_config *config, const char *text)
+{
+        unsigned n;
+
+        if (sscanf(text, "pages %u", &n) == 1)
+                config->pools[0].size_max_bytes = n * WORKER_PAGE_BYTES;
+        else if (sscanf(text, "quarantine %u", &n) == 1)
+                config->pools[0].quarantine_ns = config->pools[1].quarantine_ns = n * NS_PER_MS;
+        else
+                return sscanf(text, "changes %u", &n) == 1 ? (int)n : -1;
+        return 1;
+}
+
+static int propose(void *data, int fd, struct proposal *ret, char *error, size_t error_bytes)
+{
+        struct worker *worker = data;
+        char text[64] = "";
+        int n;
+
+        free(STEAL(worker->proposed));
+        if (pread(fd, text, sizeof(text) - 1, 0) < 0 || strcmp(text, "lost") == 0) {
+                snprintf(error, error_bytes, "no memory for it");
+                return -ENOMEM;
+        }
+        worker->proposed = copy_config(worker->config);
+        n = worker->proposed ? apply(worker->proposed, text) : -1;
+        if (n < 0) {
+                free(STEAL(worker->proposed));
+                snprintf(error, error_bytes, "line 1: \"%s\" means nothing \xff", text);
+                return -EINVAL;
+        }
+        for (int i = 0; i < n; i++) {
+                snprintf(worker->changed[i], sizeof(worker->changed[i]), "%s (%d)", text, i);
+                worker->changed_pointers[i] = worker->changed[i];
+        }
+        *ret = (struct proposal){ &worker->proposed->state, worker->changed_pointers, (size_t)n };
+        return 0;
+}
+
+static void adopt(void *data)
+{
+        struct worker *worker = data;
+
+        memset(worker->config, 0x55, sizeof(*worker->config));
+        free(worker->config);
+        worker->config = STEAL(worker->proposed);
 }
 
 void worker_start(struct worker *worker, const struct worker_options *options)
@@ -75,8 +145,11 @@ void worker_start(struct worker *worker, const struct worker_options *options)
         };
 
         *worker = (struct worker){ 0 };
-        configure(worker, options ? options : &usual);
-        worker->settings.state = &worker->state;
+        worker->config = config_of(options ? options : &usual);
+        worker->reload = (struct server_reload){ worker, propose, adopt };
+        worker->settings.state = &worker->config->state;
+        worker->settings.reload = &worker->reload;
+        worker->settings.reload_ms = options ? options->reload_ms : 0;
         worker->settings.listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
         assert_true(worker->settings.listen_fd >= 0);
 
@@ -101,7 +174,14 @@ void worker_start(struct worker *worker, const struct worker_options *options)
 int worker_stop(struct worker *worker)
 {
         fake_keeper_free(worker->keeper);
+        return worker_end(worker);
+}
+
+int worker_end(struct worker *worker)
+{
         pthread_join(worker->thread, NULL);
+        free(worker->config);
+        free(worker->proposed);
         return worker->result;
 }
 
@@ -114,20 +194,69 @@ void caller_connect(const struct worker *worker, struct caller *ret)
                 0);
 }
 
-void caller_open(const struct worker *worker, const char *name, struct caller *ret)
+static void greet(const char *name, struct caller *caller)
 {
         Wire__Request request = WIRE__REQUEST__INIT;
         Wire__Hello hello = WIRE__HELLO__INIT;
         char copy[64];
 
-        caller_connect(worker, ret);
         strncpy(copy, name, sizeof(copy) - 1);
         copy[sizeof(copy) - 1] = 0;
         hello.version = 1;
         hello.client_name = copy;
         request.body_case = WIRE__REQUEST__BODY_HELLO;
         request.hello = &hello;
-        assert_int_equal(caller_ask(ret, &request)->result, 0);
+        assert_int_equal(caller_ask(caller, &request)->result, 0);
+}
+
+void caller_open(const struct worker *worker, const char *name, struct caller *ret)
+{
+        caller_connect(worker, ret);
+        greet(name, ret);
+}
+
+bool caller_can_be(const struct worker *worker, enum caller_role role)
+{
+        bool admins = worker->config->state.admin_group != (gid_t)-1;
+
+        if (geteuid() == 0)
+                return true;
+        return role == CALLER_ADMIN ? admins : role == CALLER_USER && !admins;
+}
+
+struct disguise {
+        const struct worker *worker;
+        uid_t uid;
+        struct caller *caller;
+};
+
+/* The C library would change the whole process; the kernel changes one thread. */
+static void *connect_disguised(void *data)
+{
+        struct disguise *disguise = data;
+        uid_t uid = disguise->uid;
+
+        assert_int_equal(syscall(SYS_setgroups, 0, NULL), 0);
+        assert_int_equal(syscall(SYS_setresgid, uid, uid, uid), 0);
+        assert_int_equal(syscall(SYS_setresuid, uid, uid, uid), 0);
+        caller_connect(disguise->worker, disguise->caller);
+        return NULL;
+}
+
+void caller_open_as(const struct worker *worker, enum caller_role role, const char *name,
+                    struct caller *ret)
+{
+        struct disguise disguise = { worker, role == CALLER_USER ? 65533 : 65532, ret };
+        pthread_t thread;
+
+        assert_true(caller_can_be(worker, role));
+        if (geteuid() || role == CALLER_ADMIN) {
+                caller_open(worker, name, ret);
+                return;
+        }
+        assert_int_equal(pthread_create(&thread, NULL, connect_disguised, &disguise), 0);
+        pthread_join(thread, NULL);
+        greet(name, ret);
 }
 
 void caller_close(struct caller *caller)

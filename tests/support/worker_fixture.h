@@ -20,18 +20,39 @@
 #define WORKER_LOW_PAGES  4
 
 /**
- * struct worker_options - what a test wants otherwise; zeroed: 64 pages, frames leave at once
+ * struct worker_options - what a test wants otherwise; zeroed: 64 pages, frames leave at once, only
+ * root is an administrator
+ * @pages:      of the pool "any"
+ * @more_pages: by which it may grow
+ * @clumsy:     frames linger
+ * @admin_group: the test's own group is the administrators'
+ * @reload_ms:  as in struct server_settings
  */
 struct worker_options {
-        unsigned pages;
-        bool clumsy; /* frames linger */
+        unsigned pages, more_pages;
+        bool clumsy, admin_group;
         uint32_t max_clients, max_waiting;
+        unsigned reload_ms;
 };
 
-struct worker {
+/* Settings, as the server has them; on the heap, so that it is seen who uses them too long. */
+struct worker_config {
         struct pool_settings pools[2];
         struct device_settings devices[1];
         struct state_settings state;
+};
+
+/**
+ * struct worker - see above
+ * @config:   in force
+ * @proposed: what the keeper has read meanwhile; NULL: nothing
+ * @changed:  what differs between the two
+ */
+struct worker {
+        struct worker_config *config, *proposed;
+        char changed[300][96];
+        const char *changed_pointers[300];
+        struct server_reload reload;
         struct server_settings settings;
         struct fake_keeper *keeper;
         struct sockaddr_un address;
@@ -40,10 +61,22 @@ struct worker {
         int result;
 };
 
+/*
+ * The configuration's language here, one word and perhaps a number:
+ *     pages N     size_max of the pool "any"
+ *     quarantine N   of both pools, in ms
+ *     changes N   nothing, in so many places
+ *     bad         it is refused with a sentence that is no UTF-8
+ *     lost        there is no memory to read it
+ */
+
 void worker_start(struct worker *worker, const struct worker_options *options);
 
 /* Return: what server_run() did. */
 int worker_stop(struct worker *worker);
+
+/* The same without stopping it: it ends by itself. The keeper is still there. */
+int worker_end(struct worker *worker);
 
 /**
  * struct caller - one connection
@@ -63,6 +96,20 @@ void caller_connect(const struct worker *worker, struct caller *ret);
 
 /* With Hello. */
 void caller_open(const struct worker *worker, const char *name, struct caller *ret);
+
+enum caller_role {
+        CALLER_ADMIN,
+        CALLER_USER,
+        CALLER_STRANGER, /* another user */
+};
+
+/* Whether a caller can be that here: without root there is one user, who is an administrator with
+ * worker_options.admin_group. */
+bool caller_can_be(const struct worker *worker, enum caller_role role);
+
+/* With Hello, as somebody. */
+void caller_open_as(const struct worker *worker, enum caller_role role, const char *name,
+                    struct caller *ret);
 
 /* Close without Bye. */
 void caller_close(struct caller *caller);

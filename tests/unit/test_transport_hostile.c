@@ -476,8 +476,7 @@ static void test_keeper_that_talks_nonsense(void **state)
         for (size_t i = 0; i < ARRAY_SIZE(nonsense_cases); i++) {
                 worker_start(&worker, NULL);
                 assert_int_equal(fake_keeper_say(worker.keeper, &nonsense_cases[i].message, -1), 0);
-                pthread_join(worker.thread, NULL);
-                if (worker.result != -EPROTO)
+                if (worker_end(&worker) != -EPROTO)
                         fail_msg("%s: %d", nonsense_cases[i].name, worker.result);
                 fake_keeper_free(worker.keeper);
         }
