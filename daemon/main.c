@@ -320,6 +320,7 @@ static int serve_by(struct config *config, bool fixed_log_level)
                 .state = &config->state,
                 .reload = &reload,
                 .listen_fd = KEEPER_FD_LISTEN,
+                .metrics_fd = is_socket(KEEPER_FD_METRICS, SOCK_STREAM) ? KEEPER_FD_METRICS : -1,
                 .keeper_fd = KEEPER_FD_CHANNEL,
                 .ledger_fd = KEEPER_FD_LEDGER,
         };

@@ -698,6 +698,8 @@ void state_report(const struct state *state, uint64_t now_ns, struct status_repo
  * @steps: how many entries may still be looked at: a filter that nothing passes must not hold up
  * the rest. Where it came down to 0 the list stopped there and goes on at the cursor.
  *
+ * state_next_pool() does without an asker (NULL), for metrics.
+ *
  * Return: whether there was another row.
  */
 bool state_next_pool(const struct state *state, const struct client *asker, uint64_t *cursor,

@@ -58,6 +58,21 @@ static const struct handler *find(const Wire__Request *request)
         return body < ARRAY_SIZE(handlers) && handlers[body].handle ? &handlers[body] : NULL;
 }
 
+void dispatch_labels(const char *ret[METRICS_REQUESTS_MAX])
+{
+        const ProtobufCMessageDescriptor *request = &wire__request__descriptor;
+
+        _Static_assert(ARRAY_SIZE(handlers) <= METRICS_REQUESTS_MAX, "a place for each");
+        for (size_t i = 0; i < METRICS_REQUESTS_MAX; i++)
+                ret[i] = NULL;
+        for (unsigned i = 0; i < request->n_fields; i++) {
+                const ProtobufCFieldDescriptor *field = &request->fields[i];
+
+                if (field->id < ARRAY_SIZE(handlers) && handlers[field->id].handle)
+                        ret[field->id] = field->name;
+        }
+}
+
 static int handle(struct session *session, const Wire__Request *request, struct reply *reply)
 {
         const struct handler *handler = find(request);
@@ -95,14 +110,19 @@ void dispatch(struct session *session, const void *bytes, size_t size)
         struct reply reply;
         int r;
 
+        server->asked_ns = server_now_ns();
         r = message_unpack_request(&server->arena, bytes, size, &request);
         if (r) {
                 session_blame(session, "a packet that is no request");
         } else {
                 reply_init(&reply, &server->room);
                 r = handle(session, request, &reply);
-                if (r || !reply.later)
+                if (r || !reply.later) {
                         reply_send(session, &reply, request->seq, r);
+                        if (find(request))
+                                metrics_count(&server->metrics.requests[request->body_case],
+                                              server_now_ns() - server->asked_ns);
+                }
         }
         message_arena_reset(&server->arena);
 }

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "metrics.h"
 #include "reply.h"
 
 /**
@@ -13,6 +14,9 @@
  * Replies, now or later, or decides that the session ends.
  */
 void dispatch(struct session *session, const void *bytes, size_t size);
+
+/* What the kinds of requests are called in metrics, by number; NULL: there is none. Static. */
+void dispatch_labels(const char *ret[METRICS_REQUESTS_MAX]);
 
 /**
  * A handler: parse, decide, answer.

@@ -29,6 +29,7 @@ static int wait_begin(struct session *session, const Wire__Request *request,
         if (wait_ms >= 0)
                 deadline_ns = wait_ms ? now_ns + (uint64_t)wait_ms * NS_PER_MS : WAIT_FOR_GROWTH;
         wait->seq = request->seq;
+        wait->asked_ns = session->server->asked_ns;
         TAILQ_INSERT_TAIL(&session->waits, wait, link);
         r = state_wait(session->server->state, session->client, want, deadline_ns, request->seq,
                        now_ns, &reply->refusal);

@@ -8,6 +8,7 @@
 #include "server.h"
 
 #include "log.h"
+#include "metrics_http.h"
 #include "server_private.h"
 
 #include "macros.h"
@@ -368,12 +369,15 @@ static void server_free(struct server *server)
         while ((session = TAILQ_FIRST(&server->sessions)))
                 session_free(session);
         reload_deinit(server);
+        metrics_http_free(server->metrics_http);
         free_events(server);
         state_free(server->state);
         keeper_link_free(server->keeper);
         reaper_free(server->reaper);
         message_arena_deinit(&server->arena);
         close(server->listen_fd);
+        if (server->metrics_fd >= 0)
+                close(server->metrics_fd);
         free(server);
 }
 
@@ -411,7 +415,10 @@ static int server_start(struct server *server)
         r = reload_init(server);
         if (r)
                 return r;
-        return add_events(server);
+        r = add_events(server);
+        if (r || server->metrics_fd < 0)
+                return r;
+        return metrics_http_new(server, STEAL_FD(server->metrics_fd), &server->metrics_http);
 }
 
 int server_run(const struct server_settings *settings)
@@ -423,11 +430,14 @@ int server_run(const struct server_settings *settings)
                 close(settings->listen_fd);
                 close(settings->keeper_fd);
                 close(settings->ledger_fd);
+                if (settings->metrics_fd >= 0)
+                        close(settings->metrics_fd);
                 return -ENOMEM;
         }
         server->settings = settings;
         server->state_settings = settings->state;
         server->listen_fd = settings->listen_fd;
+        server->metrics_fd = settings->metrics_fd;
         server->tick_ns = UINT64_MAX;
         TAILQ_INIT(&server->sessions);
         TAILQ_INIT(&server->busy);

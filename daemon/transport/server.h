@@ -40,6 +40,7 @@ struct server_reload {
  * @reload:     borrowed
  * @reload_ms:  how long a request to reload waits for the keeper; 0: 10 seconds
  * @listen_fd:  listening socket; consumed
+ * @metrics_fd: listening socket of the metrics; -1: none; consumed
  * @keeper_fd:  channel to the keeper; consumed
  * @ledger_fd:  memfd of struct keeper_ledger; consumed
  */
@@ -47,7 +48,7 @@ struct server_settings {
         const struct state_settings *state;
         const struct server_reload *reload;
         unsigned reload_ms;
-        int listen_fd, keeper_fd, ledger_fd;
+        int listen_fd, metrics_fd, keeper_fd, ledger_fd;
 };
 
 /**

@@ -6,6 +6,7 @@
 
 #include "keeper_link.h"
 #include "message.h"
+#include "metrics.h"
 #include "packet.h"
 #include "reaper.h"
 #include "reload.h"
@@ -23,15 +24,20 @@
 
 struct event;
 struct event_base;
+struct metrics_http;
 
 /**
  * struct server - the worker
+ * @metrics_fd: until @metrics_http has it; -1: it has, or there is none
  * @state_settings: those of now
  * @name:      "pard 0.1.0"
  * @sessions:  @n_sessions connections
  * @busy:      those that have something to send, or that end
  * @tick_ns:   when the tick event is due; UINT64_MAX: it is not
  * @result:    of server_run()
+ * @metrics:   what is counted here
+ * @metrics_http: NULL: nobody may ask for it
+ * @asked_ns:  when the request that is being handled was received
  * @arena:     of the request that is being handled
  * @in, @out:  the packet that is being received, that is being sent
  * @room:      of the reply that is being made
@@ -43,7 +49,7 @@ struct server {
         struct event_base *base;
         struct event *acceptable, *accept_again, *keeper_readable, *keeper_writable, *tick;
         struct event *sigterm, *sigint;
-        int listen_fd;
+        int listen_fd, metrics_fd;
         struct state *state;
         struct keeper_link *keeper;
         struct reaper *reaper;
@@ -54,6 +60,9 @@ struct server {
         TAILQ_HEAD(, session) busy;
         uint64_t tick_ns;
         int result;
+        struct metrics metrics;
+        struct metrics_http *metrics_http;
+        uint64_t asked_ns;
         struct message_arena arena;
         unsigned char in[PACKET_BYTES_MAX], out[PACKET_BYTES_MAX];
         union reply_room room;

@@ -99,6 +99,7 @@ static void send_answer(struct session *session, struct wait *wait)
                 r = buffer ? grant_answer(session, buffer, &reply) : PAR_REFUSED_GONE;
         }
         reply_send(session, &reply, wait->seq, r);
+        metrics_count(&server->metrics.waits, server_now_ns() - wait->asked_ns);
 }
 
 /* Return: 0; negative errno, and nothing was sent. */

@@ -36,11 +36,13 @@ enum session_end {
 /**
  * struct wait - an Alloc that has no reply yet
  * @seq:     of the request; the state's ticket
+ * @asked_ns: when it was received
  * @result, @refusal, @buffer: the answer, once it is there
  */
 struct wait {
         TAILQ_ENTRY(wait) link; /* session::waits or session::answers */
         uint32_t seq;
+        uint64_t asked_ns;
         int result;
         uint64_t buffer;
         struct refusal refusal;

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns nothing but counts. Invariant: the samples of one metric stand together below its type, each
+ * name with its labels once, and a counter never falls while the worker lives. Refuses to tell
+ * names of clients or buffers: who may read metrics need not know whose memory is whose.
+ */
+#include "metrics.h"
+
+#include "macros.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* Upper ends, included, and what they are called. Handling a request takes microseconds; a wait up
+ * to what the client is patient for. */
+static const struct {
+        uint64_t ns;
+        const char *le;
+} buckets[METRICS_BUCKETS] = {
+        { NS_PER_US, "1e-06" },        { 2 * NS_PER_US, "2e-06" },    { 5 * NS_PER_US, "5e-06" },
+        { 10 * NS_PER_US, "1e-05" },   { 20 * NS_PER_US, "2e-05" },   { 50 * NS_PER_US, "5e-05" },
+        { 100 * NS_PER_US, "0.0001" }, { 200 * NS_PER_US, "0.0002" }, { 500 * NS_PER_US, "0.0005" },
+        { NS_PER_MS, "0.001" },        { 5 * NS_PER_MS, "0.005" },    { 10 * NS_PER_MS, "0.01" },
+        { 100 * NS_PER_MS, "0.1" },    { NS_PER_S, "1.0" },           { 10 * NS_PER_S, "10.0" },
+};
+
+void metrics_count(struct metrics_times *times, uint64_t ns)
+{
+        size_t i = 0;
+
+        while (i < METRICS_BUCKETS && ns > buckets[i].ns)
+                i++;
+        times->counts[i]++;
+        times->sum_ns += ns;
+}
+
+const char *metrics_content_type(enum metrics_format format)
+{
+        if (format == METRICS_OPENMETRICS)
+                return "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        return "text/plain; version=0.0.4; charset=utf-8";
+}
+
+/* ---- the format ----------------------------------------------------------------------------- */
+
+struct text {
+        FILE *out;
+        bool open_metrics;
+};
+
+enum kind { GAUGE, COUNTER, HISTOGRAM, INFO };
+
+/* @unit: that the name ends with; NULL: none. */
+static void head(const struct text *text, enum kind kind, const char *name, const char *unit,
+                 const char *help)
+{
+        static const char *const types[] = { "gauge", "counter", "histogram", "info" };
+        /* A metric is called like its samples only where that is older than OpenMetrics. */
+        const char *suffix = text->open_metrics ? ""
+                             : kind == COUNTER  ? "_total"
+                             : kind == INFO     ? "_info"
+                                                : "";
+        const char *type = kind == INFO && !text->open_metrics ? "gauge" : types[kind];
+
+        fprintf(text->out, "# TYPE %s%s %s\n", name, suffix, type);
+        if (unit && text->open_metrics)
+                fprintf(text->out, "# UNIT %s %s\n", name, unit);
+        fprintf(text->out, "# HELP %s%s %s\n", name, suffix, help);
+}
+
+static void put_value(const struct text *text, const char *value)
+{
+        for (; *value; value++) {
+                switch (*value) {
+                case '\\': fputs("\\\\", text->out); break;
+                case '"': fputs("\\\"", text->out); break;
+                case '\n': fputs("\\n", text->out); break;
+                default: fputc(*value, text->out);
+                }
+        }
+}
+
+/* name{key="value",key2="value2"}; keys may be NULL. */
+static void put_name(const struct text *text, const char *name, const char *suffix, const char *key,
+                     const char *value, const char *key2, const char *value2)
+{
+        fprintf(text->out, "%s%s", name, suffix);
+        if (!key && !key2)
+                return;
+        fputc('{', text->out);
+        if (key) {
+                fprintf(text->out, "%s=\"", key);
+                put_value(text, value);
+                fputc('"', text->out);
+        }
+        if (key2) {
+                fprintf(text->out, "%s%s=\"", key ? "," : "", key2);
+                put_value(text, value2);
+                fputc('"', text->out);
+        }
+        fputc('}', text->out);
+}
+
+static void sample(const struct text *text, const char *name, const char *suffix, const char *key,
+                   const char *value, uint64_t number)
+{
+        put_name(text, name, suffix, key, value, NULL, NULL);
+        fprintf(text->out, " %" PRIu64 "\n", number);
+}
+
+static void put_times(const struct text *text, const char *name, const char *key, const char *value,
+                      const struct metrics_times *times)
+{
+        uint64_t count = 0;
+
+        for (size_t i = 0; i <= METRICS_BUCKETS; i++) {
+                count += times->counts[i];
+                put_name(text, name, "_bucket", key, value, "le",
+                         i < METRICS_BUCKETS ? buckets[i].le : "+Inf");
+                fprintf(text->out, " %" PRIu64 "\n", count);
+        }
+        sample(text, name, "_count", key, value, count);
+        put_name(text, name, "_sum", key, value, NULL, NULL);
+        fprintf(text->out, " %" PRIu64 ".%09" PRIu64 "\n", times->sum_ns / NS_PER_S,
+                times->sum_ns % NS_PER_S);
+}
+
+/* ---- pools ---------------------------------------------------------------------------------- */
+
+static void put_bytes_by_state(const struct text *text, const struct metrics_view *view)
+{
+        static const struct {
+                const char *state;
+                size_t offset;
+        } states[] = {
+                { "free", offsetof(struct state_bytes, free) },
+                { "granted", offsetof(struct state_bytes, granted) },
+                { "reusable", offsetof(struct state_bytes, reusable) },
+                { "leaving", offsetof(struct state_bytes, leaving) },
+                { "lingering", offsetof(struct state_bytes, lingering) },
+                { "quarantined", offsetof(struct state_bytes, quarantined) },
+                { "retired", offsetof(struct state_bytes, retired) },
+        };
+
+        head(text, GAUGE, "pard_pool_bytes", "bytes",
+             "Memory that a pool holds, by the state of its frames.");
+        for (size_t i = 0; i < view->n_pools; i++) {
+                const struct pool_report *report = &view->pools[i].report;
+
+                for (size_t j = 0; j < ARRAY_SIZE(states); j++) {
+                        uint64_t bytes;
+
+                        memcpy(&bytes, (const char *)&report->bytes + states[j].offset,
+                               sizeof(bytes));
+                        put_name(text, "pard_pool_bytes", "", "pool", report->settings->name,
+                                 "state", states[j].state);
+                        fprintf(text->out, " %" PRIu64 "\n", bytes);
+                }
+        }
+}
+
+static uint64_t pool_goal(const struct metrics_pool *pool)
+{
+        return pool->report.goal_bytes;
+}
+
+static uint64_t pool_size_max(const struct metrics_pool *pool)
+{
+        return pool->report.settings->size_max_bytes;
+}
+
+static uint64_t pool_largest_run(const struct metrics_pool *pool)
+{
+        return pool->report.largest_run_bytes;
+}
+
+static uint64_t pool_missing(const struct metrics_pool *pool)
+{
+        const struct pool_report *report = &pool->report;
+
+        return report->taking_bytes > report->taken_bytes
+                       ? report->taking_bytes - report->taken_bytes
+                       : 0;
+}
+
+static uint64_t pool_held_aside(const struct metrics_pool *pool)
+{
+        return pool->report.held_aside_bytes;
+}
+
+static uint64_t pool_draining(const struct metrics_pool *pool)
+{
+        return pool->report.draining_bytes;
+}
+
+static uint64_t pool_waiting(const struct metrics_pool *pool)
+{
+        return pool->report.waiting;
+}
+
+static uint64_t pool_short(const struct metrics_pool *pool)
+{
+        return strcmp(pool->report.state, "short") == 0;
+}
+
+static uint64_t pool_grants(const struct metrics_pool *pool)
+{
+        return pool->counters.grants;
+}
+
+static uint64_t pool_frees(const struct metrics_pool *pool)
+{
+        return pool->counters.frees;
+}
+
+static uint64_t pool_grown(const struct metrics_pool *pool)
+{
+        return pool->counters.grown_frames;
+}
+
+static uint64_t pool_shrunk(const struct metrics_pool *pool)
+{
+        return pool->counters.shrunk_frames;
+}
+
+static uint64_t pool_harvests(const struct metrics_pool *pool)
+{
+        return pool->counters.harvests;
+}
+
+static uint64_t pool_lost(const struct metrics_pool *pool)
+{
+        return pool->counters.lost_to_system;
+}
+
+static uint64_t pool_waits(const struct metrics_pool *pool)
+{
+        return pool->counters.waits;
+}
+
+/* One number for each pool. */
+static const struct {
+        enum kind kind;
+        const char *name, *unit, *help;
+        uint64_t (*value)(const struct metrics_pool *pool);
+} pool_metrics[] = {
+        { GAUGE, "pard_pool_goal_bytes", "bytes",
+          "What a pool wants to hold: size_min, or what an administrator set.", pool_goal },
+        { GAUGE, "pard_pool_size_max_bytes", "bytes", "What a pool may grow to.", pool_size_max },
+        { GAUGE, "pard_pool_largest_run_bytes", "bytes",
+          "Longest piece of free memory of a pool that is contiguous.", pool_largest_run },
+        { GAUGE, "pard_pool_missing_bytes", "bytes",
+          "What is being taken from the system for a pool and is not there yet.", pool_missing },
+        { GAUGE, "pard_pool_held_aside_bytes", "bytes",
+          "What a harvest for a pool holds beyond what it looks for.", pool_held_aside },
+        { GAUGE, "pard_pool_draining_bytes", "bytes", "Frames of a pool that are to be drained.",
+          pool_draining },
+        { GAUGE, "pard_pool_waiting_requests", NULL,
+          "Requests that wait and that a pool may serve.", pool_waiting },
+        { GAUGE, "pard_pool_short", NULL,
+          "1: a pool holds less than its goal, and the system has no more.", pool_short },
+        { COUNTER, "pard_grants", NULL, "Buffers granted.", pool_grants },
+        { COUNTER, "pard_frees", NULL, "Buffers freed.", pool_frees },
+        { COUNTER, "pard_grown_frames", NULL, "Frames that a pool took from the system.",
+          pool_grown },
+        { COUNTER, "pard_shrunk_frames", NULL, "Frames that a pool gave back for good.",
+          pool_shrunk },
+        { COUNTER, "pard_harvests", NULL, "Takes that held pages which nobody wanted.",
+          pool_harvests },
+        { COUNTER, "pard_lost_pages", NULL,
+          "Pages that went to somebody else while they changed hands.", pool_lost },
+        { COUNTER, "pard_waits", NULL, "Requests that had to wait.", pool_waits },
+};
+
+static void put_pools(const struct text *text, const struct metrics_view *view)
+{
+        put_bytes_by_state(text, view);
+        for (size_t i = 0; i < ARRAY_SIZE(pool_metrics); i++) {
+                const char *name = pool_metrics[i].name;
+                const char *suffix = pool_metrics[i].kind == COUNTER ? "_total" : "";
+
+                head(text, pool_metrics[i].kind, name, pool_metrics[i].unit, pool_metrics[i].help);
+                for (size_t j = 0; j < view->n_pools; j++)
+                        sample(text, name, suffix, "pool", view->pools[j].report.settings->name,
+                               pool_metrics[i].value(&view->pools[j]));
+        }
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
+static void put_one(const struct text *text, enum kind kind, const char *name, const char *unit,
+                    const char *help, uint64_t number)
+{
+        head(text, kind, name, unit, help);
+        sample(text, name, kind == COUNTER ? "_total" : "", NULL, NULL, number);
+}
+
+static void put_whole(const struct text *text, const struct metrics_view *view)
+{
+        const struct status_report *status = &view->status;
+
+        put_one(text, GAUGE, "pard_clients", NULL, "Clients that are connected.", status->clients);
+        put_one(text, GAUGE, "pard_buffers", NULL, "Buffers that are granted.", status->buffers);
+        put_one(text, GAUGE, "pard_waiting_requests", NULL, "Requests that wait.", status->waiting);
+        put_one(text, GAUGE, "pard_pinned", NULL,
+                "1: the kernel is kept from moving every frame that pard holds.", status->pinned);
+        put_one(text, COUNTER, "pard_sessions", NULL, "Clients that have connected.",
+                view->counters.sessions);
+        put_one(text, COUNTER, "pard_timed_out_waits", NULL,
+                "Requests that waited until their deadline.", view->counters.timed_out_waits);
+        put_one(text, COUNTER, "pard_moved_frames", NULL,
+                "Frames that were found at another address than they had.", view->counters.moved);
+        put_one(text, COUNTER, "pard_worker_starts", NULL,
+                "Times that the process which serves clients was started.", view->worker_starts);
+        put_one(text, GAUGE, "pard_start_time_seconds", "seconds",
+                "When the process which serves clients started, since 1970.", view->started_s);
+
+        head(text, COUNTER, "pard_refusals", NULL, "Requests for memory that were refused.");
+        for (int i = 0; i < REFUSALS; i++)
+                sample(text, "pard_refusals", "_total", "reason",
+                       par_refusal_name(PAR_REFUSED_FIRST + i), view->counters.refused[i]);
+
+        head(text, INFO, "pard_build", NULL, "Which pard this is.");
+        put_name(text, "pard_build", "_info", "version", view->version, "backend", status->backend);
+        fputs(" 1\n", text->out);
+}
+
+static void put_all_times(const struct text *text, const struct metrics *metrics,
+                          const struct metrics_view *view)
+{
+        head(text, HISTOGRAM, "pard_request_seconds", "seconds",
+             "From reading a request to its answer being queued, for requests that did not wait.");
+        for (size_t i = 0; i < METRICS_REQUESTS_MAX; i++)
+                if (view->requests[i])
+                        put_times(text, "pard_request_seconds", "request", view->requests[i],
+                                  &metrics->requests[i]);
+        head(text, HISTOGRAM, "pard_wait_seconds", "seconds",
+             "From reading a request to its answer being queued, for requests that waited.");
+        put_times(text, "pard_wait_seconds", NULL, NULL, &metrics->waits);
+}
+
+void metrics_render(const struct metrics *metrics, const struct metrics_view *view,
+                    enum metrics_format format, FILE *out)
+{
+        const struct text text = { out, format == METRICS_OPENMETRICS };
+
+        put_pools(&text, view);
+        put_whole(&text, view);
+        put_all_times(&text, metrics, view);
+        fputs("# EOF\n", out);
+}

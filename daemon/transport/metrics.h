@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Figures for monitoring: how long requests take is counted here, everything else is asked of the
+ * state when somebody wants to know; and all of it as text. No clock, no sockets.
+ */
+#pragma once
+
+#include "state.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define METRICS_REQUESTS_MAX 32 /* kinds of requests */
+#define METRICS_BUCKETS      15 /* from 1 us to 10 s */
+
+/**
+ * struct metrics_times - how long something took
+ * @counts: by the smallest bucket that it fits into; the last: more than 10 s
+ * @sum_ns: of all
+ */
+struct metrics_times {
+        uint64_t counts[METRICS_BUCKETS + 1];
+        uint64_t sum_ns;
+};
+
+/**
+ * struct metrics - what is counted; zeroed is empty
+ * @requests: by kind, from reading the packet to its reply being queued; without those that waited
+ * @waits:    of requests that waited, from reading the packet to the answer being queued
+ */
+struct metrics {
+        struct metrics_times requests[METRICS_REQUESTS_MAX];
+        struct metrics_times waits;
+};
+
+void metrics_count(struct metrics_times *times, uint64_t ns);
+
+/* A pool as it is, and what has happened in it. */
+struct metrics_pool {
+        struct pool_report report;
+        struct pool_counters counters;
+};
+
+/**
+ * struct metrics_view - what is told beside the counts; borrowed
+ * @version:       of pard
+ * @started_s:     when the worker started, in seconds since 1970
+ * @worker_starts: how often one was started
+ * @status:        of the whole
+ * @counters:      of the whole
+ * @pools:         @n_pools entries
+ * @requests:      names of the kinds of requests; NULL: there is no such kind
+ */
+struct metrics_view {
+        const char *version;
+        uint64_t started_s;
+        uint32_t worker_starts;
+        struct status_report status;
+        struct state_counters counters;
+        const struct metrics_pool *pools;
+        size_t n_pools;
+        const char *requests[METRICS_REQUESTS_MAX];
+};
+
+enum metrics_format {
+        METRICS_OPENMETRICS, /* application/openmetrics-text; version=1.0.0; charset=utf-8 */
+        METRICS_PLAIN,       /* text/plain; version=0.0.4; charset=utf-8: before OpenMetrics */
+};
+
+const char *metrics_content_type(enum metrics_format format);
+
+/**
+ * metrics_render() - all of it as text
+ * @out: ends with an error mark where it has no room (ferror())
+ *
+ * As long as there are pools: some 5 KiB each, and 30 KiB for the rest.
+ */
+void metrics_render(const struct metrics *metrics, const struct metrics_view *view,
+                    enum metrics_format format, FILE *out);
