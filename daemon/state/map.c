@@ -21,7 +21,8 @@ static bool goes_on(const struct extent_report *extent, const struct frame *fram
 {
         return extent->range.last + 1 == frame->phys &&
                extent->pool == frame->pool->settings->name &&
-               extent->state == frame_state_name(frame->state);
+               extent->state == frame_state_name(frame->state) &&
+               extent->draining == pool_drains(frame->pool, frame_range(frame));
 }
 
 bool state_next_extent(const struct state *state, const struct client *asker, struct range window,
@@ -52,6 +53,7 @@ bool state_next_extent(const struct state *state, const struct client *asker, st
                         .range = frame_range(frame),
                         .pool = frame->pool->settings->name,
                         .state = frame_state_name(frame->state),
+                        .draining = pool_drains(frame->pool, frame_range(frame)),
                         .page_bytes = frame->pool->settings->page_bytes,
                         .free_bytes = free_bytes(frame),
                 };

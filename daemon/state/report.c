@@ -112,6 +112,12 @@ bool state_next_pool(const struct state *state, const struct client *asker, uint
         *ret = (struct pool_report){
                 .settings = pool->settings,
                 .bytes = pool->bytes,
+                .goal_bytes = pool->goal_bytes,
+                .taking_bytes = pool->taking * pool->settings->page_bytes,
+                .taken_bytes = (pool->taking ? pool->taken : 0) * pool->settings->page_bytes,
+                .held_aside_bytes = pool->aside_bytes,
+                .draining_bytes = pool_draining_bytes(pool),
+                .waiting = pool->waiting,
                 .largest_run_bytes = placement_largest_run(list.of, list.count, RANGE_ALL),
                 .lost_to_system = pool->lost_to_system,
                 .pinned = !pool->unpinned_frames,

@@ -363,6 +363,9 @@ static void test_drain_tells_who_is_in_the_way(void **state)
         caller_await(&admin, held, ALL_BYTES - 2 * PAGE);
         reply = ASK(&admin, WIRE__REQUEST__BODY_DRAIN, .pool = "below4g");
         assert_int_equal(reply->drain->bytes, 2 * PAGE);
+        reply = ASK(&admin, WIRE__REQUEST__BODY_MAP, .pool = "below4g");
+        assert_int_equal(reply->map->n_extents, 1);
+        assert_true(reply->map->extents[0]->draining);
 
         assert_int_equal(caller_free(&user, buffer)->result, 0);
         caller_close(&user);
