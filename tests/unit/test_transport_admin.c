@@ -682,6 +682,39 @@ static void test_growing_can_be_cancelled(void **state)
         caller_close(&caller);
 }
 
+/* What is taken only because an administrator wants more is put off for somebody who waits. */
+static void test_a_take_makes_way_for_demand(void **state)
+{
+        Wire__Request request = WIRE__REQUEST__INIT;
+        Wire__Alloc alloc = WIRE__ALLOC__INIT;
+        struct caller caller;
+        uint32_t seq, count;
+        char pool[] = "any";
+
+        (void)state;
+        caller_open(&worker, "admin", &caller);
+        fake_keeper_hold_takes(worker.keeper);
+        assert_int_equal(
+                ASK(&caller, WIRE__REQUEST__BODY_RESIZE, .pool = pool, .size = 66 * PAGE)->result,
+                0);
+        assert_int_equal(fake_keeper_await_take(worker.keeper, 0), 2);
+        alloc.size = 72 * PAGE; /* in one piece */
+        alloc.pool = pool;
+        request.body_case = WIRE__REQUEST__BODY_ALLOC;
+        request.alloc = &alloc;
+        seq = caller_send(&caller, &request);
+        do
+                caller_status(&caller);
+        while (!fake_keeper_cancels(worker.keeper));
+        count = fake_keeper_await_take(worker.keeper, 0);
+        assert_true(count >= 8);
+        fake_keeper_give(worker.keeper, 0, count, 0);
+        fake_keeper_end_take(worker.keeper, 0, 0);
+        assert_int_equal(caller_reply(&caller, seq)->result, 0);
+        assert_int_equal(fake_keeper_cancels(worker.keeper), 1);
+        caller_close(&caller);
+}
+
 /* The progress of a take is there for everybody to see. */
 static void test_pools_show_how_far_a_take_is(void **state)
 {
@@ -755,6 +788,7 @@ int main(void)
                 ADMIN(test_alloc_waits_for_growth),
                 ADMIN(test_alloc_is_told_where_nothing_grows),
                 ADMIN(test_growing_can_be_cancelled),
+                ADMIN(test_a_take_makes_way_for_demand),
                 ADMIN(test_pools_show_how_far_a_take_is),
                 TEST(test_explain_tells_the_largest_run),
         };

@@ -460,24 +460,84 @@ static void test_nothing_is_left_behind(void **state)
 static const struct {
         const char *name;
         struct keeper_message message;
+        bool brings; /* a descriptor */
 } nonsense_cases[] = {
-        { "an unknown type", { .type = 200 } },
-        { "a second welcome", { .type = KEEPER_WELCOME } },
-        { "a request of the worker's", { .type = KEEPER_TAKE } },
-        { "a slot beyond the ledger", { .type = KEEPER_LEFT, .slot = 1u << 20, .generation = 1 } },
-        { "generation 0", { .type = KEEPER_LEFT } },
-        { "a frame without a descriptor", { .type = KEEPER_FRAME, .slot = 9, .generation = 999 } },
-        { "an unknown pool", { .type = KEEPER_TAKEN, .pool = 17 } },
+        { "an unknown type", { .type = 200 }, false },
+        { "a second welcome", { .type = KEEPER_WELCOME }, false },
+        { "a request of the worker's", { .type = KEEPER_TAKE }, false },
+        { "another one", { .type = KEEPER_RELOAD }, false },
+        { "an answer of the worker's", { .type = KEEPER_PONG }, false },
+        { "a slot beyond the ledger",
+          { .type = KEEPER_LEFT, .slot = 1u << 20, .generation = 1 },
+          false },
+        { "generation 0", { .type = KEEPER_LEFT }, false },
+        { "a frame without a descriptor",
+          { .type = KEEPER_FRAME, .slot = 9, .generation = 999 },
+          false },
+        { "a frame of an unknown pool",
+          { .type = KEEPER_FRAME, .slot = 9, .generation = 999, .pool = 17 },
+          true },
+        { "the end of an unknown pool's take", { .type = KEEPER_TAKEN, .pool = 17 }, false },
+        { "the end of a take that nobody asked for", { .type = KEEPER_TAKEN }, false },
+        { "the progress of an unknown pool", { .type = KEEPER_PROGRESS, .pool = 17 }, false },
+        { "the progress of a take that is over", { .type = KEEPER_PROGRESS }, false },
+        { "progress with a descriptor", { .type = KEEPER_PROGRESS }, true },
+        { "a ping with a descriptor", { .type = KEEPER_PING }, true },
+        { "a configuration that was not asked for",
+          { .type = KEEPER_CONFIG, .count = 1, .result = -EINVAL },
+          false },
+        { "a configuration in force without its text", { .type = KEEPER_CONFIG }, false },
+        { "a configuration asked for twice",
+          { .type = KEEPER_CONFIG, .count = 2, .result = -EINVAL },
+          false },
+        { "a configuration with a refusal",
+          { .type = KEEPER_CONFIG, .result = PAR_REFUSED_DENIED },
+          true },
 };
 
 static void test_keeper_that_talks_nonsense(void **state)
 {
+        int fd = dup(0);
+
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(nonsense_cases); i++) {
                 worker_start(&worker, NULL);
-                assert_int_equal(fake_keeper_say(worker.keeper, &nonsense_cases[i].message, -1), 0);
+                assert_int_equal(fake_keeper_say(worker.keeper, &nonsense_cases[i].message,
+                                                 nonsense_cases[i].brings ? fd : -1),
+                                 0);
                 if (worker_end(&worker) != -EPROTO)
                         fail_msg("%s: %d", nonsense_cases[i].name, worker.result);
+                fake_keeper_free(worker.keeper);
+        }
+        close(fd);
+}
+
+static const struct {
+        const char *name;
+        struct keeper_message message;
+} take_cases[] = {
+        { "more than was asked for", { .type = KEEPER_TAKEN, .count = 1000 } },
+        { "an end that is no fault", { .type = KEEPER_TAKEN, .result = 1 } },
+        { "progress beyond the end", { .type = KEEPER_PROGRESS, .count = 1000 } },
+};
+
+/* While a take is under way. */
+static void test_keeper_that_overdoes_a_take(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(take_cases); i++) {
+                struct caller caller;
+
+                worker_start(&worker, &(struct worker_options){ .more_pages = 16 });
+                fake_keeper_hold_takes(worker.keeper);
+                caller_open(&worker, "large", &caller);
+                caller_send_alloc(&caller, 70 * WORKER_PAGE_BYTES, "any", -1);
+                fake_keeper_await_take(worker.keeper, 0);
+                assert_int_equal(fake_keeper_say(worker.keeper, &take_cases[i].message, -1), 0);
+                caller_expect_end(&caller);
+                caller_close(&caller);
+                if (worker_end(&worker) != -EPROTO)
+                        fail_msg("%s: %d", take_cases[i].name, worker.result);
                 fake_keeper_free(worker.keeper);
         }
 }
@@ -502,6 +562,7 @@ int main(void)
                 TEST(test_no_descriptor_left_to_accept_with),
                 TEST(test_nothing_is_left_behind),
                 cmocka_unit_test(test_keeper_that_talks_nonsense),
+                cmocka_unit_test(test_keeper_that_overdoes_a_take),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
