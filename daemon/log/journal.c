@@ -81,6 +81,7 @@ int journal_send(int level, const char *who, const struct log_place *place,
 {
         struct entry entry = { .n_fields = 0 };
 
+        add(&entry, "MESSAGE=%s", sentence);
         add(&entry, "PRIORITY=%d", level & LOG_PRIMASK);
         add(&entry, "SYSLOG_IDENTIFIER=%s", who);
         add(&entry, "CODE_FILE=%s", place->file);
@@ -88,6 +89,5 @@ int journal_send(int level, const char *who, const struct log_place *place,
         add(&entry, "CODE_FUNC=%s", place->function);
         if (about)
                 add_about(&entry, about);
-        add(&entry, "MESSAGE=%s", sentence);
         return sd_journal_sendv(entry.fields, entry.n_fields);
 }

@@ -163,24 +163,41 @@ static void answer(struct evhttp_request *request, int code, const char *reason,
         evhttp_send_reply(request, code, reason, body);
 }
 
-static void on_metrics(struct evhttp_request *request, void *data)
+/* Return: the text as a body; NULL without memory. */
+static struct evbuffer *body_of(const struct metrics_http *http, enum metrics_format format)
 {
-        const struct metrics_http *http = data;
-        enum metrics_format format = format_for(request);
         struct evbuffer *body = evbuffer_new();
         char *text;
         size_t size;
 
-        if (!body || render(http, format, &text, &size)) {
-                answer(request, HTTP_SERVUNAVAIL, "out of memory", NULL);
-        } else if (evbuffer_add_reference(body, text, size, free_text, NULL)) {
-                free(text);
-                answer(request, HTTP_SERVUNAVAIL, "out of memory", NULL);
-        } else {
-                evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type",
-                                  metrics_content_type(format));
-                answer(request, HTTP_OK, "OK", body);
+        if (!body)
+                return NULL;
+        if (render(http, format, &text, &size)) {
+                evbuffer_free(body);
+                return NULL;
         }
+        if (evbuffer_add_reference(body, text, size, free_text, NULL)) {
+                free(text);
+                evbuffer_free(body);
+                return NULL;
+        }
+        return body;
+}
+
+static void on_metrics(struct evhttp_request *request, void *data)
+{
+        /* libevent would send the body then, too. */
+        const bool head = evhttp_request_get_command(request) == EVHTTP_REQ_HEAD;
+        enum metrics_format format = format_for(request);
+        struct evbuffer *body = head ? NULL : body_of(data, format);
+
+        if (!body && !head) {
+                answer(request, HTTP_SERVUNAVAIL, "out of memory", NULL);
+                return;
+        }
+        evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type",
+                          metrics_content_type(format));
+        answer(request, HTTP_OK, "OK", body);
         if (body)
                 evbuffer_free(body);
 }

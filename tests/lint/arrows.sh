@@ -35,7 +35,7 @@ libraries=(
         '<liburing*|daemon/backend/*'
         '<hugetlbfs.h>|daemon/backend/*'
         '<confuse.h>|daemon/config/*'
-        '<systemd/*|daemon/keeper/* daemon/log/journal.c daemon/main.c daemon/listen.c'
+        '<systemd/*|daemon/keeper/* daemon/log/journal.c daemon/main.c daemon/activation.c'
         '<libsmartcols/*|client/parctl/*'
         '<jansson.h>|client/parctl/*'
         '<jemalloc/*|'
