@@ -94,8 +94,14 @@ static void verified(struct keeper *keeper, const struct job_verify_item *item)
         if (item->result) {
                 log_debug("cannot look where frame %u is: %s", item->slot, strerror(-item->result));
         } else if (item->phys != slot->told_phys) {
-                log_warning("frame %u is no longer at 0x%llx", item->slot,
-                            (unsigned long long)slot->told_phys);
+                log_event(LOG_WARNING,
+                          &(struct log_fields){
+                                  .pool = keeper->settings->pools[slot->pool].name,
+                                  .has_frame = true,
+                                  .frame = slot->told_phys,
+                          },
+                          "frame %u is no longer at 0x%llx", item->slot,
+                          (unsigned long long)slot->told_phys);
                 slot->told_phys = item->phys;
                 keeper_tell(keeper, &moved);
         }

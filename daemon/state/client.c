@@ -127,6 +127,11 @@ uint64_t client_id(const struct client *client)
         return client->session_owner->id;
 }
 
+const char *client_name(const struct client *client)
+{
+        return client->session_owner->name;
+}
+
 void client_reconfigure(struct client *client)
 {
         const struct state *state = client->state;

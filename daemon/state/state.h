@@ -303,6 +303,7 @@ int client_new(struct state *state, const struct identity *identity, const char 
 void client_end(struct state *state, struct client *client, bool orderly, uint64_t now_ns);
 
 uint64_t client_id(const struct client *client);
+const char *client_name(const struct client *client); /* lives as long as the client */
 
 /**
  * client_shown() - note that a client is being given a frame's descriptor

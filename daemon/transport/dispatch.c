@@ -73,6 +73,19 @@ void dispatch_labels(const char *ret[METRICS_REQUESTS_MAX])
         }
 }
 
+static void log_admin(const struct session *session, const char *request)
+{
+        const struct identity *identity = &session->peer.identity;
+        const struct log_fields about = {
+                .client = client_name(session->client),
+                .has_uid = true,
+                .uid = identity->uid,
+        };
+
+        log_event(LOG_INFO, &about, "uid %u (pid %u) asks for %s", identity->uid, identity->pid,
+                  request);
+}
+
 static int handle(struct session *session, const Wire__Request *request, struct reply *reply)
 {
         const struct handler *handler = find(request);
@@ -98,8 +111,7 @@ static int handle(struct session *session, const Wire__Request *request, struct 
                                  "configuration's admin_group",
                                  handler->name);
         if (handler->role == ROLE_ADMIN)
-                log_info("uid %u (pid %u) asks for %s", session->peer.identity.uid,
-                         session->peer.identity.pid, handler->name);
+                log_admin(session, handler->name);
         return handler->handle(session, request, reply);
 }
 

@@ -37,19 +37,34 @@ void session_end(struct session *session, enum session_end end)
         session_mark(session);
 }
 
+static struct log_fields fields_of(const struct session *session)
+{
+        return (struct log_fields){
+                .client = session->client ? client_name(session->client) : NULL,
+                .has_uid = true,
+                .uid = session->peer.identity.uid,
+        };
+}
+
 void session_blame(struct session *session, const char *what)
 {
+        const struct log_fields about = fields_of(session);
+
         if (!session->end)
-                log_notice("session %" PRIu64 " (uid %u, pid %u) sent %s: it is closed",
-                           session->number, session->peer.identity.uid, session->peer.identity.pid,
-                           what);
+                log_event(LOG_NOTICE, &about,
+                          "session %" PRIu64 " (uid %u, pid %u) sent %s: it is closed",
+                          session->number, session->peer.identity.uid, session->peer.identity.pid,
+                          what);
         session_end(session, SESSION_DIED);
 }
 
 void session_fault(struct session *session, uint32_t seq, int r)
 {
+        const struct log_fields about = fields_of(session);
+
         if (!session->faulted)
-                log_error("session %" PRIu64 " (uid %u, pid %u): request %u failed: %s",
+                log_event(LOG_ERR, &about,
+                          "session %" PRIu64 " (uid %u, pid %u): request %u failed: %s",
                           session->number, session->peer.identity.uid, session->peer.identity.pid,
                           seq, strerror(-r));
         session->faulted = true;
@@ -195,12 +210,46 @@ static bool serve_one(struct session *session)
         return true;
 }
 
-static void serve(struct session *session, unsigned requests)
+/* Return: whether there may be more. */
+static bool serve(struct session *session, unsigned requests)
 {
-        while (requests-- && !session->end && !session->blocked && serve_one(session)) {
+        uint64_t until_ns = server_now_ns() + SERVER_TURN_NS;
+
+        while (!session->end && !session->blocked && serve_one(session)) {
                 session_mark(session);
                 server_work(session->server);
+                if (!--requests || server_now_ns() > until_ns)
+                        return true;
         }
+        return false;
+}
+
+/* Who is through with his requests is quick the next time, but for strangers. */
+static void rank(struct session *session, bool more)
+{
+        struct server *server = session->server;
+        bool slow = more || !session->client;
+
+        if (slow == session->slow || session->end ||
+            event_priority_set(session->readable, slow ? PRIORITY_SLOW : PRIORITY_QUICK))
+                return;
+        session->slow = slow;
+        if (slow)
+                TAILQ_INSERT_TAIL(&server->slow, session, slow_link);
+        else
+                TAILQ_REMOVE(&server->slow, session, slow_link);
+}
+
+void session_take_turn(struct session *session)
+{
+        struct server *server = session->server;
+
+        server->slow_ns = server_now_ns();
+        rank(session, serve(session, SESSION_TURN_REQUESTS));
+        if (!session->slow)
+                return;
+        TAILQ_REMOVE(&server->slow, session, slow_link);
+        TAILQ_INSERT_TAIL(&server->slow, session, slow_link);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *data)
@@ -210,8 +259,10 @@ static void on_readable(evutil_socket_t fd, short what, void *data)
         (void)fd;
         if (what & EV_TIMEOUT)
                 session_blame(session, "no Hello in time");
+        else if (session->slow)
+                session_take_turn(session);
         else
-                serve(session, SESSION_TURN_REQUESTS);
+                rank(session, serve(session, SESSION_TURN_REQUESTS));
         server_settle(session->server);
 }
 
