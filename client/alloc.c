@@ -117,7 +117,9 @@ static void send_free(struct par *par, uint64_t id)
 
         frames_told(&par->frames, body.n_dropped_frames);
         (void)connection_await(&par->connection, &request, false);
-        if (request.result)
+        if (request.result == -PAR_GONE && !par->connection.gone)
+                handle_log(par, LOG_INFO, "buffer %llu had been revoked", (unsigned long long)id);
+        else if (request.result)
                 handle_log(par, LOG_WARNING, "freeing buffer %llu: %s", (unsigned long long)id,
                            *request.sentence ? request.sentence : par_strerror(request.result));
 }
@@ -127,7 +129,8 @@ static void give_back(struct par *par, struct par_buffer *buffer)
         if (!buffer->id)
                 return;
         grant_give_up(par, buffer);
-        send_free(par, buffer->id);
+        if (!buffer->revoked)
+                send_free(par, buffer->id);
         handle_tell_dropped(par); /* of those that did not fit into the message */
 }
 
@@ -228,6 +231,12 @@ static int acquire(struct grant *grant, struct wish *wish)
         r = ask(grant, wish);
         if (!r)
                 r = ask_rest(grant);
+        if (r == -PAR_GONE && grant->buffer->id && !par->connection.gone) {
+                /* Revoked before it was described: the caller has never seen it. Ask again. */
+                grant_revoked(grant->buffer);
+                grant->fault = -ESTALE;
+                r = 0;
+        }
         if (!r && !grant->fault && lookup_insert(&par->lookup, grant->buffer)) {
                 connection_end(&par->connection, -EPROTO, "pard gave memory out twice");
                 r = error_set(-EPROTO, "%s", par->connection.why);
@@ -310,7 +319,7 @@ int par_alloc(struct par *par, size_t size, const struct par_constraint *constra
                 }
         }
         return error_set(-PAR_BUSY,
-                         "other threads freed or took the same memory %d times while "
-                         "it was being granted",
+                         "other threads or an administrator took the same memory %d times while it "
+                         "was being granted",
                          STALE_TRIES);
 }

@@ -33,10 +33,11 @@ struct piece {
  * @segments:   @n_segments of the @segment_count there will be
  * @runs:       @n_runs
  * @keep_on_fork: PAR_ALLOC_KEEP_ON_FORK
+ * @revoked:    the daemon does not know it any more, but it is still mapped
  * @events:     slots of what happens to it
  *
- * Once it is whole, everything but @events stays as it is until par_free(); so it is read without a
- * lock.
+ * Once it is whole, everything but @revoked and @events stays as it is until par_free(); so it is
+ * read without a lock.
  */
 struct par_buffer {
         RB_ENTRY(par_buffer) by_id;      /* buffers::by_id */
@@ -50,7 +51,7 @@ struct par_buffer {
         size_t n_pieces, piece_count, piece_room;
         struct par_segment *segments, *runs;
         size_t n_segments, segment_count, segment_room, n_runs;
-        bool keep_on_fork;
+        bool keep_on_fork, revoked;
         struct event events[EVENT_SLOTS];
 };
 

@@ -304,6 +304,15 @@ int grant_take_extents(struct request *request, const Wire__Reply *reply, struct
         return take_list(grant, reply->extents, packet, false);
 }
 
+void grant_revoked(struct par_buffer *buffer)
+{
+        buffer->revoked = true;
+        for (size_t i = 0; i < buffer->n_pieces; i++) {
+                if (buffer->pieces[i].frame)
+                        buffer->pieces[i].frame->keep = false;
+        }
+}
+
 void grant_give_up(struct par *par, struct par_buffer *buffer)
 {
         if (!buffer->id)

@@ -6,7 +6,7 @@
  * Invariant: only the process that connected uses the session. Refuses to take a lock in a child of
  * fork(): a thread that is not there any more may hold it.
  */
-#include "handle.h"
+#include "grant.h"
 
 #include "macros.h"
 #include "protocol.h"
@@ -88,6 +88,8 @@ static void take_event(struct par *par, const Wire__Event *wire)
                 if (!event.buffer)
                         return; /* freed since */
                 slots = event.buffer->events;
+                if (wire->type == PAR_EVENT_REVOKED)
+                        grant_revoked(event.buffer);
                 if (wire->offset < event.buffer->size) {
                         event.offset = wire->offset;
                         event.length = event.buffer->size - wire->offset;

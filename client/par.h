@@ -129,8 +129,9 @@ struct par_constraint {
  * @pool:     only this pool; borrowed. NULL: pard chooses
  * @label:    shown to administrators, at most 63 bytes of UTF-8; borrowed. NULL: none
  * @name:     NULL. Named buffers that outlive a session do not exist yet: -ENOTSUP
- * @wait_ms:  how long to wait where memory may become free, in milliseconds; 0: not at all;
- *            negative: without limit
+ * @wait_ms:  how long to wait where memory may become free, in milliseconds; 0: not for others;
+ *            negative: without limit. Where pard gets more memory from the system for the request,
+ *            it may take longer than that, but at most 2,000 ms
  * @flags:    PAR_ALLOC_*
  * @reserved: zero
  */
@@ -182,7 +183,9 @@ struct par_segment {
  * @PAR_EVENT_POISONED:    memory of the buffer failed
  * @PAR_EVENT_DRAINING:    an administrator empties the pool: free the buffer when you can
  * @PAR_EVENT_WANTED:      others wait for memory like this
- * @PAR_EVENT_REVOKED:     an administrator took the buffer away
+ * @PAR_EVENT_REVOKED:     an administrator took the buffer away: stop the device, then free the
+ *                         buffer. Until then it stays mapped, nobody else gets its memory, and you
+ *                         are charged for it
  * @PAR_EVENT_RECONNECTED: the daemon was replaced; everything goes on
  * @PAR_EVENT_LOST:        the connection is gone; buffers go on working, calls give -PAR_GONE
  */

@@ -54,7 +54,7 @@ static uint32_t frame_new(struct mock *mock)
                 must(frame->used);
                 frame->id = ++mock->last_id << 32 | i;
                 frame->phys = FIRST_PHYS + i * mock->settings.page_bytes;
-                frame->shown = frame->written = false;
+                frame->shown = frame->written = frame->closed = false;
                 frame->granules = 0;
                 mock->counts.frames++;
                 return i;
@@ -89,7 +89,7 @@ static bool frame_fits(const struct mock *mock, const struct mock_frame *frame, 
 {
         size_t need = bytes / MOCK_GRANULE, run = 0;
 
-        for (size_t i = 0; frame->id && i < granules_per_frame(mock); i++) {
+        for (size_t i = 0; frame->id && !frame->closed && i < granules_per_frame(mock); i++) {
                 run = frame->used[i] ? 0 : run + 1;
                 if (run == need) {
                         *ret_offset = (i + 1 - need) * MOCK_GRANULE;
@@ -154,7 +154,7 @@ static struct mock_buffer *buffer_new(struct mock *mock, uint64_t size)
 
                 if (buffer->n_frames * page >= buffer->size)
                         break;
-                if (buffer->size > page ? frame->id && !frame->granules
+                if (buffer->size > page ? frame->id && !frame->granules && !frame->closed
                                         : frame_fits(mock, frame, buffer->size, &buffer->offset))
                         buffer->frames[buffer->n_frames++] = i;
         }
@@ -187,6 +187,25 @@ static void buffer_free(struct mock *mock, struct mock_buffer **buffer)
         free(*buffer);
         *buffer = NULL;
         mock->counts.buffers--;
+}
+
+/* The newest buffer; NULL: there is none. */
+static struct mock_buffer **buffer_newest(struct mock *mock)
+{
+        struct mock_buffer **newest = NULL;
+
+        for (size_t i = 0; i < MOCK_BUFFERS_MAX; i++) {
+                if (mock->buffers[i] && (!newest || mock->buffers[i]->id > (*newest)->id))
+                        newest = &mock->buffers[i];
+        }
+        return newest;
+}
+
+static void buffer_revoke(struct mock *mock, struct mock_buffer **buffer)
+{
+        for (size_t i = 0; i < (*buffer)->n_frames; i++)
+                mock->frames[(*buffer)->frames[i]].closed = true;
+        buffer_free(mock, buffer);
 }
 
 static void session_end(struct mock *mock)
@@ -320,6 +339,11 @@ static void handle_extents(struct mock *mock, uint32_t seq, const Wire__Extents 
         Wire__Reply body = WIRE__REPLY__INIT;
         struct description *d;
 
+        if (buffer && mock->settings.revoke_described) {
+                mock->settings.revoke_described--;
+                buffer_revoke(mock, buffer);
+                buffer = NULL;
+        }
         if (!buffer) {
                 send_result(mock, seq, PAR_REFUSED_GONE, (char *)"no such buffer");
                 return;
@@ -372,6 +396,7 @@ static void handle_free(struct mock *mock, uint32_t seq, const Wire__Free *reque
 {
         struct mock_buffer **buffer = buffer_find(mock, request->buffer);
 
+        mock->counts.frees++;
         if (buffer)
                 buffer_free(mock, buffer);
         for (size_t i = 0; i < request->n_dropped_frames; i++)
@@ -626,23 +651,52 @@ void mock_send_unneeded(struct mock *mock)
         pthread_mutex_unlock(&mock->lock);
 }
 
-void mock_send_event(struct mock *mock, uint32_t type, bool of_buffer, uint64_t offset,
-                     uint64_t length)
+/* With the lock held. */
+static void send_event(struct mock *mock, uint32_t type, uint64_t buffer, uint64_t offset,
+                       uint64_t length)
 {
         Wire__Notice notice = WIRE__NOTICE__INIT;
         Wire__Event event = WIRE__EVENT__INIT, *list = &event;
 
-        pthread_mutex_lock(&mock->lock);
-        for (size_t i = 0; of_buffer && i < MOCK_BUFFERS_MAX; i++) {
-                if (mock->buffers[i] && mock->buffers[i]->id > event.buffer)
-                        event.buffer = mock->buffers[i]->id;
-        }
         event.type = type;
+        event.buffer = buffer;
         event.offset = offset;
         event.length = length;
         notice.events = &list;
         notice.n_events = 1;
         send_notice(mock, &notice);
+}
+
+void mock_send_event(struct mock *mock, uint32_t type, bool of_buffer, uint64_t offset,
+                     uint64_t length)
+{
+        struct mock_buffer **newest;
+
+        pthread_mutex_lock(&mock->lock);
+        newest = of_buffer ? buffer_newest(mock) : NULL;
+        send_event(mock, type, newest ? (*newest)->id : 0, offset, length);
+        pthread_mutex_unlock(&mock->lock);
+}
+
+void mock_send_event_of(struct mock *mock, uint32_t type, uint64_t buffer)
+{
+        pthread_mutex_lock(&mock->lock);
+        send_event(mock, type, buffer, 0, UINT64_MAX);
+        pthread_mutex_unlock(&mock->lock);
+}
+
+void mock_revoke(struct mock *mock, bool tell)
+{
+        struct mock_buffer **newest;
+        uint64_t id;
+
+        pthread_mutex_lock(&mock->lock);
+        newest = buffer_newest(mock);
+        must(newest);
+        id = (*newest)->id;
+        buffer_revoke(mock, newest);
+        if (tell)
+                send_event(mock, 5, id, 0, UINT64_MAX);
         pthread_mutex_unlock(&mock->lock);
 }
 

@@ -44,11 +44,13 @@ struct mock_reply {
  * @keep:              frames may stay mapped
  * @hold:              requests that may wait do, until mock_release() or Cancel
  * @grant_cancelled:   Cancel arrives too late: the request is granted
+ * @revoke_described:  so many buffers are revoked after the first packet of their description
  * @spoil:             called with every reply that is not to Hello, before it is sent
  */
 struct mock_settings {
         size_t page_bytes, pieces_per_packet;
         bool keep, hold, grant_cancelled;
+        unsigned revoke_described;
         void (*spoil)(struct mock *mock, struct mock_reply *reply);
 };
 
@@ -56,6 +58,7 @@ struct mock_frame {
         uint64_t id, phys;
         int fd;
         bool shown, written; /* written: a client has used it before */
+        bool closed;         /* a buffer in it was revoked: nothing more from there */
         size_t granules;     /* in use */
         uint8_t *used;
 };
@@ -71,10 +74,11 @@ struct mock_buffer {
  * @buffers, @frames, @shown: granted; existing; that the client has mapped
  * @waiting:      requests
  * @requests:     ever seen
+ * @frees:        requests, also for buffers that are gone
  * @still_mapped: frames that the client said it had dropped, but that were still mapped
  */
 struct mock_counts {
-        size_t buffers, frames, shown, waiting, requests, drops, still_mapped;
+        size_t buffers, frames, shown, waiting, requests, drops, frees, still_mapped;
 };
 
 struct mock {
@@ -121,6 +125,12 @@ void mock_send_unneeded(struct mock *mock);
 /* Tell of an event; of the newest buffer where @of_buffer. */
 void mock_send_event(struct mock *mock, uint32_t type, bool of_buffer, uint64_t offset,
                      uint64_t length);
+
+/* The same of a whole buffer of any number. */
+void mock_send_event_of(struct mock *mock, uint32_t type, uint64_t buffer);
+
+/* Take the newest buffer away; @tell: and say so. */
+void mock_revoke(struct mock *mock, bool tell);
 
 /* Send any bytes, with a descriptor where @fd is not -1. */
 void mock_send_raw(struct mock *mock, const void *bytes, size_t size, int fd);

@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -942,6 +943,150 @@ static void test_par_events_arrive(void **state)
         mock_stop(mock);
 }
 
+/* Wait until the daemon has heard of so many dropped frames. */
+static void await_drops(struct mock *mock, size_t drops)
+{
+        for (int i = 0; i < 1000 && mock_counts(mock).drops < drops; i++)
+                usleep(1000);
+        assert_int_equal(mock_counts(mock).drops, drops);
+}
+
+static void test_par_revoked_buffer_stays_until_it_is_freed(void **state)
+{
+        struct mock_settings settings = { .keep = true };
+        struct mock *mock = mock_start(&settings);
+        struct par *par = connect_to(mock);
+        struct par_buffer *stays = get(par, 4096), *gone = get(par, 4096), *later;
+        const struct par_segment *segments;
+        char *data = par_buffer_data(gone);
+        struct par_event event;
+
+        (void)state;
+        mock_revoke(mock, true);
+        assert_int_equal(par_next_event(par, &event), 0);
+        assert_int_equal(event.type, PAR_EVENT_REVOKED);
+        assert_ptr_equal(event.buffer, gone);
+        assert_int_equal(event.offset, 0);
+        assert_int_equal(event.length, 4096);
+        assert_int_equal(par_next_event(par, &event), -EAGAIN);
+
+        /* All that it was, it still is, and nobody else is where it is. */
+        memset(data, 7, 4096);
+        assert_int_equal(par_buffer_segments(gone, &segments), 1);
+        later = get(par, 4096);
+        memset(par_buffer_data(later), 8, 4096);
+        assert_int_equal(data[0], 7);
+        assert_true((uintptr_t)par_buffer_data(later) / PAGE != (uintptr_t)data / PAGE);
+
+        par_free(gone);
+        assert_true(is_mapped(par_buffer_data(stays)));
+        check_books(mock, 2);
+        par_free(stays); /* takes the frame along, although others are kept */
+        await_drops(mock, 1);
+        assert_false(is_mapped(data));
+        par_free(later);
+        assert_int_equal(mock_counts(mock).frees, 2);
+        assert_int_equal(mock_counts(mock).shown, 1);
+        check_books(mock, 0);
+        par_disconnect(par);
+        mock_stop(mock);
+}
+
+static void test_par_revoked_large_buffer_says_what_is_unmapped(void **state)
+{
+        struct mock_settings settings = { .keep = true };
+        struct mock *mock = mock_start(&settings);
+        struct par *par = connect_to(mock);
+        struct par_buffer *buffer = get(par, 5 * PAGE);
+        char *data = par_buffer_data(buffer);
+        struct par_event event;
+
+        (void)state;
+        mock_revoke(mock, true);
+        assert_int_equal(par_next_event(par, &event), 0);
+        assert_int_equal(event.length, 5 * PAGE);
+        assert_int_equal(mock_counts(mock).drops, 0);
+        memset(data, 1, 5 * PAGE);
+        par_free(buffer);
+        assert_false(is_mapped(data));
+        await_drops(mock, 5);
+        assert_int_equal(mock_counts(mock).frees, 0);
+        check_books(mock, 0);
+        par_free(get(par, 5 * PAGE));
+        par_disconnect(par);
+        mock_stop(mock);
+}
+
+static void remember_level(void *data, int level, const char *message)
+{
+        int *worst = data;
+
+        (void)message;
+        if (level < *worst)
+                *worst = level;
+}
+
+/* The daemon's word is on its way, or was lost. */
+static void test_par_revoked_buffer_is_freed_unawares(void **state)
+{
+        int worst = LOG_DEBUG;
+        struct par_connect_options options = { .log = remember_level, .log_data = &worst };
+        struct par_event event;
+        struct par_buffer *buffer;
+        struct par *par;
+
+        (void)state;
+        for (int told = 0; told < 2; told++) {
+                struct mock *mock = mock_start(NULL);
+                char before[512];
+
+                assert_int_equal(par_connect(mock->path, &options, &par), 0);
+                snprintf(before, sizeof(before), "%s", par_error(par));
+                buffer = get(par, 3 * PAGE);
+                mock_revoke(mock, told);
+                par_free(buffer);
+                assert_int_equal(mock_counts(mock).frees, 1);
+                assert_int_equal(mock_counts(mock).shown, 0);
+                assert_int_equal(par_next_event(par, &event), -EAGAIN);
+                assert_string_equal(par_error(par), before);
+                assert_true(worst > LOG_WARNING);
+                par_free(get(par, 4096));
+                check_books(mock, 0);
+                par_disconnect(par);
+                mock_stop(mock);
+        }
+}
+
+static void test_par_revoked_while_it_is_described(void **state)
+{
+        struct mock_settings settings = { .pieces_per_packet = 2, .revoke_described = 3 };
+        struct mock *mock = mock_start(&settings);
+        struct par *par = connect_to(mock);
+        size_t others = count_descriptors();             /* but for those of the daemon's frames */
+        struct par_buffer *buffer = get(par, 10 * PAGE); /* the fourth of them */
+
+        (void)state;
+        memset(par_buffer_data(buffer), 1, 10 * PAGE);
+        await_drops(mock, 6);
+        assert_int_equal(mock_counts(mock).frees, 0);
+        assert_int_equal(count_descriptors(), others + mock_counts(mock).frames);
+        check_books(mock, 1);
+        par_free(buffer);
+        check_books(mock, 0);
+        par_disconnect(par);
+        mock_stop(mock);
+
+        /* Over and over again. */
+        settings.revoke_described = 1000;
+        mock = mock_start(&settings);
+        par = connect_to(mock);
+        assert_int_equal(par_alloc(par, 10 * PAGE, NULL, NULL, &buffer), -PAR_BUSY);
+        assert_null(buffer);
+        check_books(mock, 0);
+        par_disconnect(par);
+        mock_stop(mock);
+}
+
 static void test_par_unneeded_frames_go_without_a_call(void **state)
 {
         struct mock_settings settings = { .keep = true };
@@ -1051,6 +1196,10 @@ int main(void)
                 cmocka_unit_test(test_par_signal_ends_the_waiting),
                 cmocka_unit_test(test_par_leader_hands_over),
                 cmocka_unit_test(test_par_events_arrive),
+                cmocka_unit_test(test_par_revoked_buffer_stays_until_it_is_freed),
+                cmocka_unit_test(test_par_revoked_large_buffer_says_what_is_unmapped),
+                cmocka_unit_test(test_par_revoked_buffer_is_freed_unawares),
+                cmocka_unit_test(test_par_revoked_while_it_is_described),
                 cmocka_unit_test(test_par_unneeded_frames_go_without_a_call),
                 cmocka_unit_test(test_par_outlives_the_daemon),
                 cmocka_unit_test(test_par_logs_through_the_hook),

@@ -312,6 +312,50 @@ static void test_hostile_notices(void **state)
         mock_stop(mock);
 }
 
+/* A daemon takes away what there is not, what it took already, and what is just being freed; and it
+ * says so of a buffer, and then grants its memory to another one. */
+static void test_hostile_revocations(void **state)
+{
+        struct mock_settings settings = { .spoil = NULL };
+        struct mock *mock = mock_start(&settings);
+        struct par_buffer *first, *second, *freed;
+        struct par_event event;
+        struct par *par;
+        uint64_t number;
+
+        (void)state;
+        assert_int_equal(par_connect(mock->path, NULL, &par), 0);
+        assert_int_equal(par_alloc(par, 8192, NULL, NULL, &first), 0);
+        assert_int_equal(par_alloc(par, 4096, NULL, NULL, &freed), 0);
+        number = par_buffer_id(freed);
+        mock_send_event_of(mock, PAR_EVENT_REVOKED, number); /* meets its par_free() */
+        par_free(freed);
+        mock_send_event_of(mock, PAR_EVENT_REVOKED, number);
+        mock_send_event_of(mock, PAR_EVENT_REVOKED, UINT64_MAX);
+        mock_send_event_of(mock, PAR_EVENT_MOVED, par_buffer_id(first));
+        for (int i = 0; i < 100; i++)
+                mock_send_event_of(mock, PAR_EVENT_REVOKED, par_buffer_id(first));
+        mock_send_event_of(mock, PAR_EVENT_REVOKED, 0);
+
+        assert_int_equal(par_next_event(par, &event), 0);
+        assert_int_equal(event.type, PAR_EVENT_MOVED);
+        assert_int_equal(par_next_event(par, &event), 0);
+        assert_int_equal(event.type, PAR_EVENT_REVOKED);
+        assert_ptr_equal(event.buffer, first);
+        assert_int_equal(event.length, 8192);
+        assert_int_equal(par_next_event(par, &event), 0);
+        assert_null(event.buffer);
+        assert_int_equal(par_next_event(par, &event), -EAGAIN);
+
+        memset(par_buffer_data(first), 1, 8192);
+        mock->settings.spoil = lie_same_memory;
+        assert_int_equal(par_alloc(par, 4096, NULL, NULL, &second), -EPROTO);
+        assert_int_equal(*(char *)par_buffer_data(first), 1);
+        par_free(first);
+        par_disconnect(par);
+        mock_stop(mock);
+}
+
 /* ---- random bytes --------------------------------------------------------------------------- */
 
 static unsigned seed;
@@ -371,6 +415,7 @@ int main(void)
                 cmocka_unit_test(test_hostile_descriptions_end_the_session),
                 cmocka_unit_test(test_hostile_second_grant),
                 cmocka_unit_test(test_hostile_notices),
+                cmocka_unit_test(test_hostile_revocations),
                 cmocka_unit_test(test_hostile_bytes),
         };
 
