@@ -85,6 +85,8 @@ static int act_on_all(struct ask *ask, const struct deed *deed, const struct arg
                 status = act(ask, deed, arguments, buffer, bytes);
                 if (status == EXIT_NO_DAEMON)
                         return status;
+                if (status && arguments->n_operands > 1)
+                        complain("buffer %" PRIu64 " was not %s", buffer, deed->done);
                 if (status && first == EXIT_DONE)
                         first = status;
         }
@@ -107,19 +109,28 @@ static int print(const struct deed *deed, const struct arguments *arguments, uin
         return fflush(stdout) ? EXIT_OTHER : EXIT_DONE;
 }
 
+/* Show what it is about and ask. Return: 0: go on, or the exit status. */
+static int ask_first(struct ask *ask, const struct deed *deed, const struct arguments *arguments)
+{
+        bool any = false;
+        int status;
+
+        status = owners_show(ask, arguments, deed->quarantined, &any);
+        /* Of nothing at all there is nothing to ask: pard says so itself. */
+        if (status || !any || confirm(deed->question))
+                return status;
+        complain("nothing was done");
+        return EXIT_REFUSED;
+}
+
 static int with_daemon(struct ask *ask, const struct deed *deed, const struct arguments *arguments)
 {
         uint64_t bytes = 0;
         int status, printed;
 
         status = pools_check(ask, arguments->pool);
-        if (!status && !arguments->yes) {
-                status = owners_show(ask, arguments, deed->quarantined);
-                if (!status && !confirm(deed->question)) {
-                        complain("nothing was done");
-                        return EXIT_REFUSED;
-                }
-        }
+        if (!status && !arguments->yes)
+                status = ask_first(ask, deed, arguments);
         if (status)
                 return status;
         status = act_on_all(ask, deed, arguments, &bytes);

@@ -7,8 +7,10 @@
 #include "ask.h"
 #include "complain.h"
 #include "exits.h"
+#include "folded.h"
 #include "json.h"
 #include "macros.h"
+#include "output.h"
 #include "result.h"
 #include "safe_text.h"
 #include "segments.h"
@@ -17,6 +19,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char *result_word(const Wire__Explanation *explanation)
 {
@@ -126,11 +129,25 @@ static int print_blockers(const Wire__Explanation *explanation, const struct tab
         return r;
 }
 
+/* "WORD: SENTENCE.", as wide as the terminal is. */
+static void print_sentence(FILE *text, const char *word, const char *sentence)
+{
+        char safe[SAFE_TEXT_BYTES + 1];
+        size_t at;
+
+        safe_text(sentence, safe);
+        at = strlen(safe);
+        safe[at] = '.';
+        safe[at + 1] = '\0';
+        at = (size_t)fprintf(text, "%s: ", word);
+        folded_print(text, safe, at, 2, output_of(text, true).width);
+}
+
 /* Where the largest run lies, and what would lengthen it. */
 static void print_largest(const Wire__Explanation *explanation, const struct arguments *arguments,
                           FILE *text)
 {
-        char size[UNIT_TEXT_BYTES], safe[SAFE_TEXT_BYTES];
+        char size[UNIT_TEXT_BYTES];
 
         if (!has_largest(explanation))
                 return;
@@ -139,7 +156,7 @@ static void print_largest(const Wire__Explanation *explanation, const struct arg
                           arguments->bytes, size),
                 explanation->largest_first, explanation->largest_last);
         if (*explanation->longer)
-                fprintf(text, "Longer: %s.\n", safe_text(explanation->longer, safe));
+                print_sentence(text, "Longer", explanation->longer);
 }
 
 static int print_text(const Wire__Explanation *explanation, const Wire__Refusal *refusal,
@@ -151,9 +168,8 @@ static int print_text(const Wire__Explanation *explanation, const Wire__Refusal 
                 .no_headings = arguments->no_headings,
                 .stream = text,
         };
-        char safe[SAFE_TEXT_BYTES];
 
-        fprintf(text, "%s: %s.\n", result_word(explanation), safe_text(refusal->sentence, safe));
+        print_sentence(text, result_word(explanation), refusal->sentence);
         if (!explanation->result) {
                 fprintf(text, "Pool: %s.\n", explanation->pool);
                 print_largest(explanation, arguments, text);

@@ -5,6 +5,7 @@
 #include "help.h"
 
 #include "arguments.h"
+#include "folded.h"
 #include "table.h"
 
 #include <stdbool.h>
@@ -15,35 +16,6 @@
 
 #define TEXT_COLUMN 22 /* where the text of an option starts */
 
-/*
- * Print a text in lines of at most LINE_WIDTH, of which @at characters are there already; further
- * lines start at @indent. A "\n" in it ends a paragraph.
- */
-static void print_folded(const char *text, size_t at, size_t indent)
-{
-        bool first = true;
-
-        while (*text) {
-                const size_t length = strcspn(text, " \n");
-
-                if (!first && at + 1 + length > LINE_WIDTH) {
-                        printf("\n%*s", (int)indent, "");
-                        at = indent;
-                        first = true;
-                }
-                at += (size_t)printf(first ? "%.*s" : " %.*s", (int)length, text);
-                first = false;
-                text += length;
-                if (*text == '\n') {
-                        printf("\n%*s", (int)indent, "");
-                        at = indent;
-                        first = true;
-                }
-                text += *text != '\0';
-        }
-        putchar('\n');
-}
-
 static void print_option(const struct option_spec *spec)
 {
         size_t at = (size_t)printf("  --%s", spec->name);
@@ -53,7 +25,7 @@ static void print_option(const struct option_spec *spec)
         if (at + 2 > TEXT_COLUMN)
                 at = (size_t)printf("\n") - 1;
         at += (size_t)printf("%*s", (int)(TEXT_COLUMN - at), "");
-        print_folded(spec->text, at, TEXT_COLUMN);
+        folded_print(stdout, spec->text, at, TEXT_COLUMN, LINE_WIDTH);
 }
 
 /* Those of commands that take @takes, the general ones apart. Return: whether there are any. */
@@ -97,10 +69,11 @@ static void print_columns(const struct command *command)
                 at += (size_t)printf(at ? " %s" : "  %s", name);
         }
         fputs("\n\n", stdout);
-        print_folded("Without --json, columns are left out that have nothing unusual to tell, or "
+        folded_print(stdout,
+                     "Without --json, columns are left out that have nothing unusual to tell, or "
                      "for which the terminal is too narrow; notes stand below the list, except "
                      "with --noheadings and --columns.",
-                     0, 0);
+                     0, 0, LINE_WIDTH);
 }
 
 static void print_command(const struct command *command)
@@ -115,7 +88,7 @@ static void print_command(const struct command *command)
         print_general();
         if (command->help) {
                 putchar('\n');
-                print_folded(command->help, 0, 0);
+                folded_print(stdout, command->help, 0, 0, LINE_WIDTH);
         }
         if (command->columns)
                 print_columns(command);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What has been found so far. */
 struct sum {
         uint64_t bytes, buffers;
 };
@@ -83,7 +84,7 @@ static int add_buffers(struct ask *ask, const struct arguments *arguments, bool 
 }
 
 static void look_at_client(const Wire__Client *client, const struct arguments *arguments,
-                           bool quarantined)
+                           bool quarantined, struct sum *sum)
 {
         const Wire__StateBytes none = WIRE__STATE_BYTES__INIT;
         const Wire__StateBytes *bytes = client->bytes ? client->bytes : &none;
@@ -91,17 +92,18 @@ static void look_at_client(const Wire__Client *client, const struct arguments *a
 
         if (client->client != arguments->client)
                 return;
+        sum->bytes += quarantined ? bytes->quarantined : bytes->granted;
         fprintf(stderr, "client %" PRIu64, client->client);
         if (client->known)
                 fprintf(stderr, ": %s, pid %" PRIu32 ", uid %" PRIu32,
                         safe_text(client->name, safe), client->pid, client->uid);
-        fprintf(stderr, ": %s %s\n",
-                size_text(quarantined ? bytes->quarantined : bytes->granted, arguments->bytes,
-                          size),
+        fprintf(stderr, ": %s %s\n", size_text(sum->bytes, arguments->bytes, size),
                 quarantined ? "quarantined" : "granted");
 }
 
-static int show_client(struct ask *ask, const struct arguments *arguments, bool quarantined)
+/* Lists of buffers do not have the numbers of clients. */
+static int show_client(struct ask *ask, const struct arguments *arguments, bool quarantined,
+                       struct sum *sum)
 {
         Wire__Request request = WIRE__REQUEST__INIT;
         Wire__List list = WIRE__LIST__INIT;
@@ -116,30 +118,38 @@ static int show_client(struct ask *ask, const struct arguments *arguments, bool 
                 if (status)
                         return status;
                 for (size_t i = 0; i < reply->clients->n_clients; i++)
-                        look_at_client(reply->clients->clients[i], arguments, quarantined);
+                        look_at_client(reply->clients->clients[i], arguments, quarantined, sum);
                 list.cursor = reply->clients->next_cursor;
         } while (list.cursor);
         return 0;
 }
 
-int owners_show(struct ask *ask, const struct arguments *arguments, bool quarantined)
+static void show_sum(const struct arguments *arguments, const struct sum *sum)
 {
-        struct sum sum = { 0 };
         char size[UNIT_TEXT_BYTES];
-        int status;
 
-        /* Lists of buffers do not have the numbers of clients. */
-        if (arguments->client)
-                return show_client(ask, arguments, quarantined);
-        status = add_buffers(ask, arguments, quarantined, &sum);
-        if (status || arguments->n_operands)
-                return status;
-        fprintf(stderr, "%" PRIu64 " buffer%s, %s", sum.buffers, sum.buffers == 1 ? "" : "s",
-                size_text(sum.bytes, arguments->bytes, size));
+        fprintf(stderr, "%" PRIu64 " buffer%s, %s", sum->buffers, sum->buffers == 1 ? "" : "s",
+                size_text(sum->bytes, arguments->bytes, size));
         if (arguments->client_name)
                 fprintf(stderr, ", of clients called %s", arguments->client_name);
         if (arguments->pool)
                 fprintf(stderr, ", in pool %s", arguments->pool);
         fputc('\n', stderr);
+}
+
+int owners_show(struct ask *ask, const struct arguments *arguments, bool quarantined, bool *ret_any)
+{
+        struct sum sum = { 0 };
+        int status;
+
+        if (arguments->client)
+                status = show_client(ask, arguments, quarantined, &sum);
+        else
+                status = add_buffers(ask, arguments, quarantined, &sum);
+        if (status)
+                return status;
+        *ret_any = sum.bytes != 0;
+        if (*ret_any && !arguments->client && !arguments->n_operands)
+                show_sum(arguments, &sum);
         return 0;
 }

@@ -10,9 +10,11 @@
 /**
  * owners_show() - what the selection of the command line would reach, on standard error
  * @quarantined: memory in quarantine is meant, otherwise what is granted
+ * @ret_any: whether there is any
  *
  * As the lists have it now; what the asker may not know is not told.
  *
  * Return: 0, or the exit status.
  */
-int owners_show(struct ask *ask, const struct arguments *arguments, bool quarantined);
+int owners_show(struct ask *ask, const struct arguments *arguments, bool quarantined,
+                bool *ret_any);

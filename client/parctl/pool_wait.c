@@ -8,6 +8,7 @@
 #include "exits.h"
 #include "macros.h"
 #include "progress.h"
+#include "progress_bar.h"
 #include "safe_text.h"
 #include "stop.h"
 #include "table.h"
@@ -50,7 +51,7 @@ static void draw(struct pool_waiting *waiting, const struct pool_view *pool)
         }
         if (pool->draining > waiting->drain_bytes)
                 waiting->drain_bytes = pool->draining;
-        progress_bar(waiting->drain_bytes - pool->draining, waiting->drain_bytes, 24, output->utf8,
+        progress_bar(waiting->drain_bytes - pool->draining, waiting->drain_bytes, output->utf8,
                      bar);
         fprintf(output->stream, "%s  %s  %s still in use", waiting->name, bar,
                 size_text(pool->draining, waiting->exact, left));

@@ -4,30 +4,12 @@
  */
 #include "progress.h"
 
+#include "progress_bar.h"
 #include "safe_text.h"
 #include "table.h"
 #include "units.h"
 
-#include <assert.h>
 #include <string.h>
-
-#define BLOCKS 24
-
-const char *progress_bar(uint64_t have, uint64_t want, size_t blocks, bool utf8,
-                         char buffer[PROGRESS_BAR_BYTES])
-{
-        const double part = have >= want ? 1.0 : (double)have / (double)want;
-        const size_t full = (size_t)(part * (double)blocks);
-        size_t at = 0;
-
-        assert(blocks <= 32);
-        buffer[at++] = '[';
-        for (size_t i = 0; i < blocks; i++)
-                at += (size_t)snprintf(buffer + at, PROGRESS_BAR_BYTES - at, "%s",
-                                       i < full ? (utf8 ? "█" : "#") : (utf8 ? "░" : "."));
-        snprintf(buffer + at, PROGRESS_BAR_BYTES - at, "] %3u%%", (unsigned)(part * 100.0));
-        return buffer;
-}
 
 bool progress_is_busy(const struct pool_view *pool)
 {
@@ -48,8 +30,7 @@ void progress_line(const struct pool_view *pool, size_t name_width, bool exact,
         fprintf(stream, "%-*s  ", (int)name_width, safe_text(pool->name, safe));
         if (have < want || pool->taking) {
                 if (output->terminal)
-                        fprintf(stream, "%s  ",
-                                progress_bar(have, want, BLOCKS, output->utf8, bar));
+                        fprintf(stream, "%s  ", progress_bar(have, want, output->utf8, bar));
                 fprintf(stream, "%s of %s, ", size_text(have, exact, first),
                         size_text(want, exact, second));
         }

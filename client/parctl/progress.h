@@ -7,19 +7,6 @@
 #include "output.h"
 #include "pools.h"
 
-#define PROGRESS_BAR_BYTES 128
-
-/**
- * progress_bar() - a bar and a percentage
- * @have, @want: in any unit; more than all is all, and all of nothing as well
- * @blocks: of the bar, at most 32
- * @utf8:   characters beyond ASCII may be used
- *
- * Return: @buffer.
- */
-const char *progress_bar(uint64_t have, uint64_t want, size_t blocks, bool utf8,
-                         char buffer[PROGRESS_BAR_BYTES]);
-
 /* Whether a pool is on its way somewhere. */
 bool progress_is_busy(const struct pool_view *pool);
 

@@ -5,7 +5,9 @@
  */
 #include "table_private.h"
 
+#include "folded.h"
 #include "output.h"
+#include "safe_text.h"
 #include "units.h"
 
 #include <assert.h>
@@ -230,19 +232,22 @@ static int set_width(struct libscols_table *out, size_t width)
                scols_table_set_termwidth(out, width);
 }
 
-/* Lines below the table: which row, by its first cell, and what there is to say of it. */
+/* Below the table: which row, by its first cell, and what there is to say of it. */
 static void print_below(const struct table *table, const struct cell **rows,
-                        const struct table_style *style, FILE *stream)
+                        const struct table_style *style, FILE *stream, size_t width)
 {
-        char buffer[CELL_BYTES];
+        char buffer[CELL_BYTES], safe[SAFE_TEXT_BYTES];
 
         for (size_t i = 0; i < table->n_rows; i++) {
                 for (size_t k = 0; k < table->n_columns; k++) {
+                        int at;
+
                         if (table->columns[k].show != SHOW_BELOW || !rows[i][k].text)
                                 continue;
-                        fprintf(stream, "%s %s: %s\n", table->columns[0].name,
-                                cell_text(&table->columns[0], &rows[i][0], style, buffer),
-                                rows[i][k].text);
+                        at = fprintf(stream, "%s %s: ", table->columns[0].name,
+                                     cell_text(&table->columns[0], &rows[i][0], style, buffer));
+                        folded_print(stream, safe_text(rows[i][k].text, safe), (size_t)at, 2,
+                                     width);
                 }
         }
 }
@@ -263,7 +268,7 @@ static int print_rows(struct libscols_table *out, const struct table *table,
                 r = -EIO;
         /* Where headings are not wanted a script reads, which takes every line for a row. */
         if (!r && !style->json && !style->no_headings && !style->columns)
-                print_below(table, rows, style, stream);
+                print_below(table, rows, style, stream, width);
         free(rows);
         return r;
 }
