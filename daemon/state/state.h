@@ -458,9 +458,11 @@ struct selection {
  * @ret_bytes: of how many
  *
  * They are told (EVENT_REVOKED), and know these buffers no longer. The memory is in quarantine as
- * if its client had died, and charged to its owner until nobody refers to it.
+ * if its client had died, and charged to its owner until nobody refers to it. Nothing more is
+ * granted from the frames in which it lies: the client may still write there.
  *
- * Return: 0; PAR_REFUSED_DENIED; PAR_REFUSED_INVALID; PAR_REFUSED_GONE where there are none.
+ * Return: 0; PAR_REFUSED_DENIED; PAR_REFUSED_INVALID; PAR_REFUSED_GONE where there are none;
+ * -ENOMEM.
  */
 int state_revoke(struct state *state, struct client *asker, const struct selection *which,
                  uint64_t now_ns, uint64_t *ret_bytes, struct refusal *refusal);
@@ -468,7 +470,8 @@ int state_revoke(struct state *state, struct client *asker, const struct selecti
 /**
  * state_end_quarantine() - the devices of these clients, who are gone, are known to be quiet
  *
- * For administrators, and for everybody what clients of his own uid left.
+ * For administrators, and for everybody what clients of his own uid left or were cut off from. What
+ * clients of a former worker had is nobody's: administrators end that by the pool alone.
  *
  * Return: 0; PAR_REFUSED_DENIED where it is somebody else's; PAR_REFUSED_INVALID; PAR_REFUSED_GONE
  * where nothing is in quarantine.
@@ -621,7 +624,8 @@ struct client_report {
 
 /**
  * struct extent_report - adjacent memory of one pool in one state
- * @free_bytes: of it that nobody uses; of "granted" frames the part without buffers
+ * @free_bytes: of it that can still be granted: all of "free" frames, and of "granted" ones what
+ *              their owner may have
  */
 struct extent_report {
         struct range range;
@@ -630,7 +634,7 @@ struct extent_report {
         uint64_t page_bytes, free_bytes;
 };
 
-/* Who had an address before. @age_ns: how long ago that ended. */
+/* Who had the frame of an address before. @age_ns: how long ago that ended. */
 struct former_holder {
         char client[LABEL_BYTES_MAX + 1], label[LABEL_BYTES_MAX + 1];
         bool known;

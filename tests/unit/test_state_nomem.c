@@ -17,6 +17,7 @@
 #define PAGE (2 * MiB)
 
 static struct world world;
+static struct client *admin;
 static unsigned long countdown; /* allocations until the one that fails; 0: none does */
 static bool failed;
 
@@ -91,6 +92,28 @@ static void release(struct client *client, uint64_t buffer)
         failed = false;
 }
 
+/* One of several takes memory; without any nothing has changed. */
+static void revoke(struct client *owner, const struct buffer *buffer)
+{
+        struct state_bytes before = world_bytes(&world), after;
+        struct buffer_view view;
+        struct refusal refusal;
+        uint64_t bytes = 0;
+        int r;
+
+        if (!buffer)
+                return;
+        buffer_view(buffer, &view);
+        r = state_revoke(world.state, admin, &(struct selection){ .buffer = view.id }, world.now_ns,
+                         &bytes, &refusal);
+        assert_int_equal(r == 0, bytes > 0);
+        assert_int_equal(r == 0, !client_buffer(owner, view.id));
+        after = world_bytes(&world);
+        if (r)
+                assert_memory_equal(&before, &after, sizeof(before));
+        expect(r);
+}
+
 static void script(struct client *a, struct client *b)
 {
         struct request scattered = world_request(3 * PAGE), huge = world_request(64 * PAGE);
@@ -115,6 +138,10 @@ static void script(struct client *a, struct client *b)
         scattered.want.max_segments = SEGMENTS_ANY;
         alloc(b, scattered, &in_pieces);
         alloc(a, huge, &in_pieces);
+        alloc(a, world_request(4096), &small);
+        revoke(a, small);
+        alloc(a, world_request(4096), &small);
+        revoke(a, many);
         expect(state_explain(world.state, b, &huge, world.now_ns, &explanation));
         expect(state_explain(world.state, b, &scattered, world.now_ns, &explanation));
         expect(state_wait(world.state, b, &waits, UINT64_MAX, 1, world.now_ns, &refusal));
@@ -130,6 +157,7 @@ static bool live(unsigned long n)
         world_init(&world, 12);
         world.pools[0].isolation = ISOLATE_UID;
         world_start(&world);
+        admin = world_client(&world, 0, "admin");
         countdown = n;
         expect(client_new(world.state, &identity, "a", &world, world.now_ns, &a));
         expect(client_new(world.state, &identity, "b", &world, world.now_ns, &b));
