@@ -11,6 +11,7 @@
 #include "config_source.h"
 #include "keeper.h"
 #include "keeper_protocol.h"
+#include "keeper_reload.h"
 #include "listen.h"
 #include "log.h"
 #include "macros.h"
@@ -199,10 +200,13 @@ static int copy_pools(struct keeper *keeper)
         return 0;
 }
 
-/* A frame that leaves and the one that replaces it are both there for a moment. */
+/* A frame that leaves and the one that replaces it are both there for a moment. The keeper needs
+ * one slot more, and at the very limit none of them is missed. */
 static uint32_t slots_for(const struct config *config)
 {
-        return (uint32_t)config_frames(config) * 2;
+        const uint64_t slots = config_frames(config) * 2;
+
+        return slots < KEEPER_SLOTS_MAX ? (uint32_t)slots : KEEPER_SLOTS_MAX - 1;
 }
 
 static int run(const struct options *options, struct keeper *keeper)
@@ -212,7 +216,13 @@ static int run(const struct options *options, struct keeper *keeper)
         char level_option[] = "--log-level", level[16];
         char path[] = "/proc/self/exe", role[] = "--worker";
         char *argv[] = { path, role, options->log_level_name ? level_option : NULL, level, NULL };
-        const struct keeper_settings settings = {
+        struct keeper_reload reload = {
+                .options = options,
+                .pools = keeper->pools,
+                .backend = keeper->backend,
+                .first = config,
+        };
+        struct keeper_settings settings = {
                 .backend = keeper->backend,
                 .pools = keeper->pools,
                 .n_pools = (uint32_t)config->state.n_pools,
@@ -225,11 +235,17 @@ static int run(const struct options *options, struct keeper *keeper)
                 .worker_gid = privileged ? config->user_group : (gid_t)-1,
                 .threads = config->threads,
                 .verify_ns = config->verify_ns,
+                .reload = keeper_reload_again,
+                .reload_data = &reload,
         };
+        int r;
 
+        reload.settings = &settings;
         snprintf(level, sizeof(level), "%s",
                  options->log_level_name ? options->log_level_name : "");
-        return keeper_run(&settings);
+        r = keeper_run(&settings);
+        keeper_reload_deinit(&reload);
+        return r;
 }
 
 /* What is reserved or bound from here on must be undone: the keeper looks at these when it runs. */
@@ -240,6 +256,7 @@ static void hold_signals(void)
         sigemptyset(&set);
         sigaddset(&set, SIGTERM);
         sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGHUP);
         sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
