@@ -87,6 +87,19 @@ bool aside_next(struct aside *aside, const void *owner, struct backend_frame *re
         return hand_out(aside, page, ret);
 }
 
+bool aside_is_loose(struct aside *aside)
+{
+        struct aside_page *page;
+
+        pthread_mutex_lock(&aside->lock);
+        TAILQ_FOREACH (page, &aside->pages, link) {
+                if (!page->owner)
+                        break;
+        }
+        pthread_mutex_unlock(&aside->lock);
+        return page != NULL;
+}
+
 void aside_disown(struct aside *aside, const void *owner)
 {
         struct aside_page *page;

@@ -28,7 +28,7 @@ void aside_deinit(struct aside *aside);
 
 /**
  * aside_put() - keep a page
- * @owner: whoever goes on looking; a name, nothing is done with it
+ * @owner: whoever goes on looking; a name, nothing is done with it. NULL: nobody does
  * @frame: consumed on success
  *
  * Return: 0; -ENOMEM.
@@ -47,6 +47,9 @@ bool aside_take(struct aside *aside, bool (*suits)(void *data, const struct back
 
 /* aside_next() - get a page of this owner; NULL: one whose owner has ended. As aside_take(). */
 bool aside_next(struct aside *aside, const void *owner, struct backend_frame *ret);
+
+/* Whether there is a page whose owner has ended. */
+bool aside_is_loose(struct aside *aside);
 
 /* The owner ends; his pages stay. */
 void aside_disown(struct aside *aside, const void *owner);

@@ -54,13 +54,30 @@ static int wait_for_turn(struct take *take)
         pthread_mutex_lock(&work->turn_lock);
         while (atomic_load(&work->harvesting) && !take_is_over(take))
                 pthread_cond_wait(&work->turn_changed, &work->turn_lock);
-        if (take_is_over(take))
+        if (take_is_over(take)) {
                 r = -ECANCELED;
-        else
+        } else {
                 atomic_store(&work->harvesting, true);
+                work->sought = take->window;
+                work->sought_bytes = take->job->request.page_bytes;
+        }
         pthread_mutex_unlock(&work->turn_lock);
         take->has_turn = r == 0;
         return r;
+}
+
+bool harvest_seeks(struct work *work, const struct backend_frame *frame)
+{
+        bool sought;
+
+        if (!atomic_load(&work->harvesting))
+                return false;
+        pthread_mutex_lock(&work->turn_lock);
+        sought = atomic_load(&work->harvesting) && frame->page_bytes == work->sought_bytes &&
+                 (work->sought.first > 0 || work->sought.last < UINT64_MAX) &&
+                 range_contains(work->sought, range_of(frame->phys, frame->page_bytes));
+        pthread_mutex_unlock(&work->turn_lock);
+        return sought;
 }
 
 void harvest_end(struct take *take)

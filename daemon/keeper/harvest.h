@@ -22,5 +22,9 @@
  */
 int harvest(struct take *take, int node, bool all_good, uint64_t large_bytes);
 
+/* Whether a page is of those that another take harvests: whoever can do with any leaves it to him.
+ */
+bool harvest_seeks(struct work *work, const struct backend_frame *frame);
+
 /* The take ends: it is the next one's turn. */
 void harvest_end(struct take *take);

@@ -19,19 +19,13 @@ static const struct keeper_message *wish(const struct take *take)
         return &take->job->request;
 }
 
-/* Every page of the pool's size and node will do. */
-static bool not_choosy(const struct take *take)
-{
-        return !take->limited && !take->run_bytes;
-}
-
 static bool suits(void *data, const struct backend_frame *frame)
 {
         struct take *take = data;
 
         if (frame->page_bytes == wish(take)->page_bytes)
                 take_saw(take, frame);
-        return take_suits(take, frame);
+        return take_suits(take, frame) && !(take_is_easy(take) && harvest_seeks(take->work, frame));
 }
 
 static int from_aside(struct take *take)
@@ -50,7 +44,7 @@ static int from_stock(struct take *take)
         uint32_t before;
         int r;
 
-        if (not_choosy(take))
+        if (take_is_easy(take))
                 return take_draw(take, wish(take)->node, NULL, UINT64_MAX);
         do {
                 struct addresses chosen = { 0 };
@@ -132,7 +126,7 @@ static int take_from_all(struct take *take)
 {
         bool demotes = take->work->pools[wish(take)->pool].demote;
         /* What lies in the stock meanwhile is what somebody found in his range, on top. */
-        bool stock_last = not_choosy(take) && atomic_load(&take->work->harvesting);
+        bool stock_last = take_is_easy(take) && atomic_load(&take->work->harvesting);
         int r, why;
 
         r = from_aside(take);

@@ -6,6 +6,7 @@
  */
 #include "take.h"
 
+#include "harvest.h"
 #include "macros.h"
 #include "runs.h"
 
@@ -133,6 +134,8 @@ static int sort(struct take *take, const struct backend_frame *frame,
                 const struct addresses *chosen, bool ours)
 {
         take_saw(take, frame);
+        if (take_is_easy(take) && harvest_seeks(take->work, frame))
+                return aside_put(&take->work->aside, NULL, frame);
         if (!take_suits(take, frame))
                 return put_aside(take, frame, ours);
         if (!take->run_bytes)
@@ -353,7 +356,7 @@ int take_look(struct take *take, int node, struct addresses *ret_chosen)
 
         r = backend->ops->look(backend, wish(take)->page_bytes, node, take->window, visit,
                                &looking);
-        if (!r && take->run_bytes) {
+        if (!r) {
                 struct backend_frame none;
 
                 (void)aside_take(&take->work->aside, visit_aside, &looking, &none);

@@ -50,6 +50,12 @@ void take_end(struct take *take, int r);
 /* Whether it should end: somebody wants it to. */
 bool take_is_over(const struct take *take);
 
+/* Every page of the pool's size and node will do. */
+static inline bool take_is_easy(const struct take *take)
+{
+        return !take->limited && !take->run_bytes;
+}
+
 /* Whether a page may become a frame of this pool. */
 bool take_suits(const struct take *take, const struct backend_frame *frame);
 

@@ -121,7 +121,8 @@ void keeper_take_done(struct keeper *keeper, struct job *job)
 {
         keeper->promised -= job->request.count - job->take.had;
         keeper->taking[job->request.pool] = (struct pool_take){ 0 };
-        keeper->loose_aside |= debts_any(&keeper->jobs.work.late);
+        keeper->loose_aside |= debts_any(&keeper->jobs.work.late) ||
+                               (!any_under_way(keeper) && aside_is_loose(&keeper->jobs.work.aside));
         tell_end(keeper, job);
         keeper_next_takes(keeper);
 }

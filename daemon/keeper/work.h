@@ -25,8 +25,9 @@
  * @cancelled: takes end with what they have
  * @filling:   the pools are being filled for the first time: what is aside stays there
  * @stopping:  pard ends: nothing that is held needs to be given back with care
- * @turn_lock, @turn_changed: over @harvesting
+ * @turn_lock, @turn_changed: over the rest
  * @harvesting: a take holds pages beyond what it wants: one at a time does
+ * @sought, @sought_bytes: where it looks for pages, and of which size
  */
 struct work {
         struct backend *backend;
@@ -41,6 +42,8 @@ struct work {
         pthread_mutex_t turn_lock;
         pthread_cond_t turn_changed;
         atomic_bool harvesting;
+        struct range sought;
+        uint64_t sought_bytes;
 };
 
 void work_init(struct work *work, const struct keeper_settings *settings, struct reports *reports);
