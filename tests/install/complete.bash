@@ -16,5 +16,5 @@ while IFS= read -r line; do
         function=$(complete -p parctl | sed 's/.* -F \([^ ]*\) .*/\1/')
         COMPREPLY=()
         "$function" parctl "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}" 2>/dev/null || true
-        printf '%s\t%s\n' "$line" "$(printf '%s\n' "${COMPREPLY[@]}" | LC_ALL=C sort -u | xargs)"
+        printf '%s\t%s\n' "$line" "$(printf '%s\n' "${COMPREPLY[@]}" | LC_ALL=C sort -u | paste -sd ' ')"
 done
