@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# test_harvest_kill.sh PARD PARCTL [ROUNDS] - pard is killed at any moment of a harvest, keeper and worker, and of the
+# next start as well: after one more start and stop the system has as many hugepages as before all of it.
+set -uo pipefail
+
+nr=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+if [[ $(id -u) -ne 0 || ! -w $nr ]]; then
+        echo "skipped: real hugepages take root, and a system that has them"
+        exit 77
+fi
+if (($(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo) < 6 << 20)); then
+        echo "skipped: less than 6 GiB of memory are available"
+        exit 77
+fi
+
+PARD=$1 PARCTL=$2 rounds=${3:-20}
+# shellcheck source=../support/pard.sh
+. "$(dirname "$0")/../support/pard.sh"
+RANDOM=1
+before=$(<"$nr")
+
+# A harvest that looks through 2 GiB and rarely finds anything; in between frames that are there.
+{
+        base_config
+        cat <<'CONFIG'
+keep_free = "3G"
+pool "low" { below = "256M" size_min = "64M" harvest_max = "2G" }
+pool "any" { size_min = "32M" }
+CONFIG
+} >"$dir/pard.conf"
+
+back_to_before() {
+        for ((i = 0; i < 100; i++)); do
+                (($(<"$nr") != before)) || return 0
+                sleep 0.1
+        done
+        fail "$1: $(<"$nr") hugepages, $before before"
+}
+
+most=0
+for ((round = 1; round <= rounds; round++)); do
+        # Killed up to three times in a row, before anything could be put right.
+        for ((times = RANDOM % 3; times >= 0; times--)); do
+                "$PARD" --config "$dir/pard.conf" 2>>"$dir/killed.log" &
+                pard_pid=$!
+                sleep "0.$(printf '%03d' $((RANDOM % 400)))"
+                kill -KILL "$pard_pid" 2>/dev/null || fail "round $round: it ended by itself"
+                wait "$pard_pid" 2>/dev/null
+                now=$(<"$nr")
+                ((now <= most)) || most=$now
+        done
+        # Stopped at any moment too, once it is there.
+        "$PARD" --config "$dir/pard.conf" 2>"$dir/log" &
+        pard_pid=$!
+        for ((i = 0; i < 100; i++)); do
+                ! "$PARCTL" status >/dev/null 2>&1 || break
+                sleep 0.05
+        done
+        sleep "0.$(printf '%03d' $((RANDOM % 300)))"
+        stop_pard || fail "round $round: pard stopped with status $?: $(<"$dir/log")"
+        back_to_before "round $round"
+done
+((most > before)) || fail "no kill left anything behind: this test saw nothing"
+echo "$rounds rounds; at most $((most - before)) hugepages were left by a kill, and none in the end"
+[[ ! -e $PAR_SOCKET.reserved ]] || fail "a record is left: $(<"$PAR_SOCKET.reserved")"
+finish
