@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -459,6 +460,57 @@ static void test_sim_is_as_slow_as_wanted(void **state)
         backend_free(backend);
 }
 
+static void count(void *data, uint64_t phys)
+{
+        (void)phys;
+        ++*(size_t *)data;
+}
+
+static void *come_and_go(void *data)
+{
+        struct backend *backend = data;
+        enum backend_holder holder;
+        struct backend_frame frame;
+        uint64_t added;
+        size_t n;
+
+        for (unsigned i = 0; i < 200; i++) {
+                n = 0;
+                if (backend->ops->more(backend, 2 * MiB, NODE_ANY, 3, &added))
+                        return "more() failed";
+                if (backend->ops->look(backend, 2 * MiB, NODE_ANY, RANGE_ALL, count, &n) || n > 64)
+                        return "look() saw too much";
+                if (backend->ops->take(backend, 2 * MiB, NODE_ANY, RANGE_ALL, true, &frame) == 0 &&
+                    (backend->ops->let_go(backend, &frame, false, &holder) ||
+                     backend->ops->release(backend, &frame, &holder)))
+                        return "a frame could not be given back";
+                backend->ops->less(backend, 2 * MiB, i % 2, 2);
+                backend->ops->set_keep_free(backend, i);
+        }
+        return NULL;
+}
+
+static void test_sim_serves_several_threads(void **state)
+{
+        struct sim_settings settings = { .blind = true, .seed = 4 };
+        struct backend *backend = sim(&settings);
+        pthread_t threads[4];
+        void *complaint;
+
+        (void)state;
+        for (unsigned i = 0; i < ARRAY_SIZE(threads); i++)
+                assert_int_equal(pthread_create(&threads[i], NULL, come_and_go, backend), 0);
+        for (unsigned i = 0; i < ARRAY_SIZE(threads); i++) {
+                assert_int_equal(pthread_join(threads[i], &complaint), 0);
+                if (complaint)
+                        fail_msg("%s", (const char *)complaint);
+        }
+        backend->ops->less(backend, 2 * MiB, NODE_ANY, 64);
+        assert_int_equal(look(backend, NODE_ANY, RANGE_ALL).n, 0);
+        assert_int_equal(more(backend, NODE_ANY, 100), 64);
+        backend_free(backend);
+}
+
 /* Each of them fails once, changes nothing then, and works the next time. */
 static void test_sim_stock_calls_fail_on_request(void **state)
 {
@@ -551,6 +603,7 @@ int main(void)
                 cmocka_unit_test(test_sim_demotes_large_pages),
                 cmocka_unit_test(test_sim_tells_where_nodes_lie),
                 cmocka_unit_test(test_sim_is_as_slow_as_wanted),
+                cmocka_unit_test(test_sim_serves_several_threads),
                 cmocka_unit_test(test_sim_stock_calls_fail_on_request),
                 cmocka_unit_test(test_sim_failing_call_leaks_nothing),
         };

@@ -36,6 +36,12 @@ struct model_pages {
         uint64_t persistent, surplus, used;
 };
 
+enum kill_when {
+        KILL_BEFORE,
+        KILL_HALFWAY,
+        KILL_AFTER,
+};
+
 /**
  * struct model - the system
  * @memory:   that is free, on each node
@@ -50,7 +56,7 @@ struct model {
         uint64_t promised;
         bool old;
         unsigned calls, kill_at;
-        enum { KILL_BEFORE, KILL_HALFWAY, KILL_AFTER } kill_when;
+        enum kill_when kill_when;
         int fail_errno; /* of writing numbers; 0: none */
 };
 
@@ -62,9 +68,9 @@ static unsigned size_index(uint64_t page_bytes)
         return page_bytes == GiB;
 }
 
-static void kill_point(int when)
+static void kill_point(enum kill_when when)
 {
-        if (model->calls == model->kill_at && (int)model->kill_when == when)
+        if (model->calls == model->kill_at && model->kill_when == when)
                 _exit(WAS_KILLED);
 }
 
@@ -598,6 +604,39 @@ static void test_stock_says_what_cannot_be(void **state)
         }
 }
 
+static void *grow_and_shrink(void *data)
+{
+        unsigned seed = *(unsigned *)data;
+        uint64_t added;
+
+        for (unsigned i = 0; i < 100; i++) {
+                if (stock_more(&stock, 2 * MiB, rand_r(&seed) % 2 ? 1 : NODE_ANY, 5, &added))
+                        return "more() failed";
+                stock_less(&stock, 2 * MiB, rand_r(&seed) % 2 ? 0 : NODE_ANY, 4);
+                stock_set_keep_free(&stock, i);
+        }
+        return NULL;
+}
+
+static void test_stock_serves_several_threads(void **state)
+{
+        pthread_t threads[4];
+        unsigned seeds[4] = { 1, 2, 3, 4 };
+        void *complaint;
+
+        (void)state;
+        open_stock(true);
+        for (unsigned i = 0; i < ARRAY_SIZE(threads); i++)
+                assert_int_equal(pthread_create(&threads[i], NULL, grow_and_shrink, &seeds[i]), 0);
+        for (unsigned i = 0; i < ARRAY_SIZE(threads); i++) {
+                assert_int_equal(pthread_join(threads[i], &complaint), 0);
+                assert_null(complaint);
+        }
+        stock_deinit(&stock);
+        check_pages(2 * MiB, 6, 4);
+        assert_false(is_recorded());
+}
+
 /* A life with everything in it. What it uses is let go by whoever sees it die. */
 static void live(void)
 {
@@ -615,7 +654,7 @@ static void live(void)
         stock_deinit(&stock);
 }
 
-static bool live_until(unsigned call, int when)
+static bool live_until(unsigned call, enum kill_when when)
 {
         int status;
         pid_t child;
@@ -653,7 +692,7 @@ static void test_stock_survives_a_kill_anywhere(void **state)
         while (once_more) {
                 once_more = false;
                 call++;
-                for (int when = KILL_BEFORE; when <= KILL_AFTER; when++)
+                for (enum kill_when when = KILL_BEFORE; when <= KILL_AFTER; when++)
                         for (int reserve = 0; reserve < 2; reserve++) {
                                 if (live_until(call, when)) {
                                         once_more = true;
@@ -664,9 +703,10 @@ static void test_stock_survives_a_kill_anywhere(void **state)
                                 if (sum(0, 0).total != 6 || sum(0, 1).total != 4 ||
                                     sum(1, NODE_ANY).total != 0 || is_recorded() ||
                                     model->memory[0] != 8 * GiB || model->memory[1] != 8 * GiB)
-                                        fail_msg("killed at call %u (%d), %s: %ju and %ju pages, "
+                                        fail_msg("killed at call %u (%u), %s: %ju and %ju pages, "
                                                  "%ju large ones",
-                                                 call, when, reserve ? "reserve" : "existing",
+                                                 call, (unsigned)when,
+                                                 reserve ? "reserve" : "existing",
                                                  (uintmax_t)sum(0, 0).total,
                                                  (uintmax_t)sum(0, 1).total,
                                                  (uintmax_t)sum(1, NODE_ANY).total);
@@ -693,6 +733,7 @@ int main(void)
                         test_stock_keeps_the_record_of_what_it_could_not_give_back, setup,
                         teardown),
                 cmocka_unit_test_setup_teardown(test_stock_says_what_cannot_be, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_stock_serves_several_threads, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_stock_survives_a_kill_anywhere, setup,
                                                 teardown),
         };
