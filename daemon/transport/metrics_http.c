@@ -111,27 +111,14 @@ static int render(const struct metrics_http *http, enum metrics_format format, c
 {
         struct metrics_pool *pools;
         struct metrics_view view;
-        bool failed;
-        FILE *out;
         int r;
 
         r = gather(http, &view, &pools);
         if (r)
                 return r;
-        *ret = NULL;
-        out = open_memstream(ret, ret_size);
-        if (!out) {
-                free(pools);
-                return -ENOMEM;
-        }
-        metrics_render(&http->server->metrics, &view, format, out);
-        failed = ferror(out);
-        failed |= fclose(out) != 0;
+        r = metrics_render(&http->server->metrics, &view, format, ret, ret_size);
         free(pools);
-        if (!failed)
-                return 0;
-        free(*ret);
-        return -ENOMEM;
+        return r;
 }
 
 /* ---- answers -------------------------------------------------------------------------------- */

@@ -55,14 +55,15 @@ static void daemon_init(struct daemon *daemon)
 /* The text is owned by the caller. */
 static char *render(const struct daemon *daemon, enum metrics_format format)
 {
-        char *text = NULL;
+        char *text, *whole;
         size_t size;
-        FILE *out = open_memstream(&text, &size);
 
-        assert_non_null(out);
-        metrics_render(&daemon->metrics, &daemon->view, format, out);
-        assert_int_equal(fclose(out), 0);
-        return text;
+        assert_int_equal(metrics_render(&daemon->metrics, &daemon->view, format, &text, &size), 0);
+        assert_null(memchr(text, '\0', size));
+        whole = strndup(text, size);
+        assert_non_null(whole);
+        free(text);
+        return whole;
 }
 
 /* ---- by the letter -------------------------------------------------------------------------- */
