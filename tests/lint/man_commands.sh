@@ -44,6 +44,7 @@ for command in $commands; do
         takes=$(options "$line")
         [[ $line != *"Ar range"* ]] || takes+=$(under "Ranges")
         [[ $line != *"Ar order"* ]] || takes+=$(under "Order")
+        [[ $line != *"Ar selection"* ]] || takes+=$(under "Selections")
         [[ $line != *"Ar limits"* ]] || takes+=$(under "Limits of a request")
         same "parctl $command" "$takes $general" "$(helped "$parctl" "$command")"
 done
