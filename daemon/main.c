@@ -214,8 +214,15 @@ static int run(const struct options *options, struct keeper *keeper)
         const struct config *config = keeper->config;
         const bool privileged = geteuid() == 0;
         char level_option[] = "--log-level", level[16];
-        char path[] = "/proc/self/exe", role[] = "--worker";
-        char *argv[] = { path, role, options->log_level_name ? level_option : NULL, level, NULL };
+        char path[] = "/proc/self/exe", role[] = "--worker", config_option[] = "--config";
+        /* The worker does not open that file: it names it where the text is not good. */
+        char *argv[] = { path,
+                         role,
+                         config_option,
+                         (char *)(uintptr_t)options->config_path,
+                         options->log_level_name ? level_option : NULL,
+                         level,
+                         NULL };
         struct keeper_reload reload = {
                 .options = options,
                 .pools = keeper->pools,
@@ -329,7 +336,7 @@ static bool has_keeper(void)
 }
 
 /* Serve clients by this configuration, and by others as the keeper reads them; consumed. */
-static int serve_by(struct config *config, bool fixed_log_level)
+static int serve_by(const struct options *options, struct config *config)
 {
         struct worker_reload worker;
         const struct server_reload reload = { &worker, worker_reload_propose, worker_reload_adopt };
@@ -343,7 +350,7 @@ static int serve_by(struct config *config, bool fixed_log_level)
         };
         int r;
 
-        r = worker_reload_init(&worker, config, KEEPER_FD_LEDGER, fixed_log_level);
+        r = worker_reload_init(&worker, config, KEEPER_FD_LEDGER, options);
         if (!r)
                 r = server_run(&settings);
         if (r)
@@ -364,13 +371,13 @@ static int work(const struct options *options)
         }
         prctl(PR_SET_NAME, "pard-worker"); /* it was executed under the name "exe" */
         log_open("pard-worker", options->log_level >= 0 ? options->log_level : LOG_INFO);
-        r = config_source_load(KEEPER_FD_CONFIG, "configuration", &config);
+        r = config_source_load(KEEPER_FD_CONFIG, options->config_path, &config);
         if (r)
                 return EXIT_FAILURE;
         close(KEEPER_FD_CONFIG);
         if (options->log_level < 0)
                 log_open("pard-worker", config->log_level);
-        return serve_by(config, options->log_level >= 0) ? EXIT_FAILURE : EXIT_SUCCESS;
+        return serve_by(options, config) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)

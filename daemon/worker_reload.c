@@ -29,11 +29,11 @@ static void forget_proposal(struct worker_reload *reload)
 }
 
 int worker_reload_init(struct worker_reload *reload, struct config *config, int ledger_fd,
-                       bool fixed_log_level)
+                       const struct options *options)
 {
         struct keeper_ledger ledger;
 
-        *reload = (struct worker_reload){ .config = config, .fixed_log_level = fixed_log_level };
+        *reload = (struct worker_reload){ .config = config, .options = options };
         if (pread(ledger_fd, &ledger, sizeof(ledger), 0) != (ssize_t)sizeof(ledger) ||
             ledger.magic != KEEPER_LEDGER_MAGIC)
                 return -EPROTO;
@@ -68,7 +68,8 @@ int worker_reload_propose(void *data, int fd, struct proposal *ret, char *error,
         int r;
 
         forget_proposal(reload);
-        r = config_source_parse(fd, "configuration", &reload->proposed, error, error_bytes);
+        r = config_source_parse(fd, reload->options->config_path, &reload->proposed, error,
+                                error_bytes);
         if (!r)
                 r = config_compare(reload->config, reload->proposed, reload->frames_max,
                                    note_change, reload, error, error_bytes);
@@ -90,6 +91,6 @@ void worker_reload_adopt(void *data)
 
         config_free(reload->config);
         reload->config = STEAL(reload->proposed);
-        if (!reload->fixed_log_level)
+        if (reload->options->log_level < 0)
                 log_open("pard-worker", reload->config->log_level);
 }
