@@ -128,7 +128,7 @@ void state_shrink_due(struct state *state, struct pool *pool, uint64_t now_ns)
 {
         uint64_t surplus = pool_surplus_bytes(pool), left;
         unsigned frames = SHRINK_FRAMES_MAX, tries = SHRINK_TRIES_MAX;
-        struct range piece;
+        struct range piece = { 0 }; /* gcc does not see that find_piece() sets it */
 
         left = pool->idle_bytes < surplus ? pool->idle_bytes : surplus;
         while (left && frames && tries) {
