@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# test_hugepages.sh PARD PARCTL - real hugepages that are not there, too few, or in the wrong place: each is said in a
-# sentence, and the system has as many hugepages afterwards as before.
+# test_hugepages.sh PARD PARCTL - real hugepages that are not there, too few, or in the wrong place: pard serves without
+# them, and says why in a sentence. The system has as many hugepages afterwards as before, also where pard was killed.
 set -uo pipefail
 
 nr=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
@@ -44,21 +44,29 @@ back_to_before() {
         fail "$1: $(<"$nr") hugepages, $((before + added)) before"
 }
 
+# until_pools NAME TEXT - the list of pools has this text in it, after a moment
+until_pools() {
+        for ((i = 0; i < 100; i++)); do
+                "$PARCTL" --json pools >"$dir/out" 2>"$dir/err"
+                ! grep -qF -- "$2" "$dir/out" || return 0
+                sleep 0.1
+        done
+        says out "$1" "$2"
+}
+
 # ---- none and too few -----------------------------------------------------------------------
 if ((before == 0)); then
         config existing 2G '"any" { size_min = "16M" }' >"$dir/pard.conf"
-        expect 1 "no hugepages" "$PARD" --config "$dir/pard.conf"
-        says err "no hugepages" "no hugepage of 2M is free"
-        says err "no hugepages" 'set hugepages = "reserve"'
-        [[ ! -e $PAR_SOCKET ]] || fail "a socket after a failed start"
-
-        add_pages 4
         start_pard
-        expect 0 "too few: pools" "$PARCTL" --json pools
-        says out "too few: pools" '"state": "short"'
-        says out "too few: pools" "8 MiB of 16 MiB: the system has no more 2 MiB pages"
-        expect 0 "too few: what there is" "$PARCTL" alloc --size 8M --max-segments any -- true
-        # More may come: the administrator can reserve it.
+        until_pools "no hugepages: pools" "0 B of 16 MiB: the system has no more 2 MiB pages"
+        says out "no hugepages: pools" '"state": "short"'
+        expect 125 "no hugepages: alloc" "$PARCTL" alloc --size 2M -- true
+        [[ ! -e $PAR_SOCKET.reserved ]] || fail "no hugepages: a record though nothing is to be reserved"
+
+        # The administrator reserves some: a request has pard look for them.
+        add_pages 4
+        expect 0 "too few: what there is" "$PARCTL" alloc --size 8M --max-segments any --wait 5000 -- true
+        until_pools "too few: pools" "8 MiB of 16 MiB: the system has no more 2 MiB pages"
         expect 1 "too few: more" "$PARCTL" explain --size 16M --max-segments any
         says out "too few: more" "pool any holds 8 MiB of 16 MiB: the system has no more 2 MiB pages"
         stop_pard || fail "too few: pard stopped with status $?"
@@ -70,26 +78,34 @@ fi
 # Nothing of the system's lies below 16 MiB in one free piece of 2 MiB.
 config reserve 1G '"low" { below = "16M" size_min = "4M" }' '"any" { size_min = "16M" }' >"$dir/pard.conf"
 start_pard
-expect 0 "none in the range: pools" "$PARCTL" --json pools
-says out "none in the range: pools" "0 B of 4 MiB: the other 2 MiB pages that the system has lie between"
+until_pools "none in the range: pools" "0 B of 4 MiB: no more is to be found below 16 MiB without a harvest"
 expect 1 "none in the range: explain" "$PARCTL" explain --size 4K --below 16M
-says out "none in the range: explain" "pool low holds 0 B of 4 MiB: the other 2 MiB pages"
+says out "none in the range: explain" "pool low holds 0 B of 4 MiB: no more is to be found below 16 MiB"
 says log "none in the range: log" "pool low: "
 stop_pard || fail "none in the range: pard stopped with status $?"
 back_to_before "none in the range"
 
-# ---- what the system keeps, and more than it has ---------------------------------------------
+# ---- what the system keeps ------------------------------------------------------------------
 config reserve 1000T '"any" { size_min = "16M" }' >"$dir/pard.conf"
-expect 1 "keep_free" "$PARD" --config "$dir/pard.conf"
-says err "keep_free" "keep_free leaves it"
-back_to_before "keep_free"
-config reserve 0 '"any" { size_min = "64T" }' >"$dir/pard.conf"
-expect 1 "more than there is" "$PARD" --config "$dir/pard.conf"
-back_to_before "more than there is"
+start_pard
+until_pools "keep_free" "0 B of 16 MiB: keep_free forbids taking more from the system"
+is "hugepages in spite of keep_free" "$(<"$nr")" "$before"
+stop_pard || fail "keep_free: pard stopped with status $?"
 
-# A start that fails after reserving: the second pard finds the socket served, the first goes on.
+# Some are allowed, but not all.
+available=$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)
+config reserve "$((available - (1 << 20)))K" '"any" { size_min = "3G" }' >"$dir/pard.conf"
+start_pard
+until_pools "part of it" "of 3 GiB: keep_free forbids taking more from the system"
+(($(<"$nr") > before && $(<"$nr") < before + 1536)) || fail "part of it: $(<"$nr") hugepages"
+stop_pard || fail "part of it: pard stopped with status $?"
+back_to_before "part of it"
+
+# ---- a second pard --------------------------------------------------------------------------
+# It finds the socket served, and the first goes on.
 config reserve 1G '"any" { size_min = "16M" }' >"$dir/pard.conf"
 start_pard
+until_pools "a second pard" '"state": "ready"'
 held=$(<"$nr")
 expect 1 "a second pard" "$PARD" --config "$dir/pard.conf"
 says err "a second pard" "another pard serves"
@@ -113,5 +129,38 @@ for pause in 0 0.005 0.01 0.02 0.04 0.08; do
         back_to_before "stopped after $pause s"
         [[ ! -S $PAR_SOCKET ]] || fail "stopped after $pause s: the socket is still there"
 done
+
+# ---- killed at any moment --------------------------------------------------------------------
+# What it left is given back by the next one, whether that reserves or not.
+left=0
+for pause in 0.01 0.03 0.05 0.1 0.2 0.5; do
+        for how in reserve existing; do
+                config reserve 1G '"any" { size_min = "512M" }' >"$dir/pard.conf"
+                "$PARD" --config "$dir/pard.conf" 2>"$dir/log" &
+                pard_pid=$!
+                sleep "$pause"
+                kill -KILL "$pard_pid"
+                wait "$pard_pid" 2>/dev/null
+                pard_pid=
+                (($(<"$nr") == before)) || left=$((left + 1))
+
+                config "$how" 1G '"any" { size_min = "16M" }' >"$dir/pard.conf"
+                start_pard
+                stop_pard || fail "killed after $pause s, then $how: stopped with status $?"
+                back_to_before "killed after $pause s, then $how"
+                [[ ! -e $PAR_SOCKET.reserved ]] || fail "killed after $pause s, then $how: the record is still there"
+        done
+done
+((left > 0)) || fail "killed at any moment: it never had a hugepage"
+
+# A record that others could have written is not believed.
+config reserve 1G '"any" { size_min = "16M" }' >"$dir/pard.conf"
+echo precious >"$dir/precious"
+ln -s precious "$PAR_SOCKET.reserved"
+start_pard
+says log "a link for a record" "is no file that only pard may write"
+is "what the link led to" "$(cat "$dir/precious")" precious
+stop_pard || fail "a link for a record: pard stopped with status $?"
+back_to_before "a link for a record"
 
 finish
