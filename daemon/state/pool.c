@@ -65,7 +65,8 @@ uint64_t pool_surplus_bytes(const struct pool *pool)
 {
         uint64_t target = pool_target_bytes(pool), coming = pool_coming_bytes(pool);
 
-        if (coming <= target)
+        /* What somebody waits for is not there in one go, and not given back before it is. */
+        if (coming <= target || (pool->taking && pool->for_demand))
                 return 0;
         return coming - target < pool->bytes.free ? coming - target : pool->bytes.free;
 }
