@@ -14,6 +14,8 @@
 #include "server.h"
 #include "session.h"
 
+#include "macros.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +23,21 @@
 
 /* Connections that may exist beyond the state's limit of clients: those that said no Hello yet. */
 #define SERVER_STRANGERS_MAX 64
+
+/*
+ * Who asks little is served before who asks much: connections that said no Hello yet, sessions that
+ * had their turn and want more, and those whose process died share what time the others leave, and
+ * at least a turn each SERVER_SLOW_NS.
+ */
+enum server_priority {
+        PRIORITY_QUICK,
+        PRIORITY_SLOW,
+        PRIORITIES,
+};
+
+/* Longest turn: what goes on afterwards is looked for anew. */
+#define SERVER_TURN_NS (250 * NS_PER_US)
+#define SERVER_SLOW_NS (5 * NS_PER_MS)
 
 struct event;
 struct event_base;
@@ -33,6 +50,7 @@ struct metrics_http;
  * @name:      "pard 0.1.0"
  * @sessions:  @n_sessions connections
  * @busy:      those that have something to send, or that end
+ * @slow:      those of PRIORITY_SLOW; @slow_ns: when one of them, or an accept, had its last turn
  * @tick_ns:   when the tick event is due; UINT64_MAX: it is not
  * @result:    of server_run()
  * @metrics:   what is counted here
@@ -57,7 +75,8 @@ struct server {
         TAILQ_HEAD(, session) sessions;
         size_t n_sessions;
         uint64_t last_session;
-        TAILQ_HEAD(, session) busy;
+        TAILQ_HEAD(, session) busy, slow;
+        uint64_t slow_ns;
         uint64_t tick_ns;
         int result;
         struct metrics metrics;

@@ -24,8 +24,8 @@
 /* When to try again what the kernel had no room for, which no event tells. */
 static const struct timeval retry_after = { 0, 20000 };
 
-/* Requests of a dead process that are still looked at, for a Bye among them. */
-#define LAST_REQUESTS_MAX 1024
+/* Turns of a dead process whose requests are still looked at, for a Bye among them. */
+#define LAST_TURNS_MAX 1024
 
 /* Newer than the C library's headers. */
 #define PAR_SO_PASSRIGHTS 83
@@ -285,8 +285,10 @@ static void on_death(evutil_socket_t fd, short what, void *data)
         (void)what;
         session_mark(session);
         server_work(session->server);
-        serve(session, LAST_REQUESTS_MAX);
-        session_end(session, SESSION_DIED);
+        session->last_turns++;
+        if (!serve(session, SESSION_TURN_REQUESTS) || session->last_turns == LAST_TURNS_MAX ||
+            event_add(session->death, NULL))
+                session_end(session, SESSION_DIED);
         server_settle(session->server);
 }
 
@@ -294,6 +296,7 @@ static void on_death(evutil_socket_t fd, short what, void *data)
 
 static int add_events(struct session *session)
 {
+        /* Without another word they are PRIORITY_SLOW, see make_base(). */
         static const struct timeval hello_by = { SESSION_HELLO_S, 0 };
         struct event_base *base = session->server->base;
 
@@ -303,6 +306,8 @@ static int add_events(struct session *session)
                                       on_writable, session);
         session->retry = event_new(base, -1, 0, on_writable, session);
         if (!session->readable || !session->writable || !session->retry ||
+            event_priority_set(session->writable, PRIORITY_QUICK) ||
+            event_priority_set(session->retry, PRIORITY_QUICK) ||
             event_add(session->readable, &hello_by))
                 return -ENOMEM;
         if (session->peer.pidfd < 0)
@@ -341,6 +346,8 @@ int session_new(struct server *server, int socket)
         TAILQ_INIT(&session->answers);
         TAILQ_INSERT_TAIL(&server->sessions, session, link);
         server->n_sessions++;
+        session->slow = true;
+        TAILQ_INSERT_TAIL(&server->slow, session, slow_link);
 
         refuse_rights(socket);
         r = peer_init(socket, &session->peer);
@@ -379,6 +386,8 @@ void session_free(struct session *session)
         reload_forget(session);
         if (session->busy)
                 TAILQ_REMOVE(&server->busy, session, busy_link);
+        if (session->slow)
+                TAILQ_REMOVE(&server->slow, session, slow_link);
         TAILQ_REMOVE(&server->sessions, session, link);
         server->n_sessions--;
 

@@ -18,7 +18,8 @@
 struct event;
 struct server;
 
-/* Requests of one session that are handled before others get their turn. */
+/* Requests of one session that are handled before others get their turn, or what takes
+ * SERVER_TURN_NS. */
 #define SESSION_TURN_REQUESTS 32
 
 /* A connection that does not say Hello by then is closed. */
@@ -70,15 +71,18 @@ struct paging {
  * @end:      it ends as soon as nobody up the stack works with it
  * @blocked:  its requests are not read until it has read its replies
  * @faulted:  a fault of it was logged already; further ones are not
+ * @last_turns: that it had since its process died
  * @waits:    without an answer
  * @answers:  with one that is not sent yet, because earlier packets are not
  * @busy:     it is in server::busy
+ * @slow:     it is in server::slow
  */
 struct session {
         struct server *server;
         TAILQ_ENTRY(session) link;      /* server::sessions */
         TAILQ_ENTRY(session) busy_link; /* server::busy */
-        bool busy;
+        TAILQ_ENTRY(session) slow_link; /* server::slow */
+        bool busy, slow;
         uint64_t number;
         int socket;
         struct peer peer;
@@ -88,6 +92,7 @@ struct session {
         struct client *client;
         enum session_end end;
         bool blocked, faulted;
+        unsigned last_turns;
         struct wait_queue waits, answers;
         struct reload_ask reload;
         uint64_t last_cursor;
@@ -116,6 +121,9 @@ void session_fault(struct session *session, uint32_t seq, int r);
 
 /* Have session_work() called before the event loop goes on. */
 void session_mark(struct session *session);
+
+/* One turn of a session that is slow; whether there is anything to receive or not. */
+void session_take_turn(struct session *session);
 
 /* Send what can be sent: queued packets, answers, the notice. */
 void session_work(struct session *session);

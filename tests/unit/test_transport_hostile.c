@@ -303,6 +303,7 @@ static void test_a_client_that_never_reads_may_die(void **state)
 struct flood {
         pthread_t thread;
         atomic_bool stop;
+        bool failed;
 };
 
 static void *flood(void *data)
@@ -355,6 +356,104 @@ static void test_floods_starve_nobody(void **state)
         assert_true(worst < 2000); /* starved would be for ever; the machine may be busy */
         caller_await(&beside, clients, 1);
         caller_close(&beside);
+}
+
+/* One request at a time, and the next as soon as the answer is there. */
+static void *ask_on_and_on(void *data)
+{
+        static const unsigned char hello[] = { 0x08, 0x01, 0x12, 0x02, 0x08, 0x01 };
+        static const unsigned char status[] = { 0x08, 0x09, 0x62, 0x00 };
+        struct flood *it = data;
+        struct caller caller;
+        struct packet packet;
+        char bytes[1024];
+        int r;
+
+        caller_connect(&worker, &caller);
+        r = packet_send(caller.fd, hello, sizeof(hello), NULL, 0);
+        while (!r && !it->stop) {
+                r = packet_receive(caller.fd, bytes, sizeof(bytes), &packet);
+                if (!r)
+                        r = packet_send(caller.fd, status, sizeof(status), NULL, 0);
+        }
+        it->failed = r != 0;
+        caller_close(&caller);
+        return NULL;
+}
+
+/* Who says no Hello yet comes after those who are known, but he comes. */
+static void test_who_is_known_does_not_keep_strangers_out(void **state)
+{
+        struct flood eager[8] = { 0 };
+        struct caller stranger;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(eager); i++)
+                assert_int_equal(pthread_create(&eager[i].thread, NULL, ask_on_and_on, &eager[i]),
+                                 0);
+        for (int i = 0; i < 50; i++) {
+                uint64_t began = now_ms();
+
+                caller_open(&worker, "stranger", &stranger);
+                caller_close(&stranger);
+                assert_true(now_ms() - began < 2000); /* starved would be for ever */
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(eager); i++) {
+                eager[i].stop = true;
+                pthread_join(eager[i].thread, NULL);
+                assert_false(eager[i].failed);
+        }
+        caller_open(&worker, "afterwards", &stranger);
+        caller_await(&stranger, clients, 1);
+        caller_close(&stranger);
+}
+
+struct burst {
+        pthread_t thread;
+        uint32_t frames;
+};
+
+static void *give_frames(void *data)
+{
+        struct burst *burst = data;
+
+        fake_keeper_give(worker.keeper, 0, burst->frames, 0);
+        fake_keeper_end_take(worker.keeper, 0, 0);
+        return NULL;
+}
+
+/* Thousands of frames that arrive at once: others are answered between them. */
+static void test_a_burst_of_frames_holds_up_nobody(void **state)
+{
+        struct caller wants, beside;
+        struct burst burst;
+        uint64_t worst = 0;
+        unsigned asked = 0;
+
+        (void)state;
+        worker_start(&worker, &(struct worker_options){ .more_pages = 1500 });
+        caller_open(&worker, "beside", &beside);
+        caller_open(&worker, "wants", &wants);
+        fake_keeper_hold_takes(worker.keeper);
+        caller_send_alloc(&wants, 1564 * WORKER_PAGE_BYTES, "any", -1);
+        burst.frames = fake_keeper_await_take(worker.keeper, 0);
+        assert_int_equal(burst.frames, 1500);
+        assert_int_equal(pthread_create(&burst.thread, NULL, give_frames, &burst), 0);
+        for (;; asked++) {
+                uint64_t began = now_ms();
+                const Wire__Status *status = caller_status(&beside);
+
+                if (now_ms() - began > worst)
+                        worst = now_ms() - began;
+                if (status->grants)
+                        break;
+        }
+        pthread_join(burst.thread, NULL);
+        assert_true(asked > 10);
+        assert_true(worst < 500);
+        caller_close(&wants);
+        caller_close(&beside);
+        assert_int_equal(worker_stop(&worker), 0);
 }
 
 static void test_more_clients_than_may_be_are_told(void **state)
@@ -557,6 +656,8 @@ int main(void)
                 LARGE(test_a_client_that_never_reads_costs_little),
                 LARGE(test_a_client_that_never_reads_may_die),
                 LARGE(test_floods_starve_nobody),
+                TEST(test_who_is_known_does_not_keep_strangers_out),
+                cmocka_unit_test(test_a_burst_of_frames_holds_up_nobody),
                 FEW(test_more_clients_than_may_be_are_told),
                 FEW(test_more_waiting_than_may_be_is_refused),
                 TEST(test_no_descriptor_left_to_accept_with),
