@@ -16,8 +16,7 @@
 #define KEEPER_FD_LEDGER  4 /* memfd of struct keeper_ledger, read and write */
 #define KEEPER_FD_CONFIG  5 /* memfd: the text of the configuration that the keeper uses */
 #define KEEPER_FD_LISTEN  6 /* the listening socket */
-#define KEEPER_FD_METRICS 7 /* the listening socket of the metrics; not open where there is none \
-                             */
+#define KEEPER_FD_METRICS 7 /* the listening socket of the metrics, where there is one */
 
 #define KEEPER_SLOTS_MAX 1048576u
 #define KEEPER_POOLS_MAX 64u
