@@ -223,7 +223,8 @@ int sim_memory_demote(struct sim_memory *memory, const struct sim_wish *wish, ui
         TAILQ_REMOVE(&memory->stock, page, link);
         RB_REMOVE(sim_pages, &memory->known, page);
         free(page);
-        while ((piece = TAILQ_FIRST(&pieces))) {
+        /* The lowest is handed out first, as by the kernel. */
+        while ((piece = TAILQ_LAST(&pieces, sim_page_list))) {
                 TAILQ_REMOVE(&pieces, piece, link);
                 RB_INSERT(sim_pages, &memory->known, piece);
                 move_to_stock(memory, piece);

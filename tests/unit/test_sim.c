@@ -412,10 +412,10 @@ static void test_sim_demotes_large_pages(void **state)
         assert_int_equal(backend->ops->demote(backend, GiB, 1, GiB), -EOPNOTSUPP);
         assert_int_equal(backend->ops->demote(backend, GiB, 1, 2 * MiB), 0);
 
-        /* The page that came last, in 512 adjacent pieces; the highest is handed out first. */
+        /* The page that came last, in 512 adjacent pieces; the lowest is handed out first. */
         for (uint64_t i = 0; i < 512; i++) {
                 frame = take(backend, NODE_ANY, RANGE_ALL);
-                assert_int_equal(frame.phys, 5 * GiB - (i + 1) * 2 * MiB);
+                assert_int_equal(frame.phys, 4 * GiB + i * 2 * MiB);
                 assert_int_equal(frame.node, 1);
                 close(frame.memfd);
         }
