@@ -68,7 +68,7 @@ say(struct comparison *comparison, const char *format, ...)
 /* @where: "pool NAME", "sim" or ""; @key: NULL: all of it. */
 static void note(struct comparison *comparison, const char *where, const char *key, bool fixed)
 {
-        char name[SETTING_BYTES];
+        char name[2 * SETTING_BYTES];
 
         snprintf(name, sizeof(name), "%s%s%s", where, *where && key ? ": " : "", key ? key : "");
         if (comparison->changed)

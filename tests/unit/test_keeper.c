@@ -784,7 +784,7 @@ static void await_notice(int notify, const char *expected)
                 n = recv(notify, text, sizeof(text) - 1, 0);
                 if (n < 0)
                         fail_msg("no notice \"%s\"", expected);
-                text[n] = '\0';
+                text[n < 0 ? 0 : n] = '\0';
         } while (strncmp(text, "STATUS=", 7) == 0);
         assert_string_equal(text, expected);
 }
