@@ -146,7 +146,7 @@ static bool is_trusted(int fd)
 {
         struct stat st;
 
-        return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+        return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink <= 1 &&
                (st.st_uid == 0 || st.st_uid == geteuid()) && (st.st_mode & 022) == 0;
 }
 
@@ -191,7 +191,7 @@ static int open_trusted(struct record *record, bool create, struct sentence note
                  record->path);
         if (!create)
                 return -ENOENT;
-        if (unlink(record->path) < 0)
+        if (unlink(record->path) < 0 && errno != ENOENT)
                 return -errno;
         r = open_file(record->path, true, &record->fd);
         return r == NOT_TRUSTED ? -EPERM : r;
@@ -220,7 +220,11 @@ int record_open(struct record *record, const char *path, const char *root, bool 
         *record = RECORD_NONE;
         snprintf(error, error_bytes, "%s", "");
         record->path = strdup(path);
-        r = record->path ? read_boot(record, root) : -ENOMEM;
+        if (!record->path) {
+                snprintf(error, error_bytes, "%s", strerror(ENOMEM));
+                return -ENOMEM;
+        }
+        r = read_boot(record, root);
         if (!r)
                 r = open_trusted(record, create, note);
         if (r == -ENOENT && !create)

@@ -484,7 +484,7 @@ static void *come_and_go(void *data)
                     (backend->ops->let_go(backend, &frame, false, &holder) ||
                      backend->ops->release(backend, &frame, &holder)))
                         return "a frame could not be given back";
-                backend->ops->less(backend, 2 * MiB, i % 2, 2);
+                backend->ops->less(backend, 2 * MiB, i % 2 ? 1 : 0, 2);
                 backend->ops->set_keep_free(backend, i);
         }
         return NULL;
