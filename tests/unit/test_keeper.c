@@ -778,13 +778,11 @@ static void pass(const char *script, const struct trial *trial, unsigned starts)
 static void await_notice(int notify, const char *expected)
 {
         char text[1024];
-        ssize_t n;
 
         do {
-                n = recv(notify, text, sizeof(text) - 1, 0);
-                if (n < 0)
+                memset(text, 0, sizeof(text));
+                if (recv(notify, text, sizeof(text) - 1, 0) < 0)
                         fail_msg("no notice \"%s\"", expected);
-                text[n < 0 ? 0 : n] = '\0';
         } while (strncmp(text, "STATUS=", 7) == 0);
         assert_string_equal(text, expected);
 }
