@@ -139,8 +139,7 @@ static int open_clients_listener(const struct options *options, struct activatio
                                  struct keeper *keeper)
 {
         const struct config *config = keeper->config;
-        const struct listener_settings settings = {
-                .activated = STEAL_FD(activation->clients),
+        struct listener_settings settings = {
                 .type = SOCK_SEQPACKET,
                 .at = options->socket_path ? options->socket_path : config->socket_path,
                 .mode = config->socket_mode,
@@ -149,22 +148,23 @@ static int open_clients_listener(const struct options *options, struct activatio
                         !options->socket_path && strcmp(config->socket_path, SOCKET_DEFAULT) == 0,
         };
 
+        settings.activated = STEAL_FD(activation->clients);
         return listener_open(&settings, &keeper->listener);
 }
 
 static int open_metrics_listener(struct activation *activation, struct keeper *keeper)
 {
         const struct config *config = keeper->config;
-        const struct listener_settings settings = {
-                .activated = STEAL_FD(activation->metrics),
+        struct listener_settings settings = {
                 .type = SOCK_STREAM,
                 .at = config->metrics,
                 .mode = METRICS_MODE,
                 .group = config->socket_group,
         };
 
-        if (settings.activated < 0 && !settings.at)
+        if (activation->metrics < 0 && !config->metrics)
                 return 0;
+        settings.activated = STEAL_FD(activation->metrics);
         return listener_open(&settings, &keeper->metrics);
 }
 

@@ -76,9 +76,9 @@ struct pool_settings {
         bool limited;
         uint64_t page_bytes;
         int node;
+        enum pool_source source;
         uint64_t size_min_bytes, size_max_bytes, spare_bytes;
         uint64_t run_min_bytes;
-        enum pool_source source;
         uint64_t harvest_max_bytes;
         uint64_t shrink_delay_ns;
         bool spill;

@@ -148,8 +148,10 @@ static double value_of(const char *text, const char *sample)
 
         snprintf(line, sizeof(line), "\n%s ", sample);
         found = strstr(text, line);
-        if (!found)
+        if (!found) {
                 fail_msg("there is no %s", sample);
+                return 0;
+        }
         return strtod(found + strlen(line), NULL);
 }
 
