@@ -11,6 +11,7 @@
 #include "pard_fixture.h"
 #include "process.h"
 #include "random.h"
+#include "result.h"
 #include "wire_client.h"
 
 #include <errno.h>
@@ -296,6 +297,39 @@ static void run_out_of_descriptors(void)
         par_disconnect(par);
 }
 
+/* What only administrators may ask: he is told so each time, and nothing changes. */
+static void play_the_administrator(void)
+{
+        char any[] = "any", idle[] = "idle";
+        Wire__Resize resize = WIRE__RESIZE__INIT;
+        Wire__Drain drain = WIRE__DRAIN__INIT;
+        Wire__Selection which = WIRE__SELECTION__INIT;
+        Wire__Reload reload = WIRE__RELOAD__INIT;
+        Wire__Request requests[] = { WIRE__REQUEST__INIT, WIRE__REQUEST__INIT, WIRE__REQUEST__INIT,
+                                     WIRE__REQUEST__INIT };
+        struct wire_client client;
+
+        resize.pool = drain.pool = any;
+        which.client_name = idle;
+        requests[0].body_case = WIRE__REQUEST__BODY_RESIZE;
+        requests[0].resize = &resize;
+        requests[1].body_case = WIRE__REQUEST__BODY_DRAIN;
+        requests[1].drain = &drain;
+        requests[2].body_case = WIRE__REQUEST__BODY_REVOKE;
+        requests[2].revoke = &which;
+        requests[3].body_case = WIRE__REQUEST__BODY_RELOAD;
+        requests[3].reload = &reload;
+        wire_client_open(getenv("PAR_SOCKET"), "pretender", &client);
+        for (size_t i = 0; i < 400; i++) {
+                Wire__Request *request = &requests[i % ARRAY_SIZE(requests)];
+                const Wire__Reply *reply = wire_client_ask(&client, request);
+
+                if (reply->result != PAR_REFUSED_DENIED)
+                        die("request %d: result %u", (int)request->body_case, reply->result);
+        }
+        wire_client_close(&client);
+}
+
 static const struct {
         const char *name;
         void (*attack)(void);
@@ -308,6 +342,7 @@ static const struct {
         { "descriptors nobody asked for", send_descriptors },
         { "2000 connections", connect_often },
         { "no descriptors left", run_out_of_descriptors },
+        { "a false administrator", play_the_administrator },
 };
 
 /* ---- the others ------------------------------------------------------------------------------ */
