@@ -287,7 +287,8 @@ static int draw_pages(struct take *take, int node, const struct addresses *chose
                         return -ECANCELED;
                 r = take_page(take, node, &frame);
                 if (r == -ENOMEM) {
-                        take->extra = 0; /* somebody else got what this take had added */
+                        take->lost += take->extra;
+                        take->extra = 0;
                         return 0;
                 }
                 if (!r)
@@ -382,8 +383,8 @@ void take_look_around(struct take *take, int node)
 
 void take_less(struct take *take, int node)
 {
-        work_less(take->work, wish(take)->page_bytes, node, take->extra);
-        take->extra = 0;
+        work_less(take->work, wish(take)->page_bytes, node, take->extra + take->lost);
+        take->extra = take->lost = 0;
 }
 
 void take_end(struct take *take, int r)

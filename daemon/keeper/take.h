@@ -18,6 +18,7 @@
  * @left:       frames that are still wanted
  * @extra:      pages that are in the system's stock because of this take, beyond what it found
  * there
+ * @lost:       pages that were, and that somebody else took: what he had added for himself is left
  * @aside:      of those that it took out of the stock again, how many went aside
  * @hand:       @n_hand pages that were chosen, until all of their run are there; owned
  * @harvests:   it has to hold pages beyond what it wants
@@ -31,7 +32,7 @@ struct take {
         bool limited;
         uint64_t run_bytes;
         uint32_t left;
-        uint64_t extra, aside;
+        uint64_t extra, lost, aside;
         struct backend_frame *hand;
         size_t n_hand, hand_room;
         bool harvests, has_turn;
