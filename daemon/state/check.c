@@ -27,6 +27,30 @@ static void check_sums(const struct state *state)
         }
 }
 
+/* What it is about to hold, and what it must not. */
+static void check_pool(const struct state *state, const struct pool *pool)
+{
+        const struct pool_settings *settings = pool->settings;
+        const struct drain *drain = &pool->drain;
+        uint64_t bit = UINT64_C(1) << pool->index;
+
+        assert(pool->goal_bytes >= settings->size_min_bytes &&
+               pool->goal_bytes <= settings->size_max_bytes);
+        assert(!pool->taking || (pool->wish.count == pool->taking && pool->taken <= pool->taking));
+        assert(pool->taking || !pool->aside_bytes);
+        assert(due_is_set(&pool->turn) == ((state->held_up | state->open) >> pool->index & 1));
+        assert(!(state->held_up & state->open & bit));
+        for (size_t i = 0; i < drain->n_windows; i++) {
+                struct range window = drain->windows[i];
+
+                assert(window.first <= window.last &&
+                       range_on_granule(window, settings->page_bytes));
+                assert(!node_spaces_bytes_in(&pool->free, window) || due_is_set(&drain->walk));
+                for (size_t j = 0; j < i; j++)
+                        assert(!range_overlaps(window, drain->windows[j]));
+        }
+}
+
 static void check_pieces(const struct frame *frame)
 {
         const struct buffer_piece *piece;
@@ -82,16 +106,20 @@ static void check_frame(const struct state *state, const struct frame *frame)
 
 static void check_frames(const struct state *state)
 {
-        uint64_t bytes[POOLS_MAX] = { 0 };
+        uint64_t bytes[POOLS_MAX] = { 0 }, departing[POOLS_MAX] = { 0 };
 
         for (const struct frame *frame = state_frame_from(state, 0); frame;
              frame = state_frame_next(state, frame)) {
                 check_frame(state, frame);
                 history_check(&state->history, frame->phys, frame->pool->settings->page_bytes);
                 bytes[frame->pool->index] += frame->pool->settings->page_bytes;
+                if (frame->state == FRAME_LEAVING && !frame->comes_back)
+                        departing[frame->pool->index] += frame->pool->settings->page_bytes;
         }
-        for (size_t i = 0; i < state->settings->n_pools; i++)
+        for (size_t i = 0; i < state->settings->n_pools; i++) {
                 assert(bytes[i] == state->pools[i].bytes.held);
+                assert(departing[i] == state->pools[i].departing_bytes);
+        }
 }
 
 static void check_account(const struct account *account)
@@ -191,12 +219,21 @@ static void check_orphans(const struct pool *pool)
 
 static void check_waiters(const struct state *state)
 {
+        uint64_t n = 0, held_up = 0, waiting[POOLS_MAX] = { 0 };
         const struct waiter *waiter;
-        uint64_t n = 0;
 
-        TAILQ_FOREACH (waiter, &state->waiters, link)
+        TAILQ_FOREACH (waiter, &state->waiters, link) {
                 n++;
-        assert(n == state->n_waiters);
+                assert(!(waiter->reach & ~waiter->pools) && !(waiter->holds & ~waiter->reach));
+                assert(waiter->ripe || !waiter->holds);
+                assert(!(waiter->holds & held_up)); /* one for each pool */
+                held_up |= waiter->holds;
+                for (size_t i = 0; i < state->settings->n_pools; i++)
+                        waiting[i] += waiter->reach >> i & 1;
+        }
+        assert(n == state->n_waiters && held_up == state->held_up);
+        for (size_t i = 0; i < state->settings->n_pools; i++)
+                assert(waiting[i] == state->pools[i].waiting);
 }
 
 void state_check(const struct state *state)
@@ -206,8 +243,10 @@ void state_check(const struct state *state)
         check_frames(state);
         check_owners(state);
         check_clients(state);
-        for (size_t i = 0; i < state->settings->n_pools; i++)
+        for (size_t i = 0; i < state->settings->n_pools; i++) {
+                check_pool(state, &state->pools[i]);
                 check_orphans(&state->pools[i]);
+        }
         check_buffers(state);
 }
 

@@ -68,7 +68,7 @@ uint64_t pool_surplus_bytes(const struct pool *pool)
         /* What somebody waits for is not there in one go, and not given back before it is. */
         if (coming <= target || (pool->taking && pool->for_demand))
                 return 0;
-        return coming - target < pool->bytes.free ? coming - target : pool->bytes.free;
+        return coming - target;
 }
 
 uint64_t pool_room_bytes(const struct pool *pool)

@@ -11,6 +11,9 @@
 #define POOLS_MAX       64 /* a bit each in a mask */
 #define POOL_NOTE_BYTES 192
 
+/* What goes back was free for shrink_delay, and for one part of it more at most. */
+#define POOL_SHRINK_PARTS 4
+
 /**
  * struct pool - a named, disjoint set of frames
  * @index:   in the configuration
@@ -31,7 +34,9 @@
  * @orphans_due: more of them leave
  * @note:    why it holds less than it should, or ""
  * @failures, @regrow: see grow.h
- * @shrink:  when what was not needed goes back; @idle_bytes: least of it since that was set
+ * @shrink:  when what was not needed goes back, or the next part of shrink_delay begins
+ * @idle_bytes: what was not needed in the last @n_idle parts of it, the latest first
+ * @shrink_bytes: what goes back now
  * @shrink_from: where the search for what to give back goes on
  * @drain:   what is to be empty
  * @gap:     which of the windows beside that to take from
@@ -64,7 +69,9 @@ struct pool {
         struct grow_failure failures[GROW_FAILURES_MAX];
         struct due regrow;
         struct due shrink;
-        uint64_t idle_bytes, shrink_from;
+        uint64_t idle_bytes[POOL_SHRINK_PARTS];
+        unsigned n_idle;
+        uint64_t shrink_bytes, shrink_from;
         struct drain drain;
         unsigned gap;
         struct range held_window;
@@ -86,7 +93,7 @@ uint64_t pool_target_bytes(const struct pool *pool);
 /* What it will hold when everything that leaves has left or come back. */
 uint64_t pool_coming_bytes(const struct pool *pool);
 
-/* Free memory beyond the target. */
+/* What it holds beyond the target; some of it may not be free yet. */
 uint64_t pool_surplus_bytes(const struct pool *pool);
 
 /* How much more it may hold. */

@@ -10,23 +10,50 @@
 #define SHRINK_LOOKS_MAX  64 /* runs of a node that are compared */
 #define SHRINK_TRIES_MAX  4  /* times that nothing was found among them */
 
+/* A part of the time begins, with so much that is not needed. */
+static void part_begin(struct state *state, struct pool *pool, uint64_t surplus, uint64_t now_ns)
+{
+        for (unsigned i = POOL_SHRINK_PARTS - 1; i > 0; i--)
+                pool->idle_bytes[i] = pool->idle_bytes[i - 1];
+        pool->idle_bytes[0] = surplus;
+        if (pool->n_idle < POOL_SHRINK_PARTS)
+                pool->n_idle++;
+        due_set(&state->dues, &pool->shrink,
+                now_ns + pool->settings->shrink_delay_ns / POOL_SHRINK_PARTS);
+}
+
+/* What was not needed in all of it. */
+static uint64_t least_idle(const struct pool *pool)
+{
+        uint64_t least = pool->n_idle == POOL_SHRINK_PARTS ? UINT64_MAX : 0;
+
+        for (unsigned i = 0; i < POOL_SHRINK_PARTS; i++)
+                if (pool->idle_bytes[i] < least)
+                        least = pool->idle_bytes[i];
+        return least;
+}
+
 void state_shrink_settle(struct state *state, struct pool *pool, uint64_t now_ns)
 {
         uint64_t surplus = pool_surplus_bytes(pool);
 
         if (!surplus) {
                 due_cancel(&state->dues, &pool->shrink);
+                pool->n_idle = 0;
+                pool->shrink_bytes = 0;
         } else if (!due_is_set(&pool->shrink)) {
-                pool->idle_bytes = surplus;
-                due_set(&state->dues, &pool->shrink, now_ns + pool->settings->shrink_delay_ns);
-        } else if (surplus < pool->idle_bytes) {
-                pool->idle_bytes = surplus;
+                if (pool->bytes.free)
+                        part_begin(state, pool, surplus, now_ns);
+        } else if (surplus < pool->idle_bytes[0]) {
+                pool->idle_bytes[0] = surplus;
         }
 }
 
 void state_shrink_now(struct state *state, struct pool *pool, uint64_t bytes, uint64_t now_ns)
 {
-        pool->idle_bytes = bytes;
+        pool->n_idle = 0;
+        pool->shrink_bytes = bytes;
+        due_cancel(&state->dues, &pool->shrink);
         if (bytes)
                 due_set(&state->dues, &pool->shrink, now_ns);
 }
@@ -130,13 +157,23 @@ void state_shrink_due(struct state *state, struct pool *pool, uint64_t now_ns)
         unsigned frames = SHRINK_FRAMES_MAX, tries = SHRINK_TRIES_MAX;
         struct range piece = { 0 }; /* gcc does not see that find_piece() sets it */
 
-        left = pool->idle_bytes < surplus ? pool->idle_bytes : surplus;
+        if (!pool->shrink_bytes) {
+                pool->shrink_bytes = least_idle(pool);
+                for (unsigned i = 0; i < pool->n_idle; i++)
+                        pool->idle_bytes[i] -= pool->shrink_bytes;
+        }
+        left = pool->shrink_bytes < surplus ? pool->shrink_bytes : surplus;
+        left = left < pool->bytes.free ? left : pool->bytes.free;
         while (left && frames && tries) {
                 if (find_piece(pool, &piece))
                         left -= give_back(state, pool, piece, left, &frames);
                 else
                         tries--;
         }
+        pool->shrink_bytes = left;
         due_cancel(&state->dues, &pool->shrink);
-        state_shrink_now(state, pool, left, now_ns);
+        if (left)
+                due_set(&state->dues, &pool->shrink, now_ns);
+        else if (pool_surplus_bytes(pool) && pool->bytes.free)
+                part_begin(state, pool, pool_surplus_bytes(pool), now_ns);
 }

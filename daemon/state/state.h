@@ -163,8 +163,8 @@ struct take_wish {
  * struct state_ops - called by state; none of them may call state back, or fail
  * @take:    ask the keeper for frames; answered by state_taken(). One at a time for each pool
  * @cancel:  the take of this pool is no longer wanted; it is still answered
- * @filled:  all pools have had their first filling, but for those whose harvest takes longer than
- *           5 s. Once
+ * @filled:  no take is under way, so what no pool wanted may go; the first time 5 s after
+ *           state_start() at the latest, whatever is under way then
  * @lend:    note that clients are about to see this frame (the ledger)
  * @leave:   close what is held of the frame and have the keeper give it back; LEAVE_* in @flags
  * @nudge:   a holder may have let go of a lingering frame

@@ -4,6 +4,7 @@
 #include "macros.h"
 #include "world.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -38,6 +39,9 @@ static struct client *clients[CLIENTS], *root;
 static unsigned client_numbers[CLIENTS], last_number;
 static struct lives *lives;
 static bool over; /* no more decisions */
+
+/* Frames that the pools may have at most, whatever their settings. */
+static const uint32_t most[] = { 48, 16, 16 };
 
 static uint64_t rnd(uint64_t below)
 {
@@ -357,6 +361,123 @@ static void step_wait(unsigned who)
         assert_true(r >= 0);
 }
 
+/* As a client that does not wait: while pools grow. */
+static void step_grow(unsigned who)
+{
+        struct request request = random_request();
+        struct refusal refusal;
+        int r;
+
+        r = state_wait(world.state, clients[who], &request, WAIT_FOR_GROWTH,
+                       who + CLIENTS * (1 + rnd(1000)), world.now_ns, &refusal);
+        assert_true(r >= 0 && r != PAR_REFUSED_TIMED_OUT);
+}
+
+static void step_take(void)
+{
+        static const int faults[] = { 0, 0, 0, -ENOMEM, -EDQUOT, -EFBIG, -ECANCELED };
+        uint32_t pool = (uint32_t)rnd(world.settings.n_pools);
+
+        if (!world.want[pool])
+                return;
+        world.scatter = (uint32_t)rnd(3);
+        if (rnd(4) == 0)
+                state_taking(world.state, pool, (uint32_t)rnd(world.want[pool] + 1), rnd(2) * GiB,
+                             world.now_ns);
+        else
+                world_serve_take(&world, pool, rnd(3) ? UINT32_MAX : (uint32_t)rnd(8),
+                                 faults[rnd(ARRAY_SIZE(faults))]);
+}
+
+static void step_resize(unsigned who)
+{
+        const struct pool_settings *pool = &world.pools[rnd(world.settings.n_pools)];
+        struct refusal refusal;
+        int r;
+
+        r = state_resize(world.state, rnd(8) ? root : clients[who], pool->name,
+                         rnd(56) * PAGE + rnd(2), world.now_ns, &refusal);
+        assert_true(!r || refusal.sentence[0]);
+}
+
+static void step_drain(void)
+{
+        const struct pool_settings *pool = &world.pools[rnd(world.settings.n_pools)];
+        uint64_t top = pool->window.last < 4 * GiB ? pool->window.last + 1 : 4 * GiB;
+        struct refusal refusal;
+        struct range window;
+        uint64_t bytes;
+        int r;
+
+        window = range_of(top - (1 + rnd(60)) * PAGE, (1 + rnd(12)) * PAGE);
+        if (rnd(4) == 0)
+                window = RANGE_ALL;
+        /* Ended more often than begun, or nothing would be left to grant. */
+        r = state_drain(world.state, root, pool->name, window, window.first > 0 && rnd(4) == 0,
+                        world.now_ns, &bytes, &refusal);
+        assert_true(!r || refusal.sentence[0]);
+}
+
+/* The pools are what they were, but for how large they may be. */
+static void step_reconfigure(void)
+{
+        for (size_t i = 0; i < world.settings.n_pools; i++) {
+                struct pool_settings *pool = &world.pools[i];
+
+                pool->size_min_bytes = (1 + rnd(most[i])) * PAGE;
+                pool->size_max_bytes = pool->size_min_bytes + rnd(most[i]) * PAGE;
+                if (pool->size_max_bytes > most[i] * PAGE)
+                        pool->size_max_bytes = most[i] * PAGE;
+                pool->spare_bytes = rnd(4) * PAGE;
+                pool->shrink_delay_ns = rnd(4) * NS_PER_S;
+                pool->run_min_bytes = rnd(4) ? 0 : 2 * PAGE;
+        }
+        state_reconfigure(world.state, &world.settings, world.now_ns);
+}
+
+static void step_pool(unsigned who)
+{
+        switch (rnd(16)) {
+        case 0: step_resize(who); return;
+        case 1: step_drain(); return;
+        case 2:
+                if (rnd(4) == 0)
+                        step_reconfigure();
+                return;
+        case 3: step_grow(who); return;
+        default: step_take();
+        }
+}
+
+/* Everything as it was configured, and the system has enough. */
+static void calm_down(void)
+{
+        struct refusal refusal;
+        uint64_t bytes;
+
+        for (size_t i = 0; i < world.settings.n_pools; i++) {
+                struct pool_settings *pool = &world.pools[i];
+
+                pool->size_min_bytes = most[i] / 2 * PAGE;
+                pool->size_max_bytes = most[i] * PAGE;
+                pool->spare_bytes = PAGE;
+                pool->shrink_delay_ns = NS_PER_S;
+                pool->run_min_bytes = 0;
+        }
+        world.scatter = 0;
+        world.clumsy = world.late = false;
+        state_reconfigure(world.state, &world.settings, world.now_ns);
+        for (size_t i = 0; i < world.settings.n_pools; i++) {
+                assert_int_equal(state_drain(world.state, root, world.pools[i].name, RANGE_ALL,
+                                             false, world.now_ns, &bytes, &refusal),
+                                 0);
+                assert_int_equal(state_resize(world.state, root, world.pools[i].name,
+                                              world.pools[i].size_min_bytes, world.now_ns,
+                                              &refusal),
+                                 0);
+        }
+}
+
 static void step_explain(unsigned who)
 {
         static struct explanation explanation;
@@ -390,6 +511,8 @@ static void step(void)
                 step_admin(who);
         else if (dice < 71)
                 step_end(who);
+        else if (dice < 76)
+                step_pool(who);
         else if (dice < 88)
                 step_keeper();
         else if (dice < 94)
@@ -415,14 +538,14 @@ void lives_run(struct lives *of, unsigned steps)
         last_number = 0;
         n_revoked = 0;
         memset(buffers, 0, sizeof(buffers));
-        world_init(&world, 48);
-        low = world_add_pool(&world, "low", 0, GiB - 1, 16);
-        uid = world_add_pool(&world, "uid", 0, 3 * GiB - 1, 16);
+        world_init(&world, most[0]);
+        low = world_add_pool(&world, "low", 0, GiB - 1, most[1]);
+        uid = world_add_pool(&world, "uid", 0, 3 * GiB - 1, most[2]);
         world.pools[0].reuse_delay_ns = NS_PER_S;
         world.pools[low].spill = true;
         world.pools[uid].isolation = ISOLATE_UID;
         world.pools[uid].reuse_delay_ns = NS_PER_S / 2;
-        world.clumsy = true;
+        world.clumsy = world.late = true;
         world_start(&world);
         for (unsigned i = 0; i < CLIENTS; i++)
                 begin_client(i);
@@ -431,12 +554,15 @@ void lives_run(struct lives *of, unsigned steps)
                 step();
         for (unsigned i = 0; i < CLIENTS; i++)
                 client_end(world.state, clients[i], rnd(2), world.now_ns);
+        calm_down();
         client_end(world.state, root, true, world.now_ns);
-        world.clumsy = false;
         world_pass(&world, 100 * NS_PER_S);
         world_let_leave(&world);
         world_pass(&world, 100 * NS_PER_S);
         assert_int_equal(world_bytes(&world).free, world_bytes(&world).held);
-        assert_int_equal(world_bytes(&world).held, 80 * PAGE);
+        for (size_t i = 0; i < world.settings.n_pools; i++) {
+                assert_int_equal(world_pool(&world, (uint32_t)i).bytes.held, most[i] / 2 * PAGE);
+                assert_string_equal(world_pool(&world, (uint32_t)i).state, "ready");
+        }
         world_stop(&world);
 }

@@ -169,7 +169,7 @@ void world_init(struct world *world, unsigned frames)
 }
 
 /* A frame in a slot: the first that is not in use. */
-static void arrive(struct world *world, uint32_t pool, uint64_t phys)
+void world_arrive_at(struct world *world, uint32_t pool, uint64_t phys)
 {
         struct world_frame *frame = world->frames;
         struct frame_news news;
@@ -225,23 +225,37 @@ static bool find_run(const struct world *world, const struct take_wish *wish, ui
         return pages > 0;
 }
 
+/* Return: how many arrived. */
+static uint32_t arrive_of(struct world *world, const struct take_wish *wish, uint32_t most)
+{
+        uint64_t first, pages, top = wish->window.last;
+        uint32_t got = 0;
+
+        top = top < 4 * GiB ? align_down(top + 1, PAGE) : 4 * GiB;
+        while (got < most && find_run(world, wish, &top, &first, &pages))
+                if (pages * PAGE >= wish->run_bytes)
+                        for (; pages && got < most; got++)
+                                world_arrive_at(world, wish->pool, first + --pages * PAGE);
+        return got;
+}
+
+void world_arrive(struct world *world, uint32_t pool, uint32_t count)
+{
+        assert_int_equal(arrive_of(world, &world->wishes[pool], count), count);
+}
+
 uint32_t world_serve_take(struct world *world, uint32_t pool, uint32_t most, int r)
 {
         struct take_wish wish = world->wishes[pool];
-        uint64_t first, pages, top = wish.window.last;
-        uint32_t got = 0;
+        uint32_t got;
 
         assert_true(world->want[pool] > 0);
         world->want[pool] = 0;
-        top = top < 4 * GiB ? align_down(top + 1, PAGE) : 4 * GiB;
         if (most > wish.count)
                 most = wish.count;
         if (most > world->supply)
                 most = world->supply;
-        while (got < most && find_run(world, &wish, &top, &first, &pages))
-                if (pages * PAGE >= wish.run_bytes)
-                        for (; pages && got < most; got++)
-                                arrive(world, pool, first + --pages * PAGE);
+        got = arrive_of(world, &wish, most);
         if (world->supply != UINT32_MAX)
                 world->supply -= got;
         if (got < wish.count && !r)
@@ -259,9 +273,14 @@ void world_serve(struct world *world)
                                 world_serve_take(world, i, UINT32_MAX, 0);
 }
 
-void world_start(struct world *world)
+void world_new(struct world *world)
 {
         assert_int_equal(state_new(&world->settings, &ops, world, world->now_ns, &world->state), 0);
+}
+
+void world_start(struct world *world)
+{
+        world_new(world);
         state_start(world->state, world->now_ns);
         world_serve(world);
         assert_true(world->n_filled > 0);
@@ -283,7 +302,7 @@ void world_let_frame_leave(struct world *world, struct world_frame *frame)
         assert_true(frame->held && frame->leaving);
         frame->held = frame->leaving = false;
         if (again)
-                arrive(world, pool, phys);
+                world_arrive_at(world, pool, phys);
         state_frame_left(world->state, name, !again, world->now_ns);
 }
 
@@ -356,6 +375,59 @@ void world_show(struct world *world, struct client *client, const struct buffer 
                 buffer_piece(buffer, i, &piece);
                 assert_in_range(client_shown(client, piece.frame), 0, 1);
         }
+}
+
+uint64_t world_first(const struct buffer *buffer)
+{
+        struct segment_cursor cursor = { 0 };
+        struct range segment;
+
+        assert_true(buffer_next_segment(buffer, &cursor, &segment));
+        return segment.first;
+}
+
+uint64_t world_id(const struct buffer *buffer)
+{
+        struct buffer_view view;
+
+        buffer_view(buffer, &view);
+        return view.id;
+}
+
+struct pool_report world_pool(const struct world *world, uint32_t pool)
+{
+        struct pool_report report = { 0 };
+        uint64_t cursor = pool;
+
+        assert_true(state_next_pool(world->state, NULL, &cursor, &report));
+        return report;
+}
+
+int world_refused(struct world *world, struct client *client, struct request request,
+                  struct refusal *refusal)
+{
+        struct state_bytes before = world_bytes(world), after;
+        struct buffer *buffer = NULL;
+        int r;
+
+        r = state_alloc(world->state, client, &request, world->now_ns, &buffer, refusal);
+        after = world_bytes(world);
+        assert_true(r > 0 && !buffer);
+        assert_int_equal(r, refusal->result);
+        assert_memory_equal(&before, &after, sizeof(before));
+        assert_true(refusal->sentence[0]);
+        return r;
+}
+
+int world_ask(struct world *world, struct client *client, struct request request, uint64_t ticket,
+              struct refusal *refusal)
+{
+        int r = world_refused(world, client, request, refusal);
+
+        if (refusal->growing)
+                r = state_wait(world->state, client, &request, WAIT_FOR_GROWTH, ticket,
+                               world->now_ns, refusal);
+        return r;
 }
 
 struct state_bytes world_bytes(const struct world *world)

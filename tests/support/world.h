@@ -75,9 +75,18 @@ void world_init(struct world *world, unsigned frames);
 uint32_t world_add_pool(struct world *world, const char *name, uint64_t first, uint64_t last,
                         unsigned frames);
 
+/* Make the state, and nothing more. */
+void world_new(struct world *world);
+
 /* Make the state, and let the keeper fill the pools. */
 void world_start(struct world *world);
 void world_stop(struct world *world);
+
+/* A frame arrives, asked for or not. */
+void world_arrive_at(struct world *world, uint32_t pool, uint64_t phys);
+
+/* Some frames arrive for a pool, from the top of its last wish down. */
+void world_arrive(struct world *world, uint32_t pool, uint32_t count);
 
 /* Answer takes: with what there is, from the top of their windows down. */
 void world_serve(struct world *world);
@@ -103,5 +112,21 @@ struct buffer *world_alloc(struct world *world, struct client *client, struct re
 
 /* The client maps all of it, as a library would. */
 void world_show(struct world *world, struct client *client, const struct buffer *buffer);
+
+/* Where a buffer begins; its number. */
+uint64_t world_first(const struct buffer *buffer);
+uint64_t world_id(const struct buffer *buffer);
+
+/* A pool as lists show it. */
+struct pool_report world_pool(const struct world *world, uint32_t pool);
+
+/* Ask; what is refused must have changed nothing. Return: the result. */
+int world_refused(struct world *world, struct client *client, struct request request,
+                  struct refusal *refusal);
+
+/* Ask, and wait for pools to grow where that is called for, as the worker does. Return: the result
+ * of state_alloc(), or of state_wait() where that was called. */
+int world_ask(struct world *world, struct client *client, struct request request, uint64_t ticket,
+              struct refusal *refusal);
 
 struct state_bytes world_bytes(const struct world *world);

@@ -16,36 +16,9 @@
 
 static struct world world;
 
-static uint64_t first_of(const struct buffer *buffer)
-{
-        struct segment_cursor cursor = { 0 };
-        struct range segment;
-
-        assert_true(buffer_next_segment(buffer, &cursor, &segment));
-        return segment.first;
-}
-
-static uint64_t id_of(const struct buffer *buffer)
-{
-        struct buffer_view view;
-
-        buffer_view(buffer, &view);
-        return view.id;
-}
-
 static int refused(struct client *client, struct request request, struct refusal *refusal)
 {
-        struct state_bytes before = world_bytes(&world), after;
-        struct buffer *buffer = NULL;
-        int r;
-
-        r = state_alloc(world.state, client, &request, world.now_ns, &buffer, refusal);
-        after = world_bytes(&world);
-        assert_true(r > 0 && !buffer);
-        assert_int_equal(r, refusal->result);
-        assert_memory_equal(&before, &after, sizeof(before));
-        assert_true(refusal->sentence[0]);
-        return r;
+        return world_refused(&world, client, request, refusal);
 }
 
 /* ---- grants --------------------------------------------------------------------------------- */
@@ -61,9 +34,9 @@ static void test_grant_from_the_top(void **unused)
         a = world_client(&world, 1000, "a");
 
         first = world_alloc(&world, a, world_request(4096));
-        assert_int_equal(first_of(first), 4 * GiB - 4096);
+        assert_int_equal(world_first(first), 4 * GiB - 4096);
         second = world_alloc(&world, a, world_request(8192));
-        assert_int_equal(first_of(second), 4 * GiB - 12288); /* in the frame that it has */
+        assert_int_equal(world_first(second), 4 * GiB - 12288); /* in the frame that it has */
         assert_int_equal(world_bytes(&world).granted, PAGE);
         world_stop(&world);
 }
@@ -77,8 +50,8 @@ static void test_grant_never_shares_a_frame_between_owners(void **unused)
         world_start(&world);
         a = world_client(&world, 1000, "a");
         b = world_client(&world, 1000, "b");
-        assert_int_equal(first_of(world_alloc(&world, a, world_request(4096))), 4 * GiB - 4096);
-        assert_int_equal(first_of(world_alloc(&world, b, world_request(4096))),
+        assert_int_equal(world_first(world_alloc(&world, a, world_request(4096))), 4 * GiB - 4096);
+        assert_int_equal(world_first(world_alloc(&world, b, world_request(4096))),
                          4 * GiB - PAGE - 4096);
         world_stop(&world);
 }
@@ -94,7 +67,7 @@ static void test_grant_shares_a_frame_within_a_uid(void **unused)
         a = world_client(&world, 1000, "a");
         b = world_client(&world, 1000, "b");
         world_alloc(&world, a, world_request(4096));
-        assert_int_equal(first_of(world_alloc(&world, b, world_request(4096))), 4 * GiB - 8192);
+        assert_int_equal(world_first(world_alloc(&world, b, world_request(4096))), 4 * GiB - 8192);
         client_end(world.state, a, true, world.now_ns);
         assert_int_equal(world_bytes(&world).granted, PAGE);
         client_end(world.state, b, true, world.now_ns);
@@ -118,16 +91,16 @@ static void test_grant_over_adjacent_frames(void **unused)
         buffer_view(buffer, &view);
         assert_int_equal(view.segment_count, 1);
         assert_int_equal(view.piece_count, 4);
-        assert_int_equal(first_of(buffer), 4 * GiB - 3 * PAGE - 4096);
+        assert_int_equal(world_first(buffer), 4 * GiB - 3 * PAGE - 4096);
         buffer_piece(buffer, 0, &piece);
         assert_int_equal(piece.frame_offset, PAGE - 4096);
         assert_true(piece.zeroed);
         assert_false(piece.keep);
         /* What is left of the lowest frame is its owner's for small buffers... */
-        assert_int_equal(first_of(world_alloc(&world, a, world_request(4096))),
+        assert_int_equal(world_first(world_alloc(&world, a, world_request(4096))),
                          4 * GiB - 3 * PAGE - 8192);
         /* ... and not for one that would reach over frames. */
-        assert_int_equal(first_of(world_alloc(&world, a, world_request(PAGE + 4096))),
+        assert_int_equal(world_first(world_alloc(&world, a, world_request(PAGE + 4096))),
                          4 * GiB - 5 * PAGE - 4096);
         world_stop(&world);
 }
@@ -147,7 +120,7 @@ static void test_grant_scattered(void **unused)
         for (int i = 0; i < 8; i++)
                 keep[i] = world_alloc(&world, i % 2 ? b : a, world_request(PAGE));
         for (int i = 0; i < 8; i += 2)
-                assert_int_equal(state_release(world.state, a, id_of(keep[i]), world.now_ns), 0);
+                assert_int_equal(state_release(world.state, a, world_id(keep[i]), world.now_ns), 0);
         world_let_leave(&world);
         want.want.max_segments = 3;
         buffer = world_alloc(&world, a, want);
@@ -191,9 +164,9 @@ static void test_pool_preference(void **unused)
         a = world_client(&world, 1000, "a");
 
         low.want.window.last = GiB - 1;
-        assert_int_equal(first_of(world_alloc(&world, a, low)), GiB - 4096);
+        assert_int_equal(world_first(world_alloc(&world, a, low)), GiB - 4096);
         named.pool = "low";
-        assert_int_equal(first_of(world_alloc(&world, a, named)), GiB - 8192);
+        assert_int_equal(world_first(world_alloc(&world, a, named)), GiB - 8192);
         /* An unlimited request stays out of the limited pool, even where nothing else is left. */
         world_alloc(&world, a, world_request(PAGE));
         assert_int_equal(refused(a, world_request(PAGE), &refusal), PAR_REFUSED_NEVER_FITS);
@@ -210,7 +183,7 @@ static void test_pool_spill(void **unused)
         world_start(&world);
         a = world_client(&world, 1000, "a");
         world_alloc(&world, a, world_request(PAGE));
-        assert_int_equal(first_of(world_alloc(&world, a, world_request(PAGE))), GiB - PAGE);
+        assert_int_equal(world_first(world_alloc(&world, a, world_request(PAGE))), GiB - PAGE);
         world_stop(&world);
 }
 
@@ -429,8 +402,8 @@ static void test_refusal_fragmented(void **unused)
         world_alloc(&world, b, world_request(PAGE));
         two = world_alloc(&world, a, world_request(PAGE));
         world_alloc(&world, b, world_request(PAGE));
-        state_release(world.state, a, id_of(one), world.now_ns);
-        state_release(world.state, a, id_of(two), world.now_ns);
+        state_release(world.state, a, world_id(one), world.now_ns);
+        state_release(world.state, a, world_id(two), world.now_ns);
         world_let_leave(&world);
         assert_int_equal(refused(a, world_request(2 * PAGE), &refusal), PAR_REFUSED_FRAGMENTED);
         assert_false(refusal.permanent);
@@ -492,7 +465,7 @@ static void test_release(void **unused)
         a = world_client(&world, 1000, "a");
         b = world_client(&world, 1001, "b");
         buffer = world_alloc(&world, a, world_request(4096));
-        id = id_of(buffer);
+        id = world_id(buffer);
         assert_int_equal(state_release(world.state, b, id, world.now_ns), PAR_REFUSED_GONE);
         assert_int_equal(state_release(world.state, a, id, world.now_ns), 0);
         assert_int_equal(state_release(world.state, a, id, world.now_ns), PAR_REFUSED_GONE);
@@ -514,13 +487,13 @@ static void test_reuse_delay(void **unused)
         world_start(&world);
         a = world_client(&world, 1000, "a");
         buffer = world_alloc(&world, a, world_request(4096));
-        at = first_of(buffer);
+        at = world_first(buffer);
         world_show(&world, a, buffer);
-        state_release(world.state, a, id_of(buffer), world.now_ns);
+        state_release(world.state, a, world_id(buffer), world.now_ns);
         assert_int_equal(world_bytes(&world).reusable, PAGE);
         buffer = world_alloc(&world, a, world_request(4096));
-        assert_int_equal(first_of(buffer), at); /* no new page */
-        state_release(world.state, a, id_of(buffer), world.now_ns);
+        assert_int_equal(world_first(buffer), at); /* no new page */
+        state_release(world.state, a, world_id(buffer), world.now_ns);
         world_pass(&world, 2 * NS_PER_S);
         assert_int_equal(world_bytes(&world).free, 4 * PAGE);
         assert_int_equal(world.n_unneeded, 1);
@@ -542,7 +515,7 @@ static void test_only_one_empty_frame_is_kept(void **unused)
                 world_show(&world, a, buffers[i]);
         }
         for (int i = 0; i < 3; i++)
-                state_release(world.state, a, id_of(buffers[i]), world.now_ns);
+                state_release(world.state, a, world_id(buffers[i]), world.now_ns);
         assert_int_equal(world_bytes(&world).reusable, PAGE);
         assert_int_equal(world_bytes(&world).leaving, 2 * PAGE);
         world_stop(&world);
@@ -560,7 +533,7 @@ static void test_lingering_stays_charged(void **unused)
         world_start(&world);
         a = world_client(&world, 1000, "a");
         buffer = world_alloc(&world, a, world_request(PAGE));
-        state_release(world.state, a, id_of(buffer), world.now_ns);
+        state_release(world.state, a, world_id(buffer), world.now_ns);
         state_frame_lingers(world.state, world.frames[0].name, 2, world.now_ns);
         assert_int_equal(world_bytes(&world).lingering, PAGE);
         client_end(world.state, a, false, world.now_ns);
@@ -592,7 +565,7 @@ static void test_who_keeps_pages_is_put_off(void **unused)
                 buffers[i] = world_alloc(&world, clients[i], world_request(PAGE));
         }
         for (int i = 0; i < 3; i++)
-                state_release(world.state, clients[i], id_of(buffers[i]), world.now_ns);
+                state_release(world.state, clients[i], world_id(buffers[i]), world.now_ns);
         state_frame_lingers(world.state, world.frames[0].name, FRAME_HOLDER_FILE, world.now_ns);
         assert_false(world.frames[1].flags & LEAVE_PATIENT);
         state_frame_lingers(world.state, world.frames[0].name, FRAME_HOLDER_PAGES, world.now_ns);
@@ -616,7 +589,7 @@ static void test_lost_page_is_counted_and_replaced(void **unused)
         world_start(&world);
         a = world_client(&world, 1000, "a");
         buffer = world_alloc(&world, a, world_request(PAGE));
-        state_release(world.state, a, id_of(buffer), world.now_ns);
+        state_release(world.state, a, world_id(buffer), world.now_ns);
         world.snatch = true;
         world_let_leave(&world);
         state_report(world.state, world.now_ns, &report);
@@ -720,13 +693,13 @@ static void test_quarantine_within_a_shared_frame(void **unused)
         world_start(&world);
         a = world_client(&world, 1000, "a");
         b = world_client(&world, 1000, "b");
-        at = first_of(world_alloc(&world, a, world_request(4096)));
+        at = world_first(world_alloc(&world, a, world_request(4096)));
         world_alloc(&world, b, world_request(4096));
         client_end(world.state, a, false, world.now_ns);
         assert_int_equal(world_bytes(&world).granted, PAGE); /* b is still in it */
-        assert_true(first_of(world_alloc(&world, b, world_request(4096))) < at);
+        assert_true(world_first(world_alloc(&world, b, world_request(4096))) < at);
         world_pass(&world, 6 * NS_PER_S);
-        assert_int_equal(first_of(world_alloc(&world, b, world_request(4096))), at);
+        assert_int_equal(world_first(world_alloc(&world, b, world_request(4096))), at);
         client_end(world.state, b, false, world.now_ns);
         assert_int_equal(world_bytes(&world).quarantined, PAGE);
         world_stop(&world);
@@ -778,11 +751,11 @@ static void test_wait_is_served_in_order(void **unused)
                          0);
         world_pass(&world, NS_PER_S);
         for (int i = 0; i < 3; i++) {
-                state_release(world.state, a, id_of(held[i]), world.now_ns);
+                state_release(world.state, a, world_id(held[i]), world.now_ns);
                 world_let_leave(&world);
         }
         assert_int_equal(world.n_answers, 0); /* the small one does not overtake */
-        state_release(world.state, a, id_of(held[3]), world.now_ns);
+        state_release(world.state, a, world_id(held[3]), world.now_ns);
         world_let_leave(&world);
         assert_int_equal(world.n_answers, 1);
         assert_int_equal(world.answers[0].ticket, 7);
@@ -850,7 +823,7 @@ static void test_wait_is_served_from_own_memory_past_others(void **unused)
         assert_int_equal(state_wait(world.state, b, &small, UINT64_MAX, 2, world.now_ns, &refusal),
                          0);
         /* What b frees inside its own frame is of no use to a. */
-        state_release(world.state, b, id_of(mine), world.now_ns);
+        state_release(world.state, b, world_id(mine), world.now_ns);
         assert_int_equal(world.n_answers, 1);
         assert_int_equal(world.answers[0].ticket, 2);
         assert_int_equal(world.answers[0].r, 0);
@@ -874,7 +847,7 @@ static void test_wait_does_not_get_round_the_quota(void **unused)
         assert_int_equal(state_wait(world.state, b, &want, UINT64_MAX, 1, world.now_ns, &refusal),
                          0);
         world_alloc(&world, b, world_request(4096));
-        state_release(world.state, a, id_of(other), world.now_ns);
+        state_release(world.state, a, world_id(other), world.now_ns);
         world_let_leave(&world);
         assert_int_equal(world.n_answers, 1);
         assert_int_equal(world.answers[0].r, PAR_REFUSED_QUOTA);
@@ -944,12 +917,12 @@ static void test_moved_frame_is_retired(void **unused)
         assert_int_equal(world.n_events, 2);
         assert_int_equal(world_bytes(&world).retired, PAGE);
         /* The address that the client was told stays what it was told. */
-        assert_int_equal(first_of(buffer), 4 * GiB - 4096);
+        assert_int_equal(world_first(buffer), 4 * GiB - 4096);
         /* Nothing more comes from that frame. */
-        assert_int_equal(first_of(world_alloc(&world, a, world_request(4096))),
+        assert_int_equal(world_first(world_alloc(&world, a, world_request(4096))),
                          4 * GiB - PAGE - 4096);
-        state_release(world.state, a, id_of(buffer), world.now_ns);
-        state_release(world.state, a, id_of(other), world.now_ns);
+        state_release(world.state, a, world_id(buffer), world.now_ns);
+        state_release(world.state, a, world_id(other), world.now_ns);
         assert_false(world.frames[piece.frame.slot].flags & LEAVE_RETAKE);
         world_let_leave(&world);
         assert_int_equal(world_bytes(&world).held, 3 * PAGE);
