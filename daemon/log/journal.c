@@ -84,9 +84,11 @@ int journal_send(int level, const char *who, const struct log_place *place,
         add(&entry, "MESSAGE=%s", sentence);
         add(&entry, "PRIORITY=%d", level & LOG_PRIMASK);
         add(&entry, "SYSLOG_IDENTIFIER=%s", who);
-        add(&entry, "CODE_FILE=%s", place->file);
-        add(&entry, "CODE_LINE=%d", place->line);
-        add(&entry, "CODE_FUNC=%s", place->function);
+        if (place) {
+                add(&entry, "CODE_FILE=%s", place->file);
+                add(&entry, "CODE_LINE=%d", place->line);
+                add(&entry, "CODE_FUNC=%s", place->function);
+        }
         if (about)
                 add_about(&entry, about);
         return sd_journal_sendv(entry.fields, entry.n_fields);

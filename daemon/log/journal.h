@@ -14,7 +14,7 @@ bool journal_is_stderr(void);
 /**
  * journal_send() - one entry
  * @who:      SYSLOG_IDENTIFIER
- * @place:    borrowed
+ * @place:    borrowed; NULL: unknown
  * @about:    borrowed; NULL: nothing in particular
  * @sentence: borrowed
  *

@@ -15,7 +15,7 @@ struct log_place {
         const char *file, *function;
         int line;
 };
-#define LOG_HERE (&(struct log_place){ __FILE__, __func__, __LINE__ })
+#define LOG_HERE (&(struct log_place){ __FILE_NAME__, __func__, __LINE__ })
 
 /**
  * log_open() - once, at the start
@@ -26,7 +26,7 @@ void log_open(const char *who, int level);
 
 /**
  * log_write() - one message, through the macros below
- * @place:  borrowed for the call
+ * @place:  borrowed for the call; NULL: it comes from elsewhere, and the place tells nothing
  * @about:  borrowed for the call; NULL: nothing in particular
  * @format: a sentence that says everything: fields are for searching and are not shown beside it
  *

@@ -225,7 +225,7 @@ static void op_answer(void *data, void *client_data, uint64_t ticket, int r, str
 static void op_log(void *data, int level, const struct log_fields *about, const char *message)
 {
         (void)data;
-        log_event(level, about, "%s", message);
+        log_write(level, NULL, about, "%s", message); /* this is not where it comes from */
 }
 
 static const struct state_ops ops = {

@@ -161,7 +161,7 @@ static void test_log_tells_the_journal_what_it_is_about(void **state)
                  "gone\nPRIORITY=4\nSYSLOG_IDENTIFIER=pard-worker\nCODE_FILE=%s\nCODE_LINE=%d\n"
                  "CODE_FUNC=%s\nPAR_POOL=below4g\nPAR_CLIENT=radio\n0\nPAR_UID=1000\n"
                  "PAR_FRAME=0x38a00000\nPAR_BUFFER=17\n",
-                 __FILE__, line, __func__);
+                 __FILE_NAME__, line, __func__);
         assert_string_equal(entry, expected);
         assert_string_equal(lines(*state), "");
 }
@@ -173,8 +173,10 @@ static void test_log_leaves_out_what_is_not_known(void **state)
         log_open("pard", LOG_INFO);
         log_info("nothing in particular");
         assert_null(strstr(entry, "PAR_"));
-        log_event(LOG_INFO, &(struct log_fields){ .has_uid = true }, "root");
+        assert_non_null(strstr(entry, "CODE_FILE=test_log.c\n"));
+        log_write(LOG_INFO, NULL, &(struct log_fields){ .has_uid = true }, "root");
         assert_non_null(strstr(entry, "\nPAR_UID=0\n"));
+        assert_null(strstr(entry, "CODE_"));
         assert_null(strstr(entry, "PAR_POOL"));
         assert_null(strstr(entry, "PAR_FRAME"));
         assert_int_equal(entries, 2);
