@@ -161,8 +161,9 @@ static void waiter_begin(struct state *state, struct waiter *waiter, uint64_t de
                         state->pools[i].counters.waits++;
 }
 
-int state_wait(struct state *state, struct client *client, const struct request *request,
-               uint64_t deadline_ns, uint64_t ticket, uint64_t now_ns, struct refusal *ret_refusal)
+static int wait_or_refuse(struct state *state, struct client *client, const struct request *request,
+                          uint64_t deadline_ns, uint64_t ticket, uint64_t now_ns,
+                          struct refusal *ret_refusal)
 {
         bool for_growth = deadline_ns == WAIT_FOR_GROWTH, asked = false;
         struct demand demand;
@@ -193,6 +194,16 @@ int state_wait(struct state *state, struct client *client, const struct request 
         set_aims(state, waiter, &demand, pools);
         waiter_begin(state, waiter, deadline_ns, now_ns);
         return 0;
+}
+
+int state_wait(struct state *state, struct client *client, const struct request *request,
+               uint64_t deadline_ns, uint64_t ticket, uint64_t now_ns, struct refusal *ret_refusal)
+{
+        int r = wait_or_refuse(state, client, request, deadline_ns, ticket, now_ns, ret_refusal);
+
+        if (r > 0)
+                state_count_refusal(state, r);
+        return r;
 }
 
 int state_cancel(struct state *state, struct client *client, uint64_t ticket)

@@ -114,10 +114,54 @@ static void revoke(struct client *owner, const struct buffer *buffer)
         expect(r);
 }
 
+/* A frame comes, and with it memory for who waits: a failure there is the waiter's answer. */
+static void arrive(uint32_t slot, uint64_t phys)
+{
+        struct frame_news news = { .name = { .slot = slot, .generation = 1 },
+                                   .page_bytes = PAGE,
+                                   .phys = phys,
+                                   .node = 0,
+                                   .pinned = true };
+        int r;
+
+        world.frames[slot] = (struct world_frame){ .name = news.name, .phys = phys, .held = true };
+        world.n_slots = slot + 1;
+        world.n_answers = 0;
+        r = state_frame_arrived(world.state, &news, world.now_ns);
+        if (r)
+                world.frames[slot].held = false;
+        if (world.n_answers && world.answers[0].r < 0) {
+                assert_int_equal(world.answers[0].r, -ENOMEM);
+                assert_int_equal(r, 0);
+                r = -ENOMEM;
+        }
+        expect(r);
+}
+
+/* What administrators do asks the heap for nothing. */
+static void administer(void)
+{
+        struct range window = { 4 * GiB - 3 * PAGE, 4 * GiB - 1 };
+        struct refusal refusal;
+        uint64_t bytes;
+
+        assert_int_equal(state_drain(world.state, admin, "any", window, true, world.now_ns, &bytes,
+                                     &refusal),
+                         0);
+        assert_int_equal(state_resize(world.state, admin, "any", 16 * PAGE, world.now_ns, &refusal),
+                         0);
+        state_reconfigure(world.state, &world.settings, world.now_ns);
+        assert_int_equal(state_drain(world.state, admin, "any", window, false, world.now_ns, &bytes,
+                                     &refusal),
+                         0);
+        assert_int_equal(state_resize(world.state, admin, "any", 12 * PAGE, world.now_ns, &refusal),
+                         0);
+}
+
 static void script(struct client *a, struct client *b)
 {
         struct request scattered = world_request(3 * PAGE), huge = world_request(64 * PAGE);
-        struct request waits = world_request(8 * PAGE);
+        struct request waits = world_request(8 * PAGE), grows = world_request(14 * PAGE);
         static struct explanation explanation;
         struct buffer *small, *many, *pieces[6], *in_pieces;
         struct refusal refusal;
@@ -145,6 +189,10 @@ static void script(struct client *a, struct client *b)
         expect(state_explain(world.state, b, &huge, world.now_ns, &explanation));
         expect(state_explain(world.state, b, &scattered, world.now_ns, &explanation));
         expect(state_wait(world.state, b, &waits, UINT64_MAX, 1, world.now_ns, &refusal));
+        expect(state_wait(world.state, a, &grows, WAIT_FOR_GROWTH, 2, world.now_ns, &refusal));
+        for (unsigned i = 0; i < 14; i++)
+                arrive(500 + i, 8 * GiB + i * PAGE);
+        administer();
 }
 
 /* One whole life with the n-th allocation failing. Return: whether there was such an allocation. */
@@ -156,6 +204,8 @@ static bool live(unsigned long n)
 
         world_init(&world, 12);
         world.pools[0].isolation = ISOLATE_UID;
+        world.pools[0].size_max_bytes = 48 * PAGE;
+        world.late = true;
         world_start(&world);
         admin = world_client(&world, 0, "admin");
         countdown = n;
@@ -169,8 +219,10 @@ static bool live(unsigned long n)
                 client_end(world.state, a, false, world.now_ns);
         if (b)
                 client_end(world.state, b, true, world.now_ns);
+        world.late = false;
         world_pass(&world, 60 * NS_PER_S);
         assert_int_equal(world_bytes(&world).free, 12 * PAGE);
+        assert_int_equal(world_bytes(&world).held, 12 * PAGE);
         world_stop(&world);
         return hit;
 }

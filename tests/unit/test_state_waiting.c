@@ -215,6 +215,7 @@ static void test_other_pools_are_not_held_up(void **unused)
 static void test_who_waits_is_counted(void **unused)
 {
         struct pool_counters counters;
+        struct status_report report;
         struct buffer *held[2];
         struct request want = world_request(PAGE);
         struct refusal refusal;
@@ -232,18 +233,15 @@ static void test_who_waits_is_counted(void **unused)
         assert_int_equal(counters.waits, 2);
         give(held[0]);
         assert_int_equal(world_pool(&world, 0).waiting, 0);
-        {
-                struct status_report report;
-
-                state_report(world.state, world.now_ns, &report);
-                assert_int_equal(report.refusals, 0); /* nobody heard no */
-        }
+        state_report(world.state, world.now_ns, &report);
+        assert_int_equal(report.refusals, 0); /* nobody heard no */
         world_stop(&world);
 }
 
 static void test_growing_beyond_max_waiting_is_the_plain_refusal(void **unused)
 {
         struct request want = world_request(2 * PAGE);
+        struct status_report report;
         struct refusal refusal;
 
         (void)unused;
@@ -257,6 +255,8 @@ static void test_growing_beyond_max_waiting_is_the_plain_refusal(void **unused)
         assert_int_equal(state_wait(world.state, a, &want, UINT64_MAX, 2, world.now_ns, &refusal),
                          PAR_REFUSED_QUOTA);
         assert_int_equal(world_ask(&world, a, want, 3, &refusal), PAR_REFUSED_EXHAUSTED);
+        state_report(world.state, world.now_ns, &report);
+        assert_int_equal(report.refusals, 2);
         world_serve(&world);
         assert_int_equal(world.n_answers, 1);
         world_stop(&world);
