@@ -12,13 +12,14 @@ trap 'rm -rf "$dir"' EXIT
 
 sed "s|^ExecStart=[^ ]*/pard |ExecStart=$pard |; s|^ExecReload=[^ ]*/parctl |ExecReload=$parctl |" "$service" >"$dir/pard.service"
 cp "$socket" "$dir/pard.socket"
+cp "${socket%/*}/pard-metrics.socket" "$dir/"
 grep -q "^ExecStart=$pard --config /.*/pard/pard.conf$" "$dir/pard.service"
 grep -q "^ExecReload=$parctl reload$" "$dir/pard.service"
 
 # It exits with 0 for most of what it warns of: no word is good word.
-said=$(systemd-analyze verify --man=no --generators=no --recursive-errors=no "$dir/pard.service" "$dir/pard.socket" 2>&1) ||
+said=$(systemd-analyze verify --man=no --generators=no --recursive-errors=no "$dir/pard.service" "$dir"/pard{,-metrics}.socket 2>&1) ||
         { echo "$said"; exit 1; }
-if grep "$dir\|pard\.s" <<<"$said"; then
+if grep "$dir\|pard[a-z-]*\.s" <<<"$said"; then
         exit 1
 fi
 
