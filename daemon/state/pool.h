@@ -47,21 +47,19 @@
  */
 struct pool {
         const struct pool_settings *settings;
-        uint32_t index;
+        uint32_t index, n_orphans;
         struct node_spaces free, all;
         struct state_bytes bytes;
         uint64_t departing_bytes;
         uint64_t unpinned_frames;
         uint64_t lost_to_system;
-        bool filled_once;
         uint64_t goal_bytes;
-        bool resized;
+        bool filled_once, resized;
         uint32_t taking, taken;
         uint64_t aside_bytes;
         struct take_wish wish;
         bool for_demand, cancelled;
         struct frame_list orphans;
-        uint32_t n_orphans;
         struct due orphans_due;
         struct due refill;
         uint64_t refill_delay_ns;
