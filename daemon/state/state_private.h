@@ -45,13 +45,13 @@ struct state {
         uint64_t last_owner;
         struct client_list clients;
         uint32_t n_clients;
+        bool started;     /* state_start() was called */
+        bool taking_told; /* ops->filled() was called for the takes so far */
         struct holding_list ended;
         struct history history;
         struct waiter_queue waiters;
         uint64_t n_waiters;
         struct due_queue dues;
-        bool started;                 /* state_start() was called */
-        bool taking_told;             /* ops->filled() was called for the takes so far */
         struct due filling;           /* when it is called although some are not over */
         uint64_t came;                /* pools in which waiters have something new to look at */
         const struct owner *freed_by; /* who else may look at his own memory again; not followed */
@@ -60,10 +60,10 @@ struct state {
         uint64_t run_came;
         const struct owner *run_freed_by;
         bool run_prospects_changed;
-        struct due run;
         bool serving_waiters;
+        bool turns_changed; /* somebody's turn has come or is over */
+        struct due run;
         uint64_t held_up, open; /* pools: for somebody who waits; for all, for a moment */
-        bool turns_changed;     /* somebody's turn has come or is over */
         uint64_t grants, refusals;
         struct state_counters counters;
 };

@@ -184,8 +184,8 @@ static void test_the_frame_waits_for_the_quarantine(void **unused)
 
 static const struct {
         const char *name;
-        bool buffer, client, other_client;
         const char *client_name, *pool;
+        bool buffer, client, other_client;
         int result;
         uint64_t bytes; /* of a's 4096 in "any" and 8192 in "low" and b's 4096 in "any" */
 } select_cases[] = {
@@ -383,7 +383,7 @@ static void test_revoked_within_a_uid(void **unused)
         assert_null(client_buffer(a, id_of(of_a)));
         assert_ptr_equal(client_buffer(b, id_of(of_b)), of_b);
         /* By the number of the uid's own row it is all of them. */
-        of_a = world_alloc(&world, a, world_request(4096));
+        world_alloc(&world, a, world_request(4096));
         assert_int_equal(revoke(root, (struct selection){ .client = client_id(a) + 1 }, &bytes), 0);
         assert_int_equal(bytes, 8192);
         world_pass(&world, 5 * NS_PER_S);
