@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # man_commands.sh PARD PARCTL - pard(8) and parctl(1) against what --help says: every command and option is there, and
-# none that does not exist; and parctl understands the examples
+# none that does not exist, the same of the journal's fields; and parctl understands the examples
 set -euo pipefail
 pard=${1:?usage: man_commands.sh PARD PARCTL} parctl=$2
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
@@ -22,9 +22,12 @@ same() {
 # helped PROGRAM... - options in the help of it, but for those that stand in its prose
 helped() { "$@" --help | grep -oE '^  --[a-z][a-z-]*' | tr -d ' ' | tr '\n' ' '; }
 # options TEXT - options in mdoc
-options() { grep -oE '\bFl -[a-z][a-z-]*' <<<"$1" | sed 's/^Fl -/--/' | tr '\n' ' '; }
+options() { { grep -oE '\bFl -[a-z][a-z-]*' <<<"$1" || true; } | sed 's/^Fl -/--/' | tr '\n' ' '; }
 
 same "pard(8)" "$(options "$(<"$top/docs/man/pard.8")")" "$(helped "$pard")"
+
+same "fields of the journal" "$(grep -oE '\bEv PAR_[A-Z]+' "$top/docs/man/pard.8" | cut -c 4- | tr '\n' ' ')" \
+        "$(grep -oE '"PAR_[A-Z]+=' "$top/daemon/log/journal.c" | tr -d '"=' | tr '\n' ' ')"
 
 # ---- parctl ---------------------------------------------------------------------------------
 # under HEADING - options that are items there
