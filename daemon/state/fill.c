@@ -69,6 +69,39 @@ void state_refill_later(struct state *state, struct pool *pool, uint64_t now_ns)
                 due_set(&state->dues, &pool->refill, now_ns + pool->refill_delay_ns);
 }
 
+static bool is_drained_whole(const struct pool *pool)
+{
+        struct range gaps[DRAIN_WINDOWS_MAX + 1];
+
+        return !pool_gaps(pool, pool->settings->window, pool->settings->page_bytes, gaps);
+}
+
+/* Why the pool holds less than it should. */
+static void write_note(struct pool *pool)
+{
+        char held[32], want[32];
+        const char *why = pool->reason;
+
+        pool->note[0] = '\0';
+        if (!pool_missing_bytes(pool))
+                return;
+        if (is_drained_whole(pool))
+                why = "all of its addresses are drained";
+        else if (!why[0])
+                why = "pages were lost to the system";
+        snprintf(pool->note, sizeof(pool->note), "%s of %s: %.140s",
+                 bytes_words(pool->bytes.held, held), bytes_words(pool->goal_bytes, want), why);
+}
+
+/* What was said may no longer be so, and what is drained is no news of the keeper's. */
+static void settle_note(struct pool *pool)
+{
+        if (!pool_missing_bytes(pool))
+                pool->note[0] = '\0';
+        else if (pool->drain.n_windows && !pool->departing_bytes && is_drained_whole(pool))
+                write_note(pool);
+}
+
 void state_pools_settle(struct state *state, uint64_t now_ns)
 {
         if (!state->started)
@@ -77,6 +110,7 @@ void state_pools_settle(struct state *state, uint64_t now_ns)
                 struct pool *pool = &state->pools[state->preferred[i]];
 
                 refill(state, pool);
+                settle_note(pool);
                 state_shrink_settle(state, pool, now_ns);
         }
 }
@@ -186,23 +220,6 @@ static void write_reason(struct pool *pool, const struct take_result *result)
         }
 }
 
-/* Why the pool holds less than it should. */
-static void write_note(struct state *state, struct pool *pool)
-{
-        char held[32], want[32], before[POOL_NOTE_BYTES];
-
-        memcpy(before, pool->note, sizeof(before));
-        pool->note[0] = '\0';
-        if (!pool_missing_bytes(pool))
-                return;
-        snprintf(pool->note, sizeof(pool->note), "%s of %s: %.140s",
-                 bytes_words(pool->bytes.held, held), bytes_words(pool->goal_bytes, want),
-                 pool->reason[0] ? pool->reason : "pages were lost to the system");
-        if (strcmp(before, pool->note) != 0)
-                state_log(state, LOG_WARNING, &(struct log_fields){ .pool = pool->settings->name },
-                          "pool %s: %s", pool->settings->name, pool->note);
-}
-
 static void put_off(struct state *state, struct pool *pool, bool got_some, uint64_t now_ns)
 {
         pool->refill_delay_ns = got_some ? 0 : pool->refill_delay_ns * 2;
@@ -216,11 +233,16 @@ static void learn(struct state *state, struct pool *pool, const struct take_resu
                   uint64_t now_ns)
 {
         bool got_some = result->got > 0;
+        char before[POOL_NOTE_BYTES];
 
         if (result->r == -ECANCELED && pool->cancelled)
                 return; /* as we wished, for somebody else */
         write_reason(pool, result);
-        write_note(state, pool);
+        memcpy(before, pool->note, sizeof(before));
+        write_note(pool);
+        if (pool->note[0] && strcmp(before, pool->note) != 0)
+                state_log(state, LOG_WARNING, &(struct log_fields){ .pool = pool->settings->name },
+                          "pool %s: %s", pool->settings->name, pool->note);
         if (result->r)
                 grow_failed(state, pool, got_some, now_ns);
         else

@@ -208,12 +208,27 @@ static uint64_t held_in_window(const struct state *state, const struct demand *d
         return bytes;
 }
 
+/* What a pool may hold there at most. */
+static uint64_t most_there(const struct state *state, const struct demand *demand, uint64_t pools)
+{
+        uint64_t most = 0;
+
+        for (size_t i = 0; i < state->settings->n_pools; i++) {
+                const struct pool_settings *settings = state->pools[i].settings;
+
+                if (pools >> i & 1 && range_overlaps(settings->window, demand->want.window) &&
+                    settings->size_max_bytes > most)
+                        most = settings->size_max_bytes;
+        }
+        return most;
+}
+
 /* @own: it is what the client has itself that leaves no room. */
 static void write_never(const struct state *state, const struct demand *demand, uint64_t pools,
                         bool own, struct refusal *ret)
 {
         char what[192], held[32], run[32], because[128] = "";
-        uint64_t bytes, largest;
+        uint64_t bytes, largest, most = most_there(state, demand, pools);
 
         bytes = held_in_window(state, demand, pools, &largest);
         demand_words(demand, what, sizeof(what));
@@ -227,6 +242,10 @@ static void write_never(const struct state *state, const struct demand *demand, 
                          "%s cannot be had beside what this client has itself: pard holds %s there "
                          "in all; it would have to free some%s",
                          what, held, because);
+        else if (most > bytes && demand->want.size_bytes > most)
+                snprintf(ret->sentence, sizeof(ret->sentence),
+                         "%s can never be had: no pool there may hold more than %s%s", what,
+                         bytes_words(most, held), because);
         else if (!bytes)
                 snprintf(ret->sentence, sizeof(ret->sentence),
                          "%s can never be had: pard holds nothing there%s", what, because);
@@ -275,6 +294,16 @@ static const struct pool *stuck_pool(const struct state *state, const struct dem
         return NULL;
 }
 
+/* One that must not hold anything in a part of the window. */
+static const struct pool *drained_pool(const struct state *state, const struct demand *demand,
+                                       uint64_t pools)
+{
+        for (size_t i = 0; i < state->settings->n_pools; i++)
+                if (pools >> i & 1 && pool_drains(&state->pools[i], demand->want.window))
+                        return &state->pools[i];
+        return NULL;
+}
+
 static void append(struct refusal *refusal, const char *format, ...)
         __attribute__((__format__(__printf__, 2, 3)));
 
@@ -293,6 +322,7 @@ static void write_not_now(const struct state *state, const struct demand *demand
 {
         const struct pool *lacking = short_pool(state, demand, pools);
         const struct pool *stuck = stuck_pool(state, demand, pools);
+        const struct pool *drained = drained_pool(state, demand, pools);
         char what[192], free_bytes[32], run[32], coming[32];
         uint64_t coming_bytes = bytes_coming(state, pools);
 
@@ -306,6 +336,8 @@ static void write_not_now(const struct state *state, const struct demand *demand
         else if (stuck && !ret->growing)
                 append(ret, "; pool %.64s cannot grow now: %.140s", stuck->settings->name,
                        stuck->reason);
+        if (drained && !lacking)
+                append(ret, "; pool %.64s is drained there", drained->settings->name);
         if (pools & state->held_up)
                 append(ret, "; others wait for it already");
         if (coming_bytes)

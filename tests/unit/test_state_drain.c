@@ -209,8 +209,20 @@ static void test_a_pool_that_is_drained_whole_asks_for_nothing(void **unused)
         assert_int_equal(world_ask(&world, a, world_request(PAGE), 1, &refusal),
                          PAR_REFUSED_EXHAUSTED);
         assert_false(refusal.permanent);
+        assert_string_equal(refusal.sentence,
+                            "2 MiB in one piece anywhere: 0 B are free there, the largest run is "
+                            "0 B; pool any holds 0 B of 8 MiB: all of its addresses are drained");
         world_pass(&world, 100 * NS_PER_S);
         assert_int_equal(world.want[0], 0);
+        drain(RANGE_ALL, false);
+        world_serve(&world);
+        assert_string_equal(world_pool(&world, 0).note, "");
+        drain(pages(0, 1), true);
+        assert_int_equal(world_refused(&world, a, world_request(4 * PAGE), &refusal),
+                         PAR_REFUSED_EXHAUSTED);
+        assert_string_equal(refusal.sentence,
+                            "8 MiB in one piece anywhere: 6 MiB are free there, the largest run is "
+                            "6 MiB; pool any is drained there; 2 MiB are on their way back");
         world_stop(&world);
 }
 

@@ -439,6 +439,8 @@ static void test_permanent_is_what_no_growth_can_change(void **unused)
         assert_int_equal(world_refused(&world, a, world_request(5 * PAGE), &refusal),
                          PAR_REFUSED_NEVER_FITS);
         assert_true(refusal.permanent && !refusal.growing);
+        assert_string_equal(refusal.sentence, "10 MiB in one piece anywhere can never be had: no "
+                                              "pool there may hold more than 8 MiB");
         /* What it has itself does not come by waiting. */
         world_alloc(&world, a, world_request(PAGE));
         assert_int_equal(world_refused(&world, a, world_request(4 * PAGE), &refusal),
@@ -716,8 +718,15 @@ static void test_resize(void **unused)
         world_pass(&world, 3600 * NS_PER_S);
         assert_int_equal(held(), 6);
         world_alloc(&world, a, world_request(PAGE));
+        world.supply = 1;
+        assert_int_equal(state_resize(world.state, root, "any", 8 * PAGE, world.now_ns, &refusal),
+                         0);
+        world_serve(&world);
+        assert_string_equal(world_pool(&world, 0).note,
+                            "14 MiB of 16 MiB: the system has no more 2 MiB pages");
         assert_int_equal(state_resize(world.state, root, "any", 2 * PAGE, world.now_ns, &refusal),
                          0);
+        assert_string_equal(world_pool(&world, 0).note, "");
         world_pass(&world, 0); /* not after shrink_delay: he wants it now */
         assert_int_equal(held(), 2);
         assert_int_equal(world_bytes(&world).granted, PAGE);
