@@ -146,55 +146,26 @@ static int choose(struct stock *stock, uint64_t page_bytes, int node, int64_t ch
         return ret->n ? 0 : -ENOENT;
 }
 
-/*
- * Before Linux 6.5 a node's number is taken for more than it says, by the surplus pages of other
- * nodes. Write it again, so much lower. @goal: the persistent pages that were meant.
- */
-static int correct(const struct stock *stock, uint64_t page_bytes, int node, uint64_t goal)
-{
-        struct hugepages all, pages;
-        uint64_t now, written = goal;
-        int r = 0;
-
-        for (unsigned i = 0; i < TRIES; i++) {
-                r = sysfs_hugepages(stock->root, page_bytes, NODE_ANY, &all);
-                if (!r)
-                        r = sysfs_hugepages(stock->root, page_bytes, node, &pages);
-                if (r)
-                        return r;
-                now = hugepages_persistent(&pages);
-                if (now <= goal || all.surplus <= pages.surplus || node == NODE_ANY)
-                        return 0;
-                written -= smaller(written, now - goal);
-                r = sysfs_set_hugepages(stock->root, page_bytes, node, written);
-                if (r)
-                        return r;
-        }
-        return 0;
-}
-
 /* Return: 0 and how many pages there are more now; negative errno. */
 static int raise_number(const struct stock *stock, uint64_t page_bytes, int node, uint64_t count,
                         uint64_t *ret_came)
 {
-        struct hugepages first, pages;
-        uint64_t before, came = 0;
+        struct hugepages pages;
+        uint64_t first, before, came = 0;
         int r;
 
-        r = sysfs_hugepages(stock->root, page_bytes, node, &first);
+        r = sysfs_hugepages(stock->root, page_bytes, NODE_ANY, &pages);
         if (r)
                 return r;
-        pages = first;
+        first = pages.total;
         for (unsigned i = 0; i < TRIES && came < count; i++) {
                 before = hugepages_persistent(&pages);
                 r = sysfs_set_hugepages(stock->root, page_bytes, node, before + count - came);
                 if (!r)
-                        r = correct(stock, page_bytes, node, before + count - came);
-                if (!r)
-                        r = sysfs_hugepages(stock->root, page_bytes, node, &pages);
+                        r = sysfs_hugepages(stock->root, page_bytes, NODE_ANY, &pages);
                 if (r)
                         return r;
-                came = pages.total > first.total ? pages.total - first.total : 0;
+                came = pages.total > first ? pages.total - first : 0;
                 if (hugepages_persistent(&pages) <= before)
                         break;
         }
@@ -273,19 +244,52 @@ int stock_more(struct stock *stock, uint64_t page_bytes, int node, uint64_t coun
         return r == -EDQUOT ? r : 0;
 }
 
+/*
+ * The kernel goes no lower than the used pages are many, surplus ones included, and rather calls
+ * free pages surplus, which stay then. So where that could happen, the surplus pages become
+ * persistent ones first, and ours, to be given back at the end.
+ */
+static int absorb_surplus(struct stock *stock, uint64_t page_bytes, uint64_t count)
+{
+        struct hugepages all;
+        struct step step;
+        uint64_t persistent;
+        int r;
+
+        r = sysfs_hugepages(stock->root, page_bytes, NODE_ANY, &all);
+        if (r)
+                return r;
+        persistent = hugepages_persistent(&all);
+        if (!all.surplus ||
+            persistent - smaller(persistent, count) >= all.total - all.free + all.promised)
+                return 0;
+        r = choose(stock, page_bytes, NODE_ANY, (int64_t)all.surplus, &step);
+        if (!r)
+                r = begin(stock, &step);
+        if (r)
+                return r;
+        r = sysfs_set_hugepages(stock->root, page_bytes, NODE_ANY, all.total);
+        settle(stock, &step);
+        return r;
+}
+
+/* Used pages that are in the way become surplus: they go when they no longer are. */
 static int lower(struct stock *stock, struct record_entry *entry, uint64_t count)
 {
         struct step step = { { entry }, { -(int64_t)count }, 1 };
-        uint64_t goal;
+        struct hugepages all;
+        uint64_t persistent;
         int r;
 
         r = begin(stock, &step);
         if (r)
                 return r;
-        goal = entry->before - smaller(entry->before, count);
-        r = sysfs_set_hugepages(stock->root, entry->page_bytes, (int)entry->node, goal);
-        if (!r)
-                r = correct(stock, entry->page_bytes, (int)entry->node, goal);
+        r = sysfs_hugepages(stock->root, entry->page_bytes, NODE_ANY, &all);
+        if (!r) {
+                persistent = hugepages_persistent(&all);
+                r = sysfs_set_hugepages(stock->root, entry->page_bytes, (int)entry->node,
+                                        persistent - smaller(persistent, count));
+        }
         settle(stock, &step);
         return r;
 }
@@ -293,13 +297,16 @@ static int lower(struct stock *stock, struct record_entry *entry, uint64_t count
 /* Of an entry as many as are free, and ours. Return: how many went. */
 static uint64_t lower_free(struct stock *stock, struct record_entry *entry, uint64_t count)
 {
-        uint64_t had = entry->added;
         struct hugepages pages;
+        uint64_t had;
 
-        if (!had || read_pages(stock, entry, &pages))
+        if (!entry->added || read_pages(stock, entry, &pages))
                 return 0;
-        count = smaller(smaller(count, had), hugepages_available(&pages));
-        if (!count || lower(stock, entry, count))
+        count = smaller(smaller(count, entry->added), hugepages_available(&pages));
+        if (!count || absorb_surplus(stock, entry->page_bytes, count))
+                return 0;
+        had = entry->added;
+        if (lower(stock, entry, count))
                 return 0;
         return had - smaller(had, entry->added);
 }
@@ -465,11 +472,16 @@ static void tell(const struct stock *stock, const struct record_entry *entry, co
         stock->tell(text);
 }
 
+/* The free ones first: as long as there are any, the kernel is confused by used ones. */
 static void give_back_all(struct stock *stock)
 {
         struct record_entry *entry;
 
-        for (size_t i = stock->record.n; i-- > 0;) {
+        for (size_t i = 0; i < stock->record.n; i++) {
+                entry = &stock->record.entries[i];
+                (void)lower_free(stock, entry, entry->added);
+        }
+        for (size_t i = 0; i < stock->record.n; i++) {
                 entry = &stock->record.entries[i];
                 if (entry->added && (lower(stock, entry, entry->added) || entry->added))
                         tell(stock, entry, "could not be given back: the next start tries again");

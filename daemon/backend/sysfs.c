@@ -122,16 +122,34 @@ static int write_text(const char *path, const char *text)
         return write(fd, text, (size_t)length) == length ? 0 : -errno;
 }
 
+static int set_file_path(char path[SYSFS_PATH_BYTES], const char *root, uint64_t page_bytes,
+                         int node)
+{
+        return hugepages_path(path, root, page_bytes, NODE_ANY,
+                              node == NODE_ANY ? "nr_hugepages" : "nr_hugepages_mempolicy");
+}
+
+/* A node has a file of its own for this. But before Linux 6.5 the kernel confused the surplus pages
+ * of other nodes with what is written there; a policy was always understood. */
 int sysfs_set_hugepages(const char *root, uint64_t page_bytes, int node, uint64_t count)
 {
         char path[SYSFS_PATH_BYTES], text[32];
+        struct numa_policy saved;
         int r;
 
-        r = hugepages_path(path, root, page_bytes, node, "nr_hugepages");
+        r = set_file_path(path, root, page_bytes, node);
         if (r)
                 return r;
         snprintf(text, sizeof(text), "%" PRIu64 "\n", count);
-        return write_text(path, text);
+        if (node == NODE_ANY)
+                return write_text(path, text);
+
+        r = numa_bind(node, &saved);
+        if (r)
+                return r;
+        r = write_text(path, text);
+        numa_restore(&saved);
+        return r;
 }
 
 int sysfs_may_set_hugepages(const char *root, uint64_t page_bytes, int node)
@@ -140,7 +158,7 @@ int sysfs_may_set_hugepages(const char *root, uint64_t page_bytes, int node)
         char path[SYSFS_PATH_BYTES];
         int r;
 
-        r = hugepages_path(path, root, page_bytes, node, "nr_hugepages");
+        r = set_file_path(path, root, page_bytes, node);
         if (r)
                 return r;
         fd = open(path, O_WRONLY | O_CLOEXEC);

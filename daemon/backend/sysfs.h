@@ -47,7 +47,8 @@ int sysfs_hugepages(const char *root, uint64_t page_bytes, int node, struct huge
 
 /**
  * sysfs_set_hugepages() - set the number of persistent pages
- * @count: the kernel may stop below it; read it back
+ * @node:  where pages may come and go meanwhile; NODE_ANY: everywhere
+ * @count: of the system as a whole, whatever @node; the kernel may stop before it: read it back
  *
  * Return: 0; -EACCES, -EPERM, -EROFS without permission; other negative errno.
  */

@@ -46,7 +46,6 @@ enum kill_when {
  * struct model - the system
  * @memory:   that is free, on each node
  * @promised: pages of 2 MiB that mappings have reserved
- * @old:      adds the surplus of other nodes to what is written for one, as before Linux 6.5
  * @calls:    made so far; the process ends at number @kill_at, before or (@kill_after) after what
  *            it does, or halfway
  */
@@ -54,7 +53,6 @@ struct model {
         struct model_pages pages[SIZES][NODES];
         uint64_t memory[NODES];
         uint64_t promised;
-        bool old;
         unsigned calls, kill_at;
         enum kill_when kill_when;
         int fail_errno; /* of writing numbers; 0: none */
@@ -116,20 +114,23 @@ static bool raise_one(unsigned size, int node)
         return false;
 }
 
-static bool lower_one(unsigned size, int node)
+static bool free_one(unsigned size, int node)
 {
-        struct hugepages all = sum(size, NODE_ANY);
-
         for (int n = 0; n < NODES; n++) {
                 struct model_pages *pages = &model->pages[size][n];
 
-                if ((node == NODE_ANY || node == n) && all.free > all.promised &&
-                    pages->persistent + pages->surplus > pages->used && pages->persistent) {
-                        pages->persistent--;
-                        model->memory[n] += size ? GiB : 2 * MiB;
-                        return true;
-                }
+                if ((node != NODE_ANY && node != n) || !pages->persistent ||
+                    pages->persistent + pages->surplus == pages->used)
+                        continue;
+                pages->persistent--;
+                model->memory[n] += size ? GiB : 2 * MiB;
+                return true;
         }
+        return false;
+}
+
+static bool make_one_surplus(unsigned size, int node)
+{
         for (int n = 0; n < NODES; n++)
                 if ((node == NODE_ANY || node == n) && model->pages[size][n].persistent) {
                         model->pages[size][n].persistent--;
@@ -161,20 +162,36 @@ static void unuse(uint64_t page_bytes, int node, uint64_t count)
         }
 }
 
-static void set(uint64_t page_bytes, int node, uint64_t count, bool halfway)
+static uint64_t persistent_pages(unsigned size)
+{
+        struct hugepages all = sum(size, NODE_ANY);
+
+        return hugepages_persistent(&all);
+}
+
+/* Free pages go as long as there are more persistent ones than used ones of any kind; what is still
+ * too many then is called surplus, used or not. */
+static void lower_to(unsigned size, int node, uint64_t goal)
+{
+        struct hugepages all = sum(size, NODE_ANY);
+        uint64_t used = all.total - all.free + all.promised, least = goal > used ? goal : used;
+
+        while (persistent_pages(size) > least && free_one(size, node))
+                ;
+        while (persistent_pages(size) > goal && make_one_surplus(size, node))
+                ;
+}
+
+static void set(uint64_t page_bytes, int node, uint64_t goal, bool halfway)
 {
         unsigned size = size_index(page_bytes);
-        struct hugepages all = sum(size, NODE_ANY), one = sum(size, node);
-        uint64_t goal = count, now = hugepages_persistent(&all), steps;
+        uint64_t now = persistent_pages(size);
 
-        if (node != NODE_ANY)
-                goal += model->old ? all.total - one.total : now - hugepages_persistent(&one);
-        steps = goal > now ? goal - now : now - goal;
         if (halfway)
-                steps /= 2;
-        while (steps-- > 0)
-                if (!(goal > now ? raise_one(size, node) : lower_one(size, node)))
-                        break;
+                goal = goal > now ? now + (goal - now) / 2 : now - (now - goal) / 2;
+        while (persistent_pages(size) < goal && raise_one(size, node))
+                ;
+        lower_to(size, node, goal);
 }
 
 /* ---- what the stock calls ----------------------------------------------------------------------
@@ -459,19 +476,44 @@ static void test_stock_gives_back_used_pages(void **state)
         assert_int_equal(sum(0, NODE_ANY).free, 10);
 }
 
-static void test_stock_is_not_fooled_by_older_kernels(void **state)
+/* Used surplus pages elsewhere must not turn free pages into surplus ones, which would stay. */
+static void test_stock_leaves_no_free_surplus(void **state)
 {
         (void)state;
-        model->old = true;
-        model->pages[0][0].surplus = 3;
-        model->pages[0][0].used = 3;
+        model->pages[0][0] = (struct model_pages){ .surplus = 3, .used = 3 };
+        model->pages[0][1] = (struct model_pages){ 0 };
         open_stock(true);
-        assert_int_equal(more(2 * MiB, 1, 10), 10);
-        check_pages(2 * MiB, 6, 14);
-        stock_less(&stock, 2 * MiB, 1, 2);
-        check_pages(2 * MiB, 6, 12);
+        assert_int_equal(more(2 * MiB, 1, 4), 4);
+        check_pages(2 * MiB, 0, 4);
+        stock_less(&stock, 2 * MiB, 1, 3);
+        assert_int_equal(sum(0, 1).total, 1);
+        assert_int_equal(sum(0, 1).surplus, 0);
         stock_deinit(&stock);
-        check_pages(2 * MiB, 6, 4);
+        assert_int_equal(sum(0, 1).total, 0);
+        check_pages(2 * MiB, 0, 0);
+        unuse(2 * MiB, 0, 3);
+        assert_int_equal(sum(0, NODE_ANY).total, 0);
+
+        /* The same at once. */
+        model->pages[0][0] = (struct model_pages){ .surplus = 3, .used = 3 };
+        open_stock(true);
+        assert_int_equal(more(2 * MiB, 1, 4), 4);
+        stock_deinit(&stock);
+        unuse(2 * MiB, 0, 3);
+        assert_int_equal(sum(0, NODE_ANY).total, 0);
+
+        /* On both nodes everything is used at the end. */
+        open_stock(true);
+        assert_int_equal(more(2 * MiB, NODE_ANY, 20), 20);
+        use(2 * MiB, 0, 8);
+        use(2 * MiB, 1, 10);
+        stock_deinit(&stock);
+        check_pages(2 * MiB, 0, 0);
+        assert_int_equal(sum(0, NODE_ANY).free, 0);
+        unuse(2 * MiB, 0, 8);
+        unuse(2 * MiB, 1, 10);
+        assert_int_equal(sum(0, NODE_ANY).total, 0);
+        assert_false(is_recorded());
 }
 
 static void test_stock_lives_with_others(void **state)
@@ -677,7 +719,7 @@ static bool live_until(unsigned call, enum kill_when when)
         assert_true(WIFEXITED(status));
         assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == WAS_KILLED);
         model->kill_at = 0;
-        unuse(2 * MiB, 0, model->pages[0][0].used);
+        unuse(2 * MiB, 0, model->pages[0][0].used - 3);
         return WEXITSTATUS(status) == WAS_KILLED;
 }
 
@@ -700,6 +742,7 @@ static void test_stock_survives_a_kill_anywhere(void **state)
                                 }
                                 open_stock(reserve);
                                 stock_deinit(&stock);
+                                unuse(2 * MiB, 0, 3);
                                 if (sum(0, 0).total != 6 || sum(0, 1).total != 4 ||
                                     sum(1, NODE_ANY).total != 0 || is_recorded() ||
                                     model->memory[0] != 8 * GiB || model->memory[1] != 8 * GiB)
@@ -724,8 +767,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_stock_sees_through_surplus_pages, setup,
                                                 teardown),
                 cmocka_unit_test_setup_teardown(test_stock_gives_back_used_pages, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_stock_is_not_fooled_by_older_kernels, setup,
-                                                teardown),
+                cmocka_unit_test_setup_teardown(test_stock_leaves_no_free_surplus, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_stock_lives_with_others, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_stock_demotes_its_own, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_stock_existing_takes_nothing, setup, teardown),
