@@ -1,0 +1,148 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# service.sh - what an operator does with the installed service, inside a container that systemd has booted: start, who
+# may connect, status line, journal, reload, watchdog, restart, a kill, stop. Run by test_service.sh.
+set -uo pipefail
+
+nr=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+before=$(<"$nr")
+failures=0
+
+fail() {
+        echo "FAILED: $*"
+        failures=$((failures + 1))
+}
+
+# expect STATUS NAME COMMAND... - what it says goes to /tmp/out
+expect() {
+        local want=$1 name=$2 status=0
+        shift 2
+        "$@" >/tmp/out 2>&1 || status=$?
+        [[ $status -eq $want ]] && return 0
+        fail "$name: status $status instead of $want: $(cat /tmp/out)"
+}
+
+# await NAME COMMAND... - within 20 seconds
+await() {
+        local name=$1
+        shift
+        for ((i = 0; i < 200; i++)); do
+                if "$@" >/dev/null 2>&1; then
+                        return 0
+                fi
+                sleep 0.1
+        done
+        fail "$name: not within 20 seconds"
+        return 1
+}
+
+# says NAME TEXT - the last command's output has it
+says() {
+        grep -qF -- "$2" /tmp/out || fail "$1: \"$2\" is not in: $(cat /tmp/out)"
+}
+
+property() { systemctl show -P "$1" pard.service; }
+pool() { parctl --json pools | jq -r ".pools[] | select(.pool == \"$1\") | .$2"; }
+is() { [[ $2 == "$3" ]] || fail "$1: \"$2\" instead of \"$3\""; }
+pages_are() { (($(<"$nr") == $1)); }
+config() { printf '%s\n' 'keep_free = "1G"' "$@" >/etc/pard/pard.conf; }
+pool_free() { [[ $(pool "$1" free) == "$2" ]]; }
+
+small='pool "any" { size_min = "16M" size_max = "32M" }'
+config "$small"
+
+# ---- start ----------------------------------------------------------------------------------
+expect 0 "start" systemctl start pard.socket pard.service
+is "state" "$(property ActiveState)" active
+is "type" "$(property Type)" notify
+await "the pool is filled" pool_free any $((16 << 20))
+is "the worker's user" "$(stat -c %U "/proc/$(pgrep -P "$(property MainPID)")")" pard
+property StatusText >/tmp/out
+grep -q . /tmp/out || fail "no status line"
+echo "status line: $(cat /tmp/out)"
+(($(<"$nr") >= 8)) || fail "$(<"$nr") hugepages"
+
+# ---- who may connect ------------------------------------------------------------------------
+useradd --no-create-home stranger
+useradd --no-create-home --groups pard driver
+useradd --no-create-home --groups pard,pard-admin keeper
+expect 5 "a stranger" setpriv --reuid=stranger --regid=stranger --init-groups parctl status
+expect 0 "a driver" setpriv --reuid=driver --regid=driver --init-groups parctl alloc --size 4K -- true
+expect 0 "an administrator" setpriv --reuid=keeper --regid=keeper --init-groups parctl grow any --to 20M
+await "the pool grew" pool_free any $((20 << 20))
+expect 0 "back" parctl shrink any --to 16M
+await "the pool shrank" pool_free any $((16 << 20))
+setpriv --reuid=driver --regid=driver --init-groups parctl grow any --to 20M >/tmp/out 2>&1 &&
+        fail "a driver may have a pool grow"
+setpriv --reuid=driver --regid=driver --init-groups parctl reload >/tmp/out 2>&1 && fail "a driver may reload"
+
+# ---- reload ---------------------------------------------------------------------------------
+main_pid=$(property MainPID)
+parctl alloc --size 4M --max-segments any --hold 1000 >/tmp/held 2>&1 &
+holder=$!
+await "held" test -s /tmp/held
+config 'pool "any" { size_min = "24M" size_max = "32M" }'
+expect 0 "reload" systemctl reload pard.service
+is "reloaded" "$(pool any size_min)" $((24 << 20))
+config 'pool "any" { page_size = "1G" size_min = "1G" }'
+expect 1 "a reload that cannot be" systemctl reload pard.service
+journalctl --no-pager -u pard.service >/tmp/out
+says "a reload that cannot be" page_size
+is "nothing half applied" "$(pool any size_min)" $((24 << 20))
+config 'pool "any" { size_min = ' # no configuration
+expect 1 "a reload of nonsense" systemctl reload pard.service
+is "the same process" "$(property MainPID)" "$main_pid"
+is "still active" "$(property ActiveState)" active
+kill -0 "$holder" 2>/dev/null || fail "a buffer was lost: $(cat /tmp/held)"
+config "$small"
+kill -HUP "$main_pid"
+reloaded() { [[ $(pool any size_min) == $((16 << 20)) ]]; }
+await "reload by signal" reloaded
+kill "$holder" 2>/dev/null
+wait "$holder" 2>/dev/null
+
+# ---- the journal ----------------------------------------------------------------------------
+journalctl --no-pager -u pard.service -o json >/tmp/out
+jq -es 'any(.SYSLOG_IDENTIFIER == "pard")' /tmp/out >/dev/null || fail "no entry of pard's"
+jq -es 'all(.PRIORITY != null)' /tmp/out >/dev/null || fail "entries without a priority"
+jq -es 'any(.PAR_POOL == "any")' /tmp/out >/dev/null ||
+        { config 'pool "any" { size_min = "16M" size_max = "32M" }' ; fail "no entry names its pool in PAR_POOL"; }
+
+# ---- a worker that hangs --------------------------------------------------------------------
+worker=$(pgrep -P "$main_pid")
+kill -STOP "$worker"
+replaced() { local now; now=$(pgrep -P "$main_pid") && [[ $now != "$worker" ]]; }
+await "a worker that hangs is replaced" replaced
+await "and serves" parctl status
+is "the keeper stays" "$(property MainPID)" "$main_pid"
+
+# ---- a keeper that hangs --------------------------------------------------------------------
+mkdir -p /run/systemd/system/pard.service.d
+printf '[Service]\nWatchdogSec=3s\n' >/run/systemd/system/pard.service.d/test.conf
+systemctl daemon-reload
+expect 0 "restart" systemctl restart pard.service
+main_pid=$(property MainPID)
+sleep 4
+is "the watchdog is fed" "$(property MainPID)" "$main_pid"
+kill -STOP "$main_pid"
+restarted() { [[ $(property MainPID) != "$main_pid" && $(property ActiveState) == active ]]; }
+await "a keeper that hangs is restarted" restarted
+await "and filled" pool_free any $((16 << 20))
+
+# ---- a kill, and the end --------------------------------------------------------------------
+main_pid=$(property MainPID)
+kill -KILL "$main_pid"
+await "restarted after a kill" restarted
+await "and filled after a kill" pool_free any $((16 << 20))
+expect 0 "stop" systemctl stop pard.service pard.socket
+await "hugepages given back" pages_are "$before"
+is "result" "$(property Result)" success
+[[ ! -e /run/pard/pard.sock ]] || fail "the socket is still there"
+systemctl list-units --failed --no-legend >/tmp/out
+grep -q pard /tmp/out && fail "failed units: $(cat /tmp/out)"
+
+if [[ $failures -gt 0 ]]; then
+        journalctl --no-pager -u pard.service | tail -60
+        exit 1
+fi
