@@ -151,13 +151,8 @@ static int read_source(struct config_file *file, cfg_t *section, struct pool_set
         r = config_size(file, section, "harvest_max", &pool->harvest_max_bytes);
         if (r)
                 return r;
-        r = check_multiple(file, section, "harvest_max", pool->harvest_max_bytes, pool->page_bytes);
-        if (r)
-                return r;
-        if (pool->harvest_max_bytes && !pool->limited)
-                return config_fail(file, section, "harvest_max",
-                                   "only a pool with an address range looks for pages inside it");
-        return 0;
+        return check_multiple(file, section, "harvest_max", pool->harvest_max_bytes,
+                              pool->page_bytes);
 }
 
 static int read_times(struct config_file *file, cfg_t *section, struct pool_settings *pool)

@@ -129,9 +129,6 @@ static const struct {
           "pool \"a\" {\n below = 4G\n size_min = 8M\n harvest_max = 1G1\n}\n",
           "t:4: pool \"a\": harvest_max: \"1G1\" is no number of bytes, such as 4096, 64K, 2M, 1G, "
           "1T or 0x1000" },
-        { "a harvest without a range", "pool \"a\" {\n size_min = 8M\n harvest_max = 1G\n}\n",
-          "t:3: pool \"a\": harvest_max: only a pool with an address range looks for pages inside "
-          "it" },
         { "a harvest of less than a page",
           "pool \"a\" {\n below = 4G\n size_min = 8M\n harvest_max = 4K\n}\n",
           "t:4: pool \"a\": harvest_max: \"4K\" is no multiple of page_size (2M)" },
