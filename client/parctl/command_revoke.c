@@ -116,10 +116,11 @@ static int ask_first(struct ask *ask, const struct deed *deed, const struct argu
         int status;
 
         status = owners_show(ask, arguments, deed->quarantined, &any);
-        /* Of nothing at all there is nothing to ask: pard says so itself. */
-        if (status || !any || confirm(deed->question))
+        if (status)
                 return status;
-        complain("nothing was done");
+        if (any && confirm(deed->question))
+                return 0;
+        complain(any ? "nothing was done" : "there is nothing of that kind; nothing was done");
         return EXIT_REFUSED;
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns nothing. Single buffers are shown one by one; of clients and pools it tells how much they
- * have.
+ * Owns nothing. The list of buffers does not have all that is in quarantine: clients and pools are
+ * shown with what the lists of clients and of pools say. Of buffers that are not listed it says so,
+ * and lets pard judge.
  */
 #include "owners.h"
 
+#include "pools.h"
 #include "safe_text.h"
 #include "table.h"
 #include "units.h"
@@ -12,144 +14,157 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What has been found so far. */
-struct sum {
-        uint64_t bytes, buffers;
+#define CLIENTS_SHOWN 20
+
+/**
+ * struct owners - what is looked for, and what was found
+ * @count: clients with such memory
+ * @found: the buffer that is looked for is in the list
+ */
+struct owners {
+        const struct arguments *arguments;
+        bool quarantined;
+        size_t count;
+        bool found;
+        uint64_t buffer;
 };
 
-static bool is_named(const struct arguments *arguments, uint64_t buffer)
-{
-        const char *rest;
-        uint64_t number;
+/* What rows of a list are given to. */
+typedef void look_at(struct owners *owners, const Wire__Reply *reply, uint64_t *ret_cursor);
 
-        for (size_t i = 0; i < arguments->n_operands; i++)
-                if (units_number(arguments->operands[i], &number, &rest) == 0 && number == buffer)
-                        return true;
-        return false;
+static int ask_list(struct ask *ask, struct owners *owners, Wire__Request__BodyCase body,
+                    Wire__Reply__BodyCase answer, look_at *look)
+{
+        Wire__Request request = WIRE__REQUEST__INIT;
+        Wire__List list = WIRE__LIST__INIT;
+
+        request.body_case = body;
+        request.buffers = &list; /* every list is asked for with the same message */
+        do {
+                const Wire__Reply *reply;
+                int status;
+
+                status = ask_for(ask, &request, answer, &reply);
+                if (status)
+                        return status;
+                look(owners, reply, &list.cursor);
+        } while (list.cursor);
+        return 0;
 }
 
-static void show_buffer(const Wire__Buffer *buffer, bool exact)
+static void show_holder(bool known, const char *name, uint32_t pid, uint32_t uid)
 {
-        char safe[SAFE_TEXT_BYTES], size[UNIT_TEXT_BYTES];
+        char safe[SAFE_TEXT_BYTES];
 
-        fprintf(stderr, "buffer %" PRIu64 ": %s in pool %s", buffer->buffer,
-                size_text(buffer->size, exact, size), safe_text(buffer->pool, safe));
-        if (*buffer->label)
-                fprintf(stderr, ", \"%s\"", safe_text(buffer->label, safe));
-        if (buffer->known)
-                fprintf(stderr, ", of %s, pid %" PRIu32 ", uid %" PRIu32,
-                        safe_text(buffer->client, safe), buffer->pid, buffer->uid);
+        if (known)
+                fprintf(stderr, ", of %s, pid %" PRIu32 ", uid %" PRIu32, safe_text(name, safe),
+                        pid, uid);
         fputc('\n', stderr);
 }
 
-static void look_at_buffer(const Wire__Buffer *buffer, const struct arguments *arguments,
-                           bool quarantined, struct sum *sum)
+static void look_at_buffers(struct owners *owners, const Wire__Reply *reply, uint64_t *ret_cursor)
 {
-        const char *name = arguments->client_name;
-
-        if (quarantined != (strcmp(buffer->state, "quarantined") == 0))
-                return;
-        if (name && (!buffer->known || strcmp(buffer->client, name) != 0))
-                return;
-        if (arguments->n_operands && !is_named(arguments, buffer->buffer))
-                return;
-        if (arguments->n_operands)
-                show_buffer(buffer, arguments->bytes);
-        sum->bytes += buffer->size;
-        sum->buffers++;
-}
-
-static int add_buffers(struct ask *ask, const struct arguments *arguments, bool quarantined,
-                       struct sum *sum)
-{
-        Wire__Request request = WIRE__REQUEST__INIT;
-        Wire__List list = WIRE__LIST__INIT;
-
-        if (arguments->pool)
-                list.pool = (char *)arguments->pool;
-        request.body_case = WIRE__REQUEST__BODY_BUFFERS;
-        request.buffers = &list;
-        do {
-                const Wire__Reply *reply;
-                int status;
-
-                status = ask_for(ask, &request, WIRE__REPLY__BODY_BUFFERS, &reply);
-                if (status)
-                        return status;
-                for (size_t i = 0; i < reply->buffers->n_buffers; i++)
-                        look_at_buffer(reply->buffers->buffers[i], arguments, quarantined, sum);
-                list.cursor = reply->buffers->next_cursor;
-        } while (list.cursor);
-        return 0;
-}
-
-static void look_at_client(const Wire__Client *client, const struct arguments *arguments,
-                           bool quarantined, struct sum *sum)
-{
-        const Wire__StateBytes none = WIRE__STATE_BYTES__INIT;
-        const Wire__StateBytes *bytes = client->bytes ? client->bytes : &none;
+        const bool exact = owners->arguments->bytes;
         char safe[SAFE_TEXT_BYTES], size[UNIT_TEXT_BYTES];
 
-        if (client->client != arguments->client)
-                return;
-        sum->bytes += quarantined ? bytes->quarantined : bytes->granted;
-        fprintf(stderr, "client %" PRIu64, client->client);
-        if (client->known)
-                fprintf(stderr, ": %s, pid %" PRIu32 ", uid %" PRIu32,
-                        safe_text(client->name, safe), client->pid, client->uid);
-        fprintf(stderr, ": %s %s\n", size_text(sum->bytes, arguments->bytes, size),
-                quarantined ? "quarantined" : "granted");
+        for (size_t i = 0; i < reply->buffers->n_buffers; i++) {
+                const Wire__Buffer *buffer = reply->buffers->buffers[i];
+
+                if (buffer->buffer != owners->buffer)
+                        continue;
+                owners->found = true;
+                fprintf(stderr, "buffer %" PRIu64 ": %s in pool %s, %s", buffer->buffer,
+                        size_text(buffer->size, exact, size), buffer->pool, buffer->state);
+                if (*buffer->label)
+                        fprintf(stderr, ", \"%s\"", safe_text(buffer->label, safe));
+                show_holder(buffer->known, buffer->client, buffer->pid, buffer->uid);
+        }
+        *ret_cursor = owners->found ? 0 : reply->buffers->next_cursor;
 }
 
-/* Lists of buffers do not have the numbers of clients. */
-static int show_client(struct ask *ask, const struct arguments *arguments, bool quarantined,
-                       struct sum *sum)
+static int show_buffers(struct ask *ask, struct owners *owners)
 {
-        Wire__Request request = WIRE__REQUEST__INIT;
-        Wire__List list = WIRE__LIST__INIT;
+        const struct arguments *arguments = owners->arguments;
 
-        request.body_case = WIRE__REQUEST__BODY_CLIENTS;
-        request.clients = &list;
-        do {
-                const Wire__Reply *reply;
+        for (size_t i = 0; i < arguments->n_operands; i++) {
+                const char *rest;
                 int status;
 
-                status = ask_for(ask, &request, WIRE__REPLY__BODY_CLIENTS, &reply);
+                owners->found = units_number(arguments->operands[i], &owners->buffer, &rest) != 0;
+                status = ask_list(ask, owners, WIRE__REQUEST__BODY_BUFFERS,
+                                  WIRE__REPLY__BODY_BUFFERS, look_at_buffers);
                 if (status)
                         return status;
-                for (size_t i = 0; i < reply->clients->n_clients; i++)
-                        look_at_client(reply->clients->clients[i], arguments, quarantined, sum);
-                list.cursor = reply->clients->next_cursor;
-        } while (list.cursor);
+                if (!owners->found)
+                        fprintf(stderr, "buffer %" PRIu64 ": not in the list of buffers\n",
+                                owners->buffer);
+        }
         return 0;
 }
 
-static void show_sum(const struct arguments *arguments, const struct sum *sum)
+static void look_at_clients(struct owners *owners, const Wire__Reply *reply, uint64_t *ret_cursor)
 {
+        const struct arguments *arguments = owners->arguments;
+        const char *name = arguments->client_name;
         char size[UNIT_TEXT_BYTES];
 
-        fprintf(stderr, "%" PRIu64 " buffer%s, %s", sum->buffers, sum->buffers == 1 ? "" : "s",
-                size_text(sum->bytes, arguments->bytes, size));
-        if (arguments->client_name)
-                fprintf(stderr, ", of clients called %s", arguments->client_name);
-        if (arguments->pool)
-                fprintf(stderr, ", in pool %s", arguments->pool);
-        fputc('\n', stderr);
+        for (size_t i = 0; i < reply->clients->n_clients; i++) {
+                const Wire__Client *client = reply->clients->clients[i];
+                uint64_t bytes = 0;
+
+                if (client->bytes)
+                        bytes = owners->quarantined ? client->bytes->quarantined
+                                                    : client->bytes->granted;
+                if (!bytes || (arguments->client && client->client != arguments->client) ||
+                    (name && strcmp(client->name, name) != 0) || ++owners->count > CLIENTS_SHOWN)
+                        continue;
+                fprintf(stderr, "client %" PRIu64 ": %s %s", client->client,
+                        size_text(bytes, arguments->bytes, size),
+                        owners->quarantined ? "quarantined" : "granted");
+                show_holder(client->known, client->name, client->pid, client->uid);
+        }
+        *ret_cursor = reply->clients->next_cursor;
+}
+
+static int show_pool(struct ask *ask, const struct owners *owners, bool *ret_any)
+{
+        const struct arguments *arguments = owners->arguments;
+        const struct pool_view *pool = NULL;
+        struct pools pools = { 0 };
+        char size[UNIT_TEXT_BYTES];
+        uint64_t bytes = 0;
+        int status;
+
+        status = pools_ask(ask, &pools);
+        if (!status)
+                pool = pools_find(&pools, arguments->pool);
+        if (pool)
+                bytes = owners->quarantined ? pool->quarantined : pool->granted;
+        *ret_any = bytes != 0;
+        if (bytes)
+                fprintf(stderr, "pool %s: all that is %s there, %s\n", arguments->pool,
+                        owners->quarantined ? "quarantined" : "granted",
+                        size_text(bytes, arguments->bytes, size));
+        pools_deinit(&pools);
+        return status;
 }
 
 int owners_show(struct ask *ask, const struct arguments *arguments, bool quarantined, bool *ret_any)
 {
-        struct sum sum = { 0 };
+        struct owners owners = { .arguments = arguments, .quarantined = quarantined };
         int status;
 
-        if (arguments->client)
-                status = show_client(ask, arguments, quarantined, &sum);
-        else
-                status = add_buffers(ask, arguments, quarantined, &sum);
-        if (status)
-                return status;
-        *ret_any = sum.bytes != 0;
-        if (*ret_any && !arguments->client && !arguments->n_operands)
-                show_sum(arguments, &sum);
-        return 0;
+        *ret_any = true;
+        if (arguments->n_operands)
+                return show_buffers(ask, &owners);
+        if (!arguments->client && !arguments->client_name)
+                return show_pool(ask, &owners, ret_any);
+        status = ask_list(ask, &owners, WIRE__REQUEST__BODY_CLIENTS, WIRE__REPLY__BODY_CLIENTS,
+                          look_at_clients);
+        if (owners.count > CLIENTS_SHOWN)
+                fprintf(stderr, "and %zu more clients\n", owners.count - CLIENTS_SHOWN);
+        if (owners.count && arguments->pool)
+                fprintf(stderr, "of that, what lies in pool %s\n", arguments->pool);
+        *ret_any = owners.count != 0;
+        return status;
 }

@@ -10,9 +10,10 @@
 /**
  * owners_show() - what the selection of the command line would reach, on standard error
  * @quarantined: memory in quarantine is meant, otherwise what is granted
- * @ret_any: whether there is any
+ * @ret_any: false: there is nothing that it could reach
  *
- * As the lists have it now; what the asker may not know is not told.
+ * Buffers one by one, clients one by one, or a pool as a whole, as the lists have them now. What
+ * the asker may not know is not told.
  *
  * Return: 0, or the exit status.
  */

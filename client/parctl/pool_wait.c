@@ -21,40 +21,59 @@
 
 /**
  * struct pool_waiting - one wait
- * @drain_bytes: what was in use when the waiting for a drain began
- * @shorts:      how often in a row the pool has been short
+ * @most_bytes: the most that was still to go, of a drain or a shrinking
+ * @shorts:     how often in a row the pool has been short
  */
 struct pool_waiting {
         const char *name;
         enum pool_wait what;
         bool exact;
         struct output output;
-        uint64_t drain_bytes;
+        uint64_t most_bytes;
         unsigned shorts;
 };
+
+/* What a pool may hold that has been told to shrink: what it needs is not taken away. */
+static uint64_t shrunk_bytes(const struct pool_view *pool)
+{
+        const uint64_t needed = pool->in_use + pool->spare;
+
+        return needed > pool->goal ? needed : pool->goal;
+}
+
+/* What has still to go, of a pool that is drained or shrinks. */
+static uint64_t left_bytes(const struct pool_waiting *waiting, const struct pool_view *pool)
+{
+        const uint64_t shrunk = shrunk_bytes(pool);
+
+        if (waiting->what == POOL_WAIT_DRAIN)
+                return pool->draining;
+        return pool->held > shrunk ? pool->held - shrunk : 0;
+}
 
 /* The line of the terminal, instead of what it had. */
 static void draw(struct pool_waiting *waiting, const struct pool_view *pool)
 {
         const struct output *output = &waiting->output;
-        char bar[PROGRESS_BAR_BYTES], left[UNIT_TEXT_BYTES];
+        const uint64_t left = left_bytes(waiting, pool);
+        char bar[PROGRESS_BAR_BYTES], size[UNIT_TEXT_BYTES];
 
         if (!output->terminal)
                 return;
         fputs("\r\033[K", output->stream);
-        if (waiting->what != POOL_WAIT_DRAIN) {
+        if (waiting->what == POOL_WAIT_GROW) {
                 progress_line(pool, 0, waiting->exact, output);
                 /* Back to the line that this has ended. */
                 fputs("\033[A", output->stream);
                 fflush(output->stream);
                 return;
         }
-        if (pool->draining > waiting->drain_bytes)
-                waiting->drain_bytes = pool->draining;
-        progress_bar(waiting->drain_bytes - pool->draining, waiting->drain_bytes, output->utf8,
-                     bar);
-        fprintf(output->stream, "%s  %s  %s still in use", waiting->name, bar,
-                size_text(pool->draining, waiting->exact, left));
+        if (left > waiting->most_bytes)
+                waiting->most_bytes = left;
+        progress_bar(waiting->most_bytes - left, waiting->most_bytes, output->utf8, bar);
+        fprintf(output->stream, "%s  %s  %s %s", waiting->name, bar,
+                size_text(left, waiting->exact, size),
+                waiting->what == POOL_WAIT_DRAIN ? "still in use" : "to give back");
         fflush(output->stream);
 }
 
@@ -66,20 +85,12 @@ static void clean(const struct pool_waiting *waiting)
         fflush(waiting->output.stream);
 }
 
-/* What a pool may hold that has been told to shrink: what it needs is not taken away. */
-static uint64_t shrunk_bytes(const struct pool_view *pool)
-{
-        const uint64_t needed = pool->in_use + pool->spare;
-
-        return needed > pool->goal ? needed : pool->goal;
-}
-
 static bool is_there(const struct pool_waiting *waiting, const struct pool_view *pool)
 {
         switch (waiting->what) {
         case POOL_WAIT_GROW: return pool->held >= pool->goal;
-        case POOL_WAIT_SHRINK: return pool->held <= shrunk_bytes(pool);
-        case POOL_WAIT_DRAIN: return pool->draining == 0;
+        case POOL_WAIT_SHRINK:
+        case POOL_WAIT_DRAIN: return left_bytes(waiting, pool) == 0;
         }
         return true;
 }

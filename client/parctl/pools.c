@@ -37,6 +37,8 @@ static bool copy(struct pool_view *view, const Wire__Pool *pool)
                 .spare = pool->spare,
                 .held = bytes->held,
                 .in_use = bytes->held - bytes->free,
+                .granted = bytes->granted,
+                .quarantined = bytes->quarantined,
                 .taking = pool->taking,
                 .taken = pool->taken,
                 .held_aside = pool->held_aside,

@@ -13,13 +13,14 @@
  * struct pool_view - what there is to know of a pool; sizes in bytes
  * @name, @state, @note: owned
  * @in_use: held, and not free
+ * @granted, @quarantined: of that
  * @taking, @taken: of what is being taken: how much is wanted, and how much of that is there
  * @held_aside: what a harvest holds meanwhile
  * @draining: held in frames that are to be drained
  */
 struct pool_view {
         char *name, *state, *note;
-        uint64_t size_min, size_max, goal, spare, held, in_use;
+        uint64_t size_min, size_max, goal, spare, held, in_use, granted, quarantined;
         uint64_t taking, taken, held_aside, draining;
 };
 
