@@ -344,7 +344,7 @@ static struct event *add_event(struct server *server, int fd, short what, event_
         struct event *event = event_new(server->base, fd, what, call, server);
 
         if (event)
-                event_priority_set(event, priority);
+                event_priority_set(event, (int)priority);
         if (event && what && !(what & EV_WRITE) && event_add(event, NULL)) {
                 event_free(event);
                 event = NULL;
