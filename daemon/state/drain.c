@@ -116,7 +116,7 @@ static bool windows_add(struct drain *drain, struct range window)
 /* Return: whether there was room; nothing changed otherwise. */
 static bool windows_remove(struct drain *drain, struct range window)
 {
-        struct range rest[2 * DRAIN_WINDOWS_MAX];
+        struct range rest[2 * DRAIN_WINDOWS_MAX] = { { 0, 0 } };
         size_t n = 0;
 
         for (size_t i = 0; i < drain->n_windows; i++) {

@@ -306,22 +306,21 @@ static void test_windows_add_up(void **unused)
 }
 
 static const struct {
-        const char *name;
-        uint32_t uid;
-        const char *pool;
+        const char *name, *pool;
         struct range window;
+        uint32_t uid;
         int result;
         const char *sentence;
 } refused_cases[] = {
-        { "a user", 1000, "any", { 0, UINT64_MAX }, PAR_REFUSED_DENIED, "administrators only" },
-        { "no such pool", 0, "nope", { 0, UINT64_MAX }, PAR_REFUSED_INVALID, "no pool nope" },
+        { "a user", "any", { 0, UINT64_MAX }, 1000, PAR_REFUSED_DENIED, "administrators only" },
+        { "no such pool", "nope", { 0, UINT64_MAX }, 0, PAR_REFUSED_INVALID, "no pool nope" },
         { "beside the pool",
-          0,
           "low",
           { GiB, 2 * GiB - 1 },
+          0,
           PAR_REFUSED_INVALID,
           "pool low has no addresses between 0x40000000 and 0x7fffffff" },
-        { "backwards", 0, "low", { 4096, 0 }, PAR_REFUSED_INVALID, "has no addresses" },
+        { "backwards", "low", { 4096, 0 }, 0, PAR_REFUSED_INVALID, "has no addresses" },
 };
 
 static void test_refused(void **unused)
