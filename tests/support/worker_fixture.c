@@ -89,14 +89,15 @@ static struct worker_config *copy_config(const struct worker_config *from)
 /* Return: how many settings that changes; -1: there is no such word. */
 static int apply(struct worker_config *config, const char *text)
 {
-        unsigned n;
+        const char *number = strchr(text, ' ');
+        unsigned long n = number ? strtoul(number, NULL, 10) : 0;
 
-        if (sscanf(text, "pages %u", &n) == 1)
+        if (strncmp(text, "pages ", 6) == 0)
                 config->pools[0].size_max_bytes = n * WORKER_PAGE_BYTES;
-        else if (sscanf(text, "quarantine %u", &n) == 1)
+        else if (strncmp(text, "quarantine ", 11) == 0)
                 config->pools[0].quarantine_ns = config->pools[1].quarantine_ns = n * NS_PER_MS;
         else
-                return sscanf(text, "changes %u", &n) == 1 ? (int)n : -1;
+                return strncmp(text, "changes ", 8) == 0 ? (int)n : -1;
         return 1;
 }
 
@@ -228,7 +229,7 @@ bool caller_can_be(const struct worker *worker, enum caller_role role)
 struct disguise {
         const struct worker *worker;
         uid_t uid;
-        struct caller *caller;
+        struct caller caller;
 };
 
 /* The C library would change the whole process; the kernel changes one thread. */
@@ -240,14 +241,14 @@ static void *connect_disguised(void *data)
         assert_int_equal(syscall(SYS_setgroups, 0, NULL), 0);
         assert_int_equal(syscall(SYS_setresgid, uid, uid, uid), 0);
         assert_int_equal(syscall(SYS_setresuid, uid, uid, uid), 0);
-        caller_connect(disguise->worker, disguise->caller);
+        caller_connect(disguise->worker, &disguise->caller);
         return NULL;
 }
 
 void caller_open_as(const struct worker *worker, enum caller_role role, const char *name,
                     struct caller *ret)
 {
-        struct disguise disguise = { worker, role == CALLER_USER ? 65533 : 65532, ret };
+        struct disguise disguise = { .worker = worker, .uid = role == CALLER_USER ? 65533 : 65532 };
         pthread_t thread;
 
         assert_true(caller_can_be(worker, role));
@@ -257,6 +258,7 @@ void caller_open_as(const struct worker *worker, enum caller_role role, const ch
         }
         assert_int_equal(pthread_create(&thread, NULL, connect_disguised, &disguise), 0);
         pthread_join(thread, NULL);
+        *ret = disguise.caller;
         greet(name, ret);
 }
 

@@ -83,38 +83,38 @@ static const struct {
         const char *name;
         struct fake_reload keeper;
         uint32_t result;
+        unsigned pages;       /* afterwards */
         const char *sentence; /* a part of it */
         size_t changed;
-        unsigned pages; /* afterwards */
 } answer_cases[] = {
-        { "it is good", { .text = "pages 80" }, 0, NULL, 1, 80 },
-        { "nothing differs", { .text = "changes 0" }, 0, NULL, 0, 64 },
-        { "more differs than is told", { .text = "changes 300" }, 0, NULL, 256, 64 },
+        { "it is good", { .text = "pages 80" }, 0, 80, NULL, 1 },
+        { "nothing differs", { .text = "changes 0" }, 0, 64, NULL, 0 },
+        { "more differs than is told", { .text = "changes 300" }, 0, 64, NULL, 256 },
         { "it is not good",
           { .result = -EINVAL, .text = "bad" },
           PAR_REFUSED_INVALID,
+          64,
           "line 1: \"bad\" means nothing ?",
-          0,
-          64 },
+          0 },
         { "the keeper finds what the worker does not",
           { .result = -EINVAL, .text = "pages 80" },
           PAR_REFUSED_INVALID,
+          64,
           "its log tells why",
-          0,
-          64 },
-        { "it is not there", { .result = -ENOENT }, ENOENT, "No such file", 0, 64 },
+          0 },
+        { "it is not there", { .result = -ENOENT }, ENOENT, 64, "No such file", 0 },
         { "the keeper has no memory for it",
           { .result = -ENOMEM, .text = "pages 80" },
           ENOMEM,
+          64,
           "memory",
-          0,
-          64 },
+          0 },
         { "the worker has no memory for what is no good",
           { .result = -EINVAL, .text = "lost" },
           PAR_REFUSED_INVALID,
+          64,
           "no memory for it",
-          0,
-          64 },
+          0 },
 };
 
 static void test_reload_is_answered(void **state)
