@@ -14,7 +14,6 @@
 #include <syslog.h>
 
 #define REFILL_DELAY_FIRST_NS NS_PER_S
-#define REFILL_DELAY_MAX_NS   (60 * NS_PER_S)
 
 /* How long a harvest may hold up the news that the pools are filled. */
 #define FILLED_MAX_NS (5 * NS_PER_S)
@@ -220,19 +219,10 @@ static void write_reason(struct pool *pool, const struct take_result *result)
         }
 }
 
-static void put_off(struct state *state, struct pool *pool, bool got_some, uint64_t now_ns)
-{
-        pool->refill_delay_ns = got_some ? 0 : pool->refill_delay_ns * 2;
-        if (pool->refill_delay_ns > REFILL_DELAY_MAX_NS)
-                pool->refill_delay_ns = REFILL_DELAY_MAX_NS;
-        state_refill_later(state, pool, now_ns);
-}
-
 /* What is to be learned from the end of a take. */
 static void learn(struct state *state, struct pool *pool, const struct take_result *result,
                   uint64_t now_ns)
 {
-        bool got_some = result->got > 0;
         char before[POOL_NOTE_BYTES];
 
         if (result->r == -ECANCELED && pool->cancelled)
@@ -244,15 +234,14 @@ static void learn(struct state *state, struct pool *pool, const struct take_resu
                 state_log(state, LOG_WARNING, &(struct log_fields){ .pool = pool->settings->name },
                           "pool %s: %s", pool->settings->name, pool->note);
         if (result->r)
-                grow_failed(state, pool, got_some, now_ns);
+                grow_failed(state, pool, result, now_ns);
         else
                 grow_succeeded(state, pool);
         if (pool->for_demand)
                 return;
+        pool->refill_delay_ns = result->r ? grow_delay_ns(pool->refill_delay_ns, result) : 0;
         if (result->r)
-                put_off(state, pool, got_some, now_ns);
-        else
-                pool->refill_delay_ns = 0;
+                state_refill_later(state, pool, now_ns);
 }
 
 void state_taken(struct state *state, uint32_t pool_index, const struct take_result *result,

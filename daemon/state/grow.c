@@ -11,8 +11,9 @@
 #include "placement.h"
 #include "state_private.h"
 
-#define GROW_DELAY_FIRST_NS NS_PER_S
-#define GROW_DELAY_MAX_NS   (60 * NS_PER_S)
+#define GROW_DELAY_FIRST_NS   NS_PER_S
+#define GROW_DELAY_MAX_NS     (60 * NS_PER_S)
+#define GROW_DELAY_HARVEST_NS (600 * NS_PER_S)
 
 /* ---- what to ask for ------------------------------------------------------------------------ */
 
@@ -229,15 +230,23 @@ static void set_regrow(struct state *state, struct pool *pool)
                 due_set(&state->dues, &pool->regrow, first);
 }
 
-void grow_failed(struct state *state, struct pool *pool, bool got_some, uint64_t now_ns)
+uint64_t grow_delay_ns(uint64_t before_ns, const struct take_result *result)
+{
+        uint64_t delay_ns = result->got ? 0 : before_ns * 2;
+
+        if (result->harvested)
+                return GROW_DELAY_HARVEST_NS;
+        if (delay_ns < GROW_DELAY_FIRST_NS)
+                return GROW_DELAY_FIRST_NS;
+        return delay_ns < GROW_DELAY_MAX_NS ? delay_ns : GROW_DELAY_MAX_NS;
+}
+
+void grow_failed(struct state *state, struct pool *pool, const struct take_result *result,
+                 uint64_t now_ns)
 {
         struct grow_failure *failure = failure_entry(pool);
 
-        failure->delay_ns = got_some ? 0 : failure->delay_ns * 2;
-        if (failure->delay_ns < GROW_DELAY_FIRST_NS)
-                failure->delay_ns = GROW_DELAY_FIRST_NS;
-        if (failure->delay_ns > GROW_DELAY_MAX_NS)
-                failure->delay_ns = GROW_DELAY_MAX_NS;
+        failure->delay_ns = grow_delay_ns(failure->delay_ns, result);
         failure->until_ns = now_ns + failure->delay_ns;
         failure->active = true;
         pool->gap++; /* the next may look elsewhere */

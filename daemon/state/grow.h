@@ -16,6 +16,7 @@
 struct demand;
 struct pool;
 struct state;
+struct take_result;
 struct take_wish;
 
 /**
@@ -57,8 +58,13 @@ bool state_grow_for(struct state *state, const struct demand *demand, uint64_t p
  */
 bool grow_could_ever(const struct pool *pool, const struct demand *demand, uint64_t there_bytes);
 
+/* How long to wait before asking again for what could not be had; @before_ns: so long the last
+ * time. It doubles, unless some of it came. A harvest in vain costs much: the next one has time. */
+uint64_t grow_delay_ns(uint64_t before_ns, const struct take_result *result);
+
 /* The pool's last wish was not met, or was; and the end of a failure's time. */
-void grow_failed(struct state *state, struct pool *pool, bool got_some, uint64_t now_ns);
+void grow_failed(struct state *state, struct pool *pool, const struct take_result *result,
+                 uint64_t now_ns);
 void grow_succeeded(struct state *state, struct pool *pool);
 void grow_due(struct state *state, struct pool *pool, uint64_t now_ns);
 

@@ -699,6 +699,34 @@ static void test_a_short_pool_is_filled_when_the_system_has_more(void **unused)
         world_stop(&world);
 }
 
+static void test_a_harvest_in_vain_is_not_repeated_soon(void **unused)
+{
+        struct take_result result = {
+                .got = 2, .r = -EFBIG, .seen = { 1, 0 }, .held_bytes = GiB, .harvested = true
+        };
+        struct refusal refusal;
+
+        (void)unused;
+        init(4, 4);
+        world_new(&world);
+        state_start(world.state, world.now_ns);
+        world_arrive(&world, 0, 2);
+        world.want[0] = 0;
+        state_taken(world.state, 0, &result, world.now_ns);
+        world_pass(&world, 600 * NS_PER_S - 1);
+        assert_int_equal(world.want[0], 0);
+        world_pass(&world, 1);
+        assert_int_equal(world.want[0], 2);
+        world.want[0] = 0;
+        state_taken(world.state, 0, &result, world.now_ns);
+        /* Unless an administrator wants it. */
+        assert_int_equal(state_resize(world.state, world_client(&world, 0, "root"), "any", 4 * PAGE,
+                                      world.now_ns, &refusal),
+                         0);
+        assert_int_equal(world.want[0], 2);
+        world_stop(&world);
+}
+
 /* ---- an administrator's size ---------------------------------------------------------------- */
 
 static void test_resize(void **unused)
@@ -978,6 +1006,7 @@ int main(void)
                 cmocka_unit_test(test_filled_is_told_after_5_s),
                 cmocka_unit_test(test_notes),
                 cmocka_unit_test(test_a_short_pool_is_filled_when_the_system_has_more),
+                cmocka_unit_test(test_a_harvest_in_vain_is_not_repeated_soon),
                 cmocka_unit_test(test_resize),
                 cmocka_unit_test(test_resize_refused),
                 cmocka_unit_test(test_reconfigure_sizes),
