@@ -228,6 +228,8 @@ static int wait_ms(const struct keeper *keeper, uint64_t now)
                 due = keeper->verify_due_ns;
         if (keeper_vigil_due(keeper) < due)
                 due = keeper_vigil_due(keeper);
+        if (keeper_reload_due(keeper) < due)
+                due = keeper_reload_due(keeper);
         if (keeper_tidy_due(keeper) < due)
                 due = keeper_tidy_due(keeper);
         if (due == UINT64_MAX)

@@ -158,8 +158,9 @@ uint64_t keeper_vigil_due(const struct keeper *keeper);
 /* The worker wants the configuration to be read again. 0; -EBADMSG where it asks all the time. */
 int keeper_ask_reload(struct keeper *keeper);
 
-/* Read the configuration again, if somebody wants it and the worker can hear of it. */
+/* Read the configuration again, if somebody wants it and the worker can hear of it; and when. */
 void keeper_reload(struct keeper *keeper);
+uint64_t keeper_reload_due(const struct keeper *keeper);
 
 /* ---- requests.c, results.c ---- */
 

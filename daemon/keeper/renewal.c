@@ -79,14 +79,21 @@ static int read_again(struct keeper *keeper)
         return r;
 }
 
+uint64_t keeper_reload_due(const struct keeper *keeper)
+{
+        if (!keeper->hung_up && !keeper->reloads)
+                return UINT64_MAX;
+        if (keeper->worker.pid && (!keeper->welcomed || !STAILQ_EMPTY(&keeper->channel.queue)))
+                return UINT64_MAX; /* that changes by an event */
+        return 0;
+}
+
 void keeper_reload(struct keeper *keeper)
 {
         struct keeper_message message = { .type = KEEPER_CONFIG, .node = KEEPER_NODE_ANY };
         bool asked = keeper->reloads > 0;
 
-        if (!keeper->hung_up && !asked)
-                return;
-        if (keeper->worker.pid && (!keeper->welcomed || !STAILQ_EMPTY(&keeper->channel.queue)))
+        if (keeper_reload_due(keeper) > 0)
                 return;
         /* One reading answers one question; a signal and a question at once are one as well. */
         keeper->hung_up = false;

@@ -140,6 +140,7 @@ void keeper_hear_reports(struct keeper *keeper)
 
         reports_clear_event(&keeper->jobs.reports);
         while ((report = reports_next(&keeper->jobs.reports))) {
+                keeper->status.reports++;
                 switch (report->kind) {
                 case REPORT_FRAME:
                         keeper->promised--;

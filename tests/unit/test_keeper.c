@@ -449,6 +449,9 @@ static const struct {
         { "the keeper's own type", { .type = KEEPER_FRAME } },
         { "take for no pool",
           { .type = KEEPER_TAKE, .pool = 7, .page_bytes = 4096, .count = 1, .last = 1 } },
+        { "take of half a page",
+          { .type = KEEPER_TAKE, .page_bytes = 4096, .phys = 2048, .count = 1, .last = 1 } },
+        { "cancel for no pool", { .type = KEEPER_CANCEL, .pool = 2 } },
         { "take of nothing", { .type = KEEPER_TAKE, .page_bytes = 4096, .last = 1 } },
         { "take of an odd size",
           { .type = KEEPER_TAKE, .page_bytes = 5000, .count = 1, .last = 1 } },
@@ -607,6 +610,194 @@ static void script_faulty(void)
         }
 }
 
+static struct keeper_message cancel_message(uint32_t pool)
+{
+        return (struct keeper_message){ .type = KEEPER_CANCEL, .pool = pool };
+}
+
+/* A take that is under way keeps what it has; one that waits has nothing. */
+static void script_cancel(void)
+{
+        struct keeper_message message, frame;
+        uint32_t n = 0;
+        int fd;
+
+        welcome(0);
+        say(cancel_message(0));
+        say(take_message(30));
+        say(take_message(2));
+        for (; n < 3; n++) {
+                frame = hear(KEEPER_FRAME, &fd);
+                close(fd);
+        }
+        say(cancel_message(1)); /* which has none */
+        say(cancel_message(0));
+        for (unsigned ends = 0; ends < 2;) {
+                want(hear_within(PATIENCE_MS, &message, &fd));
+                if (message.type == KEEPER_FRAME) {
+                        close(fd);
+                        n++;
+                } else if (message.type == KEEPER_TAKEN) {
+                        want(message.result == -ECANCELED && message.pool == 0);
+                        want(message.count == (ends ? n : 0));
+                        want(ends || message.first > message.last);
+                        ends++;
+                }
+        }
+        want(n < 10);
+        silence(50);
+        take(2, (struct keeper_message[2]){ 0 }, (int[2]){ 0 });
+        frame.type = KEEPER_NUDGE;
+        say(frame);
+}
+
+static void script_progress(void)
+{
+        struct keeper_message message = take_message(32);
+        uint32_t n = 0, told = 0, last = 0;
+        int fd;
+
+        welcome(0);
+        message.last = 128 * MiB - 1; /* a range: all of it */
+        say(message);
+        for (;;) {
+                want(hear_within(PATIENCE_MS, &message, &fd));
+                if (message.type == KEEPER_TAKEN)
+                        break;
+                if (message.type == KEEPER_FRAME) {
+                        close(fd);
+                        n++;
+                } else {
+                        want(message.type == KEEPER_PROGRESS && message.pool == 0 && fd < 0);
+                        want(message.count == n && message.count >= last && message.phys == 0);
+                        last = message.count;
+                        told++;
+                }
+        }
+        /* 32 pages of 20 ms each, and at most every 100 ms. */
+        want(n == 32 && message.result == 0 && told >= 3 && told <= 6);
+}
+
+/* A long harvest of one pool, and what another one wants meanwhile. */
+static void script_beside(void)
+{
+        struct keeper_message low = take_message(4), message;
+        unsigned n = 0;
+        int fd;
+
+        welcome(0);
+        say((struct keeper_message){ .type = KEEPER_FILLED });
+        low.last = 72 * MiB - 1;
+        low.count = 5; /* there are 4 */
+        say(low);
+        message = take_message(8);
+        message.pool = 1;
+        say(message);
+        do {
+                message = hear(KEEPER_FRAME, &fd);
+                close(fd);
+                n += message.pool == 1;
+        } while (n < 8);
+        want(hear_within(PATIENCE_MS, &message, &fd));
+        while (message.type != KEEPER_TAKEN)
+                want(hear_within(PATIENCE_MS, &message, &fd));
+}
+
+/* Dies in the middle of a harvest; the next worker finds what that had found, and nothing else is
+ * held in the end. */
+static void script_killed_harvesting(void)
+{
+        struct keeper_message message = take_message(20);
+        int fd;
+
+        if (shared->starts == 1) {
+                welcome(0);
+                message.last = 104 * MiB - 1; /* 20 pages of 32, the last ones */
+                say(message);
+                for (unsigned i = 0; i < 5; i++)
+                        hear(KEEPER_FRAME, &fd);
+                die();
+        }
+        message = hear(KEEPER_WELCOME, NULL);
+        want(message.count >= 5 && message.count < 20);
+        for (uint32_t i = 0; i < message.count; i++)
+                want(hear(KEEPER_FRAME, &fd).phys < 104 * MiB);
+        say((struct keeper_message){ .type = KEEPER_FILLED });
+        doze(200);
+}
+
+/* The first one does not answer, and does not even read; the next one does both. */
+static void script_hang(void)
+{
+        struct keeper_message message;
+        int fd;
+
+        welcome(0);
+        say((struct keeper_message){ .type = KEEPER_READY });
+        if (shared->starts == 1)
+                for (;;)
+                        pause();
+        for (unsigned i = 0; i < 3; i++) {
+                want(hear_within(3000, &message, &fd));
+                want(message.type == KEEPER_PING);
+                say((struct keeper_message){ .type = KEEPER_PONG });
+        }
+}
+
+/* What trial_reload() answers, in turn. */
+static const int verdicts[] = { 0, -EINVAL, -ENOENT, 0 };
+
+static void script_reload(void)
+{
+        struct keeper_message message;
+        struct stat old, new;
+        int fd;
+
+        welcome(0);
+        want(!!(fcntl(KEEPER_FD_CONFIG, F_GETFL) & O_APPEND) == (shared->starts == 2));
+        if (shared->starts == 2)
+                return;
+        say((struct keeper_message){ .type = KEEPER_READY });
+        want(fstat(KEEPER_FD_CONFIG, &old) == 0);
+        for (unsigned i = 0; i < ARRAY_SIZE(verdicts); i++) {
+                if (i + 1 < ARRAY_SIZE(verdicts))
+                        say((struct keeper_message){ .type = KEEPER_RELOAD });
+                else
+                        kill(getppid(), SIGHUP);
+                message = hear(KEEPER_CONFIG, &fd);
+                want(message.result == verdicts[i]);
+                want(message.count == (i + 1 < ARRAY_SIZE(verdicts)));
+                want((fd >= 0) == (verdicts[i] != -ENOENT));
+                if (fd >= 0) {
+                        want(fstat(fd, &new) == 0 && new.st_ino == old.st_ino);
+                        close(fd);
+                }
+        }
+        /* Each question has an answer, also of many at once. */
+        for (unsigned i = 0; i < 100; i++)
+                say((struct keeper_message){ .type = KEEPER_RELOAD });
+        for (unsigned i = 0; i < 100; i++) {
+                want(hear(KEEPER_CONFIG, &fd).count == 1);
+                close(fd);
+        }
+        die();
+}
+
+/* More questions than anybody has. */
+static void script_reload_all_the_time(void)
+{
+        const struct keeper_message message = { .type = KEEPER_RELOAD };
+
+        welcome(0);
+        if (shared->starts == 2)
+                return;
+        say((struct keeper_message){ .type = KEEPER_READY });
+        while (send(KEEPER_FD_CHANNEL, &message, sizeof(message), MSG_NOSIGNAL) > 0)
+                ;
+        for (;;)
+                pause();
+}
+
 static void script_identity(void)
 {
         struct rlimit limit;
@@ -638,14 +829,29 @@ static const struct script {
         const char *name;
         void (*run)(void);
 } scripts[] = {
-        { "take", script_take },         { "take_all", script_take_all },
-        { "no_slots", script_no_slots }, { "leave", script_leave },
-        { "snatched", script_snatched }, { "linger", script_linger },
-        { "spliced", script_spliced },   { "killed", script_killed },
-        { "nonsense", script_nonsense }, { "closed", script_closed },
-        { "useless", script_useless },   { "harvest", script_harvest },
-        { "moved", script_moved },       { "deaf", script_deaf },
-        { "faulty", script_faulty },     { "identity", script_identity },
+        { "take", script_take },
+        { "take_all", script_take_all },
+        { "no_slots", script_no_slots },
+        { "leave", script_leave },
+        { "snatched", script_snatched },
+        { "linger", script_linger },
+        { "spliced", script_spliced },
+        { "killed", script_killed },
+        { "nonsense", script_nonsense },
+        { "closed", script_closed },
+        { "useless", script_useless },
+        { "harvest", script_harvest },
+        { "cancel", script_cancel },
+        { "progress", script_progress },
+        { "beside", script_beside },
+        { "killed_harvesting", script_killed_harvesting },
+        { "hang", script_hang },
+        { "reload", script_reload },
+        { "reload_all_the_time", script_reload_all_the_time },
+        { "moved", script_moved },
+        { "deaf", script_deaf },
+        { "faulty", script_faulty },
+        { "identity", script_identity },
 };
 
 static int worker_main(const char *name)
@@ -662,6 +868,7 @@ static int worker_main(const char *name)
         want(ledger != MAP_FAILED);
         want(ledger->magic == KEEPER_LEDGER_MAGIC && ledger->version == KEEPER_LEDGER_VERSION);
         want(fcntl(KEEPER_FD_LISTEN, F_GETFD) == 0);
+        want(fcntl(KEEPER_FD_METRICS, F_GETFD) < 0);
 
         for (size_t i = 0; i < ARRAY_SIZE(scripts); i++)
                 if (strcmp(scripts[i].name, name) == 0)
@@ -672,6 +879,8 @@ static int worker_main(const char *name)
 }
 
 /* ---- The test's side ---- */
+
+static int shared_config;
 
 static struct sim_extent extents[] = {
         { { MiB, 16 * MiB - 1 }, 0, 4096 },
@@ -688,6 +897,36 @@ struct trial {
         unsigned item;
 };
 
+/* The text stays what it is: the test's page; but it is another open file of it. */
+static int trial_reload(void *data, int *ret_config_fd)
+{
+        unsigned *calls = data;
+        int verdict = verdicts[*calls < ARRAY_SIZE(verdicts) ? *calls : 0];
+        char path[64];
+
+        ++*calls;
+        if (verdict == -ENOENT)
+                return verdict;
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", shared_config);
+        *ret_config_fd = open(path, O_RDWR | O_CLOEXEC | O_APPEND);
+        return *ret_config_fd < 0 ? -errno : verdict;
+}
+
+static void count_page(void *data, uint64_t phys)
+{
+        (void)phys;
+        ++*(unsigned *)data;
+}
+
+/* Pages that were reserved and that no frame is made of. */
+static unsigned pages_in_stock(struct backend *backend)
+{
+        unsigned n = 0;
+
+        (void)backend->ops->look(backend, 2 * MiB, NODE_ANY, RANGE_ALL, count_page, &n);
+        return n;
+}
+
 static int keeper_child(const char *script, const struct trial *trial, int config)
 {
         struct sim_settings settings = trial->sim;
@@ -701,9 +940,10 @@ static int keeper_child(const char *script, const struct trial *trial, int confi
         char *argv[] = { (char *)(uintptr_t)(trial->path ? trial->path : program),
                          (char *)(uintptr_t) "--worker", (char *)(uintptr_t)script, NULL };
         struct backend *backend;
-        unsigned descriptors;
+        unsigned descriptors, reloads = 0;
         int listener, r;
 
+        shared_config = config;
         settings.extents = extents;
         settings.n_extents = ARRAY_SIZE(extents);
         if (sim_new(&settings, &backend))
@@ -725,12 +965,80 @@ static int keeper_child(const char *script, const struct trial *trial, int confi
                 .worker_gid = trial->uid ? (gid_t)trial->uid : (gid_t)-1,
                 .threads = 2,
                 .verify_ns = trial->verify_ns,
+                .reload = trial_reload,
+                .reload_data = &reloads,
         });
+        if (settings.blind && pages_in_stock(backend))
+                return 92;
         if (descriptors_open() != descriptors)
                 return 91;
         close(listener);
         backend_free(backend);
         return -r;
+}
+
+/* ---- a service manager ---- */
+
+/**
+ * struct manager - what it heard
+ * @text: @used bytes: notices, each with its NUL
+ * @next: where the one is that is looked at next
+ */
+static struct manager {
+        struct sockaddr_un address;
+        int socket;
+        char text[65536];
+        size_t used, next;
+} manager = { .socket = -1 };
+
+static void manager_open(void)
+{
+        manager = (struct manager){ .address.sun_family = AF_UNIX };
+        snprintf(manager.address.sun_path, sizeof(manager.address.sun_path),
+                 "/tmp/par-test-keeper-%d", (int)getpid());
+        unlink(manager.address.sun_path);
+        manager.socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        assert_int_equal(
+                bind(manager.socket, (struct sockaddr *)&manager.address, sizeof(manager.address)),
+                0);
+        setenv("NOTIFY_SOCKET", manager.address.sun_path, 1);
+}
+
+static void manager_close(void)
+{
+        unsetenv("NOTIFY_SOCKET");
+        close(manager.socket);
+        manager.socket = -1;
+        unlink(manager.address.sun_path);
+}
+
+/* The kernel keeps few notices: they have to be read while the keeper runs. */
+static void manager_listen(void)
+{
+        ssize_t n = 0;
+
+        while (manager.socket >= 0 && n >= 0) {
+                assert_true(manager.used + 1024 < sizeof(manager.text));
+                n = recv(manager.socket, manager.text + manager.used, 1023, 0);
+                if (n >= 0)
+                        manager.used += (size_t)n + 1;
+        }
+}
+
+/* The next notice; NULL where there is no more. */
+static const char *manager_hears(void)
+{
+        const char *text = manager.text + manager.next;
+
+        if (manager.next == manager.used)
+                return NULL;
+        manager.next += strlen(text) + 1;
+        return text;
+}
+
+static bool starts_with(const char *text, const char *start)
+{
+        return strncmp(text, start, strlen(start)) == 0;
 }
 
 /* Returns what keeper_run() did, negated; @ret is what the workers left. */
@@ -753,8 +1061,10 @@ static int run(const char *script, const struct trial *trial, struct shared *ret
         while (waitpid(pid, &status, WNOHANG) == 0) {
                 if (page->passed || page->failed)
                         kill(pid, SIGTERM);
+                manager_listen();
                 doze(2);
         }
+        manager_listen();
         memcpy(ret, page, sizeof(*ret));
         munmap(page, sizeof(*page));
         close(config);
@@ -774,37 +1084,108 @@ static void pass(const char *script, const struct trial *trial, unsigned starts)
                          left.passed ? "passed" : "not passed", left.starts);
 }
 
-/* The next notice that is no status line. */
-static void await_notice(int notify, const char *expected)
+/* The next notice but those that only tell what goes on. */
+static void manager_expects(const char *start)
 {
-        char text[1024];
+        const char *text;
 
         do {
-                memset(text, 0, sizeof(text));
-                if (recv(notify, text, sizeof(text) - 1, 0) < 0)
-                        fail_msg("no notice \"%s\"", expected);
-        } while (strncmp(text, "STATUS=", 7) == 0);
-        assert_string_equal(text, expected);
+                text = manager_hears();
+                if (!text)
+                        fail_msg("no notice \"%s\"", start);
+        } while (starts_with(text, "STATUS=") || starts_with(text, "EXTEND_TIMEOUT_USEC="));
+        if (!starts_with(text, start))
+                fail_msg("\"%s\", not \"%s\"", text, start);
+}
+
+static unsigned manager_counts(const char *what)
+{
+        const char *text;
+        unsigned n = 0;
+
+        while ((text = manager_hears()))
+                n += starts_with(text, what);
+        return n;
 }
 
 static void test_keeper_takes_and_tells_the_service_manager(void **state)
 {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        int notify;
+        (void)state;
+        manager_open();
+        pass("take", &(struct trial){ .slots = 8 }, 1);
+        manager_expects("READY=1");
+        manager_expects("STOPPING=1");
+        manager_close();
+}
+
+static void test_keeper_ends_a_take_when_it_is_told(void **state)
+{
+        (void)state;
+        pass("cancel", &(struct trial){ .sim = { .blind = true, .delay_ns = 5 * NS_PER_MS } }, 1);
+}
+
+static void test_keeper_tells_how_far_a_take_is(void **state)
+{
+        struct trial trial = { .sim = { .blind = true, .delay_ns = 20 * NS_PER_MS } };
+        const char *text;
+        unsigned extended = 0, growing = 0;
 
         (void)state;
-        snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/par-test-keeper-%d",
-                 (int)getpid());
-        unlink(address.sun_path);
-        notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        assert_int_equal(bind(notify, (struct sockaddr *)&address, sizeof(address)), 0);
-        setenv("NOTIFY_SOCKET", address.sun_path, 1);
-        pass("take", &(struct trial){ .slots = 8 }, 1);
-        unsetenv("NOTIFY_SOCKET");
-        await_notice(notify, "READY=1");
-        await_notice(notify, "STOPPING=1");
-        close(notify);
-        unlink(address.sun_path);
+        manager_open();
+        pass("progress", &trial, 1);
+        while ((text = manager_hears())) {
+                extended += starts_with(text, "EXTEND_TIMEOUT_USEC=");
+                growing += starts_with(text, "STATUS=filling; a: growing, ") &&
+                           strstr(text, " of 32 frames") != NULL;
+        }
+        manager_close();
+        assert_int_equal(extended, 1);
+        assert_true(growing >= 1 && growing <= 3);
+}
+
+static void test_keeper_lets_no_pool_wait_for_a_harvest(void **state)
+{
+        (void)state;
+        pass("beside", &(struct trial){ .sim = { .blind = true, .delay_ns = 2 * NS_PER_MS } }, 1);
+}
+
+static void test_keeper_outlives_a_worker_that_harvests(void **state)
+{
+        struct trial trial = { .sim = { .blind = true, .seed = 5, .delay_ns = 10 * NS_PER_MS } };
+
+        (void)state;
+        pass("killed_harvesting", &trial, 2);
+}
+
+static void test_keeper_replaces_a_worker_that_hangs(void **state)
+{
+        unsigned alive;
+
+        (void)state;
+        manager_open();
+        setenv("WATCHDOG_USEC", "1000000", 1);
+        pass("hang", &(struct trial){ .slots = 8 }, 2);
+        unsetenv("WATCHDOG_USEC");
+        alive = manager_counts("WATCHDOG=1");
+        manager_close();
+        /* Ten seconds for the first worker, two to three for the next; twice a second. */
+        if (alive < 20 || alive > 40)
+                fail_msg("the service manager heard %u times that the keeper lives", alive);
+}
+
+static void test_keeper_reads_the_configuration_again(void **state)
+{
+        (void)state;
+        manager_open();
+        pass("reload", &(struct trial){ .slots = 8 }, 2);
+        manager_expects("READY=1");
+        for (unsigned i = 0; i < ARRAY_SIZE(verdicts) + 100; i++) {
+                manager_expects("RELOADING=1\nMONOTONIC_USEC=");
+                manager_expects("READY=1");
+        }
+        manager_expects("STOPPING=1");
+        manager_close();
+        pass("reload_all_the_time", &(struct trial){ .slots = 8 }, 2);
 }
 
 static void test_keeper_says_why_it_has_no_more(void **state)
@@ -951,6 +1332,12 @@ int main(int argc, char **argv)
                 cmocka_unit_test(test_keeper_replaces_a_broken_worker),
                 cmocka_unit_test(test_keeper_gives_up_on_hopeless_workers),
                 cmocka_unit_test(test_keeper_harvests),
+                cmocka_unit_test(test_keeper_ends_a_take_when_it_is_told),
+                cmocka_unit_test(test_keeper_tells_how_far_a_take_is),
+                cmocka_unit_test(test_keeper_lets_no_pool_wait_for_a_harvest),
+                cmocka_unit_test(test_keeper_outlives_a_worker_that_harvests),
+                cmocka_unit_test(test_keeper_replaces_a_worker_that_hangs),
+                cmocka_unit_test(test_keeper_reads_the_configuration_again),
                 cmocka_unit_test(test_keeper_tells_once_what_moved),
                 cmocka_unit_test(test_keeper_waits_for_a_deaf_worker),
                 cmocka_unit_test(test_keeper_survives_every_failing_call),
