@@ -62,10 +62,12 @@ granted() {
         done
         fail "not $1 bytes are granted"
 }
-# run COMMAND... - on a clean screen, until the next prompt
+runs=0
+# run COMMAND... - on a clean screen, until it has ended; what is waited for is neither typed nor there already
 run() {
-        type "clear; parctl $*; echo status \$?"
-        shows "$*" "status "
+        runs=$((runs + 1))
+        type "clear; parctl $*; echo run \$(($runs)) ended"
+        shows "$*" "run $runs ended"
 }
 # no_longer_than NAME COLUMNS - no line was wrapped
 no_longer_than() {
