@@ -319,6 +319,28 @@ static void test_many_failures_end_the_asking(void **unused)
         world_stop(&world);
 }
 
+/* Frames come, but none on the node that is wanted. */
+static void test_growth_that_does_not_help_ends(void **unused)
+{
+        struct request want = world_request(PAGE);
+        struct refusal refusal;
+        struct client *a;
+        unsigned takes;
+
+        (void)unused;
+        init(1, 64);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        takes = world.n_takes;
+        want.nodes = 1;
+        assert_int_equal(world_ask(&world, a, want, 1, &refusal), 0);
+        world_serve(&world);
+        assert_int_equal(world.n_takes - takes, 4);
+        assert_int_equal(world.n_answers, 1);
+        assert_int_equal(world.answers[0].r, PAR_REFUSED_EXHAUSTED);
+        world_stop(&world);
+}
+
 static void test_growing_is_waited_for_2_s_at_most(void **unused)
 {
         struct refusal refusal;
@@ -992,6 +1014,7 @@ int main(void)
                 cmocka_unit_test(test_grow_in_vain),
                 cmocka_unit_test(test_what_is_easier_is_still_asked_for),
                 cmocka_unit_test(test_many_failures_end_the_asking),
+                cmocka_unit_test(test_growth_that_does_not_help_ends),
                 cmocka_unit_test(test_growing_is_waited_for_2_s_at_most),
                 cmocka_unit_test(test_who_waits_for_others_asks_too),
                 cmocka_unit_test(test_what_is_asked_for_ahead_gives_way),

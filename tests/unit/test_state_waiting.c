@@ -163,6 +163,26 @@ static void test_the_end_of_the_line(void **unused)
         world_stop(&world);
 }
 
+static void test_who_had_his_turn_comes_after_the_others(void **unused)
+{
+        struct buffer *buffer;
+
+        (void)unused;
+        world_init(&world, 4);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        b = world_client(&world, 1001, "b");
+        c = world_client(&world, 1002, "c");
+        buffer = world_alloc(&world, a, world_request(4 * PAGE));
+        wait_for(b, 4, 1);
+        wait_for(c, 4, 2);
+        world_pass(&world, 11 * NS_PER_S);
+        give(buffer);
+        assert_int_equal(world.n_answers, 1);
+        assert_int_equal(world.answers[0].ticket, 2);
+        world_stop(&world);
+}
+
 static void test_only_what_would_do_is_held_up(void **unused)
 {
         struct request low = world_request(PAGE), high = world_request(PAGE);
@@ -287,6 +307,28 @@ static void test_a_long_line_is_served_in_steps(void **unused)
                 assert_int_equal(world.answers[i].r, 0);
                 assert_int_equal(world.answers[i].ticket, i); /* in the order of arrival */
         }
+        world_stop(&world);
+}
+
+/* Whoever is next in the line may go before his turn comes. */
+static void test_a_long_line_may_change_between_steps(void **unused)
+{
+        struct buffer *held[2];
+
+        (void)unused;
+        begin(2, held);
+        for (uint64_t i = 0; i < 80; i++)
+                wait_for(i % 2 ? c : b, 1, i);
+        give(held[0]);
+        assert_int_equal(world.n_answers, 1); /* and 31 that found nothing */
+        assert_int_equal(state_cancel(world.state, b, 32), 0);
+        assert_int_equal(state_cancel(world.state, c, 33), 0);
+        client_end(world.state, b, true, world.now_ns); /* what it got comes back with it */
+        world_let_leave(&world);
+        give(held[1]);
+        world_pass(&world, 0);
+        assert_int_equal(world.n_answers, 3);
+        assert_int_equal(world_pool(&world, 0).waiting, 37);
         world_stop(&world);
 }
 
@@ -438,11 +480,13 @@ int main(void)
                 cmocka_unit_test(test_a_turn_ends),
                 cmocka_unit_test(test_rests_become_longer),
                 cmocka_unit_test(test_the_end_of_the_line),
+                cmocka_unit_test(test_who_had_his_turn_comes_after_the_others),
                 cmocka_unit_test(test_only_what_would_do_is_held_up),
                 cmocka_unit_test(test_other_pools_are_not_held_up),
                 cmocka_unit_test(test_who_waits_is_counted),
                 cmocka_unit_test(test_growing_beyond_max_waiting_is_the_plain_refusal),
                 cmocka_unit_test(test_a_long_line_is_served_in_steps),
+                cmocka_unit_test(test_a_long_line_may_change_between_steps),
                 cmocka_unit_test(test_the_large_are_not_starved),
                 cmocka_unit_test(test_nobody_holds_up_a_pool_for_ever),
                 cmocka_unit_test(test_the_small_who_wait_are_not_starved),
