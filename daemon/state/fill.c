@@ -41,7 +41,7 @@ static void refill(struct state *state, struct pool *pool)
         struct range gaps[DRAIN_WINDOWS_MAX + 1];
         size_t n_gaps;
 
-        if (coming >= target || pool->taking || due_is_set(&pool->refill))
+        if (coming >= target || pool->taking || pool->tired || due_is_set(&pool->refill))
                 return;
         bytes = target - coming;
         if (bytes > pool_room_bytes(pool))
@@ -86,6 +86,8 @@ static void write_note(struct pool *pool)
                 return;
         if (is_drained_whole(pool))
                 why = "all of its addresses are drained";
+        else if (pool->tired && !why[0])
+                why = "it had to look for pages often lately, and pauses";
         else if (!why[0])
                 why = "pages were lost to the system";
         snprintf(pool->note, sizeof(pool->note), "%s of %s: %.140s",
@@ -239,7 +241,8 @@ static void learn(struct state *state, struct pool *pool, const struct take_resu
                 grow_succeeded(state, pool);
         if (pool->for_demand)
                 return;
-        pool->refill_delay_ns = result->r ? grow_delay_ns(pool->refill_delay_ns, result) : 0;
+        pool->refill_delay_ns =
+                result->r ? grow_delay_ns(pool->refill_delay_ns, pool->wish.count, result) : 0;
         if (result->r)
                 state_refill_later(state, pool, now_ns);
 }
@@ -257,6 +260,8 @@ void state_taken(struct state *state, uint32_t pool_index, const struct take_res
         pool->filled_once = true;
         pool->counters.grown_frames += result->got;
         pool->counters.harvests += result->harvested;
+        if (result->harvested)
+                grow_harvested(state, pool, now_ns);
         learn(state, pool, result, now_ns);
         state_came(state, pool); /* or the news that nothing comes */
         state->prospects_changed = true;

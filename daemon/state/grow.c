@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns the notes of what could not be had. While there are GROW_FAILURES_MAX of them nothing is
- * asked for on demand, so that nobody can keep the keeper busy with wishes that cannot be met.
+ * asked for on demand, so that nobody can keep the keeper busy with wishes that cannot be met; nor
+ * by wishing for something else each time, since what comes in the place of a note waits as long as
+ * that would have. Harvests cost the system much even where they find something: a pool that had
+ * HARVESTS_MAX of them in a short time has one every HARVEST_EVERY_NS.
  * Refuses to guess where the system has its memory: it asks, and looks at what came.
  */
 #include "grow.h"
@@ -14,6 +17,10 @@
 #define GROW_DELAY_FIRST_NS   NS_PER_S
 #define GROW_DELAY_MAX_NS     (60 * NS_PER_S)
 #define GROW_DELAY_HARVEST_NS (600 * NS_PER_S)
+#define GROW_FORGET_NS        (600 * NS_PER_S) /* after that a delay begins anew */
+
+#define HARVESTS_MAX     8
+#define HARVEST_EVERY_NS (75 * NS_PER_S)
 
 /* ---- what to ask for ------------------------------------------------------------------------ */
 
@@ -178,6 +185,8 @@ static bool is_hopeless(const struct pool *pool, const struct take_wish *wish)
 {
         size_t n = 0;
 
+        if (pool->tired)
+                return true;
         for (size_t i = 0; i < GROW_FAILURES_MAX; i++) {
                 const struct grow_failure *failure = &pool->failures[i];
 
@@ -197,11 +206,14 @@ static bool find_wish(const struct pool *pool, const struct demand *demand, stru
                (make_wish(pool, demand, false, ret) && !is_hopeless(pool, ret));
 }
 
-/* The same again, or the entry that can be missed most. */
-static struct grow_failure *failure_entry(struct pool *pool)
+/* The same again, or the entry that can be missed most, with its delay. */
+static struct grow_failure *failure_entry(struct pool *pool, uint64_t now_ns)
 {
         struct grow_failure *best = &pool->failures[0];
 
+        for (size_t i = 0; i < GROW_FAILURES_MAX; i++)
+                if (plus(pool->failures[i].until_ns, GROW_FORGET_NS) <= now_ns)
+                        pool->failures[i] = (struct grow_failure){ 0 };
         for (size_t i = 0; i < GROW_FAILURES_MAX; i++) {
                 struct grow_failure *failure = &pool->failures[i];
 
@@ -211,8 +223,6 @@ static struct grow_failure *failure_entry(struct pool *pool)
                 if (!failure->active && (best->active || failure->delay_ns < best->delay_ns))
                         best = failure;
         }
-        if (best->active || best->delay_ns)
-                *best = (struct grow_failure){ 0 };
         best->window = pool->wish.window;
         best->run_bytes = pool->wish.run_bytes;
         return best;
@@ -220,7 +230,7 @@ static struct grow_failure *failure_entry(struct pool *pool)
 
 static void set_regrow(struct state *state, struct pool *pool)
 {
-        uint64_t first = UINT64_MAX;
+        uint64_t first = pool->tired ? pool->tired_until_ns : UINT64_MAX;
 
         for (size_t i = 0; i < GROW_FAILURES_MAX; i++)
                 if (pool->failures[i].active && pool->failures[i].until_ns < first)
@@ -230,9 +240,9 @@ static void set_regrow(struct state *state, struct pool *pool)
                 due_set(&state->dues, &pool->regrow, first);
 }
 
-uint64_t grow_delay_ns(uint64_t before_ns, const struct take_result *result)
+uint64_t grow_delay_ns(uint64_t before_ns, uint32_t asked, const struct take_result *result)
 {
-        uint64_t delay_ns = result->got ? 0 : before_ns * 2;
+        uint64_t delay_ns = result->got >= asked - asked / 2 ? 0 : before_ns * 2;
 
         if (result->harvested)
                 return GROW_DELAY_HARVEST_NS;
@@ -244,9 +254,9 @@ uint64_t grow_delay_ns(uint64_t before_ns, const struct take_result *result)
 void grow_failed(struct state *state, struct pool *pool, const struct take_result *result,
                  uint64_t now_ns)
 {
-        struct grow_failure *failure = failure_entry(pool);
+        struct grow_failure *failure = failure_entry(pool, now_ns);
 
-        failure->delay_ns = grow_delay_ns(failure->delay_ns, result);
+        failure->delay_ns = grow_delay_ns(failure->delay_ns, pool->wish.count, result);
         failure->until_ns = now_ns + failure->delay_ns;
         failure->active = true;
         pool->gap++; /* the next may look elsewhere */
@@ -261,8 +271,24 @@ void grow_succeeded(struct state *state, struct pool *pool)
         set_regrow(state, pool);
 }
 
+void grow_harvested(struct state *state, struct pool *pool, uint64_t now_ns)
+{
+        const uint64_t burst_ns = (HARVESTS_MAX - 1) * HARVEST_EVERY_NS;
+
+        if (pool->rested_ns < now_ns)
+                pool->rested_ns = now_ns;
+        pool->rested_ns += HARVEST_EVERY_NS;
+        if (pool->rested_ns <= now_ns + burst_ns)
+                return;
+        pool->tired = true;
+        pool->tired_until_ns = pool->rested_ns - burst_ns;
+        set_regrow(state, pool);
+}
+
 void grow_due(struct state *state, struct pool *pool, uint64_t now_ns)
 {
+        if (pool->tired && pool->tired_until_ns <= now_ns)
+                pool->tired = false;
         for (size_t i = 0; i < GROW_FAILURES_MAX; i++)
                 if (pool->failures[i].active && pool->failures[i].until_ns <= now_ns)
                         pool->failures[i].active = false;
@@ -277,6 +303,8 @@ void state_grow_anew(struct state *state, struct pool *pool)
         due_cancel(&state->dues, &pool->regrow);
         due_cancel(&state->dues, &pool->refill);
         pool->refill_delay_ns = 0;
+        pool->rested_ns = 0;
+        pool->tired = false;
         waiters_may_ask_again(state, pool);
 }
 

@@ -59,14 +59,19 @@ bool state_grow_for(struct state *state, const struct demand *demand, uint64_t p
 bool grow_could_ever(const struct pool *pool, const struct demand *demand, uint64_t there_bytes);
 
 /* How long to wait before asking again for what could not be had; @before_ns: so long the last
- * time. It doubles, unless some of it came. A harvest in vain costs much: the next one has time. */
-uint64_t grow_delay_ns(uint64_t before_ns, const struct take_result *result);
+ * time, @asked: so many frames. It doubles, unless half of them came. A harvest in vain costs much:
+ * the next one has time. */
+uint64_t grow_delay_ns(uint64_t before_ns, uint32_t asked, const struct take_result *result);
 
 /* The pool's last wish was not met, or was; and the end of a failure's time. */
 void grow_failed(struct state *state, struct pool *pool, const struct take_result *result,
                  uint64_t now_ns);
 void grow_succeeded(struct state *state, struct pool *pool);
 void grow_due(struct state *state, struct pool *pool, uint64_t now_ns);
+
+/* A take had to hold pages of the system, whatever came of it: after many of them the pool is tired
+ * for a while, and asks for nothing. */
+void grow_harvested(struct state *state, struct pool *pool, uint64_t now_ns);
 
 /* Circumstances have changed: forget what could not be had, and ask at once. */
 void state_grow_anew(struct state *state, struct pool *pool);

@@ -34,6 +34,8 @@
  * @orphans_due: more of them leave
  * @note:    why it holds less than it should, or ""
  * @failures, @regrow: see grow.h
+ * @rested_ns: when it has recovered from all of its harvests; that may be long ago
+ * @tired, @tired_until_ns: it had so many of them that it asks for nothing until then
  * @shrink:  when what was not needed goes back, or the next part of shrink_delay begins
  * @idle_bytes: what was not needed in the last @n_idle parts of it, the latest first
  * @shrink_bytes: what goes back now
@@ -58,7 +60,7 @@ struct pool {
         uint32_t taking, taken;
         uint64_t aside_bytes;
         struct take_wish wish;
-        bool for_demand, cancelled;
+        bool for_demand, cancelled, tired;
         struct frame_list orphans;
         struct due orphans_due;
         struct due refill;
@@ -66,6 +68,7 @@ struct pool {
         char reason[POOL_NOTE_BYTES], note[POOL_NOTE_BYTES];
         struct grow_failure failures[GROW_FAILURES_MAX];
         struct due regrow;
+        uint64_t rested_ns, tired_until_ns;
         struct due shrink;
         uint64_t idle_bytes[POOL_SHRINK_PARTS];
         unsigned n_idle;

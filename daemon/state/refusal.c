@@ -287,7 +287,7 @@ static const struct pool *stuck_pool(const struct state *state, const struct dem
         for (size_t i = 0; i < state->settings->n_pools; i++) {
                 const struct pool *pool = &state->pools[i];
 
-                if (pools >> i & 1 && pool->reason[0] && pool_room_bytes(pool) &&
+                if (pools >> i & 1 && (pool->reason[0] || pool->tired) && pool_room_bytes(pool) &&
                     range_overlaps(pool->settings->window, demand->want.window))
                         return pool;
         }
@@ -335,7 +335,8 @@ static void write_not_now(const struct state *state, const struct demand *demand
                 append(ret, "; pool %.64s holds %.140s", lacking->settings->name, lacking->note);
         else if (stuck && !ret->growing)
                 append(ret, "; pool %.64s cannot grow now: %.140s", stuck->settings->name,
-                       stuck->reason);
+                       stuck->reason[0] ? stuck->reason
+                                        : "it had to look for pages often lately, and pauses");
         if (drained && !lacking)
                 append(ret, "; pool %.64s is drained there", drained->settings->name);
         if (pools & state->held_up)
