@@ -115,7 +115,7 @@ static bool read_segments(struct reading *reading, enum option_id id)
         return true;
 }
 
-static bool read_wait(struct reading *reading, int id)
+static bool read_wait(struct reading *reading, enum option_id id)
 {
         uint64_t value = 0;
 
@@ -129,7 +129,7 @@ static bool read_wait(struct reading *reading, int id)
         return true;
 }
 
-static bool read_hold(struct reading *reading, int id)
+static bool read_hold(struct reading *reading, enum option_id id)
 {
         uint64_t seconds = 0;
 

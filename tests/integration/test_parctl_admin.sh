@@ -47,6 +47,7 @@ is_json() {
         [[ $(jget "$@") == "$want" ]]
 }
 holders=()
+trap 'kill "${holders[@]}" 2>/dev/null; clean_up' EXIT
 # hold ARGUMENT... - a client with a buffer, in the background
 hold() {
         local before
@@ -230,7 +231,7 @@ expect 3 "no configuration" "$PARCTL" reload
 cp "$dir/good.conf" "$dir/pard.conf"
 
 # ---- again and again ----------------------------------------------------------------------------
-timeout --signal INT 2.5 "$PARCTL" --json pools --watch=1 >"$dir/out"
+timeout --foreground --signal INT 2.5 "$PARCTL" --json pools --watch=1 >"$dir/out"
 is "an object a line" "$(jq -c '.pools | length' "$dir/out" | sort | uniq -c | awk '{ print ($1 >= 2), $2 }')" "1 2"
 is "a line an object" "$(wc -l <"$dir/out")" "$(jq -c . "$dir/out" | wc -l)"
 "$PARCTL" map --watch=1 >"$dir/out" &
@@ -242,7 +243,7 @@ is "watching ends well" $? 0
 [[ $(grep -c '^--- 20' "$dir/out") -ge 2 ]] || fail "no line between two maps"
 ! grep -q $'\033' "$dir/out" || fail "commands for a terminal where there is none"
 for list in status pools frames buffers clients map; do
-        { timeout --signal INT 0.5 "$PARCTL" --json "$list" --watch || true; } | jq -e . >/dev/null ||
+        { timeout --foreground --signal INT 0.5 "$PARCTL" --json "$list" --watch || true; } | jq -e . >/dev/null ||
                 fail "$list --watch is no JSON"
 done
 

@@ -62,12 +62,10 @@ granted() {
         done
         fail "not $1 bytes are granted"
 }
-runs=0
-# run COMMAND... - on a clean screen, until it has ended; what is waited for is neither typed nor there already
+# run COMMAND... - on a clean screen, until the next prompt
 run() {
-        runs=$((runs + 1))
-        type "clear; parctl $*; echo run \$(($runs)) ended"
-        shows "$*" "run $runs ended"
+        type "clear; parctl $*; echo status \$?"
+        shows "$*" "status "
 }
 # no_longer_than NAME COLUMNS - no line was wrapped
 no_longer_than() {
@@ -77,7 +75,8 @@ no_longer_than() {
 }
 
 terminal new-session -d -x 80 -y 30 "exec env PS1='\$ ' PAR_SOCKET='$PAR_SOCKET' bash --norc"
-trap 'terminal kill-server 2>/dev/null; clean_up' EXIT
+holders=()
+trap 'terminal kill-server 2>/dev/null; kill "${holders[@]}" 2>/dev/null; clean_up' EXIT
 type "parctl() { '$PARCTL' \"\$@\"; }"
 "$PARCTL" alloc --size 4M --below 4G --label "$(printf 'long%.0s' {1..15})" --hold 300 >/dev/null &
 holders=($!)
