@@ -12,6 +12,7 @@
 #include "protocol.h"
 #include "units.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <syslog.h>
 
@@ -57,6 +58,7 @@ static int read_metrics(struct config_file *file, struct config *config)
 {
         const char *where = config_string(file->root, "metrics");
 
+        assert(config->socket_path); /* read before */
         if (!where || !where[0])
                 return 0;
         if (!address_is_path(where) && !address_is_loopback(where))

@@ -76,27 +76,22 @@ struct keeper {
         struct channel channel;
         struct jobs jobs;
         struct job_list jobs_out;
-        uint32_t n_out;
         struct job_queue takes;
-        uint32_t n_takes;
+        uint32_t n_out, n_takes;
         struct pool_take taking[KEEPER_POOLS_MAX];
-        uint32_t promised;
-        bool filled_once, loose_aside, loose_stock, tidying, tidying_stock;
+        uint32_t promised, verify_next;
+        bool filled_once, loose_aside, loose_stock, tidying, tidying_stock, verifying;
+        bool welcomed, ready, announced, hung_up;
+        unsigned early_deaths, unanswered;
+        uint32_t reloads;
         uint64_t tidy_due_ns;
         struct worker_process worker;
-        bool welcomed, ready, announced;
         uint64_t starts;
-        unsigned early_deaths;
         uint64_t restart_ns, restart_wait_ns;
         uint64_t verify_due_ns;
-        uint32_t verify_next;
-        bool verifying;
-        unsigned unanswered;
         uint64_t ping_due_ns, watchdog_ns, watchdog_due_ns;
         struct status status;
         int config_fd, offered_fd;
-        uint32_t reloads;
-        bool hung_up;
 };
 
 /* Hand a job to the threads. */

@@ -145,7 +145,7 @@ static int fake_look(struct backend *backend, uint64_t page_bytes, int node, str
                      void (*visit)(void *data, uint64_t phys), void *data)
 {
         struct fake_backend *fake = fake_of(backend);
-        uint64_t found[FAKE_PAGES_MAX];
+        uint64_t found[FAKE_PAGES_MAX] = { 0 };
         size_t n = 0;
         int r;
 
