@@ -124,7 +124,7 @@ const struct command command_map = {
                 "pools stand where others begin.\n\nBlocks have colours on a terminal, unless "
                 "--no-color is given or the environment has NO_COLOR; otherwise there are letters: "
                 ". free, # granted, + reusable, D draining, V leaving, L lingering, Q quarantined, "
-                "X retired, and a blank for what pard does not hold.\n\nWithout --scale the "
+                "X retired, and a blank where pard holds nothing at all.\n\nWithout --scale the "
                 "smallest blocks are taken with which the picture has no more than --rows lines.",
         .show = show,
 };

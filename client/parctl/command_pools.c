@@ -91,7 +91,7 @@ static int show(const struct arguments *arguments, struct ask *ask, const struct
                 return status;
         status = pools_ask(ask, &pools);
         if (!status)
-                progress_lines(&pools, arguments->pool, arguments->bytes, output);
+                progress_lines(&pools, arguments->pool, false, arguments->bytes, output);
         pools_deinit(&pools);
         return status;
 }

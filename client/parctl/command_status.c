@@ -117,7 +117,7 @@ static int show(const struct arguments *arguments, struct ask *ask, const struct
         if (!r && !arguments->json)
                 status = pools_ask(ask, &pools);
         if (!r && !status)
-                progress_lines(&pools, NULL, arguments->bytes, output);
+                progress_lines(&pools, NULL, true, arguments->bytes, output);
         pools_deinit(&pools);
         if (!r && fflush(output->stream) == 0)
                 return status;
@@ -132,6 +132,6 @@ const struct command command_status = {
         .help = "free + granted + reusable + leaving + lingering + quarantined + retired "
                 "= held.\n\nBelow it stands how far pools are that are filling, growing, "
                 "harvesting or "
-                "draining; \"parctl --json pools\" has the figures.",
+                "draining, and which are short, and why; \"parctl --json pools\" has the figures.",
         .show = show,
 };

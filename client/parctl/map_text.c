@@ -186,7 +186,8 @@ void map_text(const struct map *map, const struct map_style *style, const struct
         }
         drawing.indent = 1 + (size_t)snprintf(address, sizeof(address), "0x%" PRIx64,
                                               map->extents[map->n_extents - 1].last);
-        drawing.shape = map_fit(map, width - drawing.indent, style->rows);
+        drawing.shape =
+                map_fit(map, width > drawing.indent ? width - drawing.indent : 0, style->rows);
         if (style->block_bytes)
                 drawing.shape.block_bytes = style->block_bytes;
         walk.shape = drawing.shape;

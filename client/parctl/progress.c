@@ -4,6 +4,7 @@
  */
 #include "progress.h"
 
+#include "folded.h"
 #include "progress_bar.h"
 #include "safe_text.h"
 #include "table.h"
@@ -11,11 +12,16 @@
 
 #include <string.h>
 
-bool progress_is_busy(const struct pool_view *pool)
+static bool is_short(const struct pool_view *pool)
 {
-        return pool->taking || pool->draining || pool->held < pool->goal ||
-               strcmp(pool->state, "filling") == 0 || strcmp(pool->state, "growing") == 0 ||
-               strcmp(pool->state, "harvesting") == 0;
+        return strcmp(pool->state, "short") == 0;
+}
+
+/* Whether a pool is on its way somewhere. */
+static bool is_busy(const struct pool_view *pool)
+{
+        return pool->taking || pool->draining || (pool->held < pool->goal && !is_short(pool)) ||
+               strcmp(pool->state, "filling") == 0;
 }
 
 void progress_line(const struct pool_view *pool, size_t name_width, bool exact,
@@ -42,16 +48,34 @@ void progress_line(const struct pool_view *pool, size_t name_width, bool exact,
         fputc('\n', stream);
 }
 
-void progress_lines(const struct pools *pools, const char *only, bool exact,
+/* Why a pool is short, in lines of its own below. */
+static void print_reason(const struct pool_view *pool, const struct output *output)
+{
+        char safe[SAFE_TEXT_BYTES];
+
+        if (!is_short(pool) || !*pool->note)
+                return;
+        fputs("  ", output->stream);
+        folded_print(output->stream, safe_text(pool->note, safe), 2, 2, output->width);
+}
+
+void progress_lines(const struct pools *pools, const char *only, bool with_short, bool exact,
                     const struct output *output)
 {
         size_t width = 0;
 
         for (size_t i = 0; i < pools->n; i++)
-                if (progress_is_busy(&pools->views[i]) && strlen(pools->views[i].name) > width)
+                if (strlen(pools->views[i].name) > width)
                         width = strlen(pools->views[i].name);
-        for (size_t i = 0; i < pools->n; i++)
-                if (progress_is_busy(&pools->views[i]) &&
-                    (!only || strcmp(pools->views[i].name, only) == 0))
-                        progress_line(&pools->views[i], width, exact, output);
+        for (size_t i = 0; i < pools->n; i++) {
+                const struct pool_view *pool = &pools->views[i];
+
+                if (only && strcmp(pool->name, only) != 0)
+                        continue;
+                if (!is_busy(pool) && !(with_short && is_short(pool)))
+                        continue;
+                progress_line(pool, width, exact, output);
+                if (with_short)
+                        print_reason(pool, output);
+        }
 }

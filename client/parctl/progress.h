@@ -7,9 +7,6 @@
 #include "output.h"
 #include "pools.h"
 
-/* Whether a pool is on its way somewhere. */
-bool progress_is_busy(const struct pool_view *pool);
-
 /**
  * progress_line() - name, bar on a terminal, figures and state of a pool, and a newline
  * @name_width: characters that its name takes at least
@@ -18,6 +15,10 @@ bool progress_is_busy(const struct pool_view *pool);
 void progress_line(const struct pool_view *pool, size_t name_width, bool exact,
                    const struct output *output);
 
-/* A line for each pool that is busy; @only: this one, NULL: all. */
-void progress_lines(const struct pools *pools, const char *only, bool exact,
+/**
+ * progress_lines() - a line for each pool that is busy
+ * @only:       this one; NULL: all
+ * @with_short: those as well that are short, with the reason
+ */
+void progress_lines(const struct pools *pools, const char *only, bool with_short, bool exact,
                     const struct output *output);

@@ -47,7 +47,7 @@ type() {
 }
 # shows NAME TEXT - the terminal does so before long
 shows() {
-        for ((i = 0; i < 100; i++)); do
+        for ((i = 0; i < 200; i++)); do
                 [[ $(plain) == *"$2"* ]] && return 0
                 sleep 0.05
         done

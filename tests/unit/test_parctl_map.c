@@ -281,7 +281,18 @@ static void test_map_text_scale(void **state)
         free(text);
 }
 
-/* What stands on a line once its colours are taken away. */
+/* A terminal that is narrower than an address. */
+static void test_map_text_narrow(void **state)
+{
+        const struct map_style style = { .rows = 20, .bare = true };
+        const struct output output = { .width = 5 };
+        char *text = draw(&style, &output);
+
+        (void)state;
+        assert_non_null(strstr(text, "0x100000000 ................\n"));
+        free(text);
+}
+
 static void test_map_text_color(void **state)
 {
         const struct map_style style = { .rows = 20 };
@@ -335,11 +346,11 @@ static void test_map_svg(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_map_sort),       cmocka_unit_test(test_map_window),
-                cmocka_unit_test(test_map_blocks),     cmocka_unit_test(test_map_last_address),
-                cmocka_unit_test(test_map_fit),        cmocka_unit_test(test_map_text),
-                cmocka_unit_test(test_map_text_scale), cmocka_unit_test(test_map_text_color),
-                cmocka_unit_test(test_map_svg),
+                cmocka_unit_test(test_map_sort),        cmocka_unit_test(test_map_window),
+                cmocka_unit_test(test_map_blocks),      cmocka_unit_test(test_map_last_address),
+                cmocka_unit_test(test_map_fit),         cmocka_unit_test(test_map_text),
+                cmocka_unit_test(test_map_text_scale),  cmocka_unit_test(test_map_text_color),
+                cmocka_unit_test(test_map_text_narrow), cmocka_unit_test(test_map_svg),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
