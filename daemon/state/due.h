@@ -12,18 +12,19 @@
 #define DUE_NEVER UINT64_MAX
 
 enum due_kind {
-        DUE_HOLDING,   /* what an ended client held */
-        DUE_FRAME,     /* an empty frame's reuse, or a lent frame's quarantine */
-        DUE_WAITER,    /* a deadline */
-        DUE_REFILL,    /* a pool that lacks frames may ask again */
-        DUE_REGROW,    /* the same for those who wait */
-        DUE_SHRINK,    /* what a pool has not needed goes back */
-        DUE_DRAIN,     /* more frames are to be drained */
-        DUE_TURN,      /* a waiter's turn, or its end */
-        DUE_POOL_TURN, /* the same of a pool */
-        DUE_RUN,       /* more of the line is to be tried */
-        DUE_FILLING,   /* the first filling takes long */
-        DUE_ORPHANS,   /* the rest of what a former worker's clients had */
+        DUE_HOLDING,     /* what an ended client held */
+        DUE_FRAME,       /* an empty frame's reuse, or a lent frame's quarantine */
+        DUE_WAITER,      /* a deadline */
+        DUE_REFILL,      /* a pool that lacks frames may ask again */
+        DUE_REGROW,      /* the same for those who wait */
+        DUE_SHRINK,      /* what a pool has not needed goes back */
+        DUE_DRAIN,       /* more frames are to be drained */
+        DUE_TURN,        /* a waiter's turn, or its end */
+        DUE_POOL_TURN,   /* the same of a pool */
+        DUE_WAITING_UID, /* pools may be held up for it again */
+        DUE_RUN,         /* more of the line is to be tried */
+        DUE_FILLING,     /* the first filling takes long */
+        DUE_ORPHANS,     /* the rest of what a former worker's clients had */
 };
 
 /**

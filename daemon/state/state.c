@@ -288,6 +288,7 @@ void state_free(struct state *state)
                 return;
         while ((waiter = TAILQ_FIRST(&state->waiters)))
                 waiter_drop(state, waiter);
+        waiting_uids_deinit(state);
         free_frames(state);
         RB_FOREACH_SAFE (buffer, buffer_tree, &state->buffers, next_buffer) {
                 RB_REMOVE(buffer_tree, &state->buffers, buffer);
@@ -419,6 +420,9 @@ static void do_due(struct state *state, struct due *due, uint64_t now_ns, unsign
         case DUE_TURN: turn_due(state, CONTAINER_OF(due, struct waiter, turn), now_ns); return;
         case DUE_POOL_TURN:
                 turn_pool_due(state, CONTAINER_OF(due, struct pool, turn), now_ns);
+                return;
+        case DUE_WAITING_UID:
+                waiting_uid_due(state, CONTAINER_OF(due, struct waiting_uid, again));
                 return;
         case DUE_FILLING: state_filling_due(state); return;
         }

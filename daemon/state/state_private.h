@@ -14,6 +14,7 @@
 #include "pool.h"
 #include "state.h"
 #include "waiter.h"
+#include "waiting_uid.h"
 
 /* Work that is done in one go when something is due; the rest waits for the next turn. */
 #define TICK_STEPS_MAX 1024
@@ -50,6 +51,7 @@ struct state {
         struct holding_list ended;
         struct history history;
         struct waiter_queue waiters;
+        struct waiting_uid_tree waiting_uids;
         uint64_t n_waiters;
         struct due_queue dues;
         struct due filling;           /* when it is called although some are not over */

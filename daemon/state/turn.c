@@ -2,7 +2,8 @@
 /*
  * Owns nothing; marks pools and waiters. Invariant: a pool is held up by one waiter at most, and
  * for TURN_HOLD_NS at most before it is open for TURN_OPEN_NS, whoever held it up in that time; a
- * waiter holds up pools for TURN_HOLD_NS at most before it rests.
+ * waiter holds up pools for TURN_HOLD_NS at most before it rests, and all waiters of a uid together
+ * half of the time (waiting_uid.h).
  */
 #include "turn.h"
 
@@ -28,10 +29,10 @@ void turn_begin(struct state *state, struct waiter *waiter, uint64_t now_ns)
 /* The pools of a waiter are no longer kept for it. */
 static void let_go(struct state *state, struct waiter *waiter)
 {
+        state->turns_changed |= waiter->holds != 0;
         state->held_up &= ~waiter->holds;
         waiter->holds = 0;
         waiter->began = false;
-        state->turns_changed = true;
 }
 
 void turn_end(struct state *state, struct waiter *waiter)
@@ -100,6 +101,7 @@ static void hold(struct state *state, struct waiter *waiter, uint64_t pools, uin
         waiter->began = true;
         waiter->holds |= pools;
         state->held_up |= pools;
+        waiting_uid_holds(state, waiter->of_uid, pools, now_ns);
         for (size_t i = 0; i < state->settings->n_pools; i++) {
                 struct pool *pool = &state->pools[i];
 
@@ -114,24 +116,40 @@ static void hold(struct state *state, struct waiter *waiter, uint64_t pools, uin
         }
 }
 
+/* Pools for which somebody waits and that nobody holds up, while they are not open to all. */
+static uint64_t pools_to_hold(const struct state *state)
+{
+        uint64_t pools = 0;
+
+        for (size_t i = 0; i < state->settings->n_pools; i++)
+                if (state->pools[i].waiting)
+                        pools |= bit_of(&state->pools[i]);
+        return pools & ~state->held_up & ~state->open;
+}
+
 void turns_settle(struct state *state, uint64_t now_ns)
 {
         struct waiter *waiter;
+        uint64_t pools, of_it;
 
         if (!state->turns_changed)
                 return;
         state->turns_changed = false;
+        pools = pools_to_hold(state);
         TAILQ_FOREACH (waiter, &state->waiters, link) {
-                uint64_t pools = waiter->reach & ~state->held_up & ~state->open;
-
-                if (waiter->ripe && pools)
-                        hold(state, waiter, pools, now_ns);
+                if (!pools)
+                        break;
+                of_it = waiter->reach & pools & ~waiter->of_uid->had;
+                if (waiter->ripe && of_it)
+                        hold(state, waiter, of_it, now_ns);
+                pools &= ~state->held_up;
         }
         for (size_t i = 0; i < state->settings->n_pools; i++) {
                 struct pool *pool = &state->pools[i];
 
-                if (!((state->held_up | state->open) & bit_of(pool)))
-                        due_cancel(&state->dues, &pool->turn);
+                /* It was held up until now: whoever gave up may come again at once. */
+                if (!((state->held_up | state->open) & bit_of(pool)) && due_is_set(&pool->turn))
+                        open_pool(state, pool, now_ns);
         }
 }
 

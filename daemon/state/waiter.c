@@ -87,6 +87,7 @@ void waiter_drop(struct state *state, struct waiter *waiter)
         if (state->run_next == waiter)
                 state->run_next = TAILQ_NEXT(waiter, link);
         turn_end(state, waiter);
+        waiting_uid_remove(state, waiter->of_uid);
         TAILQ_REMOVE(&state->waiters, waiter, link);
         TAILQ_REMOVE(&waiter->client->waiters, waiter, of_client);
         due_cancel(&state->dues, &waiter->due);
@@ -110,6 +111,8 @@ static void answer(struct state *state, struct waiter *waiter, int r, struct buf
         void *client_data = waiter->client->data;
         uint64_t ticket = waiter->ticket;
 
+        if (!r)
+                waiting_uid_was_served(waiter->of_uid, waiter->holds);
         waiter_drop(state, waiter);
         if (r > 0)
                 state_count_refusal(state, r);
@@ -161,6 +164,15 @@ static void waiter_begin(struct state *state, struct waiter *waiter, uint64_t de
                         state->pools[i].counters.waits++;
 }
 
+static int may_wait(const struct state *state, const struct client *client, struct refusal *refusal)
+{
+        if (client->n_waiting >= state->settings->max_waiting)
+                return refusal_set(refusal, PAR_REFUSED_QUOTA,
+                                   "%u requests of this client wait already: no more may",
+                                   client->n_waiting);
+        return waiting_uid_check(state, client, refusal);
+}
+
 static int wait_or_refuse(struct state *state, struct client *client, const struct request *request,
                           uint64_t deadline_ns, uint64_t ticket, uint64_t now_ns,
                           struct refusal *ret_refusal)
@@ -174,20 +186,19 @@ static int wait_or_refuse(struct state *state, struct client *client, const stru
         r = look_up(state, client, request, &demand, &pools, ret_refusal);
         if (r)
                 return r;
-        if (client->n_waiting >= state->settings->max_waiting && !for_growth)
-                return refusal_set(ret_refusal, PAR_REFUSED_QUOTA,
-                                   "%u requests of this client wait already: no more may",
-                                   client->n_waiting);
-        if (client->n_waiting >= state->settings->max_waiting)
+        r = may_wait(state, client, ret_refusal);
+        if (r && !for_growth)
+                return r;
+        if (r || (!state_grow_for(state, &demand, pools, &asked) && for_growth))
                 return refusal_explain(state, client, &demand, pools, PAR_REFUSED_EXHAUSTED,
                                        ret_refusal);
         r = waiter_new(client, request, &waiter);
         if (r)
                 return r;
-        if (!state_grow_for(state, &demand, pools, &asked) && for_growth) {
+        r = waiting_uid_add(state, client->identity.uid, &waiter->of_uid);
+        if (r) {
                 waiter_free(waiter);
-                return refusal_explain(state, client, &demand, pools, PAR_REFUSED_EXHAUSTED,
-                                       ret_refusal);
+                return r;
         }
         waiter->ticket = ticket;
         waiter->asks = asked;

@@ -8,6 +8,7 @@
 #include "turn.h"
 
 struct demand;
+struct waiting_uid;
 
 /**
  * struct waiter - a request that waits for memory
@@ -23,6 +24,7 @@ struct demand;
  */
 struct waiter {
         struct client *client;
+        struct waiting_uid *of_uid;
         struct request request;
         char *strings;
         uint64_t ticket;

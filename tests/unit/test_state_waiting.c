@@ -232,6 +232,122 @@ static void test_other_pools_are_not_held_up(void **unused)
         world_stop(&world);
 }
 
+/* How many of so many tries of @client's, one every 100 ms, are served. */
+static unsigned served_of(unsigned tries, struct client *client)
+{
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < tries; i++) {
+                n += gets(client, world_request(PAGE));
+                world_pass(&world, 100 * MS);
+        }
+        return n;
+}
+
+/* In however many sessions. */
+static void test_a_uid_holds_a_pool_up_half_of_the_time(void **unused)
+{
+        struct buffer *held[4];
+
+        (void)unused;
+        begin(4, held);
+        give(held[0]);
+        for (uint64_t i = 0; i < 20; i++)
+                wait_for(world_client(&world, 2000, "greedy"), 4, i);
+        assert_in_range(served_of(3000, c), 1450, 3000);
+        world_stop(&world);
+}
+
+static void test_asking_anew_is_no_new_turn(void **unused)
+{
+        struct buffer *held[4];
+        unsigned n = 0;
+
+        (void)unused;
+        begin(4, held);
+        give(held[0]);
+        for (uint64_t i = 0; i < 100; i++) {
+                struct client *greedy = world_client(&world, 2000, "greedy");
+
+                wait_for(greedy, 4, i);
+                n += served_of(99, c);
+                client_end(world.state, greedy, true, world.now_ns);
+        }
+        assert_in_range(n, 4500, 9900);
+        world_stop(&world);
+}
+
+/* Two that take turns leave the others their second, too. */
+static void test_who_gives_up_leaves_a_pool_open(void **unused)
+{
+        struct client *greedy[2];
+        struct buffer *held[4];
+        unsigned n = 0;
+
+        (void)unused;
+        begin(4, held);
+        give(held[0]);
+        greedy[0] = world_client(&world, 2000, "greedy");
+        greedy[1] = world_client(&world, 2001, "greedy");
+        for (uint64_t i = 0; i < 50; i++) {
+                wait_for(greedy[i % 2], 4, i);
+                world_pass(&world, 9900 * MS);
+                assert_int_equal(state_cancel(world.state, greedy[i % 2], i), 0);
+                n += served_of(11, c);
+        }
+        assert_in_range(n, 10 * 50, 11 * 50);
+        world_stop(&world);
+}
+
+static void test_many_of_one_uid_do_not_starve_another(void **unused)
+{
+        struct buffer *held[4];
+
+        (void)unused;
+        begin(4, held);
+        give(held[0]);
+        for (uint64_t i = 0; i < 50; i++)
+                wait_for(world_client(&world, 2000, "greedy"), 4, i);
+        wait_for(b, 2, 99);
+        (void)served_of(115, c);
+        give(held[1]); /* in the turn of the other uid */
+        world_pass(&world, 0);
+        assert_int_equal(world.n_answers, 1);
+        assert_int_equal(world.answers[0].ticket, 99);
+        assert_int_equal(world.answers[0].r, 0);
+        world_stop(&world);
+}
+
+static void test_a_uid_has_a_share_of_the_line(void **unused)
+{
+        struct request want = world_request(PAGE);
+        struct client *clients[9], *admin;
+        struct refusal refusal;
+        struct buffer *held[1];
+
+        (void)unused;
+        begin(1, held);
+        world.settings.max_waiting = 2;
+        for (uint64_t i = 0; i < ARRAY_SIZE(clients); i++)
+                clients[i] = world_client(&world, 2000, "greedy");
+        for (uint64_t i = 0; i < 16; i++)
+                wait_for(clients[i / 2], 1, i);
+        assert_int_equal(
+                state_wait(world.state, clients[8], &want, UINT64_MAX, 16, world.now_ns, &refusal),
+                PAR_REFUSED_QUOTA);
+        assert_string_equal(refusal.sentence, "16 requests of uid 2000 wait already: no more may");
+        wait_for(b, 1, 17);
+        assert_int_equal(state_cancel(world.state, clients[0], 0), 0);
+        wait_for(clients[8], 1, 18);
+        admin = world_client(&world, 0, "admin");
+        for (uint64_t i = 0; i < 16; i++) {
+                wait_for(admin, 1, 100 + i);
+                admin = i % 2 ? world_client(&world, 0, "admin") : admin;
+        }
+        wait_for(admin, 1, 200);
+        world_stop(&world);
+}
+
 static void test_who_waits_is_counted(void **unused)
 {
         struct pool_counters counters;
@@ -483,6 +599,11 @@ int main(void)
                 cmocka_unit_test(test_who_had_his_turn_comes_after_the_others),
                 cmocka_unit_test(test_only_what_would_do_is_held_up),
                 cmocka_unit_test(test_other_pools_are_not_held_up),
+                cmocka_unit_test(test_a_uid_holds_a_pool_up_half_of_the_time),
+                cmocka_unit_test(test_asking_anew_is_no_new_turn),
+                cmocka_unit_test(test_who_gives_up_leaves_a_pool_open),
+                cmocka_unit_test(test_many_of_one_uid_do_not_starve_another),
+                cmocka_unit_test(test_a_uid_has_a_share_of_the_line),
                 cmocka_unit_test(test_who_waits_is_counted),
                 cmocka_unit_test(test_growing_beyond_max_waiting_is_the_plain_refusal),
                 cmocka_unit_test(test_a_long_line_is_served_in_steps),
