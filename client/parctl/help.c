@@ -90,6 +90,13 @@ static void print_command(const struct command *command)
                 putchar('\n');
                 folded_print(stdout, command->help, 0, 0, LINE_WIDTH);
         }
+        if (command->takes & TAKES_WATCH)
+                folded_print(
+                        stdout,
+                        "\n--watch redraws a terminal in place, until Ctrl-C, also while pard is "
+                        "away. Elsewhere a line with the time stands before each turn, or, with "
+                        "--json, each turn is one line.",
+                        0, 0, LINE_WIDTH);
         if (command->columns)
                 print_columns(command);
 }
