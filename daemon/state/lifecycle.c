@@ -136,6 +136,7 @@ static void frame_gone(struct state *state, struct frame *frame)
 {
         struct owner *owner = frame->account ? frame->account->owner : NULL;
         struct pool *pool = frame->pool;
+        bool departs = !frame->comes_back;
 
         assert(frame->state == FRAME_LEAVING || frame->state == FRAME_LINGERING);
 
@@ -152,6 +153,11 @@ static void frame_gone(struct state *state, struct frame *frame)
         frame_free(frame);
         if (owner)
                 state_owner_settle(state, owner);
+        /* What somebody waits for may never be had without them; the last of them says so. */
+        if (departs && !pool->departing_bytes) {
+                state->prospects_changed = true;
+                state_came(state, pool);
+        }
 }
 
 /* A page that was taken again can be announced before the news that its former frame has left. */

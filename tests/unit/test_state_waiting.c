@@ -348,6 +348,35 @@ static void test_a_uid_has_a_share_of_the_line(void **unused)
         world_stop(&world);
 }
 
+/* Who waits without a deadline hears of it when the last of what he waits for has left. */
+static void test_nobody_waits_for_what_a_smaller_pool_cannot_hold(void **unused)
+{
+        struct state_settings settings;
+        struct pool_settings pools[1];
+        struct buffer *held[4];
+
+        (void)unused;
+        begin(4, held);
+        wait_for(b, 4, 1);
+        give(held[0]);
+        give(held[1]);
+        pools[0] = world.pools[0];
+        pools[0].size_min_bytes = pools[0].size_max_bytes = 2 * PAGE;
+        settings = world.settings;
+        settings.pools = pools;
+        world.clumsy = true;
+        state_reconfigure(world.state, &settings, world.now_ns);
+        world_pass(&world, 0);
+        assert_int_equal(world.n_answers, 0);
+        world_let_leave(&world);
+        world_pass(&world, 0);
+        assert_int_equal(world_bytes(&world).held, 2 * PAGE);
+        assert_int_equal(world.n_answers, 1);
+        assert_int_equal(world.answers[0].r, PAR_REFUSED_NEVER_FITS);
+        assert_true(world.answers[0].refusal.permanent);
+        world_stop(&world);
+}
+
 static void test_who_waits_is_counted(void **unused)
 {
         struct pool_counters counters;
@@ -604,6 +633,7 @@ int main(void)
                 cmocka_unit_test(test_who_gives_up_leaves_a_pool_open),
                 cmocka_unit_test(test_many_of_one_uid_do_not_starve_another),
                 cmocka_unit_test(test_a_uid_has_a_share_of_the_line),
+                cmocka_unit_test(test_nobody_waits_for_what_a_smaller_pool_cannot_hold),
                 cmocka_unit_test(test_who_waits_is_counted),
                 cmocka_unit_test(test_growing_beyond_max_waiting_is_the_plain_refusal),
                 cmocka_unit_test(test_a_long_line_is_served_in_steps),
