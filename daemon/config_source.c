@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns nothing beyond a call. Refuses what cannot be a configuration (larger than a mebibyte, a NUL
- * inside) before anybody parses it.
+ * inside) before anybody parses it; and, once pard runs, to wait for anybody.
  */
 #include "config_source.h"
 
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define TEXT_BYTES_MAX (1 * MiB)
@@ -75,19 +76,55 @@ static int seal_text(const char *text, size_t size, int *ret)
         return 0;
 }
 
-int config_source_open(const char *path, int *ret)
+static int copy_file(int file, int *ret)
 {
-        _cleanup_(closep) int file = open(path, O_RDONLY | O_CLOEXEC);
         _cleanup_(freep) char *text = NULL;
         size_t size;
         int r;
 
-        r = file < 0 ? -errno : read_all(file, &text, &size);
-        if (!r)
-                r = seal_text(text, size, ret);
-        if (r)
-                log_error("the configuration %s cannot be read: %s", path, strerror(-r));
+        r = read_all(file, &text, &size);
+        return r ? r : seal_text(text, size, ret);
+}
+
+static int complain(const char *path, const char *why, int r)
+{
+        log_error("the configuration %s cannot be read: %s", path, why);
         return r;
+}
+
+int config_source_open(const char *path, int *ret)
+{
+        _cleanup_(closep) int file = open(path, O_RDONLY | O_CLOEXEC);
+        int r;
+
+        r = file < 0 ? -errno : copy_file(file, ret);
+        return r ? complain(path, strerror(-r), r) : 0;
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+        return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+               a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+int config_source_open_again(const char *path, int *ret)
+{
+        _cleanup_(closep) int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        _cleanup_(closep) int fd = -1;
+        struct stat before, after;
+        int r;
+
+        if (file < 0 || fstat(file, &before))
+                return complain(path, strerror(errno), -errno);
+        if (!S_ISREG(before.st_mode))
+                return complain(path, "it is no file", -EINVAL);
+        r = copy_file(file, &fd);
+        if (r)
+                return complain(path, strerror(-r), r);
+        if (fstat(file, &after) || !is_same(&before, &after))
+                return complain(path, "somebody is writing to it", -EAGAIN);
+        *ret = STEAL_FD(fd);
+        return 0;
 }
 
 int config_source_parse(int fd, const char *name, struct config **ret, char *error,

@@ -19,6 +19,16 @@
 int config_source_open(const char *path, int *ret);
 
 /**
+ * config_source_open_again() - the same while pard runs: it does not block
+ *
+ * At the start the text may come from a pipe, say. Later nobody may be at its other end, and the
+ * keeper would wait for him, and for nothing else.
+ *
+ * Return: as above; -EINVAL where it is no regular file; -EAGAIN where somebody is writing to it.
+ */
+int config_source_open_again(const char *path, int *ret);
+
+/**
  * config_source_parse() - read the configuration from such a descriptor
  * @fd:    borrowed
  * @name:  for messages; borrowed

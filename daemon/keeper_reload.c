@@ -39,7 +39,7 @@ int keeper_reload_again(void *data, int *ret_config_fd)
         char error[1024];
         int r;
 
-        r = config_source_open(path, ret_config_fd);
+        r = config_source_open_again(path, ret_config_fd);
         if (r)
                 return r;
         r = config_source_load(*ret_config_fd, path, &config);

@@ -15,17 +15,21 @@
 #include "random.h"
 #include "units.h"
 
+#include <errno.h>
 #include <par.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOADS     4u
 #define KEPT      8u
 #define KEPT_SIZE (3 * MiB)
 #define SETTLE_NS (20 * NS_PER_S)
+
+#define NO_FILE_NS (3 * NS_PER_S)
 
 static const char sim[] =
         "backend = \"sim\"\n"
@@ -101,6 +105,50 @@ static void try_version(const struct pard_fixture *pard, struct wire_client *adm
                 die("%s: \"%s\" does not name %s", versions[i].name, reply->refusal->sentence,
                     versions[i].refused);
         check_pool(admin, versions[i].size_min, versions[i].size_max, versions[i].name);
+}
+
+/* What may stand where the configuration was; opening some of it takes for ever. */
+static void put_no_file(const char *path, unsigned which)
+{
+        static const char *const links[] = { "/dev/zero", "/dev/ptmx", "/nowhere" };
+        int r;
+
+        unlink(path);
+        if (which == 0)
+                r = mkfifo(path, 0600);
+        else if (which == 1)
+                r = mkdir(path, 0700);
+        else
+                r = symlink(links[which - 2], path);
+        if (r < 0)
+                die("%s: %s", path, strerror(errno));
+}
+
+static void try_no_files(const struct pard_fixture *pard, struct wire_client *admin)
+{
+        char path[128], text[1024];
+
+        snprintf(path, sizeof(path), "%s/pard.conf", pard->directory);
+        for (unsigned which = 0; which < 5; which++) {
+                uint64_t start = now_ns();
+                const Wire__Reply *reply;
+
+                put_no_file(path, which);
+                reply = reload(admin);
+                if (!reply->result)
+                        die("no file %u: accepted", which);
+                if (now_ns() - start > NO_FILE_NS)
+                        die("no file %u: refused after %llu ms", which,
+                            (unsigned long long)((now_ns() - start) / NS_PER_MS));
+                if (which == 1)
+                        rmdir(path);
+                else
+                        unlink(path);
+        }
+        text_of(0, text, sizeof(text));
+        pard_fixture_configure(pard, text);
+        if (reload(admin)->result)
+                die("a file again: refused");
 }
 
 /* ---- the load -------------------------------------------------------------------------------- */
@@ -218,6 +266,7 @@ int main(int argc, char **argv)
         pard_fixture_start_filled(config, &pard);
         wire_client_open(pard.socket, "admin", &admin);
 
+        try_no_files(&pard, &admin);
         run(&pard, &admin, ARRAY_SIZE(versions), "the first reloads", &before);
         snprintf(what, sizeof(what), "%u reloads under load", times);
         run(&pard, &admin, times, what, &after);
