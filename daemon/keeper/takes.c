@@ -9,6 +9,7 @@
 #include "keeper_private.h"
 #include "log.h"
 #include "macros.h"
+#include "units.h"
 
 #include <errno.h>
 
@@ -117,8 +118,21 @@ static void tell_end(struct keeper *keeper, const struct job *job)
         keeper_tell(keeper, &taken);
 }
 
+/* What a harvest cost: nobody sees it otherwise when it is over. */
+static void log_harvest(const struct keeper *keeper, const struct job *job)
+{
+        const struct keeper_pool *pool = &keeper->settings->pools[job->request.pool];
+        char held[UNIT_TEXT_BYTES];
+
+        log_info("pool %s: a harvest found %u of %u frames; up to %s were held beyond them",
+                 pool->name, job->take.had, job->request.count,
+                 size_human(job->take.most_held_bytes, held));
+}
+
 void keeper_take_done(struct keeper *keeper, struct job *job)
 {
+        if (job->take.harvested)
+                log_harvest(keeper, job);
         keeper->promised -= job->request.count - job->take.had;
         keeper->taking[job->request.pool] = (struct pool_take){ 0 };
         keeper->loose_aside |= debts_any(&keeper->jobs.work.late) ||
