@@ -79,7 +79,16 @@ static void say(struct keeper_message message)
         want(send(KEEPER_FD_CHANNEL, &message, sizeof(message), 0) == sizeof(message));
 }
 
-static bool hear_within(int ms, struct keeper_message *ret, int *ret_fd)
+static uint64_t now_ms(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Whatever comes next. */
+static bool receive_within(int ms, struct keeper_message *ret, int *ret_fd)
 {
         union {
                 struct cmsghdr align;
@@ -103,7 +112,20 @@ static bool hear_within(int ms, struct keeper_message *ret, int *ret_fd)
         return true;
 }
 
-/* The next message, which has to be of this type; news of a take and questions come at any time. */
+/* The next message but questions, which come at any time: on a slow machine in every script. */
+static bool hear_within(int ms, struct keeper_message *ret, int *ret_fd)
+{
+        uint64_t now = now_ms(), until = now + (uint64_t)ms;
+
+        for (; receive_within(now < until ? (int)(until - now) : 0, ret, ret_fd); now = now_ms()) {
+                if (ret->type != KEEPER_PING)
+                        return true;
+                say((struct keeper_message){ .type = KEEPER_PONG });
+        }
+        return false;
+}
+
+/* The next message, which has to be of this type; news of a take come at any time. */
 static struct keeper_message hear(uint32_t type, int *ret_fd)
 {
         struct keeper_message message;
@@ -112,8 +134,7 @@ static struct keeper_message hear(uint32_t type, int *ret_fd)
         do {
                 if (!hear_within(PATIENCE_MS, &message, &fd))
                         worker_fail("no message of type %u", type);
-        } while ((message.type == KEEPER_PROGRESS || message.type == KEEPER_PING) &&
-                 message.type != type);
+        } while (message.type == KEEPER_PROGRESS && message.type != type);
         if (message.type != type)
                 worker_fail("message of type %u, not %u (result %d)", message.type, type,
                             message.result);
@@ -655,9 +676,11 @@ static void script_progress(void)
 {
         struct keeper_message message = take_message(32);
         uint32_t n = 0, told = 0, last = 0;
+        uint64_t began;
         int fd;
 
         welcome(0);
+        began = now_ms();
         message.last = 128 * MiB - 1; /* a range: all of it */
         say(message);
         for (;;) {
@@ -675,7 +698,8 @@ static void script_progress(void)
                 }
         }
         /* 32 pages of 20 ms each, and at most every 100 ms. */
-        want(n == 32 && message.result == 0 && told >= 3 && told <= 6);
+        want(n == 32 && message.result == 0);
+        want(told >= 3 && told <= (now_ms() - began) / 100);
 }
 
 /* A long harvest of one pool, and what another one wants meanwhile. */
@@ -738,7 +762,7 @@ static void script_hang(void)
                 for (;;)
                         pause();
         for (unsigned i = 0; i < 3; i++) {
-                want(hear_within(3000, &message, &fd));
+                want(receive_within(3000, &message, &fd));
                 want(message.type == KEEPER_PING);
                 say((struct keeper_message){ .type = KEEPER_PONG });
         }
@@ -1129,6 +1153,7 @@ static void test_keeper_tells_how_far_a_take_is(void **state)
         struct trial trial = { .sim = { .blind = true, .delay_ns = 20 * NS_PER_MS } };
         const char *text;
         unsigned extended = 0, growing = 0;
+        uint64_t began = now_ms();
 
         (void)state;
         manager_open();
@@ -1140,13 +1165,13 @@ static void test_keeper_tells_how_far_a_take_is(void **state)
         }
         manager_close();
         assert_int_equal(extended, 1);
-        assert_true(growing >= 1 && growing <= 3);
+        assert_true(growing >= 1 && growing <= 1 + (now_ms() - began) / 500);
 }
 
 static void test_keeper_lets_no_pool_wait_for_a_harvest(void **state)
 {
         (void)state;
-        pass("beside", &(struct trial){ .sim = { .blind = true, .delay_ns = 2 * NS_PER_MS } }, 1);
+        pass("beside", &(struct trial){ .sim = { .blind = true, .delay_ns = 10 * NS_PER_MS } }, 1);
 }
 
 static void test_keeper_outlives_a_worker_that_harvests(void **state)
