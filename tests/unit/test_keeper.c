@@ -1213,6 +1213,14 @@ static void test_keeper_reads_the_configuration_again(void **state)
         pass("reload_all_the_time", &(struct trial){ .slots = 8 }, 2);
 }
 
+/* A million slots, of which few are used: as many as there can be. */
+static void test_keeper_has_room_for_a_million(void **state)
+{
+        (void)state;
+        pass("take", &(struct trial){ .slots = KEEPER_SLOTS_MAX - 1 }, 1);
+        pass("leave", &(struct trial){ .slots = KEEPER_SLOTS_MAX - 1, .verify_ns = NS_PER_MS }, 1);
+}
+
 static void test_keeper_says_why_it_has_no_more(void **state)
 {
         (void)state;
@@ -1350,6 +1358,7 @@ int main(int argc, char **argv)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_keeper_takes_and_tells_the_service_manager),
+                cmocka_unit_test(test_keeper_has_room_for_a_million),
                 cmocka_unit_test(test_keeper_says_why_it_has_no_more),
                 cmocka_unit_test(test_keeper_gives_back_and_takes_again),
                 cmocka_unit_test(test_keeper_lets_linger),
