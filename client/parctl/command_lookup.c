@@ -217,6 +217,7 @@ static int show(const struct arguments *arguments, struct ask *ask, const struct
                 const int r = size_parse(arguments->operands[i], &address);
 
                 assert(!r); /* checked with the command line */
+                (void)r;
                 if (i && !arguments->json)
                         fputc('\n', output->stream);
                 status = look_up(ask, address, arguments, output);
