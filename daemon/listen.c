@@ -21,9 +21,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
-#define LOCK_TRIES 16
+#define LOCK_TRIES     16
+#define ORPHAN_TRIES   300
+#define ORPHAN_WAIT_NS (10 * NS_PER_MS)
 
 static struct sockaddr_un address_of(const char *path)
 {
@@ -119,10 +122,26 @@ static int take_lock(struct listener *listener)
         return -EADDRINUSE;
 }
 
+/*
+ * Whoever is found although the lock is ours is most likely the worker of a pard that was killed,
+ * which has heard of it and is ending.
+ */
+static int outlive_server(const char *path, int type, pid_t *ret_pid)
+{
+        const struct timespec wait = { .tv_nsec = ORPHAN_WAIT_NS };
+        int r = find_server(path, type, ret_pid);
+
+        for (int i = 0; i < ORPHAN_TRIES && r == 0; i++) {
+                nanosleep(&wait, NULL);
+                r = find_server(path, type, ret_pid);
+        }
+        return r;
+}
+
 static int remove_stale(const char *path, int type)
 {
         pid_t pid = 0;
-        int r = find_server(path, type, &pid);
+        int r = outlive_server(path, type, &pid);
 
         switch (r) {
         case -ENOENT: return 0;

@@ -49,8 +49,9 @@ struct listener_settings {
  * @settings: borrowed
  * @ret:      owned by the caller: listener_close()
  *
- * Logs why it fails. A socket that a dead pard left behind is replaced; one that somebody serves,
- * or a file of another kind, stays.
+ * Logs why it fails. A socket that a dead pard left behind is replaced, as soon as its worker has
+ * ended too, for which it waits up to 3 s; one that somebody serves, or a file of another kind,
+ * stays.
  *
  * Return: 0; -EADDRINUSE where another pard serves or starts there; other negative errno.
  */
