@@ -226,6 +226,19 @@ static int grow_slots(struct state *state, uint32_t slot)
         return 0;
 }
 
+/*
+ * Whoever had a frame may have punched its page out, which the kernel may give to the next that
+ * asks: before anybody has looked, if he is quick. No page is in two frames, so the former has
+ * none any more.
+ */
+static void displace(struct state *state, uint64_t phys, uint64_t now_ns)
+{
+        const struct frame *old = state_frame_at(state, phys);
+
+        if (old && old->lent)
+                state_frame_moved(state, old->name, UINT64_MAX, now_ns);
+}
+
 int state_frame_arrived(struct state *state, const struct frame_news *news, uint64_t now_ns)
 {
         struct frame *frame;
@@ -236,6 +249,7 @@ int state_frame_arrived(struct state *state, const struct frame_news *news, uint
         if (r)
                 return r;
         pool = &state->pools[news->pool];
+        displace(state, news->phys, now_ns);
         r = grow_slots(state, news->name.slot);
         if (r)
                 return r;

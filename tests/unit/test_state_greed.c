@@ -172,12 +172,34 @@ static void test_harvests_for_clients_become_rare(void **unused)
         world_stop(&world);
 }
 
+/* Its page is the kernel's again, and may come to another frame before anybody has seen that. */
+static void test_a_page_that_was_punched_out_comes_again(void **unused)
+{
+        struct buffer *buffer;
+        uint64_t phys;
+
+        (void)unused;
+        begin(2);
+        buffer = world_alloc(&world, greedy, world_request(2 * 4096));
+        phys = align_down(world_first(buffer), PAGE);
+        world_arrive_at(&world, 0, phys);
+        assert_int_equal(world_bytes(&world).retired, PAGE);
+        assert_int_equal(world_bytes(&world).free, PAGE);
+        assert_int_equal(world.n_of_type[EVENT_MOVED], 1);
+        assert_int_equal(world.last_event.buffer, world_id(buffer));
+        buffer = world_alloc(&world, world_client(&world, 1001, "next"), world_request(PAGE));
+        assert_int_equal(world_first(buffer), phys);
+        free_everything();
+        world_stop(&world);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_wishes_in_vain_become_rare),
                 cmocka_unit_test(test_wishes_met_in_part_become_rare_too),
                 cmocka_unit_test(test_harvests_for_clients_become_rare),
+                cmocka_unit_test(test_a_page_that_was_punched_out_comes_again),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
