@@ -22,7 +22,6 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -191,7 +190,7 @@ static void announce(struct keeper *keeper)
         if (!keeper->ready || keeper->announced)
                 return;
         keeper->announced = true;
-        (void)sd_notify(0, "READY=1");
+        notifier_tell(keeper->notifier, "READY=1");
 }
 
 static void hear_worker(struct keeper *keeper)
@@ -371,10 +370,12 @@ static int run(struct keeper *keeper)
         r = open_signals(&signals);
         if (r)
                 return r;
-        r = jobs_init(&keeper->jobs, keeper->settings);
+        r = notifier_new(&keeper->notifier);
+        if (!r)
+                r = jobs_init(&keeper->jobs, keeper->settings);
         if (!r) {
                 r = loop(keeper, signals);
-                (void)sd_notify(0, "STOPPING=1");
+                notifier_tell(keeper->notifier, "STOPPING=1");
                 keeper->welcomed = false;
                 worker_process_stop(&keeper->worker);
                 channel_detach(&keeper->channel);
@@ -382,6 +383,7 @@ static int run(struct keeper *keeper)
                 drop_jobs(keeper);
                 jobs_deinit(&keeper->jobs);
         }
+        notifier_free(keeper->notifier);
         close(signals);
         return r;
 }

@@ -8,6 +8,7 @@
 #include "jobs.h"
 #include "keeper.h"
 #include "ledger.h"
+#include "notifier.h"
 #include "slots.h"
 #include "worker_process.h"
 
@@ -40,6 +41,7 @@ struct status {
 /**
  * struct keeper - everything
  * @settings:     borrowed
+ * @notifier:     tells the service manager
  * @slots:        one more than settings->slots, for a page that was taken again before its old
  * frame is gone
  * @jobs_out:     jobs that were handed to the threads and have not come back
@@ -71,6 +73,7 @@ struct status {
  */
 struct keeper {
         const struct keeper_settings *settings;
+        struct notifier *notifier;
         struct slots slots;
         struct ledger ledger;
         struct channel channel;

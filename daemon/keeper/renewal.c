@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,10 +36,10 @@ static void tell_service_manager(const struct keeper *keeper, bool begins)
                 return;
         clock_gettime(CLOCK_MONOTONIC, &now);
         if (begins)
-                (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
-                                 (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+                notifier_tell(keeper->notifier, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+                              (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
         else
-                (void)sd_notify(0, "READY=1");
+                notifier_tell(keeper->notifier, "READY=1");
 }
 
 static void forget(int *fd)

@@ -104,7 +104,7 @@ static void ask_for_patience(struct keeper *keeper, uint64_t now_ns)
                 return;
         status->extend_ns = now_ns;
         status->reports = 0;
-        (void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64, EXTEND_BY_NS / NS_PER_US);
+        notifier_tell(keeper->notifier, "EXTEND_TIMEOUT_USEC=%" PRIu64, EXTEND_BY_NS / NS_PER_US);
 }
 
 static void tell_status(struct keeper *keeper, uint64_t now_ns)
@@ -120,7 +120,7 @@ static void tell_status(struct keeper *keeper, uint64_t now_ns)
                 return;
         memcpy(status->text, line.text, line.used + 1);
         status->next_ns = now_ns + STATUS_EVERY_NS;
-        (void)sd_notifyf(0, "STATUS=%s", line.text);
+        notifier_tell(keeper->notifier, "STATUS=%s", line.text);
 }
 
 /* Whether the last line is out of date, for which nothing else may wake this loop. */
@@ -138,7 +138,7 @@ void keeper_vigil(struct keeper *keeper, uint64_t now_ns)
         tell_status(keeper, now_ns);
         if (keeper->watchdog_ns && now_ns >= keeper->watchdog_due_ns) {
                 keeper->watchdog_due_ns = now_ns + keeper->watchdog_ns;
-                (void)sd_notify(0, "WATCHDOG=1");
+                notifier_tell(keeper->notifier, "WATCHDOG=1");
         }
 }
 
