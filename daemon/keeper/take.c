@@ -225,10 +225,10 @@ static int take_page(struct take *take, int node, struct backend_frame *ret)
         struct backend *backend = take->work->backend;
         int r;
 
-        pthread_mutex_lock(&take->work->system);
+        fair_lock_enter(&take->work->system);
         r = backend->ops->take(backend, wish(take)->page_bytes, node, take->window, must_pin(take),
                                ret);
-        pthread_mutex_unlock(&take->work->system);
+        fair_lock_leave(&take->work->system);
         return r;
 }
 

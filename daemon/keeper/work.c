@@ -22,7 +22,7 @@ void work_init(struct work *work, const struct keeper_settings *settings, struct
                                .n_pools = settings->n_pools,
                                .reports = reports };
         pthread_mutex_init(&work->stock, NULL);
-        pthread_mutex_init(&work->system, NULL);
+        fair_lock_init(&work->system);
         pthread_mutex_init(&work->turn_lock, NULL);
         pthread_cond_init(&work->turn_changed, NULL);
         debts_init(&work->debts);
@@ -37,7 +37,7 @@ void work_deinit(struct work *work)
         debts_deinit(&work->debts);
         pthread_cond_destroy(&work->turn_changed);
         pthread_mutex_destroy(&work->turn_lock);
-        pthread_mutex_destroy(&work->system);
+        fair_lock_deinit(&work->system);
         pthread_mutex_destroy(&work->stock);
 }
 
@@ -72,9 +72,9 @@ static void pay(struct work *work)
 
         if (!debts_next(&work->debts, STEP_BYTES, &debt))
                 return;
-        pthread_mutex_lock(&work->system);
+        fair_lock_enter(&work->system);
         work->backend->ops->less(work->backend, debt.page_bytes, debt.node, debt.pages);
-        pthread_mutex_unlock(&work->system);
+        fair_lock_leave(&work->system);
 }
 
 static void pay_all(struct work *work)
@@ -118,9 +118,9 @@ int work_demote(struct work *work, uint64_t page_bytes, int node, uint64_t small
 
         pthread_mutex_lock(&work->stock);
         /* It takes some milliseconds, and buries a page that is to be taken again. */
-        pthread_mutex_lock(&work->system);
+        fair_lock_enter(&work->system);
         r = work->backend->ops->demote(work->backend, page_bytes, node, small_bytes);
-        pthread_mutex_unlock(&work->system);
+        fair_lock_leave(&work->system);
         pthread_mutex_unlock(&work->stock);
         pay_all(work);
         return r;
@@ -139,9 +139,9 @@ static int release(struct work *work, struct backend_frame *frame, enum backend_
 {
         int r;
 
-        pthread_mutex_lock(&work->system);
+        fair_lock_enter(&work->system);
         r = work->backend->ops->release(work->backend, frame, ret_holder);
-        pthread_mutex_unlock(&work->system);
+        fair_lock_leave(&work->system);
         if (r)
                 return r;
         debts_add(&work->debts, frame->page_bytes, frame->node, 1);
@@ -254,13 +254,13 @@ static int release_and_retake(struct work *work, struct job_leave *leave,
         unsigned n_others = 0, adding;
         int r;
 
-        pthread_mutex_lock(&work->system);
+        fair_lock_enter(&work->system);
         /* An odd number: somebody is adding. */
         adding = atomic_load(&work->adding) & ~1u;
         r = work->backend->ops->release(work->backend, &leave->frame, ret_holder);
         if (!r)
                 leave->got = retake(work, leave, request, adding, others, &n_others);
-        pthread_mutex_unlock(&work->system);
+        fair_lock_leave(&work->system);
         for (unsigned i = 0; i < n_others; i++)
                 work_give_back(work, &others[i]);
         return r;

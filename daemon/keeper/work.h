@@ -6,6 +6,7 @@
 
 #include "aside.h"
 #include "debts.h"
+#include "fair_lock.h"
 #include "job.h"
 #include "keeper.h"
 #include "reports.h"
@@ -18,7 +19,8 @@
  * @stock:     held while pages are added to the stock or taken out of it, which may be long. Comes
  *             before @system
  * @system:    held while a page is taken from the stock or taken out of it, so that nobody of us
- *             gets the one that is given back and taken again; never for long
+ *             gets the one that is given back and taken again; never for long, but by takes time
+ *             and again: hence in turn
  * @debts:     pages that are to be taken out of the stock
  * @late:      and those with which the system was not done when they were given back
  * @adding:    counts up when a thread begins to add pages to the stock, and when it ends
@@ -34,7 +36,8 @@ struct work {
         const struct keeper_pool *pools;
         uint32_t n_pools;
         struct reports *reports;
-        pthread_mutex_t stock, system;
+        pthread_mutex_t stock;
+        struct fair_lock system;
         struct debts debts, late;
         atomic_uint adding;
         atomic_bool cancelled, filling, stopping;
