@@ -263,6 +263,9 @@ void state_taken(struct state *state, uint32_t pool_index, const struct take_res
         if (result->harvested)
                 grow_harvested(state, pool, now_ns);
         learn(state, pool, result, now_ns);
+        if (pool->trim)
+                state_shrink_now(state, pool, pool_surplus_bytes(pool), now_ns);
+        pool->trim = false;
         state_came(state, pool); /* or the news that nothing comes */
         state->prospects_changed = true;
         tell_when_filled(state);

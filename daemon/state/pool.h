@@ -23,6 +23,7 @@
  * @filled_once: the first take is over, or none was needed
  * @goal_bytes: what it holds also when nobody wants anything
  * @resized: an administrator has set the goal
+ * @trim:    and did so while a take was under way: what it brings too much goes at once
  * @taking:  frames that the keeper was asked for and has not answered yet; 0: none
  * @taken, @aside_bytes: how far that is
  * @wish:    that question
@@ -56,7 +57,7 @@ struct pool {
         uint64_t unpinned_frames;
         uint64_t lost_to_system;
         uint64_t goal_bytes;
-        bool filled_once, resized;
+        bool filled_once, resized, trim;
         uint32_t taking, taken;
         uint64_t aside_bytes;
         struct take_wish wish;

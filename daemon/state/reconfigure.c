@@ -38,6 +38,18 @@ static int refuse_size(const struct pool_settings *settings, uint64_t bytes,
                            min, max, settings->name);
 }
 
+/* A take that is for what the pool has by now is ended; what it found goes back when it ends. */
+static void stop_taking(struct state *state, struct pool *pool)
+{
+        if (!pool->taking || pool->for_demand)
+                return;
+        pool->trim = true;
+        if (pool->cancelled || pool_coming_bytes(pool) < pool_target_bytes(pool))
+                return;
+        pool->cancelled = true;
+        state->ops->cancel(state->data, pool->index);
+}
+
 int state_resize(struct state *state, struct client *asker, const char *pool_name, uint64_t bytes,
                  uint64_t now_ns, struct refusal *refusal)
 {
@@ -60,6 +72,7 @@ int state_resize(struct state *state, struct client *asker, const char *pool_nam
         state_log(state, LOG_NOTICE, &(struct log_fields){ .pool = settings->name },
                   "pool %s: is to hold %s", settings->name, bytes_words(rounded, words));
         state_grow_anew(state, pool);
+        stop_taking(state, pool);
         state_shrink_now(state, pool, pool_surplus_bytes(pool), now_ns);
         state_changed(state, now_ns);
         return 0;

@@ -783,6 +783,34 @@ static void test_resize(void **unused)
         world_stop(&world);
 }
 
+static void test_resize_ends_a_take(void **unused)
+{
+        struct refusal refusal;
+        struct client *root;
+
+        (void)unused;
+        init(2, 16);
+        world_start(&world);
+        root = world_client(&world, 0, "root");
+        assert_int_equal(state_resize(world.state, root, "any", 16 * PAGE, world.now_ns, &refusal),
+                         0);
+        assert_int_equal(world.want[0], 14);
+        /* Less, but more than there is: the take goes on. */
+        assert_int_equal(state_resize(world.state, root, "any", 8 * PAGE, world.now_ns, &refusal),
+                         0);
+        assert_false(world.cancelled[0]);
+        assert_int_equal(state_resize(world.state, root, "any", 2 * PAGE, world.now_ns, &refusal),
+                         0);
+        assert_true(world.cancelled[0]);
+        /* What had been found by then goes back at once, and nothing more is asked for. */
+        assert_int_equal(world_serve_take(&world, 0, 5, -ECANCELED), 5);
+        world_pass(&world, 0);
+        assert_int_equal(held(), 2);
+        assert_int_equal(world.want[0], 0);
+        assert_string_equal(world_pool(&world, 0).note, "");
+        world_stop(&world);
+}
+
 static const struct {
         const char *name, *pool;
         uint64_t bytes;
@@ -1031,6 +1059,7 @@ int main(void)
                 cmocka_unit_test(test_a_short_pool_is_filled_when_the_system_has_more),
                 cmocka_unit_test(test_a_harvest_in_vain_is_not_repeated_soon),
                 cmocka_unit_test(test_resize),
+                cmocka_unit_test(test_resize_ends_a_take),
                 cmocka_unit_test(test_resize_refused),
                 cmocka_unit_test(test_reconfigure_sizes),
                 cmocka_unit_test(test_reconfigure_keeps_a_size_that_was_set),
