@@ -149,8 +149,8 @@ const struct command command_shrink = {
         .summary = "Have a pool hold less from now on, down to its size_min",
         .help = "For administrators. Gives free memory back to the system; buffers are left alone. "
                 "Waits until the pool holds no more than its goal, or what is in use and to spare, "
-                "if that is more: the rest goes when it comes free. What a pool has grown by in "
-                "the "
-                "meantime goes after its shrink_delay.",
+                "if that is more: the rest goes when it comes free. What the pool was still "
+                "looking "
+                "for, a harvest too, it looks for no more.",
         .run = run_shrink,
 };
