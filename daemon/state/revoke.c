@@ -226,7 +226,8 @@ int state_end_quarantine(struct state *state, struct client *asker, const struct
                 return r;
         denied = target.buffer ? release_buffer(state, asker, &target, now_ns, &done)
                                : release_all(state, asker, &target, now_ns, &done);
-        if (!done.buffers && denied)
+        /* Names are for those who may know them: a stranger must not find out by guessing. */
+        if (!done.buffers && denied && !target.name[0])
                 return refusal_set(refusal, PAR_REFUSED_DENIED,
                                    "it was of another uid than %u, so only an administrator may",
                                    asker->identity.uid);

@@ -434,8 +434,13 @@ static void test_release(void **unused)
         same = world_client(&world, 1000, "same");
         root = world_client(&world, 0, "root");
 
-        assert_int_equal(release(b, (struct selection){ .name = "radio" }, &bytes),
+        assert_int_equal(release(b, (struct selection){ .pool = "any" }, &bytes),
                          PAR_REFUSED_DENIED);
+        /* Whether there was somebody of that name is not for strangers to know. */
+        assert_int_equal(release(b, (struct selection){ .name = "radio" }, &bytes),
+                         PAR_REFUSED_GONE);
+        assert_int_equal(release(b, (struct selection){ .name = "radio", .buffer = first }, &bytes),
+                         PAR_REFUSED_GONE);
         assert_int_equal(release(b, (struct selection){ .buffer = first }, &bytes),
                          PAR_REFUSED_DENIED);
         assert_int_equal(release(same, (struct selection){ .name = "b" }, &bytes),
