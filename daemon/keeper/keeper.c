@@ -179,7 +179,8 @@ static int reap_worker(struct keeper *keeper)
         keeper->early_deaths = keeper->ready ? 0 : keeper->early_deaths + 1;
         keeper->welcomed = false;
         keeper->ready = false;
-        if (keeper->early_deaths < EARLY_DEATHS_MAX)
+        /* One has served, so it is not hopeless, and clients have memory that must not be lost. */
+        if (keeper->announced || keeper->early_deaths < EARLY_DEATHS_MAX)
                 return 0;
         log_error("the worker died %d times in a row before it served", EARLY_DEATHS_MAX);
         return -ECHILD;

@@ -517,6 +517,17 @@ static void script_closed(void)
                 pause();
 }
 
+/* Killed again and again while its pools fill, after one that served. */
+static void script_killed_early(void)
+{
+        welcome(0);
+        if (shared->starts == 7)
+                return;
+        if (shared->starts == 1)
+                say((struct keeper_message){ .type = KEEPER_READY });
+        die();
+}
+
 static void script_useless(void)
 {
         _exit(3);
@@ -863,6 +874,7 @@ static const struct script {
         { "killed", script_killed },
         { "nonsense", script_nonsense },
         { "closed", script_closed },
+        { "killed_early", script_killed_early },
         { "useless", script_useless },
         { "harvest", script_harvest },
         { "cancel", script_cancel },
@@ -1259,6 +1271,12 @@ static void test_keeper_replaces_a_broken_worker(void **state)
         pass("closed", &(struct trial){ .slots = 8 }, 2);
 }
 
+static void test_keeper_never_gives_up_what_clients_have(void **state)
+{
+        (void)state;
+        pass("killed_early", &(struct trial){ .slots = 8 }, 7);
+}
+
 static void test_keeper_gives_up_on_hopeless_workers(void **state)
 {
         struct shared left;
@@ -1364,6 +1382,7 @@ int main(int argc, char **argv)
                 cmocka_unit_test(test_keeper_lets_linger),
                 cmocka_unit_test(test_keeper_hands_everything_to_the_next_worker),
                 cmocka_unit_test(test_keeper_replaces_a_broken_worker),
+                cmocka_unit_test(test_keeper_never_gives_up_what_clients_have),
                 cmocka_unit_test(test_keeper_gives_up_on_hopeless_workers),
                 cmocka_unit_test(test_keeper_harvests),
                 cmocka_unit_test(test_keeper_ends_a_take_when_it_is_told),
