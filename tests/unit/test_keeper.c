@@ -258,6 +258,8 @@ static void script_take_all(void)
                 want(hear_within(PATIENCE_MS, &message, &fd));
                 if (message.type == KEEPER_TAKEN)
                         break;
+                if (message.type == KEEPER_PROGRESS)
+                        continue;
                 close(fd);
                 n++;
         }
@@ -628,6 +630,8 @@ static void script_faulty(void)
                 want(hear_within(PATIENCE_MS, &message, &fd));
                 if (message.type == KEEPER_TAKEN)
                         break;
+                if (message.type == KEEPER_PROGRESS)
+                        continue;
                 close(fd);
                 frames[had++] = message;
         }
