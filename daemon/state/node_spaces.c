@@ -49,6 +49,16 @@ uint64_t node_spaces_bytes_in(const struct node_spaces *spaces, struct range win
         return bytes;
 }
 
+size_t node_spaces_ranges(const struct node_spaces *spaces)
+{
+        size_t n = 0;
+
+        for (unsigned i = 0; i < NODE_INDEXES; i++)
+                if (spaces->of[i])
+                        n += space_ranges(spaces->of[i]);
+        return n;
+}
+
 void space_list_add(struct space_list *list, const struct node_spaces *spaces, uint64_t nodes)
 {
         if (!spaces)

@@ -37,6 +37,8 @@ void node_spaces_deinit(struct node_spaces *spaces);
 uint64_t node_spaces_bytes(const struct node_spaces *spaces);
 uint64_t node_spaces_bytes_in(const struct node_spaces *spaces, struct range window);
 
+size_t node_spaces_ranges(const struct node_spaces *spaces); /* how many pieces */
+
 /* Several of them as the search wants them. */
 struct space_list {
         const struct space *of[PLACEMENT_SPACES_MAX];
