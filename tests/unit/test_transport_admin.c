@@ -443,8 +443,11 @@ static void test_release_of_somebody_elses(void **state)
         assert_int_equal(caller_alloc(&user, 2 * PAGE, "any")->result, 0);
         caller_close(&user);
         caller_await(&stranger, quarantined, 2 * PAGE);
-        assert_int_equal(ASK(&stranger, WIRE__REQUEST__BODY_RELEASE, .client_name = "user")->result,
+        assert_int_equal(ASK(&stranger, WIRE__REQUEST__BODY_RELEASE, .pool = "any")->result,
                          PAR_REFUSED_DENIED);
+        /* Whether there was somebody of that name is not for strangers to know. */
+        assert_int_equal(ASK(&stranger, WIRE__REQUEST__BODY_RELEASE, .client_name = "user")->result,
+                         PAR_REFUSED_GONE);
         assert_int_equal(quarantined(caller_status(&stranger)), 2 * PAGE);
         caller_open_as(&worker, CALLER_USER, "user again", &user);
         assert_int_equal(
