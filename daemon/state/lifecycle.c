@@ -284,7 +284,8 @@ int state_frame_arrived(struct state *state, const struct frame_news *news, uint
                 due_set(&state->dues, &frame->due, now_ns + pool->settings->quarantine_ns);
         } else {
                 space_add(pool->free.of[frame->node], frame_range(frame));
-                if (pool_drains(pool, frame_range(frame)))
+                if (pool_drains(pool, frame_range(frame)) ||
+                    pool_coming_bytes(pool) > pool->settings->size_max_bytes)
                         state_frame_give_back(state, frame);
                 state_came(state, pool);
         }

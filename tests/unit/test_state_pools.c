@@ -1002,6 +1002,27 @@ static void test_reconfigure_lets_waiters_grow(void **unused)
         world_stop(&world);
 }
 
+/* One that was to come back can be gone and replaced, and arrive all the same. */
+static void test_what_arrives_beyond_size_max_goes_back(void **unused)
+{
+        struct client *a;
+
+        (void)unused;
+        init(2, 3);
+        world_start(&world);
+        world_arrive_at(&world, 0, GiB);
+        assert_int_equal(held(), 3);
+        assert_int_equal(world_bytes(&world).leaving, 0);
+        world_arrive_at(&world, 0, GiB + PAGE);
+        assert_int_equal(world_bytes(&world).leaving, PAGE);
+        world_let_leave(&world);
+        assert_int_equal(held(), 3);
+        a = world_client(&world, 1000, "a");
+        world_alloc(&world, a, world_request(PAGE));
+        assert_int_equal(world_bytes(&world).free, 2 * PAGE);
+        world_stop(&world);
+}
+
 static void test_counters(void **unused)
 {
         struct pool_counters counters;
@@ -1066,6 +1087,7 @@ int main(void)
                 cmocka_unit_test(test_reconfigure_permissions),
                 cmocka_unit_test(test_reconfigure_devices),
                 cmocka_unit_test(test_reconfigure_lets_waiters_grow),
+                cmocka_unit_test(test_what_arrives_beyond_size_max_goes_back),
                 cmocka_unit_test(test_counters),
         };
 
