@@ -156,16 +156,24 @@ void state_start(struct state *state, uint64_t now_ns)
 
 /* ---- what came ------------------------------------------------------------------------------ */
 
+static const char *runs_words(const struct pool *pool, char *to, size_t room)
+{
+        char run[32];
+
+        to[0] = '\0';
+        if (pool->wish.run_bytes > pool->settings->page_bytes)
+                snprintf(to, room, " in runs of %s", bytes_words(pool->wish.run_bytes, run));
+        return to;
+}
+
 static void words_for_no_memory(const struct pool *pool, const struct take_result *result, char *to,
                                 size_t room)
 {
         const struct pool_settings *settings = pool->settings;
-        char page[32], run[32], runs[64] = "";
+        char page[32], runs[64];
 
         bytes_words(settings->page_bytes, page);
-        if (pool->wish.run_bytes > settings->page_bytes)
-                snprintf(runs, sizeof(runs), " in runs of %s",
-                         bytes_words(pool->wish.run_bytes, run));
+        runs_words(pool, runs, sizeof(runs));
         if (result->seen.first <= result->seen.last &&
             !range_contains(pool->wish.window, result->seen))
                 snprintf(to, room,
@@ -179,7 +187,7 @@ static void words_for_no_memory(const struct pool *pool, const struct take_resul
 /* Why a take brought less than was asked for. */
 static void write_reason(struct pool *pool, const struct take_result *result)
 {
-        char held[32], max[32], where[64];
+        char held[32], max[32], where[64], runs[64];
         char *to = pool->reason;
         size_t room = sizeof(pool->reason);
 
@@ -212,9 +220,9 @@ static void write_reason(struct pool *pool, const struct take_result *result)
                                  where);
                 else
                         snprintf(to, room,
-                                 "no more is to be found %s without a harvest, and harvest_max "
+                                 "no more is to be found %s%s without a harvest, and harvest_max "
                                  "is %s",
-                                 where, max);
+                                 where, runs_words(pool, runs, sizeof(runs)), max);
                 return;
         case -ECANCELED: snprintf(to, room, "looking for more was interrupted"); return;
         default: snprintf(to, room, "%s", strerror(-result->r)); return;

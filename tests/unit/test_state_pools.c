@@ -273,6 +273,24 @@ static void test_grow_in_vain(void **unused)
         world_stop(&world);
 }
 
+static void test_grow_in_vain_tells_that_runs_were_wanted(void **unused)
+{
+        struct refusal refusal;
+        struct client *a;
+
+        (void)unused;
+        init(1, 8);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        assert_int_equal(world_ask(&world, a, world_request(2 * PAGE), 1, &refusal), 0);
+        world_serve_take(&world, 0, 0, -EFBIG);
+        assert_string_equal(world.answers[0].refusal.sentence,
+                            "4 MiB in one piece anywhere: 2 MiB are free there, the largest run is "
+                            "2 MiB; pool any cannot grow now: no more is to be found anywhere in "
+                            "runs of 4 MiB without a harvest, and harvest_max is 0 B");
+        world_stop(&world);
+}
+
 static void test_what_is_easier_is_still_asked_for(void **unused)
 {
         struct request one = world_request(PAGE);
@@ -1061,6 +1079,7 @@ int main(void)
                 cmocka_unit_test(test_grow_serves_as_frames_arrive),
                 cmocka_unit_test(test_grow_wishes),
                 cmocka_unit_test(test_grow_in_vain),
+                cmocka_unit_test(test_grow_in_vain_tells_that_runs_were_wanted),
                 cmocka_unit_test(test_what_is_easier_is_still_asked_for),
                 cmocka_unit_test(test_many_failures_end_the_asking),
                 cmocka_unit_test(test_growth_that_does_not_help_ends),
