@@ -241,9 +241,9 @@ static void run(const struct pard_fixture *pard, struct wire_client *admin, unsi
         for (unsigned i = 0; i < times; i++) {
                 try_version(pard, admin, i % ARRAY_SIZE(versions));
                 check_kept(&kept);
-                for (unsigned n = 0; n < 10; n++) {
+                for (unsigned n = 0; n < 50; n++) {
                         latency_sample(&latency, admin);
-                        usleep(1000);
+                        usleep(200);
                 }
         }
         latency_finish(&latency, what);
