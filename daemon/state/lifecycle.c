@@ -239,6 +239,14 @@ static void displace(struct state *state, uint64_t phys, uint64_t now_ns)
                 state_frame_moved(state, old->name, UINT64_MAX, now_ns);
 }
 
+/* The page that comes for one which is leaving or lingering is there before that one is gone. */
+static bool is_beyond_max(const struct pool *pool)
+{
+        uint64_t staying = pool->bytes.held - pool->bytes.leaving - pool->bytes.lingering;
+
+        return staying > pool->settings->size_max_bytes;
+}
+
 int state_frame_arrived(struct state *state, const struct frame_news *news, uint64_t now_ns)
 {
         struct frame *frame;
@@ -284,8 +292,7 @@ int state_frame_arrived(struct state *state, const struct frame_news *news, uint
                 due_set(&state->dues, &frame->due, now_ns + pool->settings->quarantine_ns);
         } else {
                 space_add(pool->free.of[frame->node], frame_range(frame));
-                if (pool_drains(pool, frame_range(frame)) ||
-                    pool_coming_bytes(pool) > pool->settings->size_max_bytes)
+                if (pool_drains(pool, frame_range(frame)) || is_beyond_max(pool))
                         state_frame_give_back(state, frame);
                 state_came(state, pool);
         }

@@ -1041,6 +1041,26 @@ static void test_what_arrives_beyond_size_max_goes_back(void **unused)
         world_stop(&world);
 }
 
+/* What comes for a frame that is leaving is there before that frame is gone, and is not too much.
+ */
+static void test_what_comes_back_is_not_beyond_size_max(void **unused)
+{
+        struct buffer *buffer;
+        struct client *a;
+
+        (void)unused;
+        init(2, 2);
+        world.clumsy = true;
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        buffer = world_alloc(&world, a, world_request(PAGE));
+        state_release(world.state, a, world_id(buffer), world.now_ns);
+        assert_int_equal(world_bytes(&world).leaving, PAGE);
+        world_arrive_at(&world, 0, GiB);
+        assert_int_equal(world_bytes(&world).leaving, PAGE);
+        world_stop(&world);
+}
+
 static void test_counters(void **unused)
 {
         struct pool_counters counters;
@@ -1107,6 +1127,7 @@ int main(void)
                 cmocka_unit_test(test_reconfigure_devices),
                 cmocka_unit_test(test_reconfigure_lets_waiters_grow),
                 cmocka_unit_test(test_what_arrives_beyond_size_max_goes_back),
+                cmocka_unit_test(test_what_comes_back_is_not_beyond_size_max),
                 cmocka_unit_test(test_counters),
         };
 
