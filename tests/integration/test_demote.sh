@@ -23,13 +23,7 @@ PARD=$1 PARCTL=$2
 counts() { cat "$large/nr_hugepages" "$small/nr_hugepages"; }
 is_back() { [[ $(counts) == "$before" ]]; }
 await() {
-        local name=$1
-        shift
-        for ((i = 0; i < 100; i++)); do
-                ! "$@" || return 0
-                sleep 0.1
-        done
-        fail "$name: $(counts | tr '\n' ' ')"
+        soon "$@" || counts
 }
 
 before=$(counts)
