@@ -104,13 +104,24 @@ says err "an unknown pool" 'pard has no pool "nowhere", but: any, below4g'
 
 # Interrupted waiting leaves the pool at it. Nothing comes while the keeper is stopped.
 kill -STOP "$pard_pid"
-"$PARCTL" grow any --to 256M >/dev/null 2>"$dir/err" &
+"$PARCTL" grow any --to 254M >/dev/null 2>"$dir/err" &
 growing=$!
 soon "waiting that can be interrupted" can_be_interrupted "$growing"
 kill -INT "$growing"
 wait "$growing"
 is "interrupted" $? 1
-says err "interrupted" "stopped waiting; pool any goes on towards 256M, and holds 32M"
+says err "interrupted" "stopped waiting; pool any goes on towards 254M, and holds 32M"
+# Half a second on it has asked again, and the worker does not answer.
+"$PARCTL" grow any --to 256M >/dev/null 2>"$dir/err" &
+growing=$!
+soon "waiting that can be interrupted" can_be_interrupted "$growing"
+kill -STOP "$(worker)"
+sleep 0.5
+kill -INT "$growing"
+kill -CONT "$(worker)"
+wait "$growing"
+is "interrupted while it asks" $? 1
+says err "interrupted while it asks" "stopped waiting; pool any goes on towards 256M, and holds 32M"
 kill -CONT "$pard_pid"
 soon "it went on" is_json 268435456 '.pools[] | select(.pool == "any") | .held' pools
 expect 0 "back" "$PARCTL" shrink any --to 32M
