@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the connection of a command that only looks.
+ * Owns nothing. Checks that the pool there is before a list leaves it out in silence.
  */
 #include "show.h"
 
