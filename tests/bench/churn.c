@@ -13,6 +13,7 @@
 #define FILL_REFUSALS    32
 #define FILL_STRIP       (256 * MiB)
 #define YOUNG            1024
+#define AWAY_SHARE       64 /* one in so many */
 #define LOOK_AT_CLOCK    16 /* operations between two looks */
 #define LIVING_ROOM_STEP 65536
 
@@ -35,7 +36,7 @@ void churn_deinit(struct churn *churn)
         free(churn->living);
 }
 
-int churn_keep(struct churn *churn, struct living living)
+static int keep(struct churn *churn, struct living living)
 {
         if (churn->n_living == churn->n_room) {
                 const size_t n = churn->n_room + churn->n_room / 2 + LIVING_ROOM_STEP;
@@ -50,54 +51,41 @@ int churn_keep(struct churn *churn, struct living living)
         return 0;
 }
 
-struct living churn_choose(struct churn *churn)
+/* Forget one that lives. */
+static struct living remove_at(struct churn *churn, size_t i)
 {
-        const size_t n = churn->n_living;
-        const bool young = random_one_in(&churn->random, 2) && n > YOUNG;
-        const size_t i = young ? n - YOUNG + random_below(&churn->random, YOUNG)
-                               : random_below(&churn->random, n);
-        const struct living chosen = churn->living[i];
+        const struct living removed = churn->living[i];
 
         churn->living[i] = churn->living[--churn->n_living];
-        return chosen;
+        return removed;
 }
 
-static void give_one(struct churn *churn)
+static void give(struct churn *churn, struct living living)
 {
-        const struct living gone = churn_choose(churn);
-
-        churn->ops->give(churn->placer, gone.first, gone.size_bytes);
+        churn->ops->give(churn->placer, living.first, request_bytes(living.request));
 }
 
-/* Return: 0; a refusal; -ENOMEM. */
-static int take_one(struct churn *churn, const struct constraint *want)
-{
-        struct living living = { .size_bytes = want->size_bytes };
-        int r;
-
-        churn->asked++;
-        r = churn->ops->take(churn->placer, want, &living.first);
-        if (r)
-                churn->refused++;
-        return r ? r : churn_keep(churn, living);
-}
+/* ---- filling and emptying -------------------------------------------------------------------- */
 
 /* @strip: NULL: the requests have their own windows */
-static int fill(struct churn *churn, const struct range *strip, uint64_t free_bytes)
+static int fill(struct churn *churn, const struct range *strip)
 {
+        const uint64_t free_bytes = churn->mix.memory_bytes / 100 * (100 - FILL_PERCENT);
         unsigned refusals = 0;
-        int r;
 
         while (refusals < FILL_REFUSALS && churn->ops->free_bytes(churn->placer) > free_bytes) {
-                struct constraint want = mix_draw(&churn->mix, &churn->random);
+                const struct request request = mix_draw(&churn->mix, &churn->random);
+                struct constraint want = request_constraint(request);
+                uint64_t first;
+                int r;
 
-                if (strip)
-                        want.window = *strip;
-                r = take_one(churn, &want);
-                if (r < 0)
-                        return r;
+                if (strip && !range_intersect(want.window, *strip, &want.window))
+                        continue;
+                r = churn->ops->take(churn->placer, &want, &first);
+                if (r < 0 || (!r && keep(churn, (struct living){ first, request })))
+                        return -ENOMEM;
                 /* That low memory is full does not mean that all of it is. */
-                if (want.window.last == (strip ? strip->last : UINT64_MAX))
+                if (!request.below)
                         refusals = r ? refusals + 1 : 0;
         }
         return 0;
@@ -105,50 +93,133 @@ static int fill(struct churn *churn, const struct range *strip, uint64_t free_by
 
 int churn_fill(struct churn *churn)
 {
-        const uint64_t memory = churn->mix.memory_bytes;
-        const uint64_t free_bytes = memory / 100 * (100 - FILL_PERCENT);
         int r = 0;
 
-        if (churn->ops->linear)
-                for (uint64_t at = 0; at < memory && !r; at += FILL_STRIP) {
-                        const struct range strip = range_of(at, FILL_STRIP);
+        if (!churn->ops->linear)
+                return fill(churn, NULL);
+        for (uint64_t at = 0; at < churn->mix.memory_bytes && !r; at += FILL_STRIP) {
+                const struct range strip = range_of(at, FILL_STRIP);
 
-                        r = fill(churn, &strip, free_bytes);
-                }
-        else
-                r = fill(churn, NULL, free_bytes);
+                r = fill(churn, &strip);
+        }
         return r;
 }
 
 void churn_shed(struct churn *churn, uint64_t free_bytes)
 {
-        while (churn->n_living && churn->ops->free_bytes(churn->placer) < free_bytes) {
-                const size_t i = random_below(&churn->random, churn->n_living);
-                const struct living gone = churn->living[i];
+        churn->free_bytes = free_bytes;
+        churn->n_away = churn->to_come = churn->to_go = 0;
+        churn->tries = churn->refused = churn->gave_up = 0;
+        while (churn->n_living && churn->ops->free_bytes(churn->placer) < free_bytes)
+                give(churn, remove_at(churn, random_below(&churn->random, churn->n_living)));
+}
 
-                churn->living[i] = churn->living[--churn->n_living];
-                churn->ops->give(churn->placer, gone.first, gone.size_bytes);
+/* ---- going and coming ------------------------------------------------------------------------ */
+
+/* Others, as many as there is room for beside those who are away. */
+static void add_newcomers(struct churn *churn, size_t most)
+{
+        uint64_t promised = churn->free_bytes;
+
+        for (size_t i = 0; i < churn->n_away; i++)
+                promised += request_bytes(churn->away[i]);
+        while (churn->n_away < most && churn->ops->free_bytes(churn->placer) > promised) {
+                const struct request newcomer = mix_draw(&churn->mix, &churn->random);
+
+                churn->away[churn->n_away++] = newcomer;
+                promised += request_bytes(newcomer);
         }
 }
 
-int churn_run(struct churn *churn, uint64_t free_bytes, uint64_t operations, uint64_t deadline_ns,
-              uint64_t *ret_done)
+/* All have tried: how many go now, together with those who are still away. */
+static void next_round(struct churn *churn)
 {
-        uint64_t done;
+        size_t most = (churn->n_living + churn->n_away) / AWAY_SHARE + 2;
+
+        if (most > CHURN_AWAY_MAX)
+                most = CHURN_AWAY_MAX;
+        for (; churn->n_away > most / 2; churn->gave_up++) {
+                const size_t i = random_below(&churn->random, churn->n_away--);
+
+                churn->away[i] = churn->away[churn->n_away];
+        }
+        add_newcomers(churn, most);
+        churn->to_go = most - churn->n_away;
+        if (churn->to_go > churn->n_living)
+                churn->to_go = churn->n_living;
+        churn->to_come = churn->n_away + churn->to_go;
+}
+
+bool churn_one_goes(struct churn *churn)
+{
+        if (churn->to_go + churn->to_come == 0)
+                next_round(churn);
+        return churn->to_go > 0;
+}
+
+struct living churn_choose(struct churn *churn)
+{
+        const size_t n = churn->n_living;
+        size_t i = random_below(&churn->random, n);
+        struct living chosen;
+
+        if (n > YOUNG && random_one_in(&churn->random, 2))
+                i = n - YOUNG + i % YOUNG;
+        chosen = remove_at(churn, i);
+        churn->away[churn->n_away++] = chosen.request;
+        churn->to_go--;
+        return chosen;
+}
+
+/* It becomes the last of those who have not tried yet, and then the first of those who have. */
+struct request churn_draw(struct churn *churn)
+{
+        const size_t i = random_below(&churn->random, churn->to_come--);
+        const struct request drawn = churn->away[i];
+
+        churn->away[i] = churn->away[churn->to_come];
+        churn->away[churn->to_come] = drawn;
+        return drawn;
+}
+
+int churn_settle(struct churn *churn, int r, uint64_t first)
+{
+        struct request *drawn = &churn->away[churn->to_come];
+        const struct living living = { first, *drawn };
+
+        churn->tries++;
+        churn->refused += r > 0;
+        if (!r) {
+                *drawn = churn->away[--churn->n_away];
+                r = keep(churn, living);
+        }
+        return r < 0 ? r : 0;
+}
+
+/* Return: 0; -ENOMEM. */
+static int come(struct churn *churn)
+{
+        const struct constraint want = request_constraint(churn_draw(churn));
+        uint64_t first = 0;
         int r;
 
-        for (done = 0; done < operations; done++) {
-                struct constraint want;
+        r = churn->ops->take(churn->placer, &want, &first);
+        return churn_settle(churn, r, first);
+}
 
+int churn_run(struct churn *churn, uint64_t operations, uint64_t deadline_ns, uint64_t *ret_done)
+{
+        uint64_t done;
+        int r = 0;
+
+        for (done = 0; done < operations; done++) {
                 if (done % LOOK_AT_CLOCK == 0 && ticks_wall_ns() > deadline_ns)
                         break;
-                if (churn->n_living && churn->ops->free_bytes(churn->placer) <= free_bytes) {
-                        give_one(churn);
-                        continue;
-                }
-                want = mix_draw(&churn->mix, &churn->random);
-                r = take_one(churn, &want);
-                if (r < 0)
+                if (churn_one_goes(churn))
+                        give(churn, churn_choose(churn));
+                else
+                        r = come(churn);
+                if (r)
                         return r;
         }
         *ret_done = done;

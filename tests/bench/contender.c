@@ -71,7 +71,7 @@ static void sample_find(const struct sampling *sampling, const struct constraint
 }
 
 static int sample_take(const struct sampling *sampling, const struct constraint *want,
-                       struct living *ret)
+                       uint64_t *ret_first)
 {
         const struct churn *churn = &sampling->contender->churn;
         const size_t counted = sampling->contender->counter;
@@ -79,52 +79,53 @@ static int sample_take(const struct sampling *sampling, const struct constraint 
         int r;
 
         began = ticks_now();
-        r = churn->ops->take(churn->placer, want, &ret->first);
+        r = churn->ops->take(churn->placer, want, ret_first);
         ended = ticks_now();
-        ret->size_bytes = want->size_bytes;
         histogram_add(r ? &sampling->cell->refusal : &sampling->cell->take,
                       ticks_between(sampling->ticks, began, ended));
         note_visits(&sampling->visits->take, sampling->contender->counter - counted);
         return r;
 }
 
-static void sample_give(const struct sampling *sampling, struct living living)
+static void sample_give(const struct sampling *sampling, uint64_t first, uint64_t size_bytes)
 {
         const struct churn *churn = &sampling->contender->churn;
         const size_t counted = sampling->contender->counter;
         uint64_t began, ended;
 
         began = ticks_now();
-        churn->ops->give(churn->placer, living.first, living.size_bytes);
+        churn->ops->give(churn->placer, first, size_bytes);
         ended = ticks_now();
         histogram_add(&sampling->cell->give, ticks_between(sampling->ticks, began, ended));
         note_visits(&sampling->visits->give, sampling->contender->counter - counted);
 }
 
-/* A request of the churn, which stays; as many go as have to. */
-static int sample_mix(const struct sampling *sampling, const struct constraint *want)
+/* As many go as have to, and one comes, and stays if it can. */
+static int sample_mix(const struct sampling *sampling)
 {
         struct churn *churn = &sampling->contender->churn;
-        struct living living;
+        struct constraint want;
+        uint64_t first = 0;
         int r;
 
-        r = sample_take(sampling, want, &living);
-        if (!r)
-                r = churn_keep(churn, living);
-        while (churn->n_living &&
-               churn->ops->free_bytes(churn->placer) < sampling->contender->free_bytes)
-                sample_give(sampling, churn_choose(churn));
-        return r;
+        while (churn_one_goes(churn)) {
+                const struct living gone = churn_choose(churn);
+
+                sample_give(sampling, gone.first, request_bytes(gone.request));
+        }
+        want = request_constraint(churn_draw(churn));
+        r = sample_take(sampling, &want, &first);
+        return churn_settle(churn, r, first);
 }
 
 static int sample_take_and_give(const struct sampling *sampling, const struct constraint *want)
 {
-        struct living living;
+        uint64_t first;
         int r;
 
-        r = sample_take(sampling, want, &living);
+        r = sample_take(sampling, want, &first);
         if (!r)
-                sample_give(sampling, living);
+                sample_give(sampling, first, want->size_bytes);
         return r;
 }
 
@@ -149,12 +150,14 @@ static int cycle(struct contender *contender, const struct ticks *ticks,
                  const struct failing *failing)
 {
         const bool only_find = contender->cycles++ % 2;
+        int r;
 
-        for (enum search_id i = 0; i < SEARCHES; i++) {
+        r = sample_mix(&(struct sampling){ contender, ticks, &contender->cells[SEARCH_MIX],
+                                           &contender->visits[SEARCH_MIX] });
+        for (enum search_id i = SEARCH_MIX + 1; i < SEARCHES && r >= 0; i++) {
                 const struct sampling sampling = { contender, ticks, &contender->cells[i],
                                                    &contender->visits[i] };
                 struct constraint want;
-                int r = 0;
 
                 if (search_fails(i) && !failing->there[i])
                         continue;
@@ -162,14 +165,10 @@ static int cycle(struct contender *contender, const struct ticks *ticks,
                                        : search_draw(i, &contender->churn, &contender->random);
                 if (only_find)
                         sample_find(&sampling, &want);
-                else if (i == SEARCH_MIX)
-                        r = sample_mix(&sampling, &want);
                 else
                         r = sample_take_and_give(&sampling, &want);
-                if (r < 0)
-                        return r;
         }
-        return 0;
+        return r < 0 ? r : 0;
 }
 
 bool contender_goes_on(const struct contender *contender, const struct contender_plan *plan)
@@ -229,12 +228,9 @@ int contender_enter(struct contender *contender, unsigned fill_percent,
         const uint64_t began = ticks_wall_ns();
         int r;
 
-        contender->free_bytes = churn->mix.memory_bytes / 100 * (100 - fill_percent);
         forget_samples(contender);
-        churn_shed(churn, contender->free_bytes);
-        churn->asked = churn->refused = 0;
-        r = churn_run(churn, contender->free_bytes, plan->operations, began + plan->box_ns,
-                      &contender->churned);
+        churn_shed(churn, churn->mix.memory_bytes / 100 * (100 - fill_percent));
+        r = churn_run(churn, plan->operations, began + plan->box_ns, &contender->churned);
         contender->churn_ns = ticks_wall_ns() - began;
         if (!r)
                 r = count_visits(contender, plan);

@@ -29,14 +29,13 @@ struct visits {
 
 /**
  * struct contender - see contender_init()
- * @churn:      its memory
- * @cells:      one for each search, of the state that memory is in now
- * @visits:     the same; all zero where nothing counts them
- * @counter:    counts them
- * @free_bytes: what is to be free in that state
- * @fill_ns:    what filling took
- * @churn_ns:   what the churn before this state took, @churned: of so many operations
- * @spent_ns:   spent on samples of this state, @cycles: so many
+ * @churn:    its memory
+ * @cells:    one for each search, of the state that memory is in now
+ * @visits:   the same; all zero where nothing counts them
+ * @counter:  counts them
+ * @fill_ns:  what filling took
+ * @churn_ns: what the churn before this state took, @churned: of so many operations
+ * @spent_ns: spent on samples of this state, @cycles: so many
  */
 struct contender {
         struct churn churn;
@@ -44,7 +43,6 @@ struct contender {
         struct visits visits[SEARCHES];
         size_t counter;
         struct random random;
-        uint64_t free_bytes;
         uint64_t fill_ns, churn_ns, churned;
         uint64_t spent_ns, cycles;
 };
@@ -96,8 +94,8 @@ bool contender_goes_on(const struct contender *contender, const struct contender
  * @ticks:     of this machine
  * @plan:      not beyond its cycles, nor its time by more than a cycle
  *
- * By turns a cycle finds, or takes and gives back: neither warms the caches for the other. In
- * between a request of the churn comes, and others go.
+ * By turns a cycle finds, or takes and gives back: neither warms the caches for the other. In each
+ * a request of the churn comes, and others go.
  *
  * Return: 0; -ENOMEM.
  */

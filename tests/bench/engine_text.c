@@ -28,6 +28,12 @@ static const char *figure_text(double value, char text[FIGURE_BYTES])
         return text;
 }
 
+/* Of nothing: nothing. */
+static double percent(uint64_t part, uint64_t whole)
+{
+        return whole ? 100.0 * (double)part / (double)whole : 0.0;
+}
+
 static void print_contender(const struct engine_state *state, const struct contender *contender)
 {
         const struct churn *churn = &contender->churn;
@@ -35,13 +41,13 @@ static void print_contender(const struct engine_state *state, const struct conte
         char metadata[UNIT_TEXT_BYTES];
 
         printf("%-7s %4.1f %% full, %zu requests live; filled in %.1f s; %" PRIu64
-               " operations of churn in %.1f s, %.2f %% of requests refused; "
+               " operations of churn in %.1f s, %.2f %% of tries were refused, %" PRIu64
+               " gave up; "
                "%s of metadata a GiB",
-               churn->ops->name, 100.0 * (double)taken / (double)state->size_bytes, churn->n_living,
+               churn->ops->name, percent(taken, state->size_bytes), churn->n_living,
                (double)contender->fill_ns / 1e9, contender->churned,
-               (double)contender->churn_ns / 1e9,
-               churn->asked ? 100.0 * (double)churn->refused / (double)churn->asked : 0.0,
-               size_human(figure_metadata_per_gib(state, contender), metadata));
+               (double)contender->churn_ns / 1e9, percent(churn->refused, churn->tries),
+               churn->gave_up, size_human(figure_metadata_per_gib(state, contender), metadata));
         if (churn->ops->visits_max)
                 printf("; a search visits at most %zu nodes",
                        churn->ops->visits_max(churn->placer));
@@ -71,9 +77,8 @@ static void print_heading(void)
 static double found_percent(const struct cell *cell)
 {
         const uint64_t found = cell->find.count + cell->take.count;
-        const uint64_t asked = found + cell->refusal.count;
 
-        return asked ? 100.0 * (double)found / (double)asked : 0.0;
+        return percent(found, found + cell->refusal.count);
 }
 
 static void print_visits(const struct contender *contender, enum search_id search)

@@ -41,9 +41,16 @@ uint64_t mix_size(struct random *random, uint64_t most)
         return size < most ? size : most;
 }
 
-static uint64_t power_above(uint64_t size)
+/* Doublings of 4 KiB that make up a power of two. */
+static uint8_t doublings(uint64_t bytes)
 {
-        return UINT64_C(1) << (64 - __builtin_clzll(size - 1));
+        return (uint8_t)__builtin_ctzll(bytes / SIZE_STEP);
+}
+
+/* Doublings of 4 KiB until there are so many bytes. */
+static uint8_t doublings_to(uint64_t bytes)
+{
+        return bytes > SIZE_STEP ? (uint8_t)(64 - __builtin_clzll((bytes - 1) / SIZE_STEP)) : 0;
 }
 
 static bool chance(struct random *random, uint64_t share, uint64_t whole)
@@ -51,24 +58,32 @@ static bool chance(struct random *random, uint64_t share, uint64_t whole)
         return share < whole && random_below(random, whole) < share;
 }
 
-struct constraint mix_draw(const struct mix *mix, struct random *random)
+struct request mix_draw(const struct mix *mix, struct random *random)
 {
-        struct constraint want = {
-                .window = RANGE_ALL,
-                .size_bytes = mix_size(random, UINT64_MAX),
-                .align_bytes = SIZE_STEP,
-                .max_segments = 1,
-        };
+        uint64_t bytes = mix_size(random, UINT64_MAX);
+        struct request request = { 0 };
 
         if (chance(random, LOW_END, mix->memory_bytes))
-                want.window.last = LOW_END - 1;
+                request.below = doublings(LOW_END);
         if (chance(random, DMA_END * DMA_FREQUENCY, mix->memory_bytes)) {
-                want.window.last = DMA_END - 1;
-                want.size_bytes = small_size(random);
+                request.below = doublings(DMA_END);
+                bytes = small_size(random);
         }
-        if (random_one_in(random, 10) && want.size_bytes <= ALIGN_MAX)
-                want.align_bytes = power_above(want.size_bytes);
-        if (random_one_in(random, 20) && want.size_bytes <= BOUNDARY)
-                want.boundary_bytes = BOUNDARY;
-        return want;
+        if (random_one_in(random, 10) && bytes <= ALIGN_MAX)
+                request.align = doublings_to(bytes);
+        if (random_one_in(random, 20) && bytes <= BOUNDARY)
+                request.boundary = doublings(BOUNDARY);
+        request.size = (uint32_t)(bytes / SIZE_STEP);
+        return request;
+}
+
+struct constraint request_constraint(struct request request)
+{
+        return (struct constraint){
+                .window = { 0, request.below ? (SIZE_STEP << request.below) - 1 : UINT64_MAX },
+                .size_bytes = request_bytes(request),
+                .align_bytes = SIZE_STEP << request.align,
+                .boundary_bytes = request.boundary ? SIZE_STEP << request.boundary : 0,
+                .max_segments = 1,
+        };
 }

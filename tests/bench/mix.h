@@ -28,8 +28,28 @@ struct mix {
         uint64_t memory_bytes;
 };
 
-/* The next request, in one piece. */
-struct constraint mix_draw(const struct mix *mix, struct random *random);
+/**
+ * struct request - one of them, in 8 bytes, since there are tens of millions
+ * @size:       in 4 KiB
+ * @align:      in 4 KiB, as a logarithm
+ * @below:      the window ends below so many 4 KiB, as a logarithm; 0: it does not end
+ * @boundary:   in 4 KiB, as a logarithm; 0: none
+ */
+struct request {
+        uint32_t size;
+        uint8_t align, below, boundary;
+};
+
+/* The next request. */
+struct request mix_draw(const struct mix *mix, struct random *random);
+
+/* What it demands, in one piece. */
+struct constraint request_constraint(struct request request);
+
+static inline uint64_t request_bytes(struct request request)
+{
+        return (uint64_t)request.size << 12;
+}
 
 /* The size of one, at most @most bytes, a multiple of 4 KiB. */
 uint64_t mix_size(struct random *random, uint64_t most);

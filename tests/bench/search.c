@@ -104,8 +104,7 @@ struct constraint search_draw(enum search_id search, const struct churn *churn,
 {
         struct constraint want;
 
-        if (search == SEARCH_MIX)
-                return mix_draw(&churn->mix, random);
+        assert(search != SEARCH_MIX);
         want = limits(&searches[search], churn, random);
         want.size_bytes = mix_size(random, searches[search].size_most);
         return want;

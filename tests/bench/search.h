@@ -35,7 +35,7 @@ bool search_fails(enum search_id search);
 
 /**
  * search_draw() - a request of a search that does not fail
- * @search: which
+ * @search: which; what SEARCH_MIX asks for is drawn from the churn itself
  * @churn:  in what memory; borrowed
  * @random: where it lies and how large it is
  */
