@@ -127,6 +127,23 @@ can_be_interrupted() {
         (((0x$(awk '$1 == "SigCgt:" { print $2 }' "/proc/$1/status") >> 1) & 1))
 }
 
+# available_kib - memory that the system says is available
+available_kib() {
+        awk '/^MemAvailable:/ { print $2 }' /proc/meminfo
+}
+
+# require_hugepages FILE GIB - go on only where this file of the kernel's can be written, and so much memory is available
+require_hugepages() {
+        if [[ $(id -u) -ne 0 || ! -w $1 ]]; then
+                echo "skipped: $1 takes root, and a system that has it"
+                exit 77
+        fi
+        if (($(available_kib) < $2 << 20)); then
+                echo "skipped: less than $2 GiB of memory are available"
+                exit 77
+        fi
+}
+
 # jget FILTER COMMAND... - what the command's JSON has there
 jget() {
         local filter=$1
