@@ -49,11 +49,9 @@ void block_piece_summary(const uint64_t word[PIECE_WORDS], struct summary *ret)
 {
         unsigned first = 0, behind = 0;
 
-        ret->start = ret->end = ret->free = 0;
+        ret->start = ret->end = 0;
         for (unsigned k = 0; k < PIECE_BITS; k++)
                 ret->longest[k] = 0;
-        for (unsigned i = 0; i < PIECE_WORDS; i++)
-                ret->free += (unsigned)__builtin_popcountll(word[i]);
 
         while ((first = seek(word, behind, true)) < PIECE) {
                 behind = seek(word, first, false);
@@ -71,17 +69,19 @@ static void change_word(uint64_t *word, uint64_t mask, bool add)
         *word ^= mask;
 }
 
-bool block_change(struct block *block, unsigned first, unsigned last, bool add)
+void block_change(struct block *block, unsigned first, unsigned last, bool add, struct news *news)
 {
-        bool news = false;
-
         for (unsigned i = first / 64; i <= last / 64; i++)
                 change_word(&block->word[i], block_mask(i, first, last), add);
         for (unsigned c = first / PIECE; c <= last / PIECE; c++) {
+                const unsigned at = c * PIECE;
+                const unsigned from = first > at ? first : at;
+                const unsigned to = last < at + (PIECE - 1) ? last : at + (PIECE - 1);
                 struct summary sum;
 
+                node_add_free(&block->node, c, to - from + 1, add);
                 block_piece_summary(&block->word[(size_t)c * PIECE_WORDS], &sum);
-                news |= node_put(&block->node, c, &sum);
+                node_put(&block->node, c, &sum, news);
         }
-        return news;
+        news->all |= first / PIECE != last / PIECE;
 }

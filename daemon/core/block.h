@@ -9,14 +9,13 @@
 
 /**
  * block_change() - add granules to what is free, or remove them
+ * @news: what that does to the columns of the block
  *
  * None, or all, of them must be free before.
- *
- * Return: whether any figure of the block's columns but ROW_FREE is new.
  */
-bool block_change(struct block *block, unsigned first, unsigned last, bool add);
+void block_change(struct block *block, unsigned first, unsigned last, bool add, struct news *news);
 
-/* Work out the column of a piece from its words. */
+/* Work out what a piece is from its words. */
 void block_piece_summary(const uint64_t word[PIECE_WORDS], struct summary *ret);
 
 /* The bits of word @i of a block that lie in [@first, @last]. */

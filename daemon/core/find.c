@@ -49,8 +49,8 @@ static uint64_t aligned_bits(uint64_t base, unsigned bits)
 static uint64_t longest_aligned(const struct node *node, unsigned c, uint64_t at, unsigned bits)
 {
         if (bits < node->bits)
-                return node_cell(node, ROW_LONGEST + bits, c);
-        return round_down(at, bits) == at ? node_cell(node, ROW_START, c) : 0;
+                return node_longest(node, c, bits);
+        return round_down(at, bits) == at ? node_start(node, c) : 0;
 }
 
 static bool in_window(const struct tree_query *query, uint64_t first, uint64_t last)
@@ -169,11 +169,11 @@ static bool high_in_node(struct walk *walk, const struct node *node, uint64_t ba
                                 return true;
                         continue;
                 }
-                if (high_fits(walk, at + size, node_cell(node, ROW_END, c)))
+                if (high_fits(walk, at + size, node_end(node, c)))
                         return true;
                 if (longest_aligned(node, c, at, query->align_bits) >= query->size)
                         return high_in_child(walk, node, c, at);
-                start = node_cell(node, ROW_START, c);
+                start = node_start(node, c);
                 walk->before = start == size ? walk->before + size : start;
         }
         return false;
@@ -262,11 +262,11 @@ static bool low_in_node(struct walk *walk, const struct node *node, uint64_t bas
                                 return true;
                         continue;
                 }
-                if (low_fits(walk, at, node_cell(node, ROW_START, c)))
+                if (low_fits(walk, at, node_start(node, c)))
                         return true;
                 if (longest_aligned(node, c, at, query->align_bits) >= query->size)
                         return low_in_child(walk, node, c, at);
-                end = node_cell(node, ROW_END, c);
+                end = node_end(node, c);
                 walk->before = end == size ? walk->before + size : end;
         }
         return false;

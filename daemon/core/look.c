@@ -50,7 +50,7 @@ static uint64_t count(const struct tree *tree, const struct node *node, uint64_t
                 uint64_t from = first, to = last;
 
                 if (!cuts(node, c, &from, &to))
-                        sum += node_cell(node, ROW_FREE, c);
+                        sum += node_free_in(node, c);
                 else if (child_is_node(child))
                         sum += count(tree, child, from, to);
                 else if (child == CHILD_FREE)
@@ -64,6 +64,22 @@ uint64_t tree_count(const struct tree *tree, uint64_t first, uint64_t last)
         if (!clip(tree, &first, &last))
                 return 0;
         return count(tree, tree->root, first, last);
+}
+
+bool tree_is_free(const struct tree *tree, uint64_t granule)
+{
+        const struct node *node = tree->root;
+
+        if (!node || granule < tree->base || granule > tree_last(tree))
+                return false;
+        granule -= tree->base;
+        while (!node_is_block(node)) {
+                tree_visit(tree);
+                node = node_branch(node)->child[(granule >> node->bits) % FANOUT];
+                if (!child_is_node(node))
+                        return node == CHILD_FREE;
+        }
+        return node_block(node)->word[granule / 64 % (FANOUT * PIECE_WORDS)] >> (granule % 64) & 1;
 }
 
 /* ---- How long ------------------------------------------------------------------------------- */
@@ -121,8 +137,8 @@ static void measure_node(struct measure *measure, const struct node *node, uint6
                 uint64_t from = first, to = last;
 
                 if (!cuts(node, c, &from, &to)) {
-                        pass(measure, node_cell(node, ROW_START, c),
-                             node_cell(node, ROW_LONGEST, c), node_cell(node, ROW_END, c), size);
+                        pass(measure, node_start(node, c), node_longest(node, c, 0),
+                             node_end(node, c), size);
                         continue;
                 }
                 if (node_is_block(node)) {
@@ -155,7 +171,7 @@ uint64_t tree_longest(const struct tree *tree, uint64_t first, uint64_t last)
 /* Whether a child has any granule that is free, or any that is not. */
 static bool has(const struct node *node, unsigned c, bool free)
 {
-        const uint64_t figure = node_cell(node, ROW_FREE, c);
+        const uint64_t figure = node_free_in(node, c);
 
         return free ? figure != 0 : figure != node_child_size(node);
 }

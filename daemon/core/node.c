@@ -8,13 +8,9 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct node child_free_mark;
-
-static bool is_wide(unsigned bits)
-{
-        return bits > NARROW_BITS;
-}
 
 static size_t head_bytes(unsigned bits)
 {
@@ -23,17 +19,10 @@ static size_t head_bytes(unsigned bits)
 
 size_t node_bytes(unsigned bits)
 {
-        const size_t cell = is_wide(bits) ? sizeof(uint64_t) : sizeof(uint16_t);
+        const size_t wide = sizeof(struct wide_column) + bits * sizeof(uint64_t);
 
-        return head_bytes(bits) + (ROW_LONGEST + bits) * FANOUT * cell;
-}
-
-static void set_cell(struct node *node, unsigned row, unsigned c, uint64_t value)
-{
-        if (is_wide(node->bits))
-                ((uint64_t *)node->rows)[row * FANOUT + c] = value;
-        else
-                ((uint16_t *)node->rows)[row * FANOUT + c] = (uint16_t)value;
+        return head_bytes(bits) +
+               FANOUT * (bits > NARROW_BITS ? wide : sizeof(struct narrow_column));
 }
 
 static void fill_words(struct block *block)
@@ -48,7 +37,7 @@ struct node *node_new(unsigned bits, bool full)
 
         if (!node)
                 return NULL;
-        node->rows = (char *)node + head_bytes(bits);
+        node->columns = (char *)node + head_bytes(bits);
         node->bits = (uint8_t)bits;
         if (!full)
                 return node; /* all zero */
@@ -63,18 +52,47 @@ struct node *node_new(unsigned bits, bool full)
         return node;
 }
 
-void node_free(struct node *node)
+void node_delete(struct node *node)
 {
         if (!child_is_node(node))
                 return;
         if (!node_is_block(node))
                 for (unsigned c = 0; c < FANOUT; c++)
-                        node_free(node_branch(node)->child[c]);
+                        node_delete(node_branch(node)->child[c]);
         free(node);
 }
 
-/* A run of the whole: what it is for each alignment that a child's size is not above. */
-static inline void join(struct summary *sum, unsigned bits, uint64_t first, uint64_t length)
+/* Figures of what fits into 16 bits are compared all at once: the loops have a fixed length. */
+static void longest_of_narrow(const struct node *node, struct summary *sum)
+{
+        struct narrow_column most = *narrow_column(node, 0);
+
+        for (unsigned c = 1; c < FANOUT; c++) {
+                const struct narrow_column *column = narrow_column(node, c);
+
+                for (unsigned k = 0; k < NARROW_BITS + 1; k++)
+                        if (most.longest[k] < column->longest[k])
+                                most.longest[k] = column->longest[k];
+        }
+        for (unsigned k = 0; k < NARROW_BITS + 1; k++)
+                sum->longest[k] = most.longest[k];
+}
+
+static void longest_of_wide(const struct node *node, struct summary *sum)
+{
+        for (unsigned k = 0; k < node->bits; k++)
+                sum->longest[k] = 0;
+        for (unsigned c = 0; c < FANOUT; c++) {
+                const struct wide_column *column = wide_column(node, c);
+
+                for (unsigned k = 0; k < node->bits; k++)
+                        if (sum->longest[k] < column->longest[k])
+                                sum->longest[k] = column->longest[k];
+        }
+}
+
+/* A run of several children: what it is for each alignment that a child's size is not above. */
+static void join(struct summary *sum, unsigned bits, uint64_t first, uint64_t length)
 {
         for (unsigned k = 0; k < bits; k++) {
                 const uint64_t skip = -first & ((UINT64_C(1) << k) - 1);
@@ -86,29 +104,6 @@ static inline void join(struct summary *sum, unsigned bits, uint64_t first, uint
         }
 }
 
-static inline uint64_t cell(const void *rows, bool wide, unsigned row, unsigned c)
-{
-        return wide ? ((const uint64_t *)rows)[row * FANOUT + c]
-                    : ((const uint16_t *)rows)[row * FANOUT + c];
-}
-
-/* With @wide known each of the two makes a loop without branches. */
-static inline __attribute__((__always_inline__)) void longest_of_children(const void *rows,
-                                                                          bool wide, unsigned bits,
-                                                                          struct summary *sum)
-{
-        for (unsigned k = 0; k < bits; k++) {
-                uint64_t longest = 0;
-
-                for (unsigned c = 0; c < FANOUT; c++) {
-                        const uint64_t length = cell(rows, wide, ROW_LONGEST + k, c);
-
-                        longest = length > longest ? length : longest;
-                }
-                sum->longest[k] = longest;
-        }
-}
-
 void node_summary(const struct node *node, struct summary *ret)
 {
         const unsigned bits = node->bits;
@@ -116,19 +111,17 @@ void node_summary(const struct node *node, struct summary *ret)
         uint64_t above = 0; /* free granules from the beginning of the child above upwards */
         bool to_end = true;
 
-        if (is_wide(bits))
-                longest_of_children(node->rows, true, bits, ret);
+        if (node_is_wide(node))
+                longest_of_wide(node, ret);
         else
-                longest_of_children(node->rows, false, bits, ret);
+                longest_of_narrow(node, ret);
         for (unsigned j = 0; j < FANOUT_BITS; j++)
                 ret->longest[bits + j] = 0;
-        ret->end = ret->free = 0;
+        ret->end = 0;
 
         for (unsigned c = FANOUT; c-- > 0;) {
-                const uint64_t start = node_cell(node, ROW_START, c);
-                const uint64_t end = node_cell(node, ROW_END, c);
+                const uint64_t start = node_start(node, c), end = node_end(node, c);
 
-                ret->free += node_cell(node, ROW_FREE, c);
                 if (to_end)
                         ret->end += end;
                 to_end &= end == size;
@@ -142,47 +135,121 @@ void node_summary(const struct node *node, struct summary *ret)
         ret->start = above;
 }
 
-static bool put_cell(struct node *node, unsigned row, unsigned c, uint64_t value)
+static void set_longest(struct node *node, unsigned c, unsigned k, uint64_t length)
 {
-        if (node_cell(node, row, c) == value)
-                return false;
-        set_cell(node, row, c, value);
-        return true;
+        if (node_is_wide(node))
+                wide_column(node, c)->longest[k] = length;
+        else
+                narrow_column(node, c)->longest[k] = (uint16_t)length;
 }
 
-bool node_put(struct node *node, unsigned c, const struct summary *column)
+static void set_ends(struct node *node, unsigned c, uint64_t start, uint64_t end)
 {
-        bool news = false;
+        if (node_is_wide(node)) {
+                wide_column(node, c)->start = start;
+                wide_column(node, c)->end = end;
+        } else {
+                narrow_column(node, c)->start = (uint16_t)start;
+                narrow_column(node, c)->end = (uint16_t)end;
+        }
+}
 
-        set_cell(node, ROW_FREE, c, column->free);
-        news |= put_cell(node, ROW_START, c, column->start);
-        news |= put_cell(node, ROW_END, c, column->end);
+/* Write one figure, and note it. */
+static void put_longest(struct node *node, unsigned c, unsigned k, uint64_t length,
+                        struct news *news)
+{
+        const uint64_t was = node_longest(node, c, k);
+
+        if (was == length)
+                return;
+        set_longest(node, c, k, length);
+        news->classes |= UINT64_C(1) << k;
+        news->was[k] = was;
+        news->is[k] = length;
+}
+
+void node_put(struct node *node, unsigned c, const struct summary *summary, struct news *news)
+{
+        news->all = node_start(node, c) != summary->start || node_end(node, c) != summary->end;
+        news->classes = 0;
+        if (news->all)
+                set_ends(node, c, summary->start, summary->end);
         for (unsigned k = 0; k < node->bits; k++)
-                news |= put_cell(node, ROW_LONGEST + k, c, column->longest[k]);
-        return news;
+                put_longest(node, c, k, summary->longest[k], news);
+}
+
+/* The longest run of a node that begins on a multiple of 2^k, which its children are not below. */
+static uint64_t longest_of(const struct node *node, unsigned k)
+{
+        const uint64_t size = node_child_size(node), mask = (UINT64_C(1) << k) - 1;
+        uint64_t longest = 0, above = 0;
+
+        for (unsigned c = FANOUT; c-- > 0;) {
+                const uint64_t start = node_start(node, c), end = node_end(node, c);
+                const uint64_t inside = node_longest(node, c, k);
+                const uint64_t joined = end + above, skip = (end - (c + 1) * size) & mask;
+
+                longest = inside > longest ? inside : longest;
+                if (end && above && joined > skip && joined - skip > longest)
+                        longest = joined - skip;
+                above = start == size ? size + above : start;
+        }
+        return longest;
+}
+
+void node_pass_on(struct node *node, unsigned c, const struct node *child, struct news *news)
+{
+        uint64_t left = news->classes;
+        struct summary sum;
+
+        if (news->all) {
+                node_summary(child, &sum);
+                node_put(node, c, &sum, news);
+                return;
+        }
+        news->classes = 0;
+        for (; left; left &= left - 1) {
+                const unsigned k = (unsigned)__builtin_ctzll(left);
+                const uint64_t longest = node_longest(node, c, k);
+
+                if (news->is[k] > longest)
+                        put_longest(node, c, k, news->is[k], news);
+                else if (news->was[k] == longest && news->is[k] < longest)
+                        put_longest(node, c, k, longest_of(child, k), news);
+        }
+}
+
+static void set_free(struct node *node, unsigned c, uint64_t granules)
+{
+        if (node_is_wide(node))
+                wide_column(node, c)->free = granules;
+        else
+                narrow_column(node, c)->free = (uint16_t)granules;
 }
 
 void node_put_uniform(struct node *node, unsigned c, bool full)
 {
         const uint64_t figure = full ? node_child_size(node) : 0;
 
-        for (unsigned row = 0; row < ROW_LONGEST + (unsigned)node->bits; row++)
-                set_cell(node, row, c, figure);
+        set_ends(node, c, figure, figure);
+        for (unsigned k = 0; k < node->bits; k++)
+                set_longest(node, c, k, figure);
+        set_free(node, c, figure);
 }
 
 void node_add_free(struct node *node, unsigned c, uint64_t granules, bool more)
 {
-        const uint64_t free = node_cell(node, ROW_FREE, c);
+        const uint64_t free = node_free_in(node, c);
 
         assert(more ? free + granules <= node_child_size(node) : free >= granules);
-        set_cell(node, ROW_FREE, c, more ? free + granules : free - granules);
+        set_free(node, c, more ? free + granules : free - granules);
 }
 
-uint64_t node_count_free(const struct node *node)
+uint64_t node_free(const struct node *node)
 {
         uint64_t sum = 0;
 
         for (unsigned c = 0; c < FANOUT; c++)
-                sum += node_cell(node, ROW_FREE, c);
+                sum += node_free_in(node, c);
         return sum;
 }

@@ -21,29 +21,41 @@
 #define BLOCK_BITS  (PIECE_BITS + FANOUT_BITS)
 #define PIECE_WORDS (1 << (PIECE_BITS - 6))
 
-/* Children of up to so many granules have figures of 16 bits, larger ones of 64. */
-#define NARROW_BITS 15
-
-/*
- * The rows of a node: for each child
- * ROW_START:       free granules at its beginning
- * ROW_END:         free granules at its end
- * ROW_FREE:        free granules
- * ROW_LONGEST + k: length of the longest run inside the child that begins on a multiple of 2^k, for
- *                  k below the logarithm of the child's size. (For a larger k only the beginning of
- *                  the child can be such a multiple: then it is ROW_START.)
+/* Children of up to so many granules, as a logarithm, have figures of 16 bits, larger ones of 64.
  */
-enum row { ROW_START, ROW_END, ROW_FREE, ROW_LONGEST };
+#define NARROW_BITS 12
+
+/**
+ * struct narrow_column - what a node knows of one child, in granules
+ * @start:   free ones at its beginning
+ * @end:     free ones at its end
+ * @free:    free ones in all
+ * @longest: for each k below the logarithm of the child's size, the length of the longest run
+ *           inside the child that begins on a multiple of 2^k. (For a larger k only the beginning
+ *           of the child can be such a multiple.) The rest is 0
+ *
+ * 32 bytes, so that the loops over it become a few vector instructions.
+ */
+struct narrow_column {
+        uint16_t start, end, free;
+        uint16_t longest[NARROW_BITS + 1];
+};
+
+/* The same for larger children; longest[] is as long as it has to be. */
+struct wide_column {
+        uint64_t start, end, free;
+        uint64_t longest[];
+};
 
 /**
  * struct node - what blocks and branches have in common
- * @rows:    the figures: eight numbers for each row, of 16 or 64 bits. They lie behind the node
- * @held:    how many holds need it
+ * @columns: of the eight children; they lie behind the node
+ * @held:    how many holds go through it
  * @bits:    logarithm of the size of a child
  * @n_nodes: how many children are nodes themselves
  */
 struct node {
-        void *rows;
+        void *columns;
         uint32_t held;
         uint8_t bits;
         uint8_t n_nodes;
@@ -62,13 +74,27 @@ struct branch {
 };
 
 /**
- * struct summary - a column: what is known of one child
+ * struct summary - what is known of a node as a whole
  *
- * longest[] is valid below the logarithm of the child's size, as above.
+ * longest[] is valid below the logarithm of the node's size; as in a column.
  */
 struct summary {
-        uint64_t start, end, free;
+        uint64_t start, end;
         uint64_t longest[64];
+};
+
+/**
+ * struct news - what a change has done to the columns of a node, its free granules left aside
+ * @all:     more than one column has changed, or where a child's runs reach its ends: whatever is
+ *           known of the node as a whole has to be worked out anew
+ * @classes: otherwise bit k is set where longest[k] of the one column has changed
+ * @was:     for those, the former length
+ * @is:      and the present one
+ */
+struct news {
+        bool all;
+        uint64_t classes;
+        uint64_t was[64], is[64];
 };
 
 extern struct node child_free_mark;
@@ -107,11 +133,43 @@ static inline unsigned node_span_bits(const struct node *node)
         return node->bits + FANOUT_BITS;
 }
 
-static inline uint64_t node_cell(const struct node *node, unsigned row, unsigned c)
+static inline bool node_is_wide(const struct node *node)
 {
-        if (node->bits > NARROW_BITS)
-                return ((const uint64_t *)node->rows)[row * FANOUT + c];
-        return ((const uint16_t *)node->rows)[row * FANOUT + c];
+        return node->bits > NARROW_BITS;
+}
+
+static inline struct narrow_column *narrow_column(const struct node *node, unsigned c)
+{
+        return (struct narrow_column *)node->columns + c;
+}
+
+static inline struct wide_column *wide_column(const struct node *node, unsigned c)
+{
+        const size_t length = sizeof(struct wide_column) / sizeof(uint64_t) + node->bits;
+
+        return (struct wide_column *)((uint64_t *)node->columns + c * length);
+}
+
+static inline uint64_t node_start(const struct node *node, unsigned c)
+{
+        return node_is_wide(node) ? wide_column(node, c)->start : narrow_column(node, c)->start;
+}
+
+static inline uint64_t node_end(const struct node *node, unsigned c)
+{
+        return node_is_wide(node) ? wide_column(node, c)->end : narrow_column(node, c)->end;
+}
+
+static inline uint64_t node_free_in(const struct node *node, unsigned c)
+{
+        return node_is_wide(node) ? wide_column(node, c)->free : narrow_column(node, c)->free;
+}
+
+/* @k is below the logarithm of the child's size. */
+static inline uint64_t node_longest(const struct node *node, unsigned c, unsigned k)
+{
+        return node_is_wide(node) ? wide_column(node, c)->longest[k]
+                                  : narrow_column(node, c)->longest[k];
 }
 
 /**
@@ -123,7 +181,7 @@ static inline uint64_t node_cell(const struct node *node, unsigned row, unsigned
  * Return: the node, owned by the caller; NULL where there is no memory.
  */
 struct node *node_new(unsigned bits, bool full);
-void node_free(struct node *node); /* with all below; NULL and marks are fine */
+void node_delete(struct node *node); /* with all below; NULL and marks are fine */
 
 /* Bytes of heap of a node of that kind. */
 size_t node_bytes(unsigned bits);
@@ -132,17 +190,28 @@ size_t node_bytes(unsigned bits);
 void node_summary(const struct node *node, struct summary *ret);
 
 /**
- * node_put() - write a column
- *
- * Return: whether anything in it but ROW_FREE is new.
+ * node_put() - write a column, but for what is free
+ * @news: what that changes
  */
-bool node_put(struct node *node, unsigned c, const struct summary *column);
+void node_put(struct node *node, unsigned c, const struct summary *summary, struct news *news);
 
-/* Write the column of a child that is all free or all taken. */
+/**
+ * node_pass_on() - bring a column up to date with a change below
+ * @node:  parent of @child
+ * @c:     which column
+ * @child: what has changed
+ * @news:  its columns' news; becomes @node's
+ *
+ * Most changes touch one run inside one child: then only the figures that it was, or is, the
+ * longest for are looked at.
+ */
+void node_pass_on(struct node *node, unsigned c, const struct node *child, struct news *news);
+
+/* Write the whole column of a child that is all free or all taken. */
 void node_put_uniform(struct node *node, unsigned c, bool full);
 
-/* Change ROW_FREE of a child. */
+/* Change how much is free in a child. */
 void node_add_free(struct node *node, unsigned c, uint64_t granules, bool more);
 
 /* Free granules of the whole node. */
-uint64_t node_count_free(const struct node *node);
+uint64_t node_free(const struct node *node);

@@ -94,17 +94,12 @@ void space_release(struct space *space, struct range range, uint64_t grain_bytes
                      (unsigned)__builtin_ctzll(grain_bytes) - space->shift);
 }
 
-static bool is_free(const struct space *space, uint64_t granule)
-{
-        return tree_count(&space->tree, granule, granule);
-}
-
 /* How many runs there are directly beside a range: 0 to 2. */
 static unsigned neighbours(const struct space *space, struct range at)
 {
-        unsigned n = is_free(space, at.last + 1) ? 1 : 0;
+        unsigned n = tree_is_free(&space->tree, at.last + 1) ? 1 : 0;
 
-        return at.first && is_free(space, at.first - 1) ? n + 1 : n;
+        return at.first && tree_is_free(&space->tree, at.first - 1) ? n + 1 : n;
 }
 
 int space_add(struct space *space, struct range range)
@@ -195,7 +190,7 @@ static uint64_t bytes_up_to(const struct space *space, uint64_t at)
 
         if (granule)
                 bytes = tree_count(&space->tree, 0, granule - 1) << space->shift;
-        return is_free(space, granule) ? bytes + part + 1 : bytes;
+        return tree_is_free(&space->tree, granule) ? bytes + part + 1 : bytes;
 }
 
 uint64_t space_bytes_in(const struct space *space, struct range window)

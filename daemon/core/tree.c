@@ -56,13 +56,13 @@ static int child_open(struct tree *tree, struct node *node, unsigned c)
 static void child_close(struct tree *tree, struct node *node, unsigned c)
 {
         struct node **child = &node_branch(node)->child[c];
-        const uint64_t free = node_cell(node, ROW_FREE, c);
+        const uint64_t free = node_free_in(node, c);
 
         if (!child_is_node(*child) || (*child)->held || (*child)->n_nodes ||
             (free && free != node_child_size(node)))
                 return;
         tree->bytes -= node_bytes((*child)->bits);
-        node_free(*child);
+        node_delete(*child);
         *child = free ? CHILD_FREE : CHILD_TAKEN;
         node->n_nodes--;
 }
@@ -103,36 +103,41 @@ static int open_ends(struct tree *tree, struct node *node, uint64_t first, uint6
         }
 }
 
-/* Write. Return: whether any figure but those in ROW_FREE is new. */
-static bool change(struct tree *tree, struct node *node, uint64_t first, uint64_t last, bool add)
+static void change(struct tree *tree, struct node *node, uint64_t first, uint64_t last, bool add,
+                   struct news *news);
+
+/* Write a child, or the part of it that the range covers, and its column. */
+static void change_child(struct tree *tree, struct node *node, unsigned c, struct part part,
+                         bool add, struct news *news)
 {
-        bool news = false;
+        struct node **child = &node_branch(node)->child[c];
+
+        if (!child_is_node(*child)) {
+                assert(part.whole && *child == (add ? CHILD_TAKEN : CHILD_FREE));
+                *child = add ? CHILD_FREE : CHILD_TAKEN;
+                node_put_uniform(node, c, add);
+                news->all = true;
+                return;
+        }
+        change(tree, *child, part.first, part.last, add, news);
+        node_add_free(node, c, part.last - part.first + 1, add);
+        node_pass_on(node, c, *child, news);
+        child_close(tree, node, c);
+}
+
+static void change(struct tree *tree, struct node *node, uint64_t first, uint64_t last, bool add,
+                   struct news *news)
+{
+        const unsigned low = child_at(node, first), high = child_at(node, last);
 
         tree_visit(tree);
-        if (node_is_block(node))
-                return block_change(node_block(node), (unsigned)first, (unsigned)last, add);
-
-        for (unsigned c = child_at(node, first); c <= child_at(node, last); c++) {
-                const struct part part = part_of(node, c, first, last);
-                struct node **child = &node_branch(node)->child[c];
-                struct summary sum;
-
-                if (!child_is_node(*child)) {
-                        assert(part.whole && *child == (add ? CHILD_TAKEN : CHILD_FREE));
-                        *child = add ? CHILD_FREE : CHILD_TAKEN;
-                        node_put_uniform(node, c, add);
-                        news = true;
-                        continue;
-                }
-                if (change(tree, *child, part.first, part.last, add)) {
-                        node_summary(*child, &sum);
-                        news |= node_put(node, c, &sum);
-                } else {
-                        node_add_free(node, c, part.last - part.first + 1, add);
-                }
-                child_close(tree, node, c);
+        if (node_is_block(node)) {
+                block_change(node_block(node), (unsigned)first, (unsigned)last, add, news);
+                return;
         }
-        return news;
+        for (unsigned c = low; c <= high; c++)
+                change_child(tree, node, c, part_of(node, c, first, last), add, news);
+        news->all |= low != high;
 }
 
 static void hold_undo(struct tree *tree, struct node *node, uint64_t first, uint64_t last,
@@ -204,6 +209,7 @@ static int raise(struct tree *tree)
         struct node *root, *below = tree->root;
         const unsigned bits = node_span_bits(below);
         struct summary sum;
+        struct news news;
         unsigned c;
 
         root = node_new(bits, false);
@@ -212,7 +218,8 @@ static int raise(struct tree *tree)
         c = (unsigned)(tree->base >> bits) % FANOUT;
         tree->base -= c * node_child_size(root);
         node_summary(below, &sum);
-        node_put(root, c, &sum);
+        node_put(root, c, &sum, &news);
+        node_add_free(root, c, node_free(below), true);
         node_branch(root)->child[c] = below;
         root->n_nodes = 1;
         root->held = below->held;
@@ -231,8 +238,7 @@ static unsigned only_child(const struct node *root)
                 return FANOUT;
         while (!child_is_node(branch->child[c]))
                 c++;
-        if (node_cell(root, ROW_FREE, c) != node_count_free(root) ||
-            branch->child[c]->held != root->held)
+        if (node_free_in(root, c) != node_free(root) || branch->child[c]->held != root->held)
                 return FANOUT;
         return c;
 }
@@ -249,13 +255,13 @@ static void lower(struct tree *tree)
                         tree->root = node_branch(root)->child[c];
                         tree->base += c * node_child_size(root);
                         node_branch(root)->child[c] = CHILD_TAKEN;
-                } else if (!root->held && !root->n_nodes && !node_count_free(root)) {
+                } else if (!root->held && !root->n_nodes && !node_free(root)) {
                         tree->root = NULL;
                 } else {
                         return;
                 }
                 tree->bytes -= node_bytes(root->bits);
-                node_free(root);
+                node_delete(root);
         }
 }
 
@@ -295,6 +301,7 @@ void tree_release(struct tree *tree, uint64_t first, uint64_t last, unsigned gra
 
 int tree_change(struct tree *tree, uint64_t first, uint64_t last, bool add)
 {
+        struct news news;
         uint64_t from, to;
         int r;
 
@@ -309,13 +316,13 @@ int tree_change(struct tree *tree, uint64_t first, uint64_t last, bool add)
         if (r)
                 close_ends(tree, tree->root, from, to);
         else
-                change(tree, tree->root, from, to, add);
+                change(tree, tree->root, from, to, add, &news);
         lower(tree);
         return r;
 }
 
 void tree_deinit(struct tree *tree)
 {
-        node_free(tree->root);
+        node_delete(tree->root);
         *tree = (struct tree){ .visits = tree->visits };
 }

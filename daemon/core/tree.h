@@ -84,6 +84,8 @@ uint64_t tree_longest(const struct tree *tree, uint64_t first, uint64_t last);
 /* How many granules of a range are free. */
 uint64_t tree_count(const struct tree *tree, uint64_t first, uint64_t last);
 
+bool tree_is_free(const struct tree *tree, uint64_t granule);
+
 /* The first granule at @from or above that is free, or is not; false where the tree has none. */
 bool tree_next(const struct tree *tree, uint64_t from, bool free, uint64_t *ret);
 

@@ -13,11 +13,12 @@
  * @bits: logarithm of the node's size
  * @at:   where the walk is
  * @run:  length of the run that ends there
+ * @free: how much was
  * @sum:  what has been found
  */
 struct checker {
         unsigned bits;
-        uint64_t at, run;
+        uint64_t at, run, free;
         struct summary sum;
 };
 
@@ -42,7 +43,7 @@ static void walk_bits(struct checker *checker, uint64_t length, bool free)
 {
         if (free) {
                 checker->run += length;
-                checker->sum.free += length;
+                checker->free += length;
         } else {
                 run_ends(checker);
         }
@@ -78,18 +79,18 @@ static void check_column(const struct node *node, unsigned c)
         checker.sum.end = checker.run;
         run_ends(&checker);
         assert(checker.at == node_child_size(node));
-        assert(node_cell(node, ROW_START, c) == checker.sum.start);
-        assert(node_cell(node, ROW_END, c) == checker.sum.end);
-        assert(node_cell(node, ROW_FREE, c) == checker.sum.free);
+        assert(node_start(node, c) == checker.sum.start);
+        assert(node_end(node, c) == checker.sum.end);
+        assert(node_free_in(node, c) == checker.free);
         for (unsigned k = 0; k < node->bits; k++)
-                assert(node_cell(node, ROW_LONGEST + k, c) == checker.sum.longest[k]);
+                assert(node_longest(node, c, k) == checker.sum.longest[k]);
 }
 
 /* Whether a child could be a mark, and so should. */
 static bool is_idle(const struct node *node, unsigned c)
 {
         const struct node *child = node_branch(node)->child[c];
-        const uint64_t free = node_cell(node, ROW_FREE, c);
+        const uint64_t free = node_free_in(node, c);
 
         return !child->held && !child->n_nodes && (!free || free == node_child_size(node));
 }
@@ -128,6 +129,6 @@ void tree_check(const struct tree *tree)
                 return;
         }
         assert(tree->base % (UINT64_C(1) << node_span_bits(root)) == 0);
-        assert(root->held || root->n_nodes || node_count_free(root));
+        assert(root->held || root->n_nodes || node_free(root));
         assert(check_node(root) == tree->bytes);
 }
