@@ -63,25 +63,42 @@ void block_piece_summary(const uint64_t word[PIECE_WORDS], struct summary *ret)
         }
 }
 
-static void change_word(uint64_t *word, uint64_t mask, bool add)
+/* Return: how many bits have changed. */
+static unsigned change_word(uint64_t *word, uint64_t mask, enum change how)
 {
-        assert((*word & mask) == (add ? 0 : mask));
-        *word ^= mask;
+        const uint64_t was = *word;
+
+        assert(how == CHANGE_CLEAR || (was & mask) == (how == CHANGE_ADD ? 0 : mask));
+        *word = how == CHANGE_ADD ? was | mask : was & ~mask;
+        return (unsigned)__builtin_popcountll(was ^ *word);
 }
 
-void block_change(struct block *block, unsigned first, unsigned last, bool add, struct news *news)
+static unsigned change_piece(struct block *block, unsigned c, unsigned first, unsigned last,
+                             enum change how, struct news *news)
 {
-        for (unsigned i = first / 64; i <= last / 64; i++)
-                change_word(&block->word[i], block_mask(i, first, last), add);
-        for (unsigned c = first / PIECE; c <= last / PIECE; c++) {
-                const unsigned at = c * PIECE;
-                const unsigned from = first > at ? first : at;
-                const unsigned to = last < at + (PIECE - 1) ? last : at + (PIECE - 1);
-                struct summary sum;
+        struct summary sum;
+        unsigned changed = 0;
 
-                node_add_free(&block->node, c, to - from + 1, add);
-                block_piece_summary(&block->word[(size_t)c * PIECE_WORDS], &sum);
-                node_put(&block->node, c, &sum, news);
+        for (unsigned i = first / 64; i <= last / 64; i++)
+                changed += change_word(&block->word[i], block_mask(i, first, last), how);
+        node_add_free(&block->node, c, changed, how == CHANGE_ADD);
+        block_piece_summary(&block->word[(size_t)c * PIECE_WORDS], &sum);
+        node_put(&block->node, c, &sum, news);
+        return changed;
+}
+
+unsigned block_change(struct block *block, unsigned first, unsigned last, enum change how,
+                      struct news *news)
+{
+        const unsigned low = first / PIECE, high = last / PIECE;
+        unsigned changed = 0;
+
+        for (unsigned c = low; c <= high; c++) {
+                const unsigned at = c * PIECE, end = at + (PIECE - 1);
+
+                changed += change_piece(block, c, first > at ? first : at, last < end ? last : end,
+                                        how, news);
         }
-        news->all |= first / PIECE != last / PIECE;
+        news->all |= low != high;
+        return changed;
 }

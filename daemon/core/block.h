@@ -8,12 +8,13 @@
 #include "node.h"
 
 /**
- * block_change() - add granules to what is free, or remove them
+ * block_change() - write a range
  * @news: what that does to the columns of the block
  *
- * None, or all, of them must be free before.
+ * Return: how many granules are free now that were not, or the other way round.
  */
-void block_change(struct block *block, unsigned first, unsigned last, bool add, struct news *news);
+unsigned block_change(struct block *block, unsigned first, unsigned last, enum change how,
+                      struct news *news);
 
 /* Work out what a piece is from its words. */
 void block_piece_summary(const uint64_t word[PIECE_WORDS], struct summary *ret);

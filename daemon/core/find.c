@@ -138,7 +138,7 @@ static bool high_in_child(struct walk *walk, const struct node *node, unsigned c
 
         if (node_is_block(node))
                 return high_in_piece(walk, &node_block(node)->word[c * PIECE_WORDS], at);
-        child = node_branch(node)->child[c];
+        child = node_child(node, c);
         if (child_is_node(child))
                 return high_in_node(walk, child, at);
         if (child == CHILD_TAKEN) {
@@ -231,7 +231,7 @@ static bool low_in_child(struct walk *walk, const struct node *node, unsigned c,
 
         if (node_is_block(node))
                 return low_in_piece(walk, &node_block(node)->word[c * PIECE_WORDS], at);
-        child = node_branch(node)->child[c];
+        child = node_child(node, c);
         if (child_is_node(child))
                 return low_in_node(walk, child, at);
         if (child == CHILD_TAKEN) {

@@ -6,16 +6,6 @@
 #include "block.h"
 #include "tree.h"
 
-/* A range of the tree as positions in its root; false where they have nothing in common. */
-static bool clip(const struct tree *tree, uint64_t *first, uint64_t *last)
-{
-        if (!tree->root || *first > tree_last(tree) || *last < tree->base)
-                return false;
-        *first = *first > tree->base ? *first - tree->base : 0;
-        *last = (*last < tree_last(tree) ? *last : tree_last(tree)) - tree->base;
-        return true;
-}
-
 /* The part of [@first, @last] that lies in a child; whether that is not the whole child. */
 static bool cuts(const struct node *node, unsigned c, uint64_t *first, uint64_t *last)
 {
@@ -46,7 +36,7 @@ static uint64_t count(const struct tree *tree, const struct node *node, uint64_t
         if (node_is_block(node))
                 return count_in_block(node_block(node), (unsigned)first, (unsigned)last);
         for (unsigned c = (unsigned)(first >> node->bits); c <= last >> node->bits; c++) {
-                const struct node *child = node_branch(node)->child[c];
+                const struct node *child = node_child(node, c);
                 uint64_t from = first, to = last;
 
                 if (!cuts(node, c, &from, &to))
@@ -61,9 +51,9 @@ static uint64_t count(const struct tree *tree, const struct node *node, uint64_t
 
 uint64_t tree_count(const struct tree *tree, uint64_t first, uint64_t last)
 {
-        if (!clip(tree, &first, &last))
+        if (!tree_clip(tree, &first, &last))
                 return 0;
-        return count(tree, tree->root, first, last);
+        return count(tree, tree->root, first - tree->base, last - tree->base);
 }
 
 bool tree_is_free(const struct tree *tree, uint64_t granule)
@@ -75,7 +65,7 @@ bool tree_is_free(const struct tree *tree, uint64_t granule)
         granule -= tree->base;
         while (!node_is_block(node)) {
                 tree_visit(tree);
-                node = node_branch(node)->child[(granule >> node->bits) % FANOUT];
+                node = node_child(node, (granule >> node->bits) % FANOUT);
                 if (!child_is_node(node))
                         return node == CHILD_FREE;
         }
@@ -146,7 +136,7 @@ static void measure_node(struct measure *measure, const struct node *node, uint6
                                       (unsigned)(at + to));
                         continue;
                 }
-                child = node_branch(node)->child[c];
+                child = node_child(node, c);
                 if (child_is_node(child))
                         measure_node(measure, child, from, to);
                 else if (child == CHILD_FREE)
@@ -160,9 +150,9 @@ uint64_t tree_longest(const struct tree *tree, uint64_t first, uint64_t last)
 {
         struct measure measure = { .tree = tree };
 
-        if (!clip(tree, &first, &last))
+        if (!tree_clip(tree, &first, &last))
                 return 0;
-        measure_node(&measure, tree->root, first, last);
+        measure_node(&measure, tree->root, first - tree->base, last - tree->base);
         return measure.longest;
 }
 
@@ -213,7 +203,7 @@ static bool next_in(const struct tree *tree, const struct node *node, uint64_t f
                 if (node_is_block(node)) {
                         found = next_in_piece(node_block(node), c, (unsigned)inside, free, ret);
                 } else {
-                        child = node_branch(node)->child[c];
+                        child = node_child(node, c);
                         *ret = inside;
                         found = !child_is_node(child) || next_in(tree, child, inside, free, ret);
                 }
@@ -268,7 +258,7 @@ static bool prev_in(const struct tree *tree, const struct node *node, uint64_t f
                 if (node_is_block(node)) {
                         found = prev_in_piece(node_block(node), c, (unsigned)inside, free, ret);
                 } else {
-                        child = node_branch(node)->child[c];
+                        child = node_child(node, c);
                         *ret = inside;
                         found = !child_is_node(child) || prev_in(tree, child, inside, free, ret);
                 }

@@ -25,10 +25,11 @@ size_t node_bytes(unsigned bits)
                FANOUT * (bits > NARROW_BITS ? wide : sizeof(struct narrow_column));
 }
 
-static void fill_words(struct block *block)
+void node_fill_block(struct node *node, bool full)
 {
-        for (unsigned i = 0; i < FANOUT * PIECE_WORDS; i++)
-                block->word[i] = UINT64_MAX;
+        memset(node_block(node)->word, full ? 0xff : 0, sizeof(node_block(node)->word));
+        for (unsigned c = 0; c < FANOUT; c++)
+                node_put_uniform(node, c, full);
 }
 
 struct node *node_new(unsigned bits, bool full)
@@ -42,24 +43,29 @@ struct node *node_new(unsigned bits, bool full)
         if (!full)
                 return node; /* all zero */
 
-        if (node_is_block(node))
-                fill_words(node_block(node));
+        if (node_is_block(node)) {
+                node_fill_block(node, true);
+                return node;
+        }
         for (unsigned c = 0; c < FANOUT; c++) {
-                if (!node_is_block(node))
-                        node_branch(node)->child[c] = CHILD_FREE;
+                node_branch(node)->child[c] = CHILD_FREE;
                 node_put_uniform(node, c, true);
         }
         return node;
 }
 
-void node_delete(struct node *node)
+size_t node_delete(struct node *node)
 {
+        size_t bytes;
+
         if (!child_is_node(node))
-                return;
+                return 0;
+        bytes = node_bytes(node->bits);
         if (!node_is_block(node))
                 for (unsigned c = 0; c < FANOUT; c++)
-                        node_delete(node_branch(node)->child[c]);
+                        bytes += node_delete(node_branch(node)->child[c]);
         free(node);
+        return bytes;
 }
 
 /* Figures of what fits into 16 bits are compared all at once: the loops have a fixed length. */

@@ -50,15 +50,18 @@ struct wide_column {
 /**
  * struct node - what blocks and branches have in common
  * @columns: of the eight children; they lie behind the node
- * @held:    how many holds go through it
+ * @held:    how many holds go through it. They go through all above it, too
  * @bits:    logarithm of the size of a child
  * @n_nodes: how many children are nodes themselves
+ * @asleep:  bit c: child c is a node only because it is held. It is all free or all taken, as its
+ *           column says, and what is written in it and below is out of date
  */
 struct node {
         void *columns;
         uint32_t held;
         uint8_t bits;
         uint8_t n_nodes;
+        uint8_t asleep;
 };
 
 /* @word: a set bit is a free granule. */
@@ -67,7 +70,8 @@ struct block {
         uint64_t word[FANOUT * PIECE_WORDS];
 };
 
-/* @child: owned; CHILD_TAKEN and CHILD_FREE for those that are all taken or all free. */
+/* @child: owned; CHILD_TAKEN and CHILD_FREE for those that are all taken or all free. To be looked
+ * at through node_child(), but by those who care for the nodes themselves. */
 struct branch {
         struct node node;
         struct node *child[FANOUT];
@@ -82,6 +86,14 @@ struct summary {
         uint64_t start, end;
         uint64_t longest[64];
 };
+
+/**
+ * enum change - what becomes of a range
+ * CHANGE_ADD:    none of it was free, all of it becomes free
+ * CHANGE_REMOVE: all of it was free, none of it remains so
+ * CHANGE_CLEAR:  none of it is free afterwards, whatever was
+ */
+enum change { CHANGE_ADD, CHANGE_REMOVE, CHANGE_CLEAR };
 
 /**
  * struct news - what a change has done to the columns of a node, its free granules left aside
@@ -172,6 +184,14 @@ static inline uint64_t node_longest(const struct node *node, unsigned c, unsigne
                                   : narrow_column(node, c)->longest[k];
 }
 
+/* A child as a search sees it: a node where it is mixed, or might be, else a mark. */
+static inline struct node *node_child(const struct node *node, unsigned c)
+{
+        if (node->asleep >> c & 1)
+                return node_free_in(node, c) ? CHILD_FREE : CHILD_TAKEN;
+        return node_branch(node)->child[c];
+}
+
 /**
  * node_new() - a node whose granules are all free, or all taken
  * @bits: logarithm of the size of a child: PIECE_BITS for a block, else a multiple of FANOUT_BITS
@@ -181,7 +201,12 @@ static inline uint64_t node_longest(const struct node *node, unsigned c, unsigne
  * Return: the node, owned by the caller; NULL where there is no memory.
  */
 struct node *node_new(unsigned bits, bool full);
-void node_delete(struct node *node); /* with all below; NULL and marks are fine */
+
+/* Free it with all below; marks are fine. Return: bytes of heap that they had. */
+size_t node_delete(struct node *node);
+
+/* Write that all granules of a block are free, or taken. */
+void node_fill_block(struct node *node, bool full);
 
 /* Bytes of heap of a node of that kind. */
 size_t node_bytes(unsigned bits);

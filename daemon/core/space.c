@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A set of addresses: bytes outside, granules inside. Owns the tree, and counts its runs. Refuses
+ * A set of addresses: bytes outside, granules inside. Owns the tree. Refuses
  * ranges off the granule and overlaps by assertion: they are mistakes of the program.
  */
 #include "space.h"
@@ -15,13 +15,11 @@
  * @tree:    what is there
  * @shift:   logarithm of the granule
  * @granules: in it
- * @runs:    that do not touch
  */
 struct space {
         struct tree tree;
         unsigned shift;
         uint64_t granules;
-        size_t runs;
 };
 
 int space_new(uint64_t granule_bytes, struct space **ret)
@@ -94,40 +92,32 @@ void space_release(struct space *space, struct range range, uint64_t grain_bytes
                      (unsigned)__builtin_ctzll(grain_bytes) - space->shift);
 }
 
-/* How many runs there are directly beside a range: 0 to 2. */
-static unsigned neighbours(const struct space *space, struct range at)
+static int change(struct space *space, struct range range, enum change how)
 {
-        unsigned n = tree_is_free(&space->tree, at.last + 1) ? 1 : 0;
+        const struct range at = granules_of(space, range);
+        uint64_t changed;
+        int r;
 
-        return at.first && tree_is_free(&space->tree, at.first - 1) ? n + 1 : n;
+        r = tree_change(&space->tree, at.first, at.last, how, &changed);
+        if (r)
+                return r;
+        space->granules += how == CHANGE_ADD ? changed : -changed;
+        return 0;
 }
 
 int space_add(struct space *space, struct range range)
 {
-        const struct range at = granules_of(space, range);
-        int r;
-
-        r = tree_change(&space->tree, at.first, at.last, true);
-        if (r)
-                return r;
-        space->granules += at.last - at.first + 1;
-        space->runs += 1;
-        space->runs -= neighbours(space, at);
-        return 0;
+        return change(space, range, CHANGE_ADD);
 }
 
 int space_remove(struct space *space, struct range range)
 {
-        const struct range at = granules_of(space, range);
-        int r;
+        return change(space, range, CHANGE_REMOVE);
+}
 
-        r = tree_change(&space->tree, at.first, at.last, false);
-        if (r)
-                return r;
-        space->granules -= at.last - at.first + 1;
-        space->runs += neighbours(space, at);
-        space->runs -= 1;
-        return 0;
+int space_clear(struct space *space, struct range range)
+{
+        return change(space, range, CHANGE_CLEAR);
 }
 
 bool space_find(const struct space *space, struct range window, uint64_t size_bytes,
@@ -172,32 +162,23 @@ bool space_contains(const struct space *space, struct range range)
         return tree_count(&space->tree, first, last) == last - first + 1;
 }
 
-size_t space_ranges(const struct space *space)
-{
-        return space->runs;
-}
-
 uint64_t space_bytes(const struct space *space)
 {
         return space->granules << space->shift;
 }
 
-/* Free bytes at @at and below. */
-static uint64_t bytes_up_to(const struct space *space, uint64_t at)
-{
-        const uint64_t granule = at >> space->shift, part = at & (space_granule(space) - 1);
-        uint64_t bytes = 0;
-
-        if (granule)
-                bytes = tree_count(&space->tree, 0, granule - 1) << space->shift;
-        return tree_is_free(&space->tree, granule) ? bytes + part + 1 : bytes;
-}
-
 uint64_t space_bytes_in(const struct space *space, struct range window)
 {
-        const uint64_t sum = bytes_up_to(space, window.last);
+        const uint64_t mask = space_granule(space) - 1;
+        const uint64_t first = window.first >> space->shift, last = window.last >> space->shift;
+        uint64_t bytes = tree_count(&space->tree, first, last) << space->shift;
 
-        return window.first ? sum - bytes_up_to(space, window.first - 1) : sum;
+        /* What the window cuts off. */
+        if (window.first & mask && tree_is_free(&space->tree, first))
+                bytes -= window.first & mask;
+        if (~window.last & mask && tree_is_free(&space->tree, last))
+                bytes -= ~window.last & mask;
+        return bytes;
 }
 
 /* From a granule upwards, as long as all are free, or all are not. */
@@ -283,20 +264,18 @@ void space_count_visits(struct space *space, size_t *visits)
 
 size_t space_visits_max(const struct space *space)
 {
-        return 3 * (size_t)tree_height(&space->tree);
+        return 4 * (size_t)tree_height(&space->tree);
 }
 
 void space_check(const struct space *space)
 {
         uint64_t granules = 0, from = 0, last;
-        size_t runs = 0;
 
         tree_check(&space->tree);
         while (tree_next(&space->tree, from, true, &from)) {
                 last = upper_end(space, from, true);
                 granules += last - from + 1;
-                runs++;
                 from = last + 1;
         }
-        assert(granules == space->granules && runs == space->runs);
+        assert(granules == space->granules);
 }

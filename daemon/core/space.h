@@ -40,11 +40,12 @@ void space_free(struct space *space); /* NULL is fine */
  * @space:       whose changes
  * @range:       where
  * @grain_bytes: power of two, a multiple of the granule: each change will begin and end on a
- *               multiple of it. The larger it is, the less memory is set aside
+ *               multiple of it, and so does @range. The larger it is, the less memory is set
+ *               aside
  *
- * Until space_release() with the same arguments, space_add() and space_remove() of ranges that lie
- * in @range and begin and end on multiples of @grain_bytes return 0. Holds may overlap, and be held
- * several times. The content does not change.
+ * Until space_release() with the same arguments, changes of ranges that lie in @range and begin and
+ * end on multiples of @grain_bytes return 0. Holds may overlap, and be held several times. The
+ * content does not change.
  *
  * Return: 0; -ENOMEM, and nothing changed.
  */
@@ -66,6 +67,13 @@ int space_add(struct space *space, struct range range);
  * Return: 0; -ENOMEM, and nothing changed.
  */
 int space_remove(struct space *space, struct range range);
+
+/**
+ * space_clear() - remove whatever is there in a range
+ *
+ * Return: 0; -ENOMEM, and nothing changed.
+ */
+int space_clear(struct space *space, struct range range);
 
 /**
  * enum space_end - where a search begins
@@ -99,9 +107,6 @@ bool space_contains(const struct space *space, struct range range);
 /* What space_new() was given. */
 uint64_t space_granule(const struct space *space);
 
-/* How many ranges, none of which touch, it consists of. */
-size_t space_ranges(const struct space *space);
-
 /* Bytes in the space. The whole 64-bit space may not be in it at once. */
 uint64_t space_bytes(const struct space *space);
 
@@ -132,7 +137,7 @@ bool space_prev(const struct space *space, uint64_t from, struct range *ret);
  * space_prev_longer() - like space_prev(), but only ranges of at least @size_bytes
  *
  * Short ranges are passed over without being visited one by one. The size is that of the range
- * after clipping.
+ * after clipping, and without a granule that @from cuts.
  */
 bool space_prev_longer(const struct space *space, uint64_t from, uint64_t size_bytes,
                        struct range *ret);
@@ -162,11 +167,11 @@ size_t space_metadata_bytes(const struct space *space);
 void space_count_visits(struct space *space, size_t *visits);
 
 /**
- * space_visits_max() - how many nodes a search or a question about one address looks into at most
+ * space_visits_max() - how many nodes a search or any other question looks into at most
  *
- * Three times the height of the tree: down one side of the window, down the other, and from where
- * they part to the place. A change looks into twice the height and, where it covers parts that are
- * mixed or held, into each node of those.
+ * Four times the height of the tree. A search needs three quarters of that: down one side of the
+ * window, down the other, and from where they part to the place. A change looks into twice the
+ * height, whatever it covers; space_hold() into every node that it holds.
  */
 size_t space_visits_max(const struct space *space);
 

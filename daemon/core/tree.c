@@ -52,19 +52,59 @@ static int child_open(struct tree *tree, struct node *node, unsigned c)
         return 0;
 }
 
-/* Make a child a mark again, if it can be. */
-static void child_close(struct tree *tree, struct node *node, unsigned c)
+/* Make a child a mark, with all that was below. */
+static void child_drop(struct tree *tree, struct node *node, unsigned c, bool full)
 {
         struct node **child = &node_branch(node)->child[c];
+
+        if (child_is_node(*child)) {
+                tree->bytes -= node_delete(*child);
+                node->n_nodes--;
+                node->asleep &= (uint8_t) ~(1u << c);
+        }
+        *child = full ? CHILD_FREE : CHILD_TAKEN;
+}
+
+/*
+ * Make a child a mark again, if it can be. Where it is not held nothing below it is: so it is a
+ * node for nothing but what is mixed.
+ */
+static void child_close(struct tree *tree, struct node *node, unsigned c)
+{
+        const struct node *child = node_branch(node)->child[c];
         const uint64_t free = node_free_in(node, c);
 
-        if (!child_is_node(*child) || (*child)->held || (*child)->n_nodes ||
-            (free && free != node_child_size(node)))
+        if (child_is_node(child) && !child->held && (!free || free == node_child_size(node)))
+                child_drop(tree, node, c, free);
+}
+
+/* Write a child that is all free or all taken. What is held of it need not be written. */
+static void child_fill(struct tree *tree, struct node *node, unsigned c, bool full)
+{
+        const struct node *child = node_branch(node)->child[c];
+
+        node_put_uniform(node, c, full);
+        if (child_is_node(child) && child->held)
+                node->asleep |= (uint8_t)(1u << c);
+        else
+                child_drop(tree, node, c, full);
+}
+
+/* Write into a child that slept what its column says. */
+static void child_wake(struct tree *tree, struct node *node, unsigned c)
+{
+        struct node *child = node_branch(node)->child[c];
+        const bool full = node_free_in(node, c);
+
+        if (!(node->asleep >> c & 1))
                 return;
-        tree->bytes -= node_bytes((*child)->bits);
-        node_delete(*child);
-        *child = free ? CHILD_FREE : CHILD_TAKEN;
-        node->n_nodes--;
+        node->asleep &= (uint8_t) ~(1u << c);
+        if (node_is_block(child)) {
+                node_fill_block(child, full);
+                return;
+        }
+        for (unsigned below = 0; below < FANOUT; below++)
+                child_fill(tree, child, below, full);
 }
 
 /* Close what is not needed on the way to the ends of a range. */
@@ -103,96 +143,133 @@ static int open_ends(struct tree *tree, struct node *node, uint64_t first, uint6
         }
 }
 
-static void change(struct tree *tree, struct node *node, uint64_t first, uint64_t last, bool add,
-                   struct news *news);
+static uint64_t change(struct tree *tree, struct node *node, uint64_t first, uint64_t last,
+                       enum change how, struct news *news);
 
-/* Write a child, or the part of it that the range covers, and its column. */
-static void change_child(struct tree *tree, struct node *node, unsigned c, struct part part,
-                         bool add, struct news *news)
+static uint64_t change_whole(struct tree *tree, struct node *node, unsigned c, enum change how,
+                             struct news *news)
 {
-        struct node **child = &node_branch(node)->child[c];
+        const uint64_t size = node_child_size(node), free = node_free_in(node, c);
 
-        if (!child_is_node(*child)) {
-                assert(part.whole && *child == (add ? CHILD_TAKEN : CHILD_FREE));
-                *child = add ? CHILD_FREE : CHILD_TAKEN;
-                node_put_uniform(node, c, add);
-                news->all = true;
-                return;
-        }
-        change(tree, *child, part.first, part.last, add, news);
-        node_add_free(node, c, part.last - part.first + 1, add);
-        node_pass_on(node, c, *child, news);
-        child_close(tree, node, c);
+        assert(how == CHANGE_CLEAR || free == (how == CHANGE_ADD ? 0 : size));
+        if (how == CHANGE_CLEAR && !free)
+                return 0;
+        child_fill(tree, node, c, how == CHANGE_ADD);
+        news->all = true;
+        return how == CHANGE_ADD ? size : free;
 }
 
-static void change(struct tree *tree, struct node *node, uint64_t first, uint64_t last, bool add,
-                   struct news *news)
+static uint64_t change_part(struct tree *tree, struct node *node, unsigned c, struct part part,
+                            enum change how, struct news *news)
+{
+        struct node *child = node_branch(node)->child[c];
+        uint64_t changed;
+
+        child_wake(tree, node, c);
+        changed = change(tree, child, part.first, part.last, how, news);
+        node_add_free(node, c, changed, how == CHANGE_ADD);
+        node_pass_on(node, c, child, news);
+        child_close(tree, node, c);
+        return changed;
+}
+
+/* Return: how many granules have changed. */
+static uint64_t change(struct tree *tree, struct node *node, uint64_t first, uint64_t last,
+                       enum change how, struct news *news)
 {
         const unsigned low = child_at(node, first), high = child_at(node, last);
+        uint64_t changed = 0;
 
         tree_visit(tree);
-        if (node_is_block(node)) {
-                block_change(node_block(node), (unsigned)first, (unsigned)last, add, news);
-                return;
-        }
-        for (unsigned c = low; c <= high; c++)
-                change_child(tree, node, c, part_of(node, c, first, last), add, news);
-        news->all |= low != high;
-}
-
-static void hold_undo(struct tree *tree, struct node *node, uint64_t first, uint64_t last,
-                      unsigned grain_bits);
-
-/* Hold the children that a change may cover in part. */
-static int hold(struct tree *tree, struct node *node, uint64_t first, uint64_t last,
-                unsigned grain_bits)
-{
-        int r;
-
-        if (node_is_block(node) || grain_bits >= node->bits)
-                return 0;
-        for (unsigned c = child_at(node, first); c <= child_at(node, last); c++) {
+        if (node_is_block(node))
+                return block_change(node_block(node), (unsigned)first, (unsigned)last, how, news);
+        news->all = false;
+        news->classes = 0;
+        for (unsigned c = low; c <= high; c++) {
                 const struct part part = part_of(node, c, first, last);
-                struct node *child;
 
-                r = child_open(tree, node, c);
-                if (!r) {
-                        child = node_branch(node)->child[c];
-                        child->held++;
-                        r = hold(tree, child, part.first, part.last, grain_bits);
-                        if (!r)
-                                continue;
-                        child->held--;
-                        child_close(tree, node, c);
-                }
-                if (c > child_at(node, first))
-                        hold_undo(tree, node, first, c * node_child_size(node) - 1, grain_bits);
-                return r;
+                changed += part.whole ? change_whole(tree, node, c, how, news)
+                                      : change_part(tree, node, c, part, how, news);
         }
-        return 0;
+        news->all |= low != high;
+        return changed;
 }
 
-static void hold_undo(struct tree *tree, struct node *node, uint64_t first, uint64_t last,
-                      unsigned grain_bits)
+/**
+ * struct hold - one on its way
+ * @grain_bits: logarithm of what the ends of the changes to come are multiples of
+ *
+ * It goes through every node that is larger than the grain and has a part of the range.
+ */
+struct hold {
+        struct tree *tree;
+        unsigned grain_bits;
+};
+
+static bool ends_at(const struct hold *hold, const struct node *node)
 {
-        if (node_is_block(node) || grain_bits >= node->bits)
-                return;
+        return node_is_block(node) || hold->grain_bits >= node->bits;
+}
+
+static void unhold(const struct hold *hold, struct node *node, uint64_t first, uint64_t last,
+                   bool stale);
+
+/* @stale: whether the node, or one above it, is asleep, so that its columns say nothing. */
+static void unhold_children(const struct hold *hold, struct node *node, uint64_t first,
+                            uint64_t last, bool stale)
+{
         for (unsigned c = child_at(node, first); c <= child_at(node, last); c++) {
                 const struct part part = part_of(node, c, first, last);
                 struct node *child = node_branch(node)->child[c];
 
                 assert(child_is_node(child) && child->held);
-                hold_undo(tree, child, part.first, part.last, grain_bits);
-                child->held--;
-                child_close(tree, node, c);
+                unhold(hold, child, part.first, part.last, stale || node->asleep >> c & 1);
+                if (!stale)
+                        child_close(hold->tree, node, c);
+                else if (!child->held)
+                        child_drop(hold->tree, node, c, false);
         }
 }
 
-/* The smallest node that a range lies in. */
-static int plant(struct tree *tree, uint64_t first, uint64_t last)
+static void unhold(const struct hold *hold, struct node *node, uint64_t first, uint64_t last,
+                   bool stale)
 {
-        unsigned bits = PIECE_BITS;
+        node->held--;
+        if (!ends_at(hold, node))
+                unhold_children(hold, node, first, last, stale);
+}
 
+/* On failure nothing has changed. */
+static int hold(const struct hold *hold_, struct node *node, uint64_t first, uint64_t last,
+                bool stale)
+{
+        unsigned c;
+        int r = 0;
+
+        node->held++;
+        if (ends_at(hold_, node))
+                return 0;
+        for (c = child_at(node, first); !r && c <= child_at(node, last); c++) {
+                const struct part part = part_of(node, c, first, last);
+
+                r = child_open(hold_->tree, node, c);
+                if (!r)
+                        r = hold(hold_, node_branch(node)->child[c], part.first, part.last,
+                                 stale || node->asleep >> c & 1);
+        }
+        if (!r)
+                return 0;
+        c--; /* the one that failed: it may have been opened for nothing */
+        child_close(hold_->tree, node, c);
+        if (c > child_at(node, first))
+                unhold_children(hold_, node, first, c * node_child_size(node) - 1, stale);
+        node->held--;
+        return r;
+}
+
+/* A root for a range, not below @bits. */
+static int plant(struct tree *tree, uint64_t first, uint64_t last, unsigned bits)
+{
         while (first >> (bits + FANOUT_BITS) != last >> (bits + FANOUT_BITS))
                 bits += FANOUT_BITS;
         tree->root = node_new(bits, false);
@@ -225,7 +302,20 @@ static int raise(struct tree *tree)
         root->held = below->held;
         tree->root = root;
         tree->bytes += node_bytes(bits);
+        child_close(tree, root, c);
         return 0;
+}
+
+/* Make the root span a range, and its children not be below @bits. On failure the caller lowers. */
+static int span(struct tree *tree, uint64_t first, uint64_t last, unsigned bits)
+{
+        int r = 0;
+
+        if (!tree->root)
+                return plant(tree, first, last, bits);
+        while (!r && (first < tree->base || last > tree_last(tree) || tree->root->bits < bits))
+                r = raise(tree);
+        return r;
 }
 
 /* The only child that is a node, where nothing else is there and every hold goes through it. */
@@ -252,6 +342,7 @@ static void lower(struct tree *tree)
         while ((root = tree->root)) {
                 c = only_child(root);
                 if (c < FANOUT) {
+                        child_wake(tree, root, c);
                         tree->root = node_branch(root)->child[c];
                         tree->base += c * node_child_size(root);
                         node_branch(root)->child[c] = CHILD_TAKEN;
@@ -265,58 +356,58 @@ static void lower(struct tree *tree)
         }
 }
 
-/* Make the root span a range. On failure the caller lowers. */
-static int span(struct tree *tree, uint64_t first, uint64_t last)
+/* So large a root that every hold, with that grain, goes through it. */
+static unsigned root_bits(unsigned grain_bits)
 {
-        int r = 0;
+        unsigned bits = PIECE_BITS;
 
-        if (!tree->root)
-                return plant(tree, first, last);
-        while (!r && (first < tree->base || last > tree_last(tree)))
-                r = raise(tree);
-        return r;
+        while (bits + FANOUT_BITS <= grain_bits)
+                bits += FANOUT_BITS;
+        return bits;
 }
 
 int tree_hold(struct tree *tree, uint64_t first, uint64_t last, unsigned grain_bits)
 {
+        const struct hold wanted = { tree, grain_bits };
         int r;
 
-        r = span(tree, first, last);
+        r = span(tree, first, last, root_bits(grain_bits));
         if (!r)
-                r = hold(tree, tree->root, first - tree->base, last - tree->base, grain_bits);
-        if (!r)
-                tree->root->held++;
-        else
-                lower(tree);
+                r = hold(&wanted, tree->root, first - tree->base, last - tree->base, false);
+        lower(tree);
         return r;
 }
 
 void tree_release(struct tree *tree, uint64_t first, uint64_t last, unsigned grain_bits)
 {
-        hold_undo(tree, tree->root, first - tree->base, last - tree->base, grain_bits);
-        assert(tree->root->held);
-        tree->root->held--;
+        const struct hold ended = { tree, grain_bits };
+
+        assert(tree->root && tree->root->held);
+        unhold(&ended, tree->root, first - tree->base, last - tree->base, false);
         lower(tree);
 }
 
-int tree_change(struct tree *tree, uint64_t first, uint64_t last, bool add)
+int tree_change(struct tree *tree, uint64_t first, uint64_t last, enum change how,
+                uint64_t *ret_changed)
 {
         struct news news;
         uint64_t from, to;
         int r;
 
-        r = span(tree, first, last);
-        if (r) {
-                lower(tree);
-                return r;
+        if (how == CHANGE_CLEAR && !tree_clip(tree, &first, &last)) {
+                *ret_changed = 0;
+                return 0;
         }
-        from = first - tree->base;
-        to = last - tree->base;
-        r = open_ends(tree, tree->root, from, to);
-        if (r)
-                close_ends(tree, tree->root, from, to);
-        else
-                change(tree, tree->root, from, to, add, &news);
+        r = span(tree, first, last, PIECE_BITS);
+        if (!r) {
+                from = first - tree->base;
+                to = last - tree->base;
+                r = open_ends(tree, tree->root, from, to);
+                if (r)
+                        close_ends(tree, tree->root, from, to);
+                else
+                        *ret_changed = change(tree, tree->root, from, to, how, &news);
+        }
         lower(tree);
         return r;
 }

@@ -35,6 +35,16 @@ static inline uint64_t tree_last(const struct tree *tree)
         return tree->base + ((UINT64_C(1) << node_span_bits(tree->root)) - 1);
 }
 
+/* Cut a range to what the tree spans; false where they have nothing in common. */
+static inline bool tree_clip(const struct tree *tree, uint64_t *first, uint64_t *last)
+{
+        if (!tree->root || *first > tree_last(tree) || *last < tree->base)
+                return false;
+        *first = *first > tree->base ? *first : tree->base;
+        *last = *last < tree_last(tree) ? *last : tree_last(tree);
+        return true;
+}
+
 static inline void tree_visit(const struct tree *tree)
 {
         if (tree->visits)
@@ -54,12 +64,12 @@ void tree_release(struct tree *tree, uint64_t first, uint64_t last, unsigned gra
 
 /**
  * tree_change() - add granules to what is free, or remove them
- *
- * None, or all, of them must be free before.
+ * @ret_changed: how many were not free before, or are not now
  *
  * Return: 0; -ENOMEM, and nothing changed. Never where a hold covers it.
  */
-int tree_change(struct tree *tree, uint64_t first, uint64_t last, bool add);
+int tree_change(struct tree *tree, uint64_t first, uint64_t last, enum change how,
+                uint64_t *ret_changed);
 
 /**
  * struct tree_query - what tree_find_highest() and tree_find_lowest() look for
