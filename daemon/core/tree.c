@@ -125,7 +125,7 @@ static void close_ends(struct tree *tree, struct node *node, uint64_t first, uin
         }
 }
 
-/* Make the nodes that the range covers in part. On failure the caller closes. */
+/* Make, or wake, the nodes that the range covers in part. On failure the caller closes. */
 static int open_ends(struct tree *tree, struct node *node, uint64_t first, uint64_t last)
 {
         if (node_is_block(node))
@@ -136,8 +136,10 @@ static int open_ends(struct tree *tree, struct node *node, uint64_t first, uint6
 
                 if (!part.whole)
                         r = child_open(tree, node, c);
-                if (!part.whole && !r)
+                if (!part.whole && !r) {
+                        child_wake(tree, node, c);
                         r = open_ends(tree, node_branch(node)->child[c], part.first, part.last);
+                }
                 if (r || c == child_at(node, last))
                         return r;
         }
@@ -165,7 +167,6 @@ static uint64_t change_part(struct tree *tree, struct node *node, unsigned c, st
         struct node *child = node_branch(node)->child[c];
         uint64_t changed;
 
-        child_wake(tree, node, c);
         changed = change(tree, child, part.first, part.last, how, news);
         node_add_free(node, c, changed, how == CHANGE_ADD);
         node_pass_on(node, c, child, news);
