@@ -142,22 +142,53 @@ void frame_discharge(struct frame *frame)
         frame->account = NULL;
 }
 
+int frame_hold_in(const struct frame *frame, struct node_spaces *spaces)
+{
+        return node_spaces_hold(spaces, frame->node, frame_range(frame),
+                                frame->pool->settings->page_bytes);
+}
+
+void frame_release_in(const struct frame *frame, struct node_spaces *spaces)
+{
+        node_spaces_release(spaces, frame->node, frame_range(frame),
+                            frame->pool->settings->page_bytes);
+}
+
+void frame_add_to(const struct frame *frame, struct node_spaces *spaces)
+{
+        node_spaces_add(spaces, frame->node, frame_range(frame));
+}
+
+void frame_remove_from(const struct frame *frame, struct node_spaces *spaces)
+{
+        node_spaces_remove(spaces, frame->node, frame_range(frame));
+        frame_release_in(frame, spaces);
+}
+
+int frame_hold_parts(const struct frame *frame, struct account *account)
+{
+        return node_spaces_hold(&account->partial, frame->node, frame_range(frame), GRANULE_BYTES);
+}
+
+void frame_release_parts(const struct frame *frame, struct account *account)
+{
+        node_spaces_release(&account->partial, frame->node, frame_range(frame), GRANULE_BYTES);
+}
+
+void frame_end_parts(struct frame *frame)
+{
+        if (!frame->divided)
+                return;
+        frame_release_parts(frame, frame->account);
+        frame->divided = false;
+}
+
 void frame_close(struct frame *frame)
 {
-        struct account *account = frame->account;
-        struct space *partial = account->partial.of[frame->node];
-        struct range range = frame_range(frame), rest;
-        size_t changes = frame->n_pieces + 1; /* of its pieces and of itself */
-
         assert(frame->n_pieces && !frame->closed);
 
-        while (space_next(partial, range.first, &rest) && rest.first <= range.last) {
-                if (rest.last > range.last)
-                        rest.last = range.last;
-                space_remove(partial, rest);
-                changes--;
-        }
-        space_unreserve(partial, changes);
-        space_unreserve(account->empty.of[frame->node], 2);
+        if (frame->divided)
+                node_spaces_clear(&frame->account->partial, frame->node, frame_range(frame));
+        frame_end_parts(frame);
         frame->closed = true;
 }
