@@ -37,7 +37,7 @@ int placement_find_aligned(const struct space *const *spaces, size_t n_spaces, u
                 return PAR_REFUSED_FRAGMENTED;
         union_runs_init(&runs, spaces, n_spaces, window);
         while (union_runs_next(&runs, size, &run)) {
-                if (shape_fit(&shape, run, &first)) {
+                if (shape_below(&shape, run.last - (size - 1), &first) && first >= run.first) {
                         *ret = range_of(first, size);
                         return 0;
                 }
