@@ -154,8 +154,8 @@ bool space_prev_longer(const struct space *space, uint64_t from, uint64_t size_b
 bool space_next_gap(const struct space *space, uint64_t from, struct range *ret);
 
 /*
- * Bytes of heap that it uses, without what the heap adds to each piece. Takes constant time. Even a
- * change that fails may find something to give back.
+ * Bytes of heap that it uses, without what the heap adds to each piece. Takes constant time. A
+ * change that fails leaves the content as it was, but the tree may be another.
  */
 size_t space_metadata_bytes(const struct space *space);
 
