@@ -13,7 +13,7 @@
 #include "result.h"
 #include "segment.h"
 #include "shape.h"
-#include "union_runs.h"
+#include "space_union.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -269,17 +269,33 @@ static uint64_t segments(const struct constraint *want, const struct places *pla
         return sum;
 }
 
-static int run_search(struct search *search, struct union_runs *runs, const struct constraint *want,
-                      struct range **ret, size_t *ret_count)
+/* Cut the runs of a window from the top down, until there is enough. */
+static int cut_runs(struct search *search, struct space_union spaces, struct range window)
 {
+        const uint64_t granule = space_granule(spaces.of[0]);
+        const struct shape any = { .size_bytes = granule, .align_bytes = granule };
         struct range run;
+        uint64_t at;
         int r;
 
-        while (search->left_bytes && union_runs_next(runs, 1, &run)) {
+        while (search->left_bytes && space_union_find(spaces, window, &any, &at)) {
+                run = space_union_run(spaces, window, at);
                 r = cut_run(search, run);
-                if (r)
+                if (r || run.first == window.first)
                         return r;
+                window.last = run.first - 1;
         }
+        return 0;
+}
+
+static int run_search(struct search *search, struct space_union spaces, struct range window,
+                      const struct constraint *want, struct range **ret, size_t *ret_count)
+{
+        int r;
+
+        r = cut_runs(search, spaces, window);
+        if (r)
+                return r;
         r = take_rest(search);
         if (r)
                 return r;
@@ -322,14 +338,16 @@ int placement_find_scattered(const struct space *const *spaces, size_t n_spaces,
                              size_t *ret_count)
 {
         struct search search = { .page_bytes = page_bytes };
-        struct union_runs runs;
+        const struct space_union all = { spaces, n_spaces };
         struct range window;
         int r;
 
         assert(is_power_of_two(page_bytes));
         if (segments_allowed(want) == 1)
                 return find_one(spaces, n_spaces, page_bytes, want, ret, ret_count);
-        if (!union_runs_room(spaces, n_spaces, want, &window, &search.left_bytes))
+        if (!space_union_granules(all, want->window, &window) ||
+            !align_up(want->size_bytes, space_granule(spaces[0]), &search.left_bytes) ||
+            space_union_bytes_in(all, window) < search.left_bytes)
                 return PAR_REFUSED_EXHAUSTED;
 
         assert(page_bytes % space_granule(spaces[0]) == 0);
@@ -337,8 +355,7 @@ int placement_find_scattered(const struct space *const *spaces, size_t n_spaces,
         search.align_bytes = want->align_bytes > page_bytes ? want->align_bytes : page_bytes;
         search.piece_bytes = align_down(segment_bytes_max(want), search.align_bytes);
         search.block_bytes = search.piece_bytes ? want->boundary_bytes : 0;
-        union_runs_init(&runs, spaces, n_spaces, window);
-        r = run_search(&search, &runs, want, ret, ret_count);
+        r = run_search(&search, all, window, want, ret, ret_count);
         search_deinit(&search);
         return r;
 }
