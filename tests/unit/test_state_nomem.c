@@ -228,21 +228,16 @@ static void release_last(struct client *client, const struct buffer *buffer)
                                  before.reusable + before.leaving + PAGE);
 }
 
-/* Nothing is kept in step for parts of frames, or for empty ones, that are not there. */
-static void assert_nothing_held(struct client *client)
+/* Nothing is held where there is nothing. */
+static void assert_nothing_held(const struct node_spaces *spaces)
 {
-        const struct account *account = client_account_of(client, &world.state->pools[0]);
         struct space *fresh;
 
         assert_int_equal(space_new(GRANULE_BYTES, &fresh), 0);
-        for (unsigned i = 0; account && i < NODE_INDEXES; i++) {
-                if (account->partial.of[i])
-                        assert_int_equal(space_metadata_bytes(account->partial.of[i]),
+        for (unsigned i = 0; i < NODE_INDEXES; i++)
+                if (spaces->of[i] && !space_bytes(spaces->of[i]))
+                        assert_int_equal(space_metadata_bytes(spaces->of[i]),
                                          space_metadata_bytes(fresh));
-                if (account->empty.of[i])
-                        assert_int_equal(space_metadata_bytes(account->empty.of[i]),
-                                         space_metadata_bytes(fresh));
-        }
         space_free(fresh);
 }
 
@@ -250,6 +245,7 @@ static void assert_nothing_held(struct client *client)
 static void script_parts(struct client *a, struct client *b)
 {
         struct request edges = world_request(10 * MiB);
+        const struct account *account;
         struct buffer *buffer, *beside;
         struct buffer_view view;
 
@@ -275,7 +271,11 @@ static void script_parts(struct client *a, struct client *b)
         release_last(a, buffer);
         countdown = 0;
         world_pass(&world, 2 * NS_PER_S);
-        assert_nothing_held(a);
+        account = client_account_of(a, &world.state->pools[0]);
+        if (account) {
+                assert_nothing_held(&account->partial);
+                assert_nothing_held(&account->empty);
+        }
 }
 
 /* One whole life with the n-th allocation failing. Return: whether there was such an allocation. */
@@ -306,6 +306,8 @@ static bool live(unsigned long n, void (*script)(struct client *a, struct client
         world_pass(&world, 60 * NS_PER_S);
         assert_int_equal(world_bytes(&world).free, 12 * PAGE);
         assert_int_equal(world_bytes(&world).held, 12 * PAGE);
+        assert_nothing_held(&world.state->pools[0].free);
+        assert_nothing_held(&world.state->pools[0].all);
         world_stop(&world);
         return hit;
 }
@@ -333,11 +335,35 @@ static void test_what_divides_frames_is_held(void **unused)
         assert_true(fail_each(script_parts) > 10);
 }
 
+static void test_what_is_not_free_is_not_held(void **unused)
+{
+        struct frame_news news = { .page_bytes = PAGE, .phys = 8 * GiB, .pinned = true };
+        const struct pool *pool;
+
+        (void)unused;
+        world_init(&world, 1);
+        world_start(&world);
+        pool = &world.state->pools[0];
+        news.name = world.frames[0].name; /* which is another's */
+        assert_int_equal(state_frame_arrived(world.state, &news, world.now_ns), -EINVAL);
+        assert_int_equal(node_spaces_bytes(&pool->all), PAGE);
+        assert_nothing_held(&pool->all);
+        assert_nothing_held(&pool->free);
+
+        news.name = (struct frame_name){ .slot = 1, .generation = 1 };
+        news.lent = true;
+        assert_int_equal(state_frame_arrived(world.state, &news, world.now_ns), 0);
+        assert_int_equal(node_spaces_bytes(&pool->all), 2 * PAGE);
+        assert_nothing_held(&pool->free);
+        world_stop(&world);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_every_allocation_fails_once),
                 cmocka_unit_test(test_what_divides_frames_is_held),
+                cmocka_unit_test(test_what_is_not_free_is_not_held),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
