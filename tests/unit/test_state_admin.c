@@ -840,11 +840,11 @@ static void test_longer_tells_the_neighbours(void **unused)
                             "6 MiB from 0xff200000 up: below it lies buffer 8 (2 MiB), above it "
                             "lies what buffer 4 leaves of its page; with run_min = \"16M\" pool "
                             "any would take pages in such runs");
-        /* What it has of a page counts for the client itself. */
+        /* What it has of a page is no part of it for the client either: see choice.c. */
         world.pools[0].run_min_bytes = 8 * PAGE;
         assert_string_equal(explain(a, want)->longer,
-                            "8188 KiB from 0xff200000 up: below it lies buffer 8 (2 MiB of radio), "
-                            "above it lies buffer 4 (4 KiB of radio)");
+                            "6 MiB from 0xff200000 up: below it lies buffer 8 (2 MiB of radio), "
+                            "above it lies what buffer 4 leaves of its page");
         want.want.window = (struct range){ 4 * GiB - 7 * PAGE, 4 * GiB - 6 * PAGE };
         want.want.size_bytes = PAGE;
         assert_longer(explain(b, want), "below it is the end of the window");
