@@ -383,14 +383,11 @@ static void tell_holders(struct state *state, const struct frame *frame, enum ev
 
         LIST_FOREACH (piece, &frame->pieces, link) {
                 const struct buffer *buffer = piece->buffer;
-                uint64_t offset = 0;
 
                 if (!buffer->holding->client || !buffer->holding->client->data)
                         continue;
-                for (const struct buffer_piece *p = buffer->pieces; p != piece; p++)
-                        offset += p->length_bytes;
                 state->ops->event(state->data, buffer->holding->client->data, type, buffer->id,
-                                  offset, piece->length_bytes);
+                                  buffer_offset(buffer, piece->phys), piece->length_bytes);
         }
 }
 
