@@ -62,11 +62,12 @@ static uint64_t partial_bytes(const struct frame *frame)
 static void check_pieces(const struct frame *frame)
 {
         const struct buffer_piece *piece;
-        uint64_t granted_bytes = 0;
+        uint64_t granted_bytes = 0, from = frame->phys;
         uint32_t n = 0, ended = 0;
 
-        LIST_FOREACH (piece, &frame->pieces, link) {
-                assert(piece->frame == frame);
+        for (piece = frame_piece_from(frame, 0); piece; piece = frame_piece_next(piece)) {
+                assert(piece->frame == frame && piece->phys >= from);
+                from = piece->phys + piece->length_bytes;
                 assert(range_contains(frame_range(frame),
                                       range_of(piece->phys, piece->length_bytes)));
                 assert(piece->buffer->holding->account == frame->account);

@@ -12,6 +12,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static int compare_pieces(const struct buffer_piece *a, const struct buffer_piece *b)
+{
+        return a->phys < b->phys ? -1 : a->phys > b->phys;
+}
+
+TREE_GENERATE(piece_tree, buffer_piece, by_phys, compare_pieces)
+
 const char *frame_state_name(enum frame_state state)
 {
         static const char *const names[FRAME_STATES] = {
@@ -40,7 +47,7 @@ int frame_new(struct pool *pool, const struct frame_news *news, struct frame **r
         frame->node = node_index(news->node);
         frame->pinned = news->pinned;
         frame->state = FRAME_FREE;
-        LIST_INIT(&frame->pieces);
+        RB_INIT(&frame->pieces);
         LIST_INIT(&frame->shown);
         due_init(&frame->due, DUE_FRAME);
         *ret = frame;
@@ -51,7 +58,7 @@ void frame_free(struct frame *frame)
 {
         if (!frame)
                 return;
-        assert(LIST_EMPTY(&frame->pieces) && LIST_EMPTY(&frame->shown) && !frame->account);
+        assert(RB_EMPTY(&frame->pieces) && LIST_EMPTY(&frame->shown) && !frame->account);
         free(frame);
 }
 
@@ -140,6 +147,38 @@ void frame_discharge(struct frame *frame)
         state_bytes_sub(&account->bytes, frame->state, frame->pool->settings->page_bytes);
         LIST_REMOVE(frame, charged);
         frame->account = NULL;
+}
+
+void frame_add_piece(struct frame *frame, struct buffer_piece *piece)
+{
+        RB_INSERT(piece_tree, &frame->pieces, piece);
+        frame->n_pieces++;
+}
+
+void frame_remove_piece(struct frame *frame, struct buffer_piece *piece)
+{
+        RB_REMOVE(piece_tree, &frame->pieces, piece);
+        frame->n_pieces--;
+}
+
+struct buffer_piece *frame_piece_from(const struct frame *frame, uint64_t phys)
+{
+        struct buffer_piece *piece = RB_ROOT(&frame->pieces), *found = NULL;
+
+        while (piece) {
+                if (piece->phys + (piece->length_bytes - 1) < phys) {
+                        piece = RB_RIGHT(piece, by_phys);
+                } else {
+                        found = piece;
+                        piece = RB_LEFT(piece, by_phys);
+                }
+        }
+        return found;
+}
+
+struct buffer_piece *frame_piece_next(const struct buffer_piece *piece)
+{
+        return RB_NEXT(piece_tree, NULL, (struct buffer_piece *)(uintptr_t)piece);
 }
 
 int frame_hold_in(const struct frame *frame, struct node_spaces *spaces)

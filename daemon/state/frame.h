@@ -23,14 +23,14 @@ enum frame_state {
 
 /* A part of a buffer inside one frame. */
 struct buffer_piece {
-        LIST_ENTRY(buffer_piece) link; /* frame::pieces */
+        RB_ENTRY(buffer_piece) by_phys; /* frame::pieces */
         struct buffer *buffer;
         struct frame *frame;
         uint64_t phys, length_bytes, frame_offset;
         bool zeroed, told_draining;
 };
 
-LIST_HEAD(piece_list, buffer_piece);
+RB_HEAD(piece_tree, buffer_piece);
 LIST_HEAD(shown_list, shown);
 LIST_HEAD(frame_list, frame);
 
@@ -39,7 +39,7 @@ LIST_HEAD(frame_list, frame);
  * @name:       the keeper's
  * @phys:       where it is: the key by which it is found
  * @account:    to whom it is charged; NULL while it is free, and for what a former worker lent
- * @pieces:     of live buffers
+ * @pieces:     of live buffers, by address
  * @n_pieces:   how many; @n_ended of them are of clients that are gone
  * @used:       some buffer was in it: no longer zero
  * @lent:       noted in the ledger
@@ -64,7 +64,7 @@ struct frame {
         bool comes_back;
         enum frame_state state;
         struct account *account;
-        struct piece_list pieces;
+        struct piece_tree pieces;
         uint32_t n_pieces, n_ended;
         struct shown_list shown;
         int holder;
@@ -97,6 +97,14 @@ void frame_set_state(struct frame *frame, enum frame_state state);
  */
 void frame_charge(struct frame *frame, struct account *account, enum frame_state state);
 void frame_discharge(struct frame *frame);
+
+/* Note that a piece of a buffer lies in it, or no longer does. */
+void frame_add_piece(struct frame *frame, struct buffer_piece *piece);
+void frame_remove_piece(struct frame *frame, struct buffer_piece *piece);
+
+/* The first piece that ends at an address or above, and the one above a piece; NULL: none. */
+struct buffer_piece *frame_piece_from(const struct frame *frame, uint64_t phys);
+struct buffer_piece *frame_piece_next(const struct buffer_piece *piece);
 
 /**
  * frame_hold_in() - make sure that the frame as a whole can be put into spaces and taken out again

@@ -116,8 +116,7 @@ static void commit_piece(struct state *state, struct account *account, struct bu
 
         piece->zeroed = !frame->used;
         frame->used = true;
-        frame->n_pieces++;
-        LIST_INSERT_HEAD(&frame->pieces, piece, link);
+        frame_add_piece(frame, piece);
         if (!frame->lent) {
                 frame->lent = true;
                 state->ops->lend(state->data, frame->name);
@@ -172,8 +171,7 @@ static void return_piece(struct state *state, struct buffer_piece *piece, bool e
 {
         struct frame *frame = piece->frame;
 
-        LIST_REMOVE(piece, link);
-        frame->n_pieces--;
+        frame_remove_piece(frame, piece);
         if (ended)
                 frame->n_ended--;
         if (frame->divided)

@@ -381,7 +381,7 @@ static void tell_holders(struct state *state, const struct frame *frame, enum ev
 {
         const struct buffer_piece *piece;
 
-        LIST_FOREACH (piece, &frame->pieces, link) {
+        for (piece = frame_piece_from(frame, 0); piece; piece = frame_piece_next(piece)) {
                 const struct buffer *buffer = piece->buffer;
 
                 if (!buffer->holding->client || !buffer->holding->client->data)

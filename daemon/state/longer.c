@@ -55,11 +55,16 @@ static void granted_words(const struct frame *frame, uint64_t phys, const struct
 {
         const struct buffer_piece *piece = report_piece_over(frame, phys);
 
-        if (piece)
+        if (piece) {
                 buffer_words(piece->buffer, asker, to, room);
-        else if (!LIST_EMPTY(&frame->pieces))
+                return;
+        }
+        piece = frame_piece_from(frame, phys);
+        if (!piece)
+                piece = frame_piece_from(frame, 0);
+        if (piece)
                 snprintf(to, room, "lies what buffer %" PRIu64 " leaves of its page",
-                         LIST_FIRST(&frame->pieces)->buffer->id);
+                         piece->buffer->id);
         else
                 snprintf(to, room, "is memory in quarantine");
 }
