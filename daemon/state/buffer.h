@@ -52,5 +52,8 @@ int buffer_new(const struct range *places, size_t n_places, uint64_t page_bytes,
                const struct constraint *limits, struct buffer **ret);
 void buffer_free(struct buffer *buffer); /* in no list or tree; NULL is fine */
 
+/* Where an address of the buffer lies in it, in bytes from its beginning. */
+uint64_t buffer_offset(const struct buffer *buffer, uint64_t phys);
+
 /* Lowest and highest address of it. */
 struct range buffer_extent(const struct buffer *buffer);

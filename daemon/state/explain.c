@@ -81,12 +81,12 @@ static bool find_in_frame(const struct frame *frame, const struct client *asker,
 {
         const struct buffer_piece *piece;
 
-        LIST_FOREACH (piece, &frame->pieces, link) {
+        for (piece = frame_piece_from(frame, window.first); piece && piece->phys <= window.last;
+             piece = frame_piece_next(piece)) {
                 if (!*steps)
                         return false;
                 --*steps;
-                if (range_overlaps(range_of(piece->phys, piece->length_bytes), window))
-                        consider(asker, piece->buffer, ret);
+                consider(asker, piece->buffer, ret);
         }
         return true;
 }

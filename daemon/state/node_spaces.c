@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the spaces; makes them when the first change is reserved, so that a node that is not there
- * costs a pointer.
+ * Owns the spaces; makes them when something is held in them first, so that a node that is not
+ * there costs a pointer. Changes only what is held: who changes anything else has made a mistake.
  */
 #include "node_spaces.h"
 
 #include "state.h"
 
-int node_spaces_reserve(struct node_spaces *spaces, unsigned index, size_t n_changes)
+int node_spaces_hold(struct node_spaces *spaces, unsigned index, struct range range,
+                     uint64_t grain_bytes)
 {
         int r;
 
@@ -18,7 +19,37 @@ int node_spaces_reserve(struct node_spaces *spaces, unsigned index, size_t n_cha
                 if (r)
                         return r;
         }
-        return space_reserve(spaces->of[index], n_changes);
+        return space_hold(spaces->of[index], range, grain_bytes);
+}
+
+void node_spaces_release(struct node_spaces *spaces, unsigned index, struct range range,
+                         uint64_t grain_bytes)
+{
+        space_release(spaces->of[index], range, grain_bytes);
+}
+
+void node_spaces_add(struct node_spaces *spaces, unsigned index, struct range range)
+{
+        int r = space_add(spaces->of[index], range);
+
+        assert(!r);
+        (void)r;
+}
+
+void node_spaces_remove(struct node_spaces *spaces, unsigned index, struct range range)
+{
+        int r = space_remove(spaces->of[index], range);
+
+        assert(!r);
+        (void)r;
+}
+
+void node_spaces_clear(struct node_spaces *spaces, unsigned index, struct range range)
+{
+        int r = space_clear(spaces->of[index], range);
+
+        assert(!r);
+        (void)r;
 }
 
 void node_spaces_deinit(struct node_spaces *spaces)
@@ -47,16 +78,6 @@ uint64_t node_spaces_bytes_in(const struct node_spaces *spaces, struct range win
                 if (spaces->of[i])
                         bytes += space_bytes_in(spaces->of[i], window);
         return bytes;
-}
-
-size_t node_spaces_ranges(const struct node_spaces *spaces)
-{
-        size_t n = 0;
-
-        for (unsigned i = 0; i < NODE_INDEXES; i++)
-                if (spaces->of[i])
-                        n += space_ranges(spaces->of[i]);
-        return n;
 }
 
 void space_list_add(struct space_list *list, const struct node_spaces *spaces, uint64_t nodes)

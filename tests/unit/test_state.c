@@ -412,6 +412,50 @@ static void test_refusal_fragmented(void **unused)
         world_stop(&world);
 }
 
+/* So much a client is told that it could have in one piece: it could, and no more. */
+static void assert_largest(struct client *client, uint64_t bytes)
+{
+        static struct explanation explanation;
+        struct request request = world_request(64 * PAGE);
+        struct refusal refusal;
+
+        assert_true(refused(client, request, &refusal) > 0);
+        assert_int_equal(refusal.largest_run_bytes, bytes);
+        request = world_request(bytes);
+        assert_int_equal(state_explain(world.state, client, &request, world.now_ns, &explanation),
+                         0);
+        assert_int_equal(explanation.result, 0);
+        assert_int_equal(range_size(explanation.largest), bytes);
+        assert_true(refused(client, world_request(bytes + 4096), &refusal) > 0);
+}
+
+static void test_the_largest_run_can_be_had(void **unused)
+{
+        struct request low = world_request(PAGE / 8);
+        struct buffer *top, *all;
+        struct client *a;
+
+        (void)unused;
+        world_init(&world, 2);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        /* What is left of a frame is beside one that is free, but no buffer lies in both. */
+        world_alloc(&world, a, world_request(PAGE / 4));
+        assert_largest(a, PAGE);
+        all = world_alloc(&world, a, world_request(PAGE));
+        assert_largest(a, PAGE - PAGE / 4);
+        assert_int_equal(state_release(world.state, a, world_id(all), world.now_ns), 0);
+        world_let_leave(&world);
+        /* Nor in what is left of two: of the upper its lower, of the lower its upper part. */
+        top = world_alloc(&world, a, world_request(PAGE - PAGE / 8));
+        low.want.window = (struct range){ 4 * GiB - 2 * PAGE, 4 * GiB - PAGE - 1 };
+        world_alloc(&world, a, low);
+        assert_largest(a, PAGE - PAGE / 4);
+        assert_int_equal(state_release(world.state, a, world_id(top), world.now_ns), 0);
+        assert_largest(a, PAGE - PAGE / 8);
+        world_stop(&world);
+}
+
 static void test_quota(void **unused)
 {
         struct refusal refusal;
@@ -978,6 +1022,7 @@ int main(void)
                 cmocka_unit_test(test_refusals),
                 cmocka_unit_test(test_refusal_for_now),
                 cmocka_unit_test(test_refusal_fragmented),
+                cmocka_unit_test(test_the_largest_run_can_be_had),
                 cmocka_unit_test(test_quota),
                 cmocka_unit_test(test_bytes_in_words),
                 cmocka_unit_test(test_release),

@@ -550,6 +550,37 @@ static void test_lookup_of_a_buffer(void **unused)
         world_stop(&world);
 }
 
+/* Every page of a frame that has several buffers, and gaps between them. */
+static void test_lookup_among_many(void **unused)
+{
+        uint64_t owner[PAGE / 4096] = { 0 }, begin = 4 * GiB - PAGE;
+        struct buffer *buffers[40];
+        struct lookup_report found;
+        struct client *a;
+
+        (void)unused;
+        world_init(&world, 1);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        for (uint64_t i = 0; i < ARRAY_SIZE(buffers); i++)
+                buffers[i] = world_alloc(&world, a, world_request((1 + i * 7 % 5) * 4096));
+        for (uint64_t i = 0; i < ARRAY_SIZE(buffers); i++) {
+                uint64_t at = (world_first(buffers[i]) - begin) / 4096;
+
+                if (i % 3 == 0)
+                        assert_int_equal(free_it(a, world_id(buffers[i])), 0);
+                for (uint64_t n = 0; i % 3 && n < 1 + i * 7 % 5; n++)
+                        owner[at + n] = world_id(buffers[i]);
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(owner); i++) {
+                state_lookup(world.state, a, begin + i * 4096 + 4095, world.now_ns, &found);
+                assert_true(found.held);
+                assert_int_equal(found.has_buffer, owner[i] != 0);
+                assert_int_equal(found.has_buffer ? found.buffer.id : 0, owner[i]);
+        }
+        world_stop(&world);
+}
+
 static uint64_t use(struct client *client, const char *label)
 {
         struct request want = world_request(PAGE);
@@ -822,11 +853,11 @@ static void test_longer_tells_the_neighbours(void **unused)
                             "6 MiB from 0xff200000 up: below it lies buffer 8 (2 MiB), above it "
                             "lies what buffer 4 leaves of its page; with run_min = \"16M\" pool "
                             "any would take pages in such runs");
-        /* What it has of a page counts for the client itself. */
+        /* What it has of a page is no part of it for the client either: see choice.c. */
         world.pools[0].run_min_bytes = 8 * PAGE;
         assert_string_equal(explain(a, want)->longer,
-                            "8188 KiB from 0xff200000 up: below it lies buffer 8 (2 MiB of radio), "
-                            "above it lies buffer 4 (4 KiB of radio)");
+                            "6 MiB from 0xff200000 up: below it lies buffer 8 (2 MiB of radio), "
+                            "above it lies what buffer 4 leaves of its page");
         want.want.window = (struct range){ 4 * GiB - 7 * PAGE, 4 * GiB - 6 * PAGE };
         want.want.size_bytes = PAGE;
         assert_longer(explain(b, want), "below it is the end of the window");
@@ -921,6 +952,7 @@ int main(void)
                 cmocka_unit_test(test_release_of_what_was_revoked),
                 cmocka_unit_test(test_release_of_what_a_former_worker_lent),
                 cmocka_unit_test(test_lookup_of_a_buffer),
+                cmocka_unit_test(test_lookup_among_many),
                 cmocka_unit_test(test_lookup_tells_who_had_it),
                 cmocka_unit_test(test_many_labels_do_not_hide_others),
                 cmocka_unit_test(test_quarantine_counts_from_its_beginning),
