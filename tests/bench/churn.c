@@ -105,11 +105,33 @@ int churn_fill(struct churn *churn)
         return r;
 }
 
+/*
+ * Each of those who live goes with the same chance. They go in the order in which they came, not in
+ * a random one: what is left is the same, and neighbours are given back while they are in caches.
+ */
+static void thin_out(struct churn *churn, uint64_t free_bytes)
+{
+        const uint64_t now_free = churn->ops->free_bytes(churn->placer);
+        const uint64_t surplus = free_bytes - now_free, taken = churn->mix.memory_bytes - now_free;
+        size_t n_left = 0;
+
+        for (size_t i = 0; i < churn->n_living; i++) {
+                if (random_below(&churn->random, taken) < surplus)
+                        give(churn, churn->living[i]);
+                else
+                        churn->living[n_left++] = churn->living[i];
+        }
+        churn->n_living = n_left;
+}
+
 void churn_shed(struct churn *churn, uint64_t free_bytes)
 {
         churn->free_bytes = free_bytes;
         churn->n_away = churn->to_come = churn->to_go = 0;
         churn->tries = churn->refused = churn->gave_up = 0;
+        if (churn->ops->free_bytes(churn->placer) < free_bytes)
+                thin_out(churn, free_bytes);
+        /* The chance is that of a byte: a little more or less has gone. */
         while (churn->n_living && churn->ops->free_bytes(churn->placer) < free_bytes)
                 give(churn, remove_at(churn, random_below(&churn->random, churn->n_living)));
 }

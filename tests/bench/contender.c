@@ -225,11 +225,12 @@ int contender_enter(struct contender *contender, unsigned fill_percent,
                     const struct contender_plan *plan)
 {
         struct churn *churn = &contender->churn;
-        const uint64_t began = ticks_wall_ns();
+        uint64_t began;
         int r;
 
         forget_samples(contender);
         churn_shed(churn, churn->mix.memory_bytes / 100 * (100 - fill_percent));
+        began = ticks_wall_ns();
         r = churn_run(churn, plan->operations, began + plan->box_ns, &contender->churned);
         contender->churn_ns = ticks_wall_ns() - began;
         if (!r)
