@@ -45,8 +45,12 @@ holds "percentiles of too few values" 'all(.placers[].searches[] | .take_ns, .fi
 holds "what is refused" 'all(.placers[].searches[] | select(.search | endswith("_fails"));
         .refuse_ns.count > 0 or .take_ns.count + .find_ns.count == 0)'
 holds "the first as the measure" 'all(.placers[0].searches[].ratio; . == null or . == 1)'
+# What keeps to a boundary is asked for again and again, until a run has room between two of them.
 holds "visits, where they are counted" 'all(.placers[]; .visits_max as $most | all(.searches[];
-        (.visits == null) == ($most == null) and ($most == null or .visits.find <= $most)))'
+        (.visits == null) == ($most == null) and
+        ($most == null or .search == "boundary_64k" or .visits.find <= $most)))'
+holds "visits of the engine" 'all(.placers[0]; .visits_max > 0 and all(.searches[1:7][];
+        .visits.find > 0 and .visits.take > 0 and .visits.give > 0))'
 
 # The same seed, the same placements: all that is not a time.
 timeless='del(.. | .clock?, .fill_s?, .churn_s?, .ratio?, .p50?, .p99?, .p99_9?, .max?)'
