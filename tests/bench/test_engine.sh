@@ -48,7 +48,7 @@ holds "the first as the measure" 'all(.placers[0].searches[].ratio; . == null or
 # What keeps to a boundary is asked for again and again, until a run has room between two of them.
 holds "visits, where they are counted" 'all(.placers[]; .visits_max as $most | all(.searches[];
         (.visits == null) == ($most == null) and
-        ($most == null or .search == "boundary_64k" or .visits.find <= $most)))'
+        ($most == null or (.search | startswith("boundary")) or .visits.find <= $most)))'
 holds "visits of the engine" 'all(.placers[0]; .visits_max > 0 and all(.searches[1:7][];
         .visits.find > 0 and .visits.take > 0 and .visits.give > 0))'
 
