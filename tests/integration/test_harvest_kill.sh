@@ -37,7 +37,10 @@ for ((round = 1; round <= rounds; round++)); do
                 "$PARD" --config "$dir/pard.conf" 2>>"$dir/killed.log" &
                 pard_pid=$!
                 sleep "0.$(printf '%03d' $((RANDOM % 400)))"
-                kill -KILL "$pard_pid" 2>/dev/null || fail "round $round: it ended by itself"
+                if ! kill -KILL "$pard_pid" 2>/dev/null; then
+                        fail "round $round: it ended by itself:"
+                        tail -n 3 "$dir/killed.log"
+                fi
                 wait "$pard_pid" 2>/dev/null
                 now=$(<"$nr")
                 ((now <= most)) || most=$now
