@@ -130,6 +130,26 @@ static void test_grant_scattered(void **unused)
         world_stop(&world);
 }
 
+static void test_grant_over_the_border_of_nodes(void **unused)
+{
+        struct client *a;
+        struct buffer *buffer;
+
+        (void)unused;
+        world_init(&world, 4);
+        world.pools[0].size_max_bytes = 5 * PAGE;
+        world_start(&world);
+        world_arrive_at(&world, 0, 4 * GiB); /* of another node than what is below */
+        a = world_client(&world, 1000, "a");
+        buffer = world_alloc(&world, a, world_request(3 * PAGE));
+        assert_int_equal(world_first(buffer), 4 * GiB - 2 * PAGE);
+        assert_int_equal(world_bytes(&world).free, 2 * PAGE);
+        state_release(world.state, a, world_id(buffer), world.now_ns);
+        world_let_leave(&world);
+        assert_int_equal(world_bytes(&world).free, 5 * PAGE);
+        world_stop(&world);
+}
+
 static void test_recycled_memory_is_not_called_zeroed(void **unused)
 {
         struct client *a;
@@ -432,7 +452,7 @@ static void assert_largest(struct client *client, uint64_t bytes)
 static void test_the_largest_run_can_be_had(void **unused)
 {
         struct request low = world_request(PAGE / 8);
-        struct buffer *top, *all;
+        struct buffer *top, *all, *rest;
         struct client *a;
 
         (void)unused;
@@ -447,12 +467,16 @@ static void test_the_largest_run_can_be_had(void **unused)
         assert_int_equal(state_release(world.state, a, world_id(all), world.now_ns), 0);
         world_let_leave(&world);
         /* Nor in what is left of two: of the upper its lower, of the lower its upper part. */
-        top = world_alloc(&world, a, world_request(PAGE - PAGE / 8));
         low.want.window = (struct range){ 4 * GiB - 2 * PAGE, 4 * GiB - PAGE - 1 };
-        world_alloc(&world, a, low);
-        assert_largest(a, PAGE - PAGE / 4);
-        assert_int_equal(state_release(world.state, a, world_id(top), world.now_ns), 0);
-        assert_largest(a, PAGE - PAGE / 8);
+        for (uint64_t bytes = PAGE - PAGE / 8; bytes > PAGE - PAGE / 4; bytes -= 4096) {
+                top = world_alloc(&world, a, world_request(bytes));
+                rest = world_alloc(&world, a, low);
+                assert_largest(a, PAGE - PAGE / 4);
+                assert_int_equal(state_release(world.state, a, world_id(top), world.now_ns), 0);
+                assert_largest(a, bytes);
+                assert_int_equal(state_release(world.state, a, world_id(rest), world.now_ns), 0);
+                world_let_leave(&world);
+        }
         world_stop(&world);
 }
 
@@ -1014,6 +1038,7 @@ int main(void)
                 cmocka_unit_test(test_grant_shares_a_frame_within_a_uid),
                 cmocka_unit_test(test_grant_over_adjacent_frames),
                 cmocka_unit_test(test_grant_scattered),
+                cmocka_unit_test(test_grant_over_the_border_of_nodes),
                 cmocka_unit_test(test_recycled_memory_is_not_called_zeroed),
                 cmocka_unit_test(test_pool_preference),
                 cmocka_unit_test(test_pool_spill),
