@@ -175,12 +175,14 @@ static void return_piece(struct state *state, struct buffer_piece *piece, bool e
         frame_remove_piece(frame, piece);
         if (ended)
                 frame->n_ended--;
+        if (!frame->n_pieces) {
+                state_frame_emptied(state, frame, now_ns);
+                return;
+        }
         if (frame->divided)
                 node_spaces_add(&frame->account->partial, frame->node,
                                 range_of(piece->phys, piece->length_bytes));
-        if (!frame->n_pieces)
-                state_frame_emptied(state, frame, now_ns);
-        else if (frame->state == FRAME_GRANTED && frame->n_ended == frame->n_pieces)
+        if (frame->state == FRAME_GRANTED && frame->n_ended == frame->n_pieces)
                 frame_set_state(frame, FRAME_QUARANTINED);
 }
 
