@@ -84,7 +84,10 @@ static uint64_t clip_word(uint64_t word, uint64_t at, const struct tree_query *q
 
 /* ---- The highest place --------------------------------------------------------------------- */
 
-/* The run that ends where the walk is and has its lowest @end granules below @last_behind. */
+/*
+ * Whether the run fits that the walk has come to: @end granules below @behind, and what is free
+ * directly above that.
+ */
 static bool high_fits(struct walk *walk, uint64_t behind, uint64_t end)
 {
         struct tree_query *query = walk->query;
@@ -128,7 +131,7 @@ static bool high_in_piece(struct walk *walk, const uint64_t *words, uint64_t bas
 
 static bool high_in_node(struct walk *walk, const struct node *node, uint64_t base);
 
-/* Go into a child: because the place is there, or because the window cuts it. */
+/* Look into a child: because the place is there, or because the window cuts it. */
 static bool high_in_child(struct walk *walk, const struct node *node, unsigned c, uint64_t at)
 {
         const uint64_t size = node_child_size(node);
@@ -181,6 +184,7 @@ static bool high_in_node(struct walk *walk, const struct node *node, uint64_t ba
 
 /* ---- The lowest place, the mirror of it ----------------------------------------------------- */
 
+/* The same upwards: what is free directly below @at, and @start granules from there on. */
 static bool low_fits(struct walk *walk, uint64_t at, uint64_t start)
 {
         struct tree_query *query = walk->query;

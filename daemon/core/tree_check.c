@@ -50,6 +50,16 @@ static void walk_bits(struct checker *checker, uint64_t length, bool free)
         checker->at += length;
 }
 
+static void walk_word(struct checker *checker, uint64_t word)
+{
+        if (!word || !~word) {
+                walk_bits(checker, 64, word);
+                return;
+        }
+        for (unsigned i = 0; i < 64; i++)
+                walk_bits(checker, 1, word >> i & 1);
+}
+
 /* Walk all below a child. */
 static void walk(struct checker *checker, const struct node *node, unsigned c)
 {
@@ -58,8 +68,8 @@ static void walk(struct checker *checker, const struct node *node, unsigned c)
         if (node_is_block(node)) {
                 const uint64_t *word = &node_block(node)->word[c * PIECE_WORDS];
 
-                for (unsigned i = 0; i < 1u << PIECE_BITS; i++)
-                        walk_bits(checker, 1, word[i / 64] >> (i % 64) & 1);
+                for (unsigned i = 0; i < PIECE_WORDS; i++)
+                        walk_word(checker, word[i]);
                 return;
         }
         child = node_child(node, c);

@@ -30,13 +30,23 @@ struct buffer {
         uint64_t segment_count;
         struct range *runs;
         size_t n_runs;
-        RB_ENTRY(buffer) by_id;  /* state::buffers */
-        LIST_ENTRY(buffer) held; /* holding::buffers */
+        RB_ENTRY(buffer) by_id;     /* state::buffers */
+        LIST_ENTRY(buffer) held;    /* holding::buffers */
+        LIST_ENTRY(buffer) by_size; /* pool::by_size */
         size_t n_pieces;
         struct buffer_piece pieces[];
 };
 
 RB_HEAD(buffer_tree, buffer);
+LIST_HEAD(buffer_list, buffer);
+
+/* Buffers of class n have 2^n bytes, up to twice as many. */
+#define BUFFER_CLASSES 64
+
+static inline unsigned buffer_class(const struct buffer *buffer)
+{
+        return 63 - (unsigned)__builtin_clzll(buffer->size_bytes);
+}
 
 /**
  * buffer_new() - a buffer over places that a search found

@@ -153,6 +153,21 @@ static void check_owners(const struct state *state)
                                 check_account(owner->accounts[i]);
 }
 
+static uint64_t count_by_size(const struct pool *pool)
+{
+        const struct buffer *buffer;
+        uint64_t n = 0;
+
+        for (unsigned class = 0; class < BUFFER_CLASSES; class ++) {
+                LIST_FOREACH (buffer, &pool->by_size[class], by_size) {
+                        assert(buffer->size_bytes >> class == 1);
+                        assert(buffer->holding->account->pool == pool);
+                        n++;
+                }
+        }
+        return n;
+}
+
 static void check_buffers(const struct state *state)
 {
         uint64_t n = 0;
@@ -167,6 +182,9 @@ static void check_buffers(const struct state *state)
                 n++;
         }
         assert(n == state->n_buffers);
+        for (size_t i = 0; i < state->settings->n_pools; i++)
+                n -= count_by_size(&state->pools[i]);
+        assert(n == 0);
 }
 
 /* @is_ended: in state::ended. */

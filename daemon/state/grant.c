@@ -158,6 +158,7 @@ int state_grant(struct state *state, struct client *client, const struct demand 
                 buffer->needs_below = demand->want.window.last;
         name_copy(buffer->label, sizeof(buffer->label), demand->label);
         holding_add(holding, buffer);
+        LIST_INSERT_HEAD(&account->pool->by_size[buffer_class(buffer)], buffer, by_size);
         account->n_buffers++;
         account->pool->counters.grants++;
         state->grants++;
@@ -174,12 +175,14 @@ static void return_piece(struct state *state, struct buffer_piece *piece, bool e
         frame_remove_piece(frame, piece);
         if (ended)
                 frame->n_ended--;
+        if (!frame->n_pieces) {
+                state_frame_emptied(state, frame, now_ns);
+                return;
+        }
         if (frame->divided)
                 node_spaces_add(&frame->account->partial, frame->node,
                                 range_of(piece->phys, piece->length_bytes));
-        if (!frame->n_pieces)
-                state_frame_emptied(state, frame, now_ns);
-        else if (frame->state == FRAME_GRANTED && frame->n_ended == frame->n_pieces)
+        if (frame->state == FRAME_GRANTED && frame->n_ended == frame->n_pieces)
                 frame_set_state(frame, FRAME_QUARANTINED);
 }
 
@@ -191,6 +194,7 @@ void state_ungrant(struct state *state, struct buffer *buffer, uint64_t now_ns)
                 return_piece(state, &buffer->pieces[i], buffer->ended, now_ns);
         history_note(&state->history, buffer, holding->client ? now_ns : holding->ended_ns);
         holding_remove(holding, buffer);
+        LIST_REMOVE(buffer, by_size);
         holding->account->n_buffers--;
         holding->account->pool->counters.frees++;
         state_buffer_remove(state, buffer);

@@ -97,7 +97,7 @@ void state_frame_emptied(struct state *state, struct frame *frame, uint64_t now_
                 return;
         }
         if (frame->divided)
-                node_spaces_remove(&account->partial, frame->node, frame_range(frame));
+                node_spaces_clear(&account->partial, frame->node, frame_range(frame));
         /* Keeping it needs memory, leaving does not. */
         if (!worth_keeping(frame) || frame_hold_in(frame, &account->empty)) {
                 state_frame_leave(state, frame);

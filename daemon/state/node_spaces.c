@@ -18,6 +18,8 @@ int node_spaces_hold(struct node_spaces *spaces, unsigned index, struct range ra
                 r = space_new(GRANULE_BYTES, &spaces->of[index]);
                 if (r)
                         return r;
+                if (index >= spaces->count)
+                        spaces->count = index + 1;
         }
         return space_hold(spaces->of[index], range, grain_bytes);
 }
@@ -54,17 +56,16 @@ void node_spaces_clear(struct node_spaces *spaces, unsigned index, struct range 
 
 void node_spaces_deinit(struct node_spaces *spaces)
 {
-        for (unsigned i = 0; i < NODE_INDEXES; i++) {
+        for (unsigned i = 0; i < spaces->count; i++)
                 space_free(spaces->of[i]);
-                spaces->of[i] = NULL;
-        }
+        *spaces = (struct node_spaces){ 0 };
 }
 
 uint64_t node_spaces_bytes(const struct node_spaces *spaces)
 {
         uint64_t bytes = 0;
 
-        for (unsigned i = 0; i < NODE_INDEXES; i++)
+        for (unsigned i = 0; i < spaces->count; i++)
                 if (spaces->of[i])
                         bytes += space_bytes(spaces->of[i]);
         return bytes;
@@ -74,7 +75,7 @@ uint64_t node_spaces_bytes_in(const struct node_spaces *spaces, struct range win
 {
         uint64_t bytes = 0;
 
-        for (unsigned i = 0; i < NODE_INDEXES; i++)
+        for (unsigned i = 0; i < spaces->count; i++)
                 if (spaces->of[i])
                         bytes += space_bytes_in(spaces->of[i], window);
         return bytes;
@@ -84,7 +85,7 @@ void space_list_add(struct space_list *list, const struct node_spaces *spaces, u
 {
         if (!spaces)
                 return;
-        for (unsigned i = 0; i < NODE_INDEXES; i++) {
+        for (unsigned i = 0; i < spaces->count; i++) {
                 bool wanted = !nodes || (i < NODES_MAX && nodes >> i & 1);
 
                 if (!wanted || !spaces->of[i] || !space_bytes(spaces->of[i]))

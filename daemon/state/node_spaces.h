@@ -21,9 +21,13 @@ static inline unsigned node_index(int node)
         return node >= 0 && node < NODES_MAX ? (unsigned)node : NODE_INDEX_UNKNOWN;
 }
 
-/* Zero it before first use. */
+/**
+ * struct node_spaces - zero it before first use
+ * @count: there is none at this index and above
+ */
 struct node_spaces {
         struct space *of[NODE_INDEXES];
+        unsigned count;
 };
 
 void node_spaces_deinit(struct node_spaces *spaces);

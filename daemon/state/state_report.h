@@ -151,8 +151,10 @@ struct blocker {
  * @result:    0: it would be granted, in @pool
  * @refusal:   sentence and figures in either case
  * @segments:  the first of what it would be, where it would
- * @blockers:  who is in the way, largest first
- * @largest:   the largest run that is free for this client in the window (first above last: none)
+ * @blockers:  who is in the way, largest first. Where that would take too long to find out, those
+ *             among the largest of the pools, and at the beginning of the window
+ * @largest:   the largest run in the window that this client could have as one buffer (first above
+ *             last: none)
  * @longer:    what would lengthen it, in words: which buffers end at its ends, which memory beside
  *             it pard does not hold; "" where nothing would
  */

@@ -234,7 +234,7 @@ static void assert_nothing_held(const struct node_spaces *spaces)
         struct space *fresh;
 
         assert_int_equal(space_new(GRANULE_BYTES, &fresh), 0);
-        for (unsigned i = 0; i < NODE_INDEXES; i++)
+        for (unsigned i = 0; i < spaces->count; i++)
                 if (spaces->of[i] && !space_bytes(spaces->of[i]))
                         assert_int_equal(space_metadata_bytes(spaces->of[i]),
                                          space_metadata_bytes(fresh));
