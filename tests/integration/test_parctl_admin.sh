@@ -199,10 +199,16 @@ expect 3 "no configuration" "$PARCTL" reload
 cp "$dir/good.conf" "$dir/pard.conf"
 
 # ---- again and again ----------------------------------------------------------------------------
-for list in status pools frames buffers clients map; do
-        "$PARCTL" --json "$list" --watch=1 2>/dev/null | head -n 2 >"$dir/out"
-        is "$list: an object a line" "$(jq -c 'keys == ["'"$list"'"]' "$dir/out" | tr '\n' ' ')" "true true "
-        is "$list: a line an object" "$(wc -l <"$dir/out")" 2
+lists=(status pools frames buffers clients map)
+watchers=()
+for list in "${lists[@]}"; do
+        "$PARCTL" --json "$list" --watch=1 2>/dev/null | head -n 2 >"$dir/$list" &
+        watchers+=($!)
+done
+wait "${watchers[@]}"
+for list in "${lists[@]}"; do
+        is "$list: an object a line" "$(jq -c 'keys == ["'"$list"'"]' "$dir/$list" | tr '\n' ' ')" "true true "
+        is "$list: a line an object" "$(wc -l <"$dir/$list")" 2
 done
 two_maps() {
         [[ $(grep -c '^--- 20' "$dir/out") -ge 2 ]]
