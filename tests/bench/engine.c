@@ -10,6 +10,7 @@
 #include "engine_options.h"
 #include "engine_text.h"
 #include "macros.h"
+#include "units.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -48,13 +49,20 @@ static void progress_end(void)
 /* MemAvailable; 0 where it is not known. */
 static uint64_t available_bytes(void)
 {
+        static const char key[] = "MemAvailable:";
         FILE *file = fopen("/proc/meminfo", "re");
-        unsigned long long kib = 0;
+        uint64_t kib = 0;
         char line[128];
 
-        while (file && fgets(line, sizeof(line), file))
-                if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
-                        break;
+        while (file && fgets(line, sizeof(line), file)) {
+                const char *number = line + strlen(key), *rest;
+
+                if (strncmp(line, key, strlen(key)) != 0)
+                        continue;
+                if (units_number(number + strspn(number, " "), &kib, &rest))
+                        kib = 0;
+                break;
+        }
         if (file)
                 fclose(file);
         return kib * KiB;

@@ -188,7 +188,7 @@ static void mark(struct world *world, struct range place, enum content before, e
                 unsigned char *at = &world->map[(place.first - world->base) / GRANULE + k];
 
                 assert_int_equal(*at, before);
-                *at = after;
+                *at = (unsigned char)after;
         }
 }
 
