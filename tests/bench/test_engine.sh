@@ -3,6 +3,7 @@
 #
 # test_engine.sh PAR-BENCH - a run of par-bench engine that is too short to mean anything: every row is there, and what
 # has to be so whatever the clock says
+# shellcheck disable=SC2016 # what begins with $ in single quotes is jq's
 set -euo pipefail
 bench=${1:?usage: test_engine.sh PAR-BENCH}
 command -v jq >/dev/null || { echo "SKIP: there is no jq"; exit 77; }
