@@ -15,8 +15,12 @@
 
 #define HOLDS_MAX 6
 
-/* Parts of a held range that may be changed one by one: more would take too long. */
-#define HELD_PARTS_MAX 4096
+/*
+ * A hold is coarser where it would have more parts than this, each as large as the grain, but not
+ * smaller than so many granules: every part costs memory and time.
+ */
+#define HELD_PARTS_MAX     100
+#define HELD_PART_GRANULES 4096
 
 struct hold {
         struct range range;
@@ -210,6 +214,16 @@ static void clear(struct world *world)
 
 /* ---- holds ---------------------------------------------------------------------------------- */
 
+static uint64_t held_parts(const struct hold *hold, uint64_t granule_bytes)
+{
+        uint64_t part = hold->grain_bytes;
+
+        if (part / granule_bytes < HELD_PART_GRANULES &&
+            __builtin_mul_overflow(granule_bytes, HELD_PART_GRANULES, &part))
+                return 1;
+        return (hold->range.last - hold->range.first) / part;
+}
+
 /* Some cells, out to multiples of a grain. */
 static struct hold choose_hold(const struct world *world)
 {
@@ -222,7 +236,7 @@ static struct hold choose_hold(const struct world *world)
         if (choose_one_in(world->choices, 8))
                 hold.range = RANGE_ALL;
         hold.grain_bytes = choose_power(world->choices, shift, shift + 12 < 63 ? shift + 12 : 63);
-        while ((hold.range.last - hold.range.first) / hold.grain_bytes > HELD_PARTS_MAX)
+        while (held_parts(&hold, cells->granule_bytes) > HELD_PARTS_MAX)
                 hold.grain_bytes *= 2;
         hold.range.first = align_down(hold.range.first, hold.grain_bytes);
         hold.range.last |= hold.grain_bytes - 1;
