@@ -3,6 +3,7 @@
  * par-bench: what placing requests costs, and what comes of it. Owns the table of commands.
  */
 #include "engine.h"
+#include "experiment.h"
 #include "macros.h"
 
 #include <stdio.h>
@@ -22,6 +23,7 @@ struct command {
 
 static const struct command commands[] = {
         { "engine", engine_main, "time the engine's searches, and those of its peers" },
+        { "experiment", experiment_main, "place mixed traffic in several ways, and compare" },
 };
 
 static void print_help(FILE *stream)

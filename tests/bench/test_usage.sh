@@ -48,4 +48,15 @@ expect 2 2 "requires an argument" engine --size
 many=(--fill 1 --fill 2 --fill 3 --fill 4 --fill 5 --fill 6 --fill 7 --fill 8)
 expect 2 2 "too many" engine "${many[@]}" --fill 9
 
+expect 2 2 "--load 0" experiment --load 0
+expect 2 2 "--seeds 0" experiment --seeds 0
+expect 2 2 "--requests 0" experiment --requests 0
+expect 2 2 "--placer pard" experiment --placer pard
+expect 2 2 '"quick" is no option' experiment quick
+expect 0 1 "two ends" experiment --list
+expect 1 2 "no such mix" experiment --mix nothing
+expect 1 2 "No such file" experiment --workload /nowhere
+expect 1 2 "begins no statement" experiment --workload "$bench"
+expect 1 2 "no marks" experiment --quick --mix board --machine board-4G --doc /dev/null
+
 [[ $failures -eq 0 ]]
