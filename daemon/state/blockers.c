@@ -116,7 +116,7 @@ static void look_by_class(struct hunt *hunt, const struct state *state, unsigned
         }
 }
 
-/* Whether a buffer of this size_class or of those below could be one of the largest. */
+/* Whether a buffer of this class or of those below could be one of the largest. */
 static bool may_be_listed(const struct explanation *ret, unsigned size_class)
 {
         return ret->n_blockers < REPORT_BLOCKERS_MAX ||
