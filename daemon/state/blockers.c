@@ -99,14 +99,14 @@ static bool reaches(struct hunt *hunt, const struct buffer *buffer)
         return false;
 }
 
-static void look_by_class(struct hunt *hunt, const struct state *state, unsigned class)
+static void look_by_class(struct hunt *hunt, const struct state *state, unsigned size_class)
 {
         const struct buffer *buffer;
 
         for (size_t i = 0; i < state->settings->n_pools; i++) {
                 if (!(hunt->pools >> i & 1))
                         continue;
-                LIST_FOREACH (buffer, &state->pools[i].by_size[class], by_size) {
+                LIST_FOREACH (buffer, &state->pools[i].by_size[size_class], by_size) {
                         if (!hunt->steps)
                                 return;
                         hunt->steps--;
@@ -117,17 +117,17 @@ static void look_by_class(struct hunt *hunt, const struct state *state, unsigned
 }
 
 /* Whether a buffer of this class or of those below could be one of the largest. */
-static bool may_be_listed(const struct explanation *ret, unsigned class)
+static bool may_be_listed(const struct explanation *ret, unsigned size_class)
 {
         return ret->n_blockers < REPORT_BLOCKERS_MAX ||
-               ret->blockers[REPORT_BLOCKERS_MAX - 1].size_bytes >> class <= 1;
+               ret->blockers[REPORT_BLOCKERS_MAX - 1].size_bytes >> size_class <= 1;
 }
 
 static void look_by_size(struct hunt *hunt, const struct state *state)
 {
-        for (unsigned class = BUFFER_CLASSES; class -- > 0;)
-                if (hunt->steps && may_be_listed(hunt->ret, class))
-                        look_by_class(hunt, state, class);
+        for (unsigned size_class = BUFFER_CLASSES; size_class-- > 0;)
+                if (hunt->steps && may_be_listed(hunt->ret, size_class))
+                        look_by_class(hunt, state, size_class);
 }
 
 void report_blockers(const struct state *state, const struct client *asker,

@@ -158,9 +158,9 @@ static uint64_t count_by_size(const struct pool *pool)
         const struct buffer *buffer;
         uint64_t n = 0;
 
-        for (unsigned class = 0; class < BUFFER_CLASSES; class ++) {
-                LIST_FOREACH (buffer, &pool->by_size[class], by_size) {
-                        assert(buffer->size_bytes >> class == 1);
+        for (unsigned size_class = 0; size_class < BUFFER_CLASSES; size_class++) {
+                LIST_FOREACH (buffer, &pool->by_size[size_class], by_size) {
+                        assert(buffer->size_bytes >> size_class == 1);
                         assert(buffer->holding->account->pool == pool);
                         n++;
                 }
