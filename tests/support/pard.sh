@@ -122,9 +122,10 @@ soon() {
         return 1
 }
 
-# can_be_interrupted PID - it catches SIGINT
+# can_be_interrupted PID - it is parctl, no longer a copy of this shell, and catches SIGINT
 can_be_interrupted() {
-        (((0x$(awk '$1 == "SigCgt:" { print $2 }' "/proc/$1/status") >> 1) & 1))
+        [[ /proc/$1/exe -ef $PARCTL ]] &&
+                (((0x$(awk '$1 == "SigCgt:" { print $2 }' "/proc/$1/status") >> 1) & 1))
 }
 
 # available_kib - memory that the system says is available
