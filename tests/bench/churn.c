@@ -247,3 +247,12 @@ int churn_run(struct churn *churn, uint64_t operations, uint64_t deadline_ns, ui
         *ret_done = done;
         return 0;
 }
+
+uint64_t churn_living_bytes(const struct churn *churn)
+{
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < churn->n_living; i++)
+                sum += request_bytes(churn->living[i].request);
+        return sum;
+}

@@ -84,6 +84,9 @@ void churn_shed(struct churn *churn, uint64_t free_bytes);
  */
 int churn_run(struct churn *churn, uint64_t operations, uint64_t deadline_ns, uint64_t *ret_done);
 
+/* Bytes that were asked for by those who live. */
+uint64_t churn_living_bytes(const struct churn *churn);
+
 /* ---- one operation, for those who time it ---------------------------------------------------- */
 
 /* Whether the next operation is that one goes, not that one comes. */

@@ -83,12 +83,12 @@ static json_t *of_contender(const struct engine_state *state, const struct conte
         if (churn->ops->visits_max)
                 visits_max = json_integer(number(churn->ops->visits_max(churn->placer)));
         return json_pack(
-                "{s:s, s:I, s:I, s:f, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "placer",
+                "{s:s, s:I, s:I, s:I, s:f, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "placer",
                 churn->ops->name, "free", number(churn->ops->free_bytes(churn->placer)), "living",
-                number(churn->n_living), "fill_s", (double)contender->fill_ns / 1e9, "churned",
-                number(contender->churned), "churn_s", (double)contender->churn_ns / 1e9, "tries",
-                number(churn->tries), "refused", number(churn->refused), "gave_up",
-                number(churn->gave_up), "metadata",
+                number(churn->n_living), "living_bytes", number(churn_living_bytes(churn)),
+                "fill_s", (double)contender->fill_ns / 1e9, "churned", number(contender->churned),
+                "churn_s", (double)contender->churn_ns / 1e9, "tries", number(churn->tries),
+                "refused", number(churn->refused), "gave_up", number(churn->gave_up), "metadata",
                 number(churn->ops->metadata_bytes(churn->placer)), "metadata_per_gib",
                 number(figure_metadata_per_gib(state, contender)), "visits_max", visits_max,
                 "searches", of_searches(state, contender, ticks));

@@ -38,16 +38,17 @@ static void print_contender(const struct engine_state *state, const struct conte
 {
         const struct churn *churn = &contender->churn;
         const uint64_t taken = state->size_bytes - churn->ops->free_bytes(churn->placer);
-        char metadata[UNIT_TEXT_BYTES];
+        char metadata[UNIT_TEXT_BYTES], living[UNIT_TEXT_BYTES];
 
-        printf("%-7s %4.1f %% full, %zu requests live; filled in %.1f s; %" PRIu64
+        printf("%-7s %4.1f %% full, %zu requests of %s live; filled in %.1f s; %" PRIu64
                " operations of churn in %.1f s, %.2f %% of tries were refused, %" PRIu64
                " gave up; "
                "%s of metadata a GiB",
                churn->ops->name, percent(taken, state->size_bytes), churn->n_living,
-               (double)contender->fill_ns / 1e9, contender->churned,
-               (double)contender->churn_ns / 1e9, percent(churn->refused, churn->tries),
-               churn->gave_up, size_human(figure_metadata_per_gib(state, contender), metadata));
+               size_human(churn_living_bytes(churn), living), (double)contender->fill_ns / 1e9,
+               contender->churned, (double)contender->churn_ns / 1e9,
+               percent(churn->refused, churn->tries), churn->gave_up,
+               size_human(figure_metadata_per_gib(state, contender), metadata));
         if (churn->ops->visits_max)
                 printf("; a search visits at most %zu nodes",
                        churn->ops->visits_max(churn->placer));

@@ -33,6 +33,9 @@ holds "how full it is" '.size as $size | .fill as $fill | all(.placers[];
         ((1 - .free / $size) * 100) as $full | $full > $fill - 8 and $full < $fill + 2)'
 holds "metadata" '.size as $size | all(.placers[]; .metadata > 0 and
         ((.metadata_per_gib - .metadata * 1073741824 / $size) | fabs) < 1)'
+# Only the engine and the bitmap take no more than what is asked for.
+holds "bytes that live" '.size as $size | all(.placers[]; .free + .living_bytes <= $size and .living_bytes > $size / 5) and
+        all(.placers[0, 1]; .free + .living_bytes == $size)'
 # Every second sample takes and gives back, the others only find. A search that fails has nothing to ask for where all of
 # its window is free.
 holds "the number of samples" 'all(.placers[].searches[];
