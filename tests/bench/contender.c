@@ -10,8 +10,10 @@
 #include <errno.h>
 #include <string.h>
 
-#define CYCLES_IN_TURN  32
+#define CYCLES_IN_ROUND 32   /* with the same requests that fail */
+#define ROUNDS_IN_TURN  32   /* so many that a predecessor's use of the caches is soon forgotten */
 #define CYCLES_COUNTING 4096 /* while visits are counted */
+#define TURN_NS         (100 * NS_PER_MS)
 
 int contender_init(struct contender *contender, const struct placer_ops *ops, uint64_t memory_bytes,
                    uint64_t granule_bytes, uint64_t seed)
@@ -131,7 +133,7 @@ static int sample_take_and_give(const struct sampling *sampling, const struct co
 
 /* ---- cycles ---------------------------------------------------------------------------------- */
 
-/* What the searches that fail ask for during one turn. */
+/* What the searches that fail ask for during one round. */
 struct failing {
         struct constraint want[SEARCHES];
         bool there[SEARCHES];
@@ -176,21 +178,32 @@ bool contender_goes_on(const struct contender *contender, const struct contender
         return contender->cycles < plan->cycles && contender->spent_ns < plan->box_ns;
 }
 
-int contender_turn(struct contender *contender, const struct ticks *ticks,
-                   const struct contender_plan *plan)
+static int sample_round(struct contender *contender, const struct ticks *ticks,
+                        const struct contender_plan *plan)
 {
         uint64_t since = ticks_wall_ns();
         struct failing failing;
         int r = 0;
 
         draw_failing(contender, &failing);
-        for (unsigned i = 0; i < CYCLES_IN_TURN && contender_goes_on(contender, plan) && !r; i++) {
+        for (unsigned i = 0; i < CYCLES_IN_ROUND && contender_goes_on(contender, plan) && !r; i++) {
                 const uint64_t before = since;
 
                 r = cycle(contender, ticks, &failing);
                 since = ticks_wall_ns();
                 contender->spent_ns += since - before;
         }
+        return r;
+}
+
+int contender_turn(struct contender *contender, const struct ticks *ticks,
+                   const struct contender_plan *plan)
+{
+        const uint64_t until = ticks_wall_ns() + TURN_NS;
+        int r = 0;
+
+        for (unsigned i = 0; i < ROUNDS_IN_TURN && ticks_wall_ns() < until && !r; i++)
+                r = sample_round(contender, ticks, plan);
         return r;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One of those who are compared: a placer at work, and what its searches took. Turns are short, so
- * that contenders alternate, and what else the machine does hits all of them alike.
+ * One of those who are compared: a placer at work, and what its searches took. Contenders alternate
+ * in turns of a tenth of a second at most, so that what else the machine does hits all of them.
  */
 #pragma once
 
@@ -89,7 +89,7 @@ int contender_enter(struct contender *contender, unsigned fill_percent,
 bool contender_goes_on(const struct contender *contender, const struct contender_plan *plan);
 
 /**
- * contender_turn() - some cycles of samples: each of the searches once, in turn
+ * contender_turn() - up to 1,024 cycles of samples, each of which makes every search once
  * @contender: after contender_enter()
  * @ticks:     of this machine
  * @plan:      not beyond its cycles, nor its time by more than a cycle
