@@ -134,6 +134,18 @@ struct cells *cells_choose_layout(struct choices *choices, unsigned n_max)
         return cells;
 }
 
+unsigned cells_choose(const struct cells *cells, struct choices *choices)
+{
+        unsigned i = (unsigned)choose(choices, cells->n);
+        uint64_t step, near;
+
+        if (choose(choices, 2) ||
+            __builtin_mul_overflow(cells->granule_bytes, choose_power(choices, 6, 18), &step))
+                return i;
+        near = cells_at(cells, align_down(cells->first[i], step)) + choose(choices, 9);
+        return near < 4 ? 0 : (unsigned)min(near - 4, cells->n - 1);
+}
+
 /* Pieces up to so long, of which @density in 8 are there. */
 static void fill_with_pieces(struct cells *cells, struct choices *choices, unsigned longest,
                              unsigned density)
@@ -167,15 +179,16 @@ bool cells_may_add(const struct cells *cells, unsigned first, unsigned last)
 
 void cells_choose_content(struct cells *cells, struct choices *choices)
 {
-        static const unsigned longest[] = { 1, 2, 5, 70, 600, 5000 };
+        static const unsigned lengths[] = { 1, 2, 5, 70, 600, 5000 };
+        unsigned longest;
 
         switch (choose(choices, 6)) {
         case 0: break;
         case 1: memset(cells->there, true, cells->n); break;
         case 2: fill_with_comb(cells, 2 + (unsigned)choose(choices, 9)); break;
         default:
-                fill_with_pieces(cells, choices, longest[choose(choices, ARRAY_SIZE(longest))],
-                                 1 + (unsigned)choose(choices, 7));
+                longest = lengths[choose(choices, ARRAY_SIZE(lengths))];
+                fill_with_pieces(cells, choices, longest, 1 + (unsigned)choose(choices, 7));
                 break;
         }
         cells_index(cells);

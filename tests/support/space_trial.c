@@ -169,7 +169,7 @@ static void change(struct world *world)
         unsigned first = 0;
 
         for (unsigned tries = 0; tries < 3; tries++) {
-                first = (unsigned)choose(world->choices, cells->n);
+                first = cells_choose(cells, world->choices);
                 if ((choose(world->choices, 8) < world->fill) == !cells->there[first])
                         break;
         }
@@ -204,7 +204,7 @@ static void change_held(struct world *world)
 
 static void clear(struct world *world)
 {
-        const unsigned n = world->cells->n, first = (unsigned)choose(world->choices, n);
+        const unsigned n = world->cells->n, first = cells_choose(world->cells, world->choices);
         const uint64_t longest = choose_one_in(world->choices, 4) ? n : 9;
         const uint64_t length = 1 + choose(world->choices, longest);
 
@@ -228,7 +228,7 @@ static uint64_t held_parts(const struct hold *hold, uint64_t granule_bytes)
 static struct hold choose_hold(const struct world *world)
 {
         const struct cells *cells = world->cells;
-        const unsigned first = (unsigned)choose(world->choices, cells->n);
+        const unsigned first = cells_choose(cells, world->choices);
         const unsigned last = first + (unsigned)choose(world->choices, cells->n - first);
         const unsigned shift = (unsigned)__builtin_ctzll(cells->granule_bytes);
         struct hold hold = { cells_range(cells, first, last), 0 };
