@@ -83,6 +83,18 @@ static uint64_t choose_edge(struct choices *choices, unsigned bits)
         return edge + min(off, size - edge);
 }
 
+/* Sort addresses, each of which stays once. Return: how many are left. */
+static unsigned sort_once(uint64_t *address, unsigned n)
+{
+        unsigned left = 1;
+
+        qsort(address, n, sizeof(*address), ascending);
+        for (unsigned i = 1; i < n; i++)
+                if (address[i] != address[left - 1])
+                        address[left++] = address[i];
+        return left;
+}
+
 static struct cells *wide(struct choices *choices, unsigned shift, unsigned n_max, uint64_t *first)
 {
         const unsigned bits = 1 + (unsigned)choose(choices, 64 - shift);
@@ -100,14 +112,7 @@ static struct cells *wide(struct choices *choices, unsigned shift, unsigned n_ma
         first[n++] = UINT64_C(1) << (bits - 1);
         while (n <= wanted && !choices->over)
                 first[n++] = choose_edge(choices, bits);
-        qsort(first, n, sizeof(*first), ascending);
-
-        for (unsigned i = 1, count = n; i < count; i++) {
-                if (i == 1)
-                        n = 1;
-                if (first[i] != first[n - 1])
-                        first[n++] = first[i];
-        }
+        n = sort_once(first, n);
         for (unsigned i = 0; i < n; i++)
                 first[i] = ((region << bits) + first[i]) << shift;
         return cells_new(UINT64_C(1) << shift, first, n - 1);

@@ -66,7 +66,6 @@ static void choose_owners(struct placement_world *world, struct choices *choices
                 for (; length && i < world->n_granules; length--)
                         world->owner[i++] = who;
         }
-        /* No space may have all of the 64-bit range. */
         if (world->n_granules)
                 world->owner[world->n_granules - 1] = choose(choices, 2) ? NOBODY : world->owner[0];
 }
@@ -83,6 +82,7 @@ static void build_space(struct placement_world *world, unsigned s)
                         continue;
                 while (last + 1 < world->n_granules && world->owner[last + 1] == s)
                         last++;
+                /* No space may have all of the 64-bit range. */
                 if (i == 0 && last == 127 && world->granule == UINT64_C(1) << 57)
                         world->owner[last--] = NOBODY;
                 ok = !space_add(world->space[s], world_granules(world, i, last));
