@@ -16,6 +16,8 @@
  *                  @granule_bytes; @ret is owned by the caller. Return: 0; -ENOMEM; -ENOTSUP for a
  *                  memory it cannot represent
  * @close:          free everything; NULL is fine
+ * @find:           where take() would place a request; nothing changes. Returns the same, but never
+ *                  -ENOMEM
  * @take:           place a request in one piece and take it. @want is valid, its max_segments 1.
  *                  Return: 0, with the first address; PAR_REFUSED_EXHAUSTED or
  *                  PAR_REFUSED_FRAGMENTED (where it can tell which); -ENOMEM
@@ -23,17 +25,26 @@
  * @free_bytes:     bytes that are not taken. What rounding wastes is taken
  * @largest_bytes:  the longest free run inside a window
  * @metadata_bytes: bytes of heap it uses
+ * @count_visits:   from now on @visits grows by one for each node that is looked into; NULL: no
+ *                  more. The operation is NULL where there are no nodes to count
+ * @visits_max:     the bound on what one find() adds, NULL where there is none
+ * @linear:         a search takes time in proportion to what it passes over, and a narrow window
+ *                  makes it short: a large memory is filled piece by piece
  */
 struct placer_ops {
         const char *name;
         int (*open)(const struct range *memory, size_t n_memory, uint64_t granule_bytes,
                     void **ret);
         void (*close)(void *placer);
+        int (*find)(const void *placer, const struct constraint *want, uint64_t *ret_first);
         int (*take)(void *placer, const struct constraint *want, uint64_t *ret_first);
         void (*give)(void *placer, uint64_t first, uint64_t size_bytes);
         uint64_t (*free_bytes)(const void *placer);
         uint64_t (*largest_bytes)(const void *placer, struct range window);
         size_t (*metadata_bytes)(const void *placer);
+        void (*count_visits)(void *placer, size_t *visits);
+        size_t (*visits_max)(const void *placer);
+        bool linear;
 };
 
 /* The engine of this project, daemon/core: the highest place in the window. */
