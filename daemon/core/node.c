@@ -19,10 +19,10 @@ static size_t head_bytes(unsigned bits)
 
 size_t node_bytes(unsigned bits)
 {
-        const size_t wide = sizeof(struct wide_column) + bits * sizeof(uint64_t);
+        const size_t wide = (WIDE_LONGEST + bits) * sizeof(uint64_t);
+        const size_t narrow = bits * sizeof(uint16_t);
 
-        return head_bytes(bits) +
-               FANOUT * (bits > NARROW_BITS ? wide : sizeof(struct narrow_column));
+        return head_bytes(bits) + FANOUT * (bits > NARROW_BITS ? wide : narrow);
 }
 
 void node_fill_block(struct node *node, bool full)
@@ -38,7 +38,7 @@ struct node *node_new(unsigned bits, bool full)
 
         if (!node)
                 return NULL;
-        node->columns = (char *)node + head_bytes(bits);
+        node->rows = (char *)node + head_bytes(bits);
         node->bits = (uint8_t)bits;
         if (!full)
                 return node; /* all zero */
@@ -68,32 +68,28 @@ size_t node_delete(struct node *node)
         return bytes;
 }
 
-/* Figures of what fits into 16 bits are compared all at once: the loops have a fixed length. */
+/* Loops of a fixed length become a few vector instructions. */
 static void longest_of_narrow(const struct node *node, struct summary *sum)
 {
-        struct narrow_column most = *narrow_column(node, 0);
+        for (unsigned k = 0; k < node->bits; k++) {
+                const uint16_t *row = narrow_longest(node, k);
+                uint16_t longest = 0;
 
-        for (unsigned c = 1; c < FANOUT; c++) {
-                const struct narrow_column *column = narrow_column(node, c);
-
-                for (unsigned k = 0; k < NARROW_BITS + 1; k++)
-                        if (most.longest[k] < column->longest[k])
-                                most.longest[k] = column->longest[k];
+                for (unsigned c = 0; c < FANOUT; c++)
+                        longest = row[c] > longest ? row[c] : longest;
+                sum->longest[k] = longest;
         }
-        for (unsigned k = 0; k < NARROW_BITS + 1; k++)
-                sum->longest[k] = most.longest[k];
 }
 
 static void longest_of_wide(const struct node *node, struct summary *sum)
 {
-        for (unsigned k = 0; k < node->bits; k++)
-                sum->longest[k] = 0;
-        for (unsigned c = 0; c < FANOUT; c++) {
-                const struct wide_column *column = wide_column(node, c);
+        for (unsigned k = 0; k < node->bits; k++) {
+                const uint64_t *row = wide_row(node, WIDE_LONGEST + k);
+                uint64_t longest = 0;
 
-                for (unsigned k = 0; k < node->bits; k++)
-                        if (sum->longest[k] < column->longest[k])
-                                sum->longest[k] = column->longest[k];
+                for (unsigned c = 0; c < FANOUT; c++)
+                        longest = row[c] > longest ? row[c] : longest;
+                sum->longest[k] = longest;
         }
 }
 
@@ -144,19 +140,19 @@ void node_summary(const struct node *node, struct summary *ret)
 static void set_longest(struct node *node, unsigned c, unsigned k, uint64_t length)
 {
         if (node_is_wide(node))
-                wide_column(node, c)->longest[k] = length;
+                wide_row(node, WIDE_LONGEST + k)[c] = length;
         else
-                narrow_column(node, c)->longest[k] = (uint16_t)length;
+                narrow_longest(node, k)[c] = (uint16_t)length;
 }
 
 static void set_ends(struct node *node, unsigned c, uint64_t start, uint64_t end)
 {
         if (node_is_wide(node)) {
-                wide_column(node, c)->start = start;
-                wide_column(node, c)->end = end;
+                wide_row(node, WIDE_START)[c] = start;
+                wide_row(node, WIDE_END)[c] = end;
         } else {
-                narrow_column(node, c)->start = (uint16_t)start;
-                narrow_column(node, c)->end = (uint16_t)end;
+                node->start[c] = (uint16_t)start;
+                node->end[c] = (uint16_t)end;
         }
 }
 
@@ -228,9 +224,9 @@ void node_pass_on(struct node *node, unsigned c, const struct node *child, struc
 static void set_free(struct node *node, unsigned c, uint64_t granules)
 {
         if (node_is_wide(node))
-                wide_column(node, c)->free = granules;
+                wide_row(node, WIDE_FREE)[c] = granules;
         else
-                narrow_column(node, c)->free = (uint16_t)granules;
+                node->free[c] = (uint16_t)granules;
 }
 
 void node_put_uniform(struct node *node, unsigned c, bool full)

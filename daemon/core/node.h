@@ -26,42 +26,29 @@
 #define NARROW_BITS 12
 
 /**
- * struct narrow_column - what a node knows of one child, in granules
- * @start:   free ones at its beginning
- * @end:     free ones at its end
- * @free:    free ones in all
- * @longest: for each k below the logarithm of the child's size, the length of the longest run
- *           inside the child that begins on a multiple of 2^k. (For a larger k only the beginning
- *           of the child can be such a multiple.) The rest is 0
- *
- * 32 bytes, so that the loops over it become a few vector instructions.
- */
-struct narrow_column {
-        uint16_t start, end, free;
-        uint16_t longest[NARROW_BITS + 1];
-};
-
-/* The same for larger children; longest[] is as long as it has to be. */
-struct wide_column {
-        uint64_t start, end, free;
-        uint64_t longest[];
-};
-
-/**
  * struct node - what blocks and branches have in common
- * @columns: of the eight children; they lie behind the node
  * @held:    how many holds go through it. They go through all above it, too
  * @bits:    logarithm of the size of a child
  * @n_nodes: how many children are nodes themselves
  * @asleep:  bit c: child c is a node only because it is held. It is all free or all taken, as its
  *           column says, and what is written in it and below is out of date
+ * @start:   for each child its free granules at the beginning,
+ * @end:     at the end,
+ * @free:    and in all. Of larger children these are the first three of the rows
+ * @rows:    eight figures each, one for each child. Row k: the length of the longest run inside the
+ *           child that begins on a multiple of 2^k granules, for k below the logarithm of the
+ *           child's size. (For a larger k only the beginning of the child can be such a multiple.)
+ *
+ * A search reads a row, a change writes a column, and a search must not wait for memory: so what it
+ * needs of all children lies together. The head is as long as a cache line.
  */
 struct node {
-        void *columns;
+        void *rows;
         uint32_t held;
         uint8_t bits;
         uint8_t n_nodes;
         uint8_t asleep;
+        uint16_t start[FANOUT], end[FANOUT], free[FANOUT];
 };
 
 /* @word: a set bit is a free granule. */
@@ -150,38 +137,40 @@ static inline bool node_is_wide(const struct node *node)
         return node->bits > NARROW_BITS;
 }
 
-static inline struct narrow_column *narrow_column(const struct node *node, unsigned c)
+enum wide_row { WIDE_START, WIDE_END, WIDE_FREE, WIDE_LONGEST };
+
+/* The figures of all children: narrow ones, @k is below the logarithm of the child's size. */
+static inline uint16_t *narrow_longest(const struct node *node, unsigned k)
 {
-        return (struct narrow_column *)node->columns + c;
+        return (uint16_t *)node->rows + (size_t)k * FANOUT;
 }
 
-static inline struct wide_column *wide_column(const struct node *node, unsigned c)
+/* Wide ones; for the longest runs the row is WIDE_LONGEST + k. */
+static inline uint64_t *wide_row(const struct node *node, unsigned row)
 {
-        const size_t length = sizeof(struct wide_column) / sizeof(uint64_t) + node->bits;
-
-        return (struct wide_column *)((uint64_t *)node->columns + c * length);
+        return (uint64_t *)node->rows + (size_t)row * FANOUT;
 }
 
 static inline uint64_t node_start(const struct node *node, unsigned c)
 {
-        return node_is_wide(node) ? wide_column(node, c)->start : narrow_column(node, c)->start;
+        return node_is_wide(node) ? wide_row(node, WIDE_START)[c] : node->start[c];
 }
 
 static inline uint64_t node_end(const struct node *node, unsigned c)
 {
-        return node_is_wide(node) ? wide_column(node, c)->end : narrow_column(node, c)->end;
+        return node_is_wide(node) ? wide_row(node, WIDE_END)[c] : node->end[c];
 }
 
 static inline uint64_t node_free_in(const struct node *node, unsigned c)
 {
-        return node_is_wide(node) ? wide_column(node, c)->free : narrow_column(node, c)->free;
+        return node_is_wide(node) ? wide_row(node, WIDE_FREE)[c] : node->free[c];
 }
 
 /* @k is below the logarithm of the child's size. */
 static inline uint64_t node_longest(const struct node *node, unsigned c, unsigned k)
 {
-        return node_is_wide(node) ? wide_column(node, c)->longest[k]
-                                  : narrow_column(node, c)->longest[k];
+        return node_is_wide(node) ? wide_row(node, WIDE_LONGEST + k)[c]
+                                  : narrow_longest(node, k)[c];
 }
 
 /* A child as a search sees it: a node where it is mixed, or might be, else a mark. */

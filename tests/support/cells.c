@@ -98,13 +98,10 @@ static struct range whole_stretch(const struct cells *cells, unsigned i)
         return range;
 }
 
-/* The cell of an address; false where it has none. */
-static bool cell_at(const struct cells *cells, uint64_t address, unsigned *ret)
+unsigned cells_at(const struct cells *cells, uint64_t address)
 {
         unsigned low = 0, high = cells->n - 1;
 
-        if (address < cells->first[0] || address > cells->first[cells->n] - 1)
-                return false;
         while (low < high) {
                 const unsigned middle = (low + high + 1) / 2;
 
@@ -113,8 +110,12 @@ static bool cell_at(const struct cells *cells, uint64_t address, unsigned *ret)
                 else
                         high = middle - 1;
         }
-        *ret = low;
-        return true;
+        return low;
+}
+
+static bool is_inside(const struct cells *cells, uint64_t address)
+{
+        return address >= cells->first[0] && address <= cells->first[cells->n] - 1;
 }
 
 /* The granules that lie entirely in a window. */
@@ -193,10 +194,9 @@ uint64_t cells_longest(const struct cells *cells, struct range window)
 
 bool cells_contains(const struct cells *cells, struct range range)
 {
-        unsigned i;
+        const unsigned i = cells_at(cells, range.first);
 
-        return cell_at(cells, range.first, &i) && cells->there[i] &&
-               range_contains(stretch(cells, i), range);
+        return cells->there[i] && range_contains(stretch(cells, i), range);
 }
 
 uint64_t cells_bytes_in(const struct cells *cells, struct range window)
@@ -212,9 +212,9 @@ uint64_t cells_bytes_in(const struct cells *cells, struct range window)
 
 bool cells_next(const struct cells *cells, uint64_t from, struct range *ret)
 {
-        unsigned i = 0;
+        unsigned i = cells_at(cells, from);
 
-        if (from > cells->first[0] && !cell_at(cells, from, &i))
+        if (from > cells->first[0] && !is_inside(cells, from))
                 return false;
         if (!cells->there[i]) {
                 i = cells->end[i] + 1;
@@ -254,7 +254,7 @@ bool cells_prev_longer(const struct cells *cells, uint64_t from, uint64_t size_b
 bool cells_next_gap(const struct cells *cells, uint64_t from, struct range *ret)
 {
         const uint64_t last = cells->first[cells->n] - 1;
-        unsigned i = 0;
+        unsigned i = cells_at(cells, from);
 
         if (from > last) {
                 *ret = (struct range){ from, UINT64_MAX };
@@ -264,8 +264,6 @@ bool cells_next_gap(const struct cells *cells, uint64_t from, struct range *ret)
                 *ret = (struct range){ from, cells->first[0] - 1 };
                 return true;
         }
-        if (from > cells->first[0])
-                cell_at(cells, from, &i);
         if (cells->there[i])
                 i = cells->end[i] + 1;
         *ret = i < cells->n ? whole_stretch(cells, i) : (struct range){ last + 1, UINT64_MAX };

@@ -41,6 +41,9 @@ void cells_free(struct cells *cells); /* NULL is fine */
 /* The addresses of some cells, both included. */
 struct range cells_range(const struct cells *cells, unsigned first, unsigned last);
 
+/* The cell of an address, or the one that is next to it. */
+unsigned cells_at(const struct cells *cells, uint64_t address);
+
 /* Put cells into the set or take them out, whatever they were. */
 void cells_set(struct cells *cells, unsigned first, unsigned last, bool there);
 

@@ -83,6 +83,18 @@ static uint64_t choose_edge(struct choices *choices, unsigned bits)
         return edge + min(off, size - edge);
 }
 
+/* Sort addresses, each of which stays once. Return: how many are left. */
+static unsigned sort_once(uint64_t *address, unsigned n)
+{
+        unsigned left = 1;
+
+        qsort(address, n, sizeof(*address), ascending);
+        for (unsigned i = 1; i < n; i++)
+                if (address[i] != address[left - 1])
+                        address[left++] = address[i];
+        return left;
+}
+
 static struct cells *wide(struct choices *choices, unsigned shift, unsigned n_max, uint64_t *first)
 {
         const unsigned bits = 1 + (unsigned)choose(choices, 64 - shift);
@@ -100,14 +112,7 @@ static struct cells *wide(struct choices *choices, unsigned shift, unsigned n_ma
         first[n++] = UINT64_C(1) << (bits - 1);
         while (n <= wanted && !choices->over)
                 first[n++] = choose_edge(choices, bits);
-        qsort(first, n, sizeof(*first), ascending);
-
-        for (unsigned i = 1, count = n; i < count; i++) {
-                if (i == 1)
-                        n = 1;
-                if (first[i] != first[n - 1])
-                        first[n++] = first[i];
-        }
+        n = sort_once(first, n);
         for (unsigned i = 0; i < n; i++)
                 first[i] = ((region << bits) + first[i]) << shift;
         return cells_new(UINT64_C(1) << shift, first, n - 1);
@@ -132,6 +137,18 @@ struct cells *cells_choose_layout(struct choices *choices, unsigned n_max)
         }
         free(first);
         return cells;
+}
+
+unsigned cells_choose(const struct cells *cells, struct choices *choices)
+{
+        unsigned i = (unsigned)choose(choices, cells->n);
+        uint64_t step, near;
+
+        if (choose(choices, 2) ||
+            __builtin_mul_overflow(cells->granule_bytes, choose_power(choices, 6, 18), &step))
+                return i;
+        near = cells_at(cells, align_down(cells->first[i], step)) + choose(choices, 9);
+        return near < 4 ? 0 : (unsigned)min(near - 4, cells->n - 1);
 }
 
 /* Pieces up to so long, of which @density in 8 are there. */
@@ -167,15 +184,16 @@ bool cells_may_add(const struct cells *cells, unsigned first, unsigned last)
 
 void cells_choose_content(struct cells *cells, struct choices *choices)
 {
-        static const unsigned longest[] = { 1, 2, 5, 70, 600, 5000 };
+        static const unsigned lengths[] = { 1, 2, 5, 70, 600, 5000 };
+        unsigned longest;
 
         switch (choose(choices, 6)) {
         case 0: break;
         case 1: memset(cells->there, true, cells->n); break;
         case 2: fill_with_comb(cells, 2 + (unsigned)choose(choices, 9)); break;
         default:
-                fill_with_pieces(cells, choices, longest[choose(choices, ARRAY_SIZE(longest))],
-                                 1 + (unsigned)choose(choices, 7));
+                longest = lengths[choose(choices, ARRAY_SIZE(lengths))];
+                fill_with_pieces(cells, choices, longest, 1 + (unsigned)choose(choices, 7));
                 break;
         }
         cells_index(cells);

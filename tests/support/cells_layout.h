@@ -32,6 +32,9 @@ uint64_t layout_choose_base(struct choices *choices, unsigned shift, uint64_t n)
  */
 struct cells *cells_choose_layout(struct choices *choices, unsigned n_max);
 
+/* Choose a cell: often one near a multiple of a power of two, where nodes of the tree meet. */
+unsigned cells_choose(const struct cells *cells, struct choices *choices);
+
 /* Choose a content: nothing, all, runs of some length, a comb; never the whole 64-bit range. */
 void cells_choose_content(struct cells *cells, struct choices *choices);
 

@@ -66,7 +66,6 @@ static void choose_owners(struct placement_world *world, struct choices *choices
                 for (; length && i < world->n_granules; length--)
                         world->owner[i++] = who;
         }
-        /* No space may have all of the 64-bit range. */
         if (world->n_granules)
                 world->owner[world->n_granules - 1] = choose(choices, 2) ? NOBODY : world->owner[0];
 }
@@ -83,6 +82,7 @@ static void build_space(struct placement_world *world, unsigned s)
                         continue;
                 while (last + 1 < world->n_granules && world->owner[last + 1] == s)
                         last++;
+                /* No space may have all of the 64-bit range. */
                 if (i == 0 && last == 127 && world->granule == UINT64_C(1) << 57)
                         world->owner[last--] = NOBODY;
                 ok = !space_add(world->space[s], world_granules(world, i, last));
@@ -156,12 +156,15 @@ static uint64_t choose_size(const struct placement_world *world, struct choices 
 static uint64_t choose_longest(const struct placement_world *world, struct choices *choices)
 {
         const uint64_t granule = world->granule;
+        uint64_t odd;
 
         switch (choose(choices, 8)) {
         case 0:
         case 1: return granule * (1 + choose(choices, 8));
         case 2:
-        case 3: return granule / 4 + 1 + choose(choices, 4) * granule + choose(choices, granule);
+        case 3:
+                odd = choose(choices, granule);
+                return granule / 4 + 1 + odd + choose(choices, 4) * granule;
         case 4: return choose_one_in(choices, 8) ? choose_any(choices) : 0;
         default: return 0;
         }
@@ -179,17 +182,19 @@ static uint32_t choose_segments(struct choices *choices)
 struct constraint world_choose_request(const struct placement_world *world, struct choices *choices)
 {
         const unsigned shift = (unsigned)__builtin_ctzll(world->granule);
-        struct constraint want = {
-                .window = choose_window(world, choices),
-                .size_bytes = choose_size(world, choices),
-                .align_bytes = choose(choices, 3) ? choose_power(choices, 0, shift)
-                                                  : choose_near(world, choices),
-                .boundary_bytes = choose(choices, 2) ? 0 : choose_near(world, choices),
-                .max_segment_bytes = choose_longest(world, choices),
-                .max_segments = choose_segments(choices),
-        };
-        uint64_t shortest = want.max_segment_bytes ? want.max_segment_bytes : UINT64_MAX;
+        struct constraint want;
+        uint64_t shortest;
 
+        /* One after the other: in a list nobody says which of them chooses first. */
+        want.window = choose_window(world, choices);
+        want.size_bytes = choose_size(world, choices);
+        want.align_bytes =
+                choose(choices, 3) ? choose_power(choices, 0, shift) : choose_near(world, choices);
+        want.boundary_bytes = choose(choices, 2) ? 0 : choose_near(world, choices);
+        want.max_segment_bytes = choose_longest(world, choices);
+        want.max_segments = choose_segments(choices);
+
+        shortest = want.max_segment_bytes ? want.max_segment_bytes : UINT64_MAX;
         if (want.boundary_bytes && want.boundary_bytes < shortest)
                 shortest = want.boundary_bytes;
         if (want.size_bytes / shortest > SEGMENTS_MAX)

@@ -2,7 +2,7 @@
 /* Owns nothing. Refuses to judge: it only compares. */
 #include "space_question.h"
 
-#include "macros.h"
+#include "cells_layout.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ struct answer {
 
 static uint64_t choose_address(const struct cells *cells, struct choices *choices)
 {
-        const unsigned i = (unsigned)choose(choices, cells->n);
+        const unsigned i = cells_choose(cells, choices);
         const struct range cell = cells_range(cells, i, i);
 
         switch (choose(choices, 8)) {
@@ -52,7 +52,7 @@ static struct range choose_window(const struct cells *cells, struct choices *cho
 static uint64_t choose_size(const struct cells *cells, struct choices *choices)
 {
         const uint64_t granule = cells->granule_bytes;
-        const unsigned i = (unsigned)choose(choices, cells->n);
+        const unsigned i = cells_choose(cells, choices);
         const struct range stretch = cells_range(cells, cells->begin[i], cells->end[i]);
         const uint64_t bytes = stretch.last - stretch.first + 1; /* 0: the whole 64-bit range */
         uint64_t size;
@@ -60,7 +60,10 @@ static uint64_t choose_size(const struct cells *cells, struct choices *choices)
         switch (choose(choices, 8)) {
         case 0: size = 1 + choose_any(choices) % granule; break;
         case 1: size = granule * (1 + choose(choices, 8)); break;
-        case 2: size = choose_power(choices, 0, 63) + choose(choices, 3) - 1; break;
+        case 2:
+                size = choose_power(choices, 0, 63);
+                size += choose(choices, 3) - 1;
+                break;
         case 3: size = choose_any(choices); break;
         case 4: size = bytes; break;
         case 5: size = bytes - granule; break;

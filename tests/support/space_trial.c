@@ -77,6 +77,29 @@ static void check(const struct world *world)
         MUST(space_bytes(world->space) == cells_bytes_in(world->cells, RANGE_ALL), world);
 }
 
+/* Range by range. */
+static void check_content(const struct world *world)
+{
+        struct range range = { 0, 0 }, expected = { 0, 0 };
+        uint64_t at = 0;
+        bool found;
+
+        do {
+                found = space_next(world->space, at, &range);
+                MUST(found == cells_next(world->cells, at, &expected), world);
+                MUST(range.first == expected.first && range.last == expected.last, world);
+                at = range.last + 1;
+        } while (found && at);
+}
+
+/* From an allocation to come on, or only that one. */
+static void choose_failure(struct choices *choices, unsigned long most)
+{
+        const unsigned long first = 1 + (unsigned long)choose(choices, most);
+
+        heap_fail(first, choose(choices, 2) ? first : ULONG_MAX);
+}
+
 /* ---- changes -------------------------------------------------------------------------------- */
 
 static bool is_held(const struct world *world, struct range range)
@@ -114,19 +137,22 @@ static void change_cells(struct world *world, enum op op, unsigned first, unsign
         const struct range range = cells_range(world->cells, first, last);
         const size_t max = space_visits_max(world->space);
         const bool held = is_held(world, range);
-        bool starved = false;
+        bool starved;
         int r;
 
         if (op == OP_ADD && !cells_may_add(world->cells, first, last))
                 return;
-        if (choose_one_in(world->choices, 4))
-                heap_fail(held ? 1 : 1 + choose(world->choices, 4), ULONG_MAX);
+        if (held)
+                heap_fail(1, ULONG_MAX);
+        else if (choose_one_in(world->choices, 4))
+                choose_failure(world->choices, 4);
         world->visits = 0;
         r = apply(world->space, op, range);
         starved = heap_mend();
         MUST(!visited_too_many(world, max), world);
         if (r) {
                 MUST(r == -ENOMEM && starved && !held, world);
+                check_content(world);
                 world->trial->starved++;
         } else {
                 cells_set(world->cells, first, last, op == OP_ADD);
@@ -169,7 +195,7 @@ static void change(struct world *world)
         unsigned first = 0;
 
         for (unsigned tries = 0; tries < 3; tries++) {
-                first = (unsigned)choose(world->choices, cells->n);
+                first = cells_choose(cells, world->choices);
                 if ((choose(world->choices, 8) < world->fill) == !cells->there[first])
                         break;
         }
@@ -183,28 +209,27 @@ static void change_held(struct world *world)
 {
         const struct hold *hold = &world->holds[choose(world->choices, world->n_holds)];
         const struct cells *cells = world->cells;
-        unsigned i = (unsigned)choose(world->choices, cells->n), first, last = cells->n;
+        const uint64_t grain = hold->grain_bytes;
+        unsigned first = cells_choose(cells, world->choices);
 
-        while (i < cells->n &&
-               (cells->first[i] < hold->range.first || cells->first[i] % hold->grain_bytes))
-                i++;
-        if (i == cells->n)
+        while (first < cells->n &&
+               (cells->first[first] < hold->range.first || cells->first[first] % grain))
+                first++;
+        if (first == cells->n)
                 return;
-        first = i;
-        for (; i <= cells->end[first] && cells->first[i + 1] - 1 <= hold->range.last; i++) {
-                if (cells->first[i + 1] % hold->grain_bytes == 0) {
-                        last = i;
-                        if (choose_one_in(world->choices, 4))
-                                break;
+        for (unsigned last = first; last <= cells->end[first]; last++) {
+                if (cells->first[last + 1] - 1 > hold->range.last)
+                        return;
+                if (cells->first[last + 1] % grain == 0 && !choose_one_in(world->choices, 4)) {
+                        flip(world, first, last);
+                        return;
                 }
         }
-        if (last < cells->n)
-                flip(world, first, last);
 }
 
 static void clear(struct world *world)
 {
-        const unsigned n = world->cells->n, first = (unsigned)choose(world->choices, n);
+        const unsigned n = world->cells->n, first = cells_choose(world->cells, world->choices);
         const uint64_t longest = choose_one_in(world->choices, 4) ? n : 9;
         const uint64_t length = 1 + choose(world->choices, longest);
 
@@ -228,7 +253,7 @@ static uint64_t held_parts(const struct hold *hold, uint64_t granule_bytes)
 static struct hold choose_hold(const struct world *world)
 {
         const struct cells *cells = world->cells;
-        const unsigned first = (unsigned)choose(world->choices, cells->n);
+        const unsigned first = cells_choose(cells, world->choices);
         const unsigned last = first + (unsigned)choose(world->choices, cells->n - first);
         const unsigned shift = (unsigned)__builtin_ctzll(cells->granule_bytes);
         struct hold hold = { cells_range(cells, first, last), 0 };
@@ -249,10 +274,11 @@ static void hold_more(struct world *world)
         int r;
 
         if (choose_one_in(world->choices, 4))
-                heap_fail(1 + choose(world->choices, 8), ULONG_MAX);
+                choose_failure(world->choices, 8);
         r = space_hold(world->space, hold.range, hold.grain_bytes);
         if (heap_mend() && r) {
                 MUST(r == -ENOMEM, world);
+                check_content(world);
                 world->trial->starved++;
         } else {
                 MUST(!r, world);
