@@ -202,8 +202,12 @@ int contender_turn(struct contender *contender, const struct ticks *ticks,
         const uint64_t until = ticks_wall_ns() + TURN_NS;
         int r = 0;
 
-        for (unsigned i = 0; i < ROUNDS_IN_TURN && ticks_wall_ns() < until && !r; i++)
+        for (unsigned i = 0; i < ROUNDS_IN_TURN && !r; i++) {
+                /* Nothing is drawn in vain: the same seed makes the same searches. */
+                if (!contender_goes_on(contender, plan) || ticks_wall_ns() >= until)
+                        break;
                 r = sample_round(contender, ticks, plan);
+        }
         return r;
 }
 
