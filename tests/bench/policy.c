@@ -251,17 +251,17 @@ static uint64_t rank_length(uint64_t bytes)
                 return open_as(search_##name, rank, ranges, n_ranges, granule_bytes, ret); \
         }
 
-DEFINE_OPEN(highest, rank_length)
-DEFINE_OPEN(lowest, rank_length)
+DEFINE_OPEN(highest, NULL)
+DEFINE_OPEN(lowest, NULL)
 DEFINE_OPEN(best, rank_length)
 DEFINE_OPEN(tier_best, rank_length)
 DEFINE_OPEN(two_ends, rank_length)
-DEFINE_OPEN(two_ends_of_4, rank_length)
-DEFINE_OPEN(size_ends, rank_length)
-DEFINE_OPEN(life_ends, rank_length)
+DEFINE_OPEN(two_ends_of_4, NULL)
+DEFINE_OPEN(size_ends, NULL)
+DEFINE_OPEN(life_ends, NULL)
 DEFINE_OPEN(class, search_class_rank)
-DEFINE_OPEN(natural, rank_length)
-DEFINE_OPEN(reserve, rank_length)
+DEFINE_OPEN(natural, NULL)
+DEFINE_OPEN(reserve, NULL)
 
 #define POLICY(text, open_fn, ...)                                  \
         {                                                           \

@@ -40,7 +40,7 @@ struct node {
 /**
  * struct policy_runs - see the header
  * @runs:    by address
- * @pieces:  by tier, rank and address
+ * @pieces:  by tier, rank and address; none without ranks
  * @spare:   nodes that are set aside, linked by their right; owned
  * @n_nodes: all of them
  * @bytes:   that are free
@@ -213,19 +213,23 @@ static bool piece_of(const struct policy_runs *runs, struct range run, size_t ti
         return range_intersect(run, (struct range){ first, runs->tiers[tier] }, ret);
 }
 
+static struct key piece_at(const struct policy_runs *runs, size_t tier, struct range piece)
+{
+        return piece_key(tier, runs->rank(range_size(piece)), piece.first);
+}
+
 static void add_run(struct policy_runs *runs, struct range run)
 {
         struct range piece;
 
         runs->runs = insert(runs->runs, node_get(runs, run, run_key(run)));
         for (size_t t = 0; t < runs->n_tiers; t++) {
-                if (piece_of(runs, run, t, &piece)) {
-                        const struct key key =
-                                piece_key(t, runs->rank(range_size(piece)), piece.first);
-
-                        runs->pieces = insert(runs->pieces, node_get(runs, piece, key));
-                        runs->tier_bytes[t] += range_size(piece);
-                }
+                if (!piece_of(runs, run, t, &piece))
+                        continue;
+                runs->tier_bytes[t] += range_size(piece);
+                if (runs->rank)
+                        runs->pieces = insert(runs->pieces,
+                                              node_get(runs, piece, piece_at(runs, t, piece)));
         }
 }
 
@@ -237,14 +241,13 @@ static void drop_run(struct policy_runs *runs, struct range run)
         runs->runs = take_out(runs->runs, run_key(run), &node);
         node_put(runs, node);
         for (size_t t = 0; t < runs->n_tiers; t++) {
-                if (piece_of(runs, run, t, &piece)) {
-                        const struct key key =
-                                piece_key(t, runs->rank(range_size(piece)), piece.first);
-
-                        runs->pieces = take_out(runs->pieces, key, &node);
-                        node_put(runs, node);
-                        runs->tier_bytes[t] -= range_size(piece);
-                }
+                if (!piece_of(runs, run, t, &piece))
+                        continue;
+                runs->tier_bytes[t] -= range_size(piece);
+                if (!runs->rank)
+                        continue;
+                runs->pieces = take_out(runs->pieces, piece_at(runs, t, piece), &node);
+                node_put(runs, node);
         }
 }
 
@@ -397,7 +400,7 @@ bool policy_runs_shortest(const struct policy_runs *runs, size_t tier, uint64_t 
         const struct node *node;
 
         if (after) {
-                key = piece_key(tier, runs->rank(range_size(*after)), after->first);
+                key = piece_at(runs, tier, *after);
                 if (++key.low == 0)
                         key.high++;
         }
@@ -451,7 +454,8 @@ void policy_runs_check(const struct policy_runs *runs)
         check(runs->pieces, &piece_bytes, &n_nodes);
         for (const struct node *spare = runs->spare; spare; spare = spare->right)
                 n_nodes++;
-        assert(bytes == runs->bytes && piece_bytes == runs->bytes && n_nodes == runs->n_nodes);
+        assert(bytes == runs->bytes && n_nodes == runs->n_nodes);
+        assert(piece_bytes == (runs->rank ? runs->bytes : 0));
         while (policy_runs_above(runs, from, 1, &run)) {
                 assert(run.first > from || from == 0);
                 if (run.last == UINT64_MAX)

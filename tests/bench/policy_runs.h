@@ -28,7 +28,7 @@ typedef uint64_t policy_rank_fn(uint64_t bytes);
  * @n_memory:  how many, at least 1
  * @tiers:     last addresses of the tiers, ascending; the last one is UINT64_MAX
  * @n_tiers:   1 to POLICY_TIERS_MAX
- * @rank:      order of the pieces
+ * @rank:      order of the pieces; NULL: nobody will ask for it, and there are none
  * @ret:       owned by the caller
  *
  * Return: 0; -ENOMEM.
