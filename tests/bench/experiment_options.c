@@ -23,7 +23,7 @@ const char experiment_options_help[] =
         "  --machine NAME   only this machine\n"
         "  --load PERCENT   only this load; may be given several times\n"
         "  --placer NAME    only this one; may be given several times\n"
-        "  --requests N     after memory is filled, and four times as many as that took\n"
+        "  --requests N     after memory is filled, and twice as many as that took\n"
         "                   (default: 20000)\n"
         "  --seed N         of the first of several runs (default: 1)\n"
         "  --seeds N        so many runs of each (default: 3)\n"
@@ -160,7 +160,7 @@ static void set_defaults(struct experiment_options *options)
                 study->n_requests = options->quick ? 4000 : 20000;
         if (!study->n_seeds)
                 study->n_seeds = options->quick ? 1 : 3;
-        study->n_turns = options->quick ? 0 : 4;
+        study->n_turns = options->quick ? 0 : 2;
 }
 
 int experiment_options_parse(int argc, char **argv, struct experiment_options *ret)
