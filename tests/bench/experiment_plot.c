@@ -19,40 +19,41 @@
 #define WIDTH                8800
 #define MARGIN               400
 #define GAP                  260
-#define TOP                  900
+#define TOP                  760
 #define ROW                  1640
 #define PANEL                1060 /* height */
 #define PANEL_DOWN           340  /* from the top of a row */
-#define FOOT                 260
+#define FOOT                 160
+#define CHARACTER            68 /* width of one, in a wide font */
 #define PANEL_WIDTH(columns) ((WIDTH - MARGIN - 200 - ((columns)-1) * GAP) / (columns))
 
+/* Colours that also those can tell apart who do not see all of them. */
 static const char style[] =
         "text{fill:#1f2328}.soft{fill:#59636e;font-size:11px}.bold{font-weight:600}\n"
-        ".back{fill:#fff}.grid{stroke:#d8dee4;stroke-width:1;fill:none}"
+        ".back{fill:#fff}.grid{stroke:#d8dee4;stroke-width:1}\n"
         "polyline{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}\n"
-        ".par{stroke:#54aeff;stroke-width:6;opacity:.35}.highest{stroke:#0969da}"
-        ".twoends{stroke:#8250df}.zones{stroke:#cf222e}.buddy{stroke:#bc4c00}"
-        ".firstfit{stroke:#1a7f37}.ideal{stroke:#59636e;stroke-width:1.4;stroke-dasharray:3 3}\n"
-        "circle{stroke:none}circle.highest{fill:#0969da}circle.twoends{fill:#8250df}"
-        "circle.zones{fill:#cf222e}circle.buddy{fill:#bc4c00}circle.firstfit{fill:#1a7f37}\n"
+        ".par{stroke:#54aeff;stroke-width:6;opacity:.35}.ideal{stroke:#59636e;stroke-dasharray:3 "
+        "3}\n"
+        ".highest{stroke:#0072b2}.twoends{stroke:#1f2328}.zones{stroke:#d55e00}\n"
+        ".buddy{stroke:#c78a00}.firstfit{stroke:#009e73}\n"
+        "circle.highest{fill:#0072b2}circle.twoends{fill:#1f2328}circle.zones{fill:#d55e00}\n"
+        "circle.buddy{fill:#c78a00}circle.firstfit{fill:#009e73}circle{stroke:none}\n"
         "@media (prefers-color-scheme:dark){\n"
-        "text{fill:#e6edf3}.soft{fill:#9198a1}.back{fill:#0d1117}.grid{stroke:#30363d}"
-        ".par{stroke:#388bfd}.highest{stroke:#4493f8}.twoends{stroke:#ab7df8}"
-        ".zones{stroke:#f85149}.buddy{stroke:#f0883e}.firstfit{stroke:#3fb950}"
-        ".ideal{stroke:#9198a1}circle.highest{fill:#4493f8}circle.twoends{fill:#ab7df8}"
-        "circle.zones{fill:#f85149}circle.buddy{fill:#f0883e}circle.firstfit{fill:#3fb950}\n"
+        "text{fill:#e6edf3}.soft{fill:#9198a1}.back{fill:#0d1117}.grid{stroke:#30363d}\n"
+        ".par{stroke:#388bfd}.ideal{stroke:#9198a1}\n"
+        ".highest{stroke:#56b4e9}.twoends{stroke:#e6edf3}.zones{stroke:#ee7733}\n"
+        ".buddy{stroke:#e6b333}.firstfit{stroke:#2fc49a}\n"
+        "circle.highest{fill:#56b4e9}circle.twoends{fill:#e6edf3}circle.zones{fill:#ee7733}\n"
+        "circle.buddy{fill:#e6b333}circle.firstfit{fill:#2fc49a}circle{stroke:none}\n"
         "}\n";
 
 /* What is drawn, the first below the others; @class is its colour. */
 static const struct {
         const char *name, *class, *legend;
 } lines[] = {
-        { "par", "par", "par: the engine" },
-        { "ideal", "ideal", "memory that rearranges itself" },
-        { "first fit", "firstfit", "first fit" },
-        { "buddy", "buddy", "buddy" },
-        { "zones", "zones", "zones (Linux)" },
-        { "highest", "highest", "highest place" },
+        { "par", "par", "par, the engine" },      { "ideal", "ideal", "ideal" },
+        { "first fit", "firstfit", "first fit" }, { "buddy", "buddy", "buddy" },
+        { "zones", "zones", "zones (Linux)" },    { "highest", "highest", "highest place" },
         { "two ends", "twoends", "two ends" },
 };
 
@@ -296,16 +297,15 @@ static void draw_row(const struct plot *plot, size_t row)
 
 static void draw_legend(const struct plot *plot)
 {
-        static const int widths[ARRAY_SIZE(lines)] = { 1290, 2070, 860, 740, 1190, 1210, 900 };
         int x = MARGIN;
 
         for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
                 const struct svg_point ends[] = { { x, 210 }, { x + 200, 210 } };
 
                 svg_line(plot->file, lines[i].class, ends, 2);
-                svg_text(plot->file, "", SVG_START, (struct svg_point){ x + 260, 250 },
+                svg_text(plot->file, "ink", SVG_START, (struct svg_point){ x + 260, 250 },
                          lines[i].legend);
-                x += widths[i];
+                x += 440 + (int)strlen(lines[i].legend) * CHARACTER;
         }
 }
 
@@ -324,7 +324,7 @@ static void draw(const struct plot *plot)
                 snprintf(text, sizeof(text), "%s, %s", plot->mixes[i]->name,
                          plot->machines[i]->name);
                 svg_text(plot->file, "bold", SVG_MIDDLE,
-                         (struct svg_point){ MARGIN + (int)i * (width + GAP) + width / 2, 700 },
+                         (struct svg_point){ MARGIN + (int)i * (width + GAP) + width / 2, 620 },
                          text);
         }
         for (size_t row = 0; row < ARRAY_SIZE(rows); row++)
