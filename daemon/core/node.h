@@ -166,6 +166,14 @@ static inline uint64_t node_free_in(const struct node *node, unsigned c)
         return node_is_wide(node) ? wide_row(node, WIDE_FREE)[c] : node->free[c];
 }
 
+/* Whether a child is all free or all taken. */
+static inline bool node_child_is_uniform(const struct node *node, unsigned c)
+{
+        const uint64_t free = node_free_in(node, c);
+
+        return !free || free == node_child_size(node);
+}
+
 /* @k is below the logarithm of the child's size. */
 static inline uint64_t node_longest(const struct node *node, unsigned c, unsigned k)
 {

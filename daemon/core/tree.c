@@ -72,10 +72,9 @@ static void child_drop(struct tree *tree, struct node *node, unsigned c, bool fu
 static void child_close(struct tree *tree, struct node *node, unsigned c)
 {
         const struct node *child = node_branch(node)->child[c];
-        const uint64_t free = node_free_in(node, c);
 
-        if (child_is_node(child) && !child->held && (!free || free == node_child_size(node)))
-                child_drop(tree, node, c, free);
+        if (child_is_node(child) && !child->held && node_child_is_uniform(node, c))
+                child_drop(tree, node, c, node_free_in(node, c));
 }
 
 /* Write a child that is all free or all taken. What is held of it need not be written. */

@@ -102,16 +102,12 @@ static size_t check_node(const struct node *node, bool stale);
 static size_t check_child(const struct node *node, unsigned c, bool stale)
 {
         const struct node *child = node_branch(node)->child[c];
-        const uint64_t free = node_free_in(node, c);
         const bool asleep = node->asleep >> c & 1;
 
         assert(child->bits + FANOUT_BITS == node->bits);
         assert(child->held <= node->held);
-        if (!stale) {
-                /* Nothing is a node that could be a mark. */
-                assert(child->held || (free && free != node_child_size(node)));
-                assert(!asleep || child->held);
-        }
+        /* Nothing is a node that could be a mark. */
+        assert(stale || child->held || !(asleep || node_child_is_uniform(node, c)));
         return check_node(child, stale || asleep);
 }
 
