@@ -155,7 +155,7 @@ bool cells_find(const struct cells *cells, struct range window, uint64_t size_by
                 uint64_t align_bytes, enum space_end end, struct range *ret)
 {
         const bool down = end == SPACE_HIGHEST;
-        uint64_t size, first;
+        uint64_t size, first = 0; /* as gcc with the thread sanitizer wants it */
         struct range whole, run;
 
         if (align_bytes < cells->granule_bytes)

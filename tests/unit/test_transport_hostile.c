@@ -394,38 +394,55 @@ static void *give_frames(void *data)
         return NULL;
 }
 
-/* Thousands of frames that arrive at once: others are answered between them. */
-static void test_a_burst_of_frames_holds_up_nobody(void **state)
+/*
+ * One burst, with somebody beside it who asks on and on.
+ * Return: how many answers saw a part of the frames arrived.
+ */
+static unsigned answers_within_a_burst(void)
 {
+        enum { FRAMES = 1500 };
         struct caller wants, beside;
         struct burst burst;
-        uint64_t worst = 0;
-        unsigned asked = 0;
+        unsigned within = 0;
 
-        (void)state;
-        worker_start(&worker, &(struct worker_options){ .more_pages = 1500 });
+        worker_start(&worker, &(struct worker_options){ .more_pages = FRAMES });
         caller_open(&worker, "beside", &beside);
         caller_open(&worker, "wants", &wants);
         fake_keeper_hold_takes(worker.keeper);
-        caller_send_alloc(&wants, 1564 * WORKER_PAGE_BYTES, "any", -1);
+        caller_send_alloc(&wants, (64 + FRAMES) * WORKER_PAGE_BYTES, "any", -1);
         burst.frames = fake_keeper_await_take(worker.keeper, 0);
-        assert_int_equal(burst.frames, 1500);
+        assert_int_equal(burst.frames, FRAMES);
+        uint64_t before = status_held(caller_status(&beside));
         assert_int_equal(pthread_create(&burst.thread, NULL, give_frames, &burst), 0);
-        for (;; asked++) {
+        for (;;) {
                 uint64_t began = now_ms();
                 const Wire__Status *status = caller_status(&beside);
 
-                if (now_ms() - began > worst)
-                        worst = now_ms() - began;
+                assert_true(now_ms() - began < 500);
                 if (status->grants)
                         break;
+                within += status_held(status) > before;
         }
         pthread_join(burst.thread, NULL);
-        assert_true(asked > 10);
-        assert_true(worst < 500);
         caller_close(&wants);
         caller_close(&beside);
         assert_int_equal(worker_stop(&worker), 0);
+        return within;
+}
+
+/*
+ * Thousands of frames that arrive at once: others are answered between them. A burst is over in
+ * milliseconds, in which the scheduler need not let the asker run: one seen of many bursts proves
+ * it, and a worker that reads a burst to its end is never seen within.
+ */
+static void test_a_burst_of_frames_holds_up_nobody(void **state)
+{
+        unsigned within = 0;
+
+        (void)state;
+        for (int i = 0; i < 20 && !within; i++)
+                within = answers_within_a_burst();
+        assert_true(within > 0);
 }
 
 static void test_more_clients_than_may_be_are_told(void **state)
