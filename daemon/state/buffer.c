@@ -131,6 +131,7 @@ void buffer_view(const struct buffer *buffer, struct buffer_view *ret)
                 .segment_count = buffer->segment_count,
                 .pool = settings->name,
                 .piece_count = buffer->n_pieces,
+                .dma_offset = buffer->dma_offset,
         };
 }
 

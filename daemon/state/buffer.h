@@ -11,6 +11,7 @@ struct holding;
  * struct buffer - granted memory
  * @holding:     whose it is; a client's, or what an ended client left
  * @limits:      how it is cut into segments
+ * @dma_offset:  from memory to what its device sees, modulo 2^64
  * @ended:       its client is gone or was cut off, and its frames know it
  * @needs_below: highest address that its request allowed; 0: any
  * @runs:        contiguous pieces of memory, in the order of the buffer; owned
@@ -25,6 +26,7 @@ struct buffer {
         char label[LABEL_BYTES_MAX + 1];
         uint64_t size_bytes;
         struct constraint limits;
+        uint64_t dma_offset;
         uint64_t needs_below;
         uint64_t since_ns;
         uint64_t segment_count;

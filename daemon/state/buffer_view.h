@@ -23,8 +23,10 @@ struct piece {
         bool zeroed, keep;
 };
 
+/* @dma_offset: to be added to a physical address for the one that its device sees, modulo 2^64. */
 struct buffer_view {
         uint64_t id, size_bytes, page_bytes, segment_count;
+        uint64_t dma_offset;
         const char *pool;
         size_t piece_count;
 };
@@ -35,7 +37,7 @@ void buffer_piece(const struct buffer *buffer, size_t index, struct piece *ret);
 /**
  * buffer_next_segment() - the segments of a buffer, in order
  * @cursor: start with { 0 }
- * @ret:    the segment's addresses
+ * @ret:    the segment's physical addresses
  *
  * Return: whether there is one.
  */

@@ -18,7 +18,7 @@ static int explain_grant(const struct demand *demand, const struct choice *choic
 {
         _cleanup_(buffer_freep) struct buffer *buffer = NULL;
         struct segment_cursor cursor = { 0 };
-        char what[192];
+        char what[DEMAND_WORDS_BYTES], dma[48] = "";
         int r;
 
         r = buffer_new(choice->places, choice->n_places, choice->pool->settings->page_bytes,
@@ -29,10 +29,14 @@ static int explain_grant(const struct demand *demand, const struct choice *choic
                buffer_next_segment(buffer, &cursor, &ret->segments[ret->n_segments]))
                 ret->n_segments++;
         ret->pool = choice->pool->settings->name;
+        ret->dma_offset = demand->dma_offset;
         demand_words(demand, what, sizeof(what));
+        if (demand->dma_offset)
+                snprintf(dma, sizeof(dma), ", for the device at 0x%llx",
+                         (unsigned long long)(buffer->runs[0].first + demand->dma_offset));
         snprintf(ret->refusal.sentence, sizeof(ret->refusal.sentence),
-                 "%s: would be granted from pool %s at 0x%llx, in %llu segment%s", what, ret->pool,
-                 (unsigned long long)buffer->runs[0].first,
+                 "%s: would be granted from pool %s at 0x%llx%s, in %llu segment%s", what,
+                 ret->pool, (unsigned long long)buffer->runs[0].first, dma,
                  (unsigned long long)buffer->segment_count, buffer->segment_count == 1 ? "" : "s");
         return 0;
 }

@@ -137,6 +137,7 @@ int state_grant(struct state *state, struct client *client, const struct demand 
         r = buffer_new(choice->places, choice->n_places, page_bytes, &demand->want, &buffer);
         if (r)
                 return r;
+        buffer->dma_offset = demand->dma_offset;
         r = client_account(client, choice->pool, &account);
         if (r)
                 return r;

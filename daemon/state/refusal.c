@@ -67,13 +67,30 @@ void range_words(struct range window, char *to, size_t room)
                          window.last);
 }
 
+/* Where it may lie: in memory, and where that differs, as the device sees it. */
+static void where_words(const struct demand *demand, char *to, size_t room)
+{
+        const struct range phys = demand->want.window;
+        char where[64];
+
+        if (demand->dma_offset) {
+                range_words((struct range){ phys.first + demand->dma_offset,
+                                            phys.last + demand->dma_offset },
+                            where, sizeof(where));
+                snprintf(to, room, "%s on the bus (memory 0x%" PRIx64 " to 0x%" PRIx64 ")", where,
+                         phys.first, phys.last);
+        } else {
+                range_words(phys, to, room);
+        }
+}
+
 void demand_words(const struct demand *demand, char *to, size_t room)
 {
         const struct constraint *want = &demand->want;
-        char size[32], align[64] = "", where[64], pieces[48], number[32];
+        char size[32], align[64] = "", where[128], pieces[48], number[32];
 
         bytes_words(want->size_bytes, size);
-        range_words(want->window, where, sizeof(where));
+        where_words(demand, where, sizeof(where));
         if (want->max_segments == 1)
                 snprintf(pieces, sizeof(pieces), "in one piece");
         else if (want->max_segments == SEGMENTS_ANY)
@@ -228,7 +245,7 @@ static uint64_t most_there(const struct state *state, const struct demand *deman
 static void write_never(const struct state *state, const struct demand *demand, uint64_t pools,
                         bool own, struct refusal *ret)
 {
-        char what[192], held[32], run[32], because[128] = "";
+        char what[DEMAND_WORDS_BYTES], held[32], run[32], because[160] = "";
         uint64_t bytes, largest, most = most_there(state, demand, pools);
 
         bytes = held_in_window(state, demand, pools, &largest);
@@ -324,14 +341,14 @@ static void write_not_now(const struct state *state, const struct demand *demand
         const struct pool *lacking = short_pool(state, demand, pools);
         const struct pool *stuck = stuck_pool(state, demand, pools);
         const struct pool *drained = drained_pool(state, demand, pools);
-        char what[192], free_bytes[32], run[32], coming[32];
+        char what[DEMAND_WORDS_BYTES], free_bytes[32], run[32], coming[32];
         uint64_t coming_bytes = bytes_coming(state, pools);
 
         demand_words(demand, what, sizeof(what));
         bytes_words(ret->free_in_window_bytes, free_bytes);
         bytes_words(ret->largest_run_bytes, run);
         snprintf(ret->sentence, sizeof(ret->sentence),
-                 "%.160s: %s are free there, the largest run is %s", what, free_bytes, run);
+                 "%.207s: %s are free there, the largest run is %s", what, free_bytes, run);
         if (lacking)
                 append(ret, "; pool %.64s holds %.140s", lacking->settings->name, lacking->note);
         else if (stuck && !ret->growing)
@@ -359,7 +376,7 @@ int refusal_explain(const struct state *state, const struct client *client,
         r = find_limit(state, client, demand, pools, !ever, &ret->limit);
         if (r)
                 return r;
-        demand_setter(demand, ret->limit, NULL, ret->limit_set_by, sizeof(ret->limit_set_by));
+        demand_setter(demand, ret->limit, ret->limit_set_by, sizeof(ret->limit_set_by));
         if (ever) {
                 ret->growing = state_can_grow(state, demand, pools);
                 write_not_now(state, demand, pools, ret);

@@ -21,7 +21,7 @@ struct state;
  * @want:   constraint; its window's last is UINT64_MAX and its boundary 0 where there is no limit,
  *          align 0 means 1, max_segments 0 means 1: state fills in
  * @nodes:  bit mask; 0: any
- * @device: name; NULL or "": none
+ * @device: name, or several, separated by commas; NULL or "": none
  * @pool:   name; NULL or "": any
  * @label:  NULL or ""; copied
  * @patient: state_wait() follows where state_alloc() refuses it for now: the refusal is not
@@ -42,7 +42,8 @@ struct request {
  *                  now does so with state_wait() and WAIT_FOR_GROWTH, also where its client does
  *                  not want to wait
  * @limit:          what rules it out; LIMIT_NONE: no limit of the request's
- * @limit_set_by:   "the request", "device capture0", "pool below4g"
+ * @limit_set_by:   "the request", "device capture0", "the bus windows of device pi4"
+ * @conflict:       LIMIT_NONE, or what @limit contradicts; @conflict_set_by: who set that
  * @size_bytes:     asked for
  * @free_in_window_bytes, @largest_run_bytes: of what the client could get
  * @sentence:       all of it in words
@@ -53,6 +54,8 @@ struct refusal {
         bool growing;
         enum limit limit;
         char limit_set_by[96];
+        enum limit conflict;
+        char conflict_set_by[96];
         uint64_t size_bytes, free_in_window_bytes, largest_run_bytes;
         char sentence[SENTENCE_BYTES];
 };

@@ -10,6 +10,7 @@
 #include "macros.h"
 #include "refusal.h"
 #include "state_private.h"
+#include "views.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -356,9 +357,9 @@ int state_decide(const struct state *state, struct client *client, const struct 
         r = state_check_request(state, client, request, *ret_pools, denied, refusal);
         if (r)
                 return r;
-        r = choice_find(state, client, demand, *ret_pools, state->held_up, ret);
+        r = views_find(state, client, demand, *ret_pools, state->held_up, ret);
         if (r > 0)
-                return refusal_explain(state, client, demand, *ret_pools, r, refusal);
+                return views_explain(state, client, demand, *ret_pools, r, refusal);
         return r;
 }
 

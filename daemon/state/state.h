@@ -48,8 +48,21 @@ void state_start(struct state *state, uint64_t now_ns);
  */
 void state_reconfigure(struct state *state, const struct state_settings *settings, uint64_t now_ns);
 
-/* A device of the configuration; NULL where there is none of that name. */
+/* A device of the configuration, by its name or PCI address; NULL where there is none of that. */
 const struct device_settings *state_device(const struct state *state, const char *name);
+
+/**
+ * state_device_limits() - what devices allow, all together
+ * @names:       separated by commas
+ * @ret:         of addresses as they see them; size_bytes is 0
+ * @ret_nodes:   bit mask; 0: any
+ * @ret_refusal: filled with a result above 0
+ *
+ * Return: 0; PAR_REFUSED_INVALID where there is no such device; PAR_REFUSED_NEVER_FITS where they
+ * have nothing in common.
+ */
+int state_device_limits(const struct state *state, const char *names, struct constraint *ret,
+                        uint64_t *ret_nodes, struct refusal *ret_refusal);
 
 /* Do what is due: deadlines, ends of quarantine and reuse. */
 void state_tick(struct state *state, uint64_t now_ns);

@@ -98,7 +98,7 @@ struct buffer_report {
  */
 struct client_report {
         uint64_t id, buffers, age_ns, waiting, waiting_ns, waiting_bytes;
-        char waiting_for[192];
+        char waiting_for[256];
         struct state_bytes bytes;
         bool connected;
         struct holder_report holder;
@@ -150,7 +150,8 @@ struct blocker {
  * struct explanation - what would come of a request
  * @result:    0: it would be granted, in @pool
  * @refusal:   sentence and figures in either case
- * @segments:  the first of what it would be, where it would
+ * @segments:  the first of what it would be, where it would: physical addresses
+ * @dma_offset: from those to what its device would see, modulo 2^64
  * @blockers:  who is in the way, largest first. Where that would take too long to find out, those
  *             among the largest of the pools, and at the beginning of the window
  * @largest:   the largest run in the window that this client could have as one buffer (first above
@@ -164,6 +165,7 @@ struct explanation {
         const char *pool;
         struct range segments[64];
         size_t n_segments;
+        uint64_t dma_offset;
         struct blocker blockers[REPORT_BLOCKERS_MAX];
         size_t n_blockers;
         struct range largest;

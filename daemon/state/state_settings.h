@@ -5,6 +5,7 @@
 #pragma once
 
 #include "constraint.h"
+#include "device_settings.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -70,18 +71,6 @@ struct pool_settings {
         uint64_t reuse_delay_ns, quarantine_ns;
         struct principal *allow;
         size_t n_allow;
-};
-
-/**
- * struct device_settings - a device as configured
- * @name:   owned
- * @limits: its limits; size_bytes is not used
- * @nodes:  bit n: memory of NUMA node n will do; 0: any
- */
-struct device_settings {
-        char *name;
-        struct constraint limits;
-        uint64_t nodes;
 };
 
 /**

@@ -11,6 +11,7 @@
 #include "macros.h"
 #include "refusal.h"
 #include "state_private.h"
+#include "views.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -138,10 +139,12 @@ static void set_aims(struct state *state, struct waiter *waiter, const struct de
 {
         waiter->pools = pools;
         waiter->reach = 0;
-        waiter->window = demand->want.window;
+        waiter->window = demand_hull(demand);
         for (size_t i = 0; i < state->settings->n_pools; i++)
-                if (range_overlaps(state->pools[i].settings->window, waiter->window))
-                        waiter->reach |= pools & UINT64_C(1) << i;
+                for (size_t j = 0; j < demand->n_views; j++)
+                        if (range_overlaps(state->pools[i].settings->window,
+                                           demand->views[j].at.phys))
+                                waiter->reach |= pools & UINT64_C(1) << i;
 }
 
 static void waiter_begin(struct state *state, struct waiter *waiter, uint64_t deadline_ns,
@@ -189,9 +192,9 @@ static int wait_or_refuse(struct state *state, struct client *client, const stru
         r = may_wait(state, client, ret_refusal);
         if (r && !for_growth)
                 return r;
-        if (r || (!state_grow_for(state, &demand, pools, &asked) && for_growth))
-                return refusal_explain(state, client, &demand, pools, PAR_REFUSED_EXHAUSTED,
-                                       ret_refusal);
+        if (r || (!views_grow_for(state, &demand, pools, &asked) && for_growth))
+                return views_explain(state, client, &demand, pools, PAR_REFUSED_EXHAUSTED,
+                                     ret_refusal);
         r = waiter_new(client, request, &waiter);
         if (r)
                 return r;
@@ -231,27 +234,27 @@ int state_cancel(struct state *state, struct client *client, uint64_t ticket)
 }
 
 /* Return: 0: a choice was granted; PAR_REFUSED_*: not now, or never; -ENOMEM. */
-static int try_grant(struct state *state, struct waiter *waiter, const struct demand *demand,
+static int try_grant(struct state *state, struct waiter *waiter, struct demand *demand,
                      uint64_t now_ns, struct buffer **ret)
 {
         _cleanup_(choice_deinit) struct choice choice = { 0 };
         int r;
 
-        r = choice_find(state, waiter->client, demand, waiter->pools,
-                        turns_against(state, waiter, waiter->pools), &choice);
+        r = views_find(state, waiter->client, demand, waiter->pools,
+                       turns_against(state, waiter, waiter->pools), &choice);
         if (r)
                 return r;
         return state_grant(state, waiter->client, demand, &choice, now_ns, ret);
 }
 
 /* Whether growth may still bring what it waits for. */
-static bool may_grow(struct state *state, struct waiter *waiter, const struct demand *demand)
+static bool may_grow(struct state *state, struct waiter *waiter, struct demand *demand)
 {
         bool asked = false, coming;
 
         if (waiter->asks >= GROWTH_ASKS_MAX)
                 return false;
-        coming = state_grow_for(state, demand, waiter->pools, &asked);
+        coming = views_grow_for(state, demand, waiter->pools, &asked);
         waiter->asks += asked;
         return coming;
 }
@@ -283,8 +286,8 @@ static void waiter_try(struct state *state, struct waiter *waiter, bool prospect
         /* The client may give back itself meanwhile: it has other threads. */
         if ((waiter->for_growth && !coming) ||
             (prospects_changed &&
-             choice_could_ever(state, client, &demand, waiter->pools, true) == 0)) {
-                r = refusal_explain(state, client, &demand, waiter->pools, r, &refusal);
+             views_could_ever(state, client, &demand, waiter->pools, true) == 0)) {
+                r = views_explain(state, client, &demand, waiter->pools, r, &refusal);
                 refusal.growing = false;
                 answer(state, waiter, r, NULL, r > 0 ? &refusal : NULL);
         }
@@ -337,8 +340,8 @@ void waiter_time_out(struct state *state, struct waiter *waiter)
 
         r = demand_init(state, &waiter->request, &demand, &refusal);
         if (!r)
-                r = refusal_explain(state, client, &demand, waiter->pools, PAR_REFUSED_EXHAUSTED,
-                                    &refusal);
+                r = views_explain(state, client, &demand, waiter->pools, PAR_REFUSED_EXHAUSTED,
+                                  &refusal);
         refusal.growing = false;
         if (r < 0 || waiter->for_growth) {
                 answer(state, waiter, r, NULL, r > 0 ? &refusal : NULL);

@@ -45,7 +45,7 @@ int request_from_wire(const Wire__Alloc *alloc, struct request *ret, const char 
                 *ret_complaint = "no pool has such a name";
                 return PAR_REFUSED_INVALID;
         }
-        if (!text_is_good(alloc->device, LABEL_BYTES_MAX)) {
+        if (!text_is_good(alloc->device, DEVICES_TEXT_BYTES_MAX)) {
                 *ret_complaint = "no device has such a name";
                 return PAR_REFUSED_INVALID;
         }
@@ -105,15 +105,17 @@ void refusal_to_wire(const struct refusal *from, Wire__Refusal *to)
         to->permanent = from->permanent;
         to->limit = text(limit_name(from->limit));
         to->limit_set_by = text(from->limit_set_by);
+        to->conflict = text(limit_name(from->conflict));
+        to->conflict_set_by = text(from->conflict_set_by);
         to->size = from->size_bytes;
         to->free_in_window = from->free_in_window_bytes;
         to->largest_run = from->largest_run_bytes;
 }
 
-void segment_to_wire(struct range from, Wire__Segment *to)
+void segment_to_wire(struct range from, uint64_t dma_offset, Wire__Segment *to)
 {
         wire__segment__init(to);
-        to->dma = from.first;
+        to->dma = from.first + dma_offset;
         to->phys = from.first;
         to->length = range_size(from);
 }

@@ -45,7 +45,8 @@ int selection_from_wire(const Wire__Selection *from, struct selection *ret,
 /* In all of these @to is initialised here, and borrows from @from. */
 void constraint_to_wire(const struct constraint *from, uint64_t nodes, Wire__Constraint *to);
 void refusal_to_wire(const struct refusal *from, Wire__Refusal *to);
-void segment_to_wire(struct range from, Wire__Segment *to);
+/* @dma_offset: from memory to what the device sees, modulo 2^64. */
+void segment_to_wire(struct range from, uint64_t dma_offset, Wire__Segment *to);
 void bytes_to_wire(const struct state_bytes *from, Wire__StateBytes *to);
 void status_to_wire(const struct status_report *from, Wire__StateBytes *bytes, Wire__Status *to);
 void pool_to_wire(const struct pool_report *from, const char *backend, Wire__StateBytes *bytes,

@@ -79,13 +79,14 @@ static int fill_pieces(struct session *session, const struct buffer *buffer, siz
         return 0;
 }
 
-static void fill_segments(const struct buffer *buffer, struct paging *at, struct reply_page *page)
+static void fill_segments(const struct buffer *buffer, uint64_t dma_offset, struct paging *at,
+                          struct reply_page *page)
 {
         size_t n = 0;
         struct range range;
 
         while (n < PAGE_SEGMENTS_MAX && buffer_next_segment(buffer, &at->at, &range)) {
-                segment_to_wire(range, &page->segments[n]);
+                segment_to_wire(range, dma_offset, &page->segments[n]);
                 page->segment_pointers[n] = &page->segments[n];
                 n++;
         }
@@ -106,7 +107,7 @@ static int fill_page(struct session *session, const struct buffer *buffer,
         r = fill_pieces(session, buffer, view->piece_count, &at, reply);
         if (r)
                 return r;
-        fill_segments(buffer, &at, page);
+        fill_segments(buffer, view->dma_offset, &at, page);
 
         if (at.pieces < view->piece_count || at.segments < view->segment_count) {
                 at.cursor = ++session->last_cursor;

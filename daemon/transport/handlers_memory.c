@@ -127,7 +127,7 @@ static void fill_explanation(struct reply_explanation *to)
         to->explanation.n_segments = from->n_segments;
         to->explanation.segments = to->segment_pointers;
         for (size_t i = 0; i < from->n_segments; i++) {
-                segment_to_wire(from->segments[i], &to->segments[i]);
+                segment_to_wire(from->segments[i], from->dma_offset, &to->segments[i]);
                 to->segment_pointers[i] = &to->segments[i];
         }
         to->explanation.n_blockers = from->n_blockers;
@@ -161,18 +161,20 @@ int handle_explain(struct session *session, const Wire__Request *request, struct
 int handle_device_open(struct session *session, const Wire__Request *request, struct reply *reply)
 {
         const char *name = request->device_open->name;
-        const struct device_settings *device;
         Wire__Device *body = &reply->room->device.device;
+        struct constraint limits;
+        uint64_t nodes;
+        int r;
 
-        device = text_is_good(name, LABEL_BYTES_MAX) ? state_device(session->server->state, name)
-                                                     : NULL;
-        if (!device)
-                return reply_say(reply, PAR_REFUSED_INVALID,
-                                 "the configuration has no device of that name");
+        if (!name[0] || !text_is_good(name, DEVICES_TEXT_BYTES_MAX))
+                return reply_say(reply, PAR_REFUSED_INVALID, "no device has such a name");
+        r = state_device_limits(session->server->state, name, &limits, &nodes, &reply->refusal);
+        if (r)
+                return r;
         wire__device__init(body);
-        body->name = device->name;
+        body->name = request->device_open->name;
         body->limits = &reply->room->device.limits;
-        constraint_to_wire(&device->limits, device->nodes, body->limits);
+        constraint_to_wire(&limits, nodes, body->limits);
         reply->wire.body_case = WIRE__REPLY__BODY_DEVICE_OPEN;
         reply->wire.device_open = body;
         return 0;

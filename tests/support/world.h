@@ -47,7 +47,7 @@ struct world_event {
 struct world {
         struct state_settings settings;
         struct pool_settings pools[4];
-        struct device_settings devices[4];
+        struct device_settings devices[16];
         struct state *state;
         uint64_t now_ns;
         bool clumsy, snatch, late;

@@ -356,7 +356,8 @@ static const struct {
           true,
           LIMIT_ADDR_MAX,
           "device isa",
-          "addr_min 0x40000000 (the request) is above addr_max 0xffffff (device isa)" },
+          "no address will do: \"device isa: below 16 MiB\" against \"the request: from 1 GiB "
+          "up\"" },
 };
 
 static void test_refusals(void **unused)
