@@ -39,7 +39,7 @@ struct demand_view {
  * @limits:  of the addresses that the devices see; valid as constraint_check() has it
  * @want:    the same of memory, in the view that is selected: what a search goes by. Valid, too
  * @dma_offset: from memory to what the devices see, in that view
- * @nodes:   bit mask; 0: any
+ * @nodes:   bit mask; 0: any. @near_nodes: of these, those to look at first; 0: all are alike
  * @set_by:  who set which limit of @want
  * @views:   @n_views of them, at least 1: a buffer lies in one. Without bus windows there is one
  * @low, @high: who set the addresses of @limits
@@ -48,7 +48,7 @@ struct demand_view {
 struct demand {
         struct constraint want, limits;
         uint64_t dma_offset;
-        uint64_t nodes;
+        uint64_t nodes, near_nodes;
         struct limit_source set_by[LIMIT_COUNT];
         struct limit_source low, high;
         const struct device_settings *windows_of;

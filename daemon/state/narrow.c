@@ -130,6 +130,8 @@ static int add_device(struct demand *demand, struct reach *reach,
                                    "configuration; parctl reload looks again",
                                    device->name, device->pci);
         narrow(demand, device);
+        if (device->facts.known && device->facts.node >= 0)
+                demand->near_nodes |= UINT64_C(1) << device->facts.node;
         r = narrow_nodes(demand, device, refusal);
         if (r)
                 return r;

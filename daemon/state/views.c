@@ -9,8 +9,8 @@
 #include "refusal.h"
 #include "state_private.h"
 
-int views_find(const struct state *state, const struct client *client, struct demand *demand,
-               uint64_t pools, uint64_t held_up, struct choice *ret)
+static int find(const struct state *state, const struct client *client, struct demand *demand,
+                uint64_t pools, uint64_t held_up, struct choice *ret)
 {
         int answer = PAR_REFUSED_EXHAUSTED;
 
@@ -25,6 +25,21 @@ int views_find(const struct state *state, const struct client *client, struct de
                         answer = r;
         }
         return answer;
+}
+
+int views_find(const struct state *state, const struct client *client, struct demand *demand,
+               uint64_t pools, uint64_t held_up, struct choice *ret)
+{
+        const uint64_t nodes = demand->nodes;
+        const uint64_t near = nodes ? nodes & demand->near_nodes : demand->near_nodes;
+        int r = PAR_REFUSED_EXHAUSTED;
+
+        if (near && near != nodes) {
+                demand->nodes = near;
+                r = find(state, client, demand, pools, held_up, ret);
+                demand->nodes = nodes;
+        }
+        return r > 0 ? find(state, client, demand, pools, held_up, ret) : r;
 }
 
 /* Return: 2: may grow for it; 1: waiting may help; 0: it can never be had there; -ENOMEM. */

@@ -7,7 +7,8 @@
 
 #include "choice.h"
 
-/* choice_find() in the first view that has a place; that view is then selected. Return: as there.
+/* choice_find() in the first view that has a place, of a near node before others; that view is then
+ * selected. Return: as there.
  */
 int views_find(const struct state *state, const struct client *client, struct demand *demand,
                uint64_t pools, uint64_t held_up, struct choice *ret);

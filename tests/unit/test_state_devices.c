@@ -366,6 +366,20 @@ static void test_limits_of_several_devices(void **unused)
         world_stop(&world);
 }
 
+/* Even gibibytes of the fake keeper are of node 0: the boards' memories, but nothing just below
+ * 4 GiB. */
+static void test_memory_of_its_own_node_comes_first(void **unused)
+{
+        struct client *client = begin();
+        struct request want = request_of(32 * MiB, "mask40");
+
+        (void)unused;
+        assert_int_equal(world_first(world_alloc(&world, client, want)), RAM_31);
+        assert_int_equal(world_first(world_alloc(&world, client, want)), RAM_40);
+        assert_int_equal(world_first(world_alloc(&world, client, want)), 4 * GiB - 32 * MiB);
+        world_stop(&world);
+}
+
 static void test_granularity_rounds_the_size(void **unused)
 {
         struct client *client = begin();
@@ -533,6 +547,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_conflicts_name_both_sides),
                 cmocka_unit_test(test_limits_of_several_devices),
+                cmocka_unit_test(test_memory_of_its_own_node_comes_first),
                 cmocka_unit_test(test_granularity_rounds_the_size),
                 cmocka_unit_test(test_windows),
                 cmocka_unit_test(test_window_is_cut_at_boundaries_of_the_bus),
