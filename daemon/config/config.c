@@ -19,7 +19,6 @@
 #define DEFAULT_USER        "pard"
 #define DEFAULT_GROUP       "pard"
 #define DEFAULT_ADMIN_GROUP "pard-admin"
-#define DEVICES_MAX         1024u
 #define THREADS_MAX         64u
 
 static const char *const backend_words[] = { "hugetlb", "sim", NULL };
@@ -198,31 +197,6 @@ static int read_pools(struct config_file *file, struct config *config)
         return 0;
 }
 
-static int read_devices(struct config_file *file, struct config *config)
-{
-        unsigned n = cfg_size(file->root, "device");
-        int r;
-
-        if (n == 0)
-                return 0;
-        if (n > DEVICES_MAX)
-                return config_fail(file, cfg_getnsec(file->root, "device", DEVICES_MAX), NULL,
-                                   "there are %u devices, and at most %u can be", n, DEVICES_MAX);
-        config->devices = calloc(n, sizeof(*config->devices));
-        config->device_highest = calloc(n, sizeof(*config->device_highest));
-        if (!config->devices || !config->device_highest)
-                return -ENOMEM;
-        config->state.devices = config->devices;
-        config->state.n_devices = n;
-        for (unsigned i = 0; i < n; i++) {
-                r = config_device_read(file, cfg_getnsec(file->root, "device", i),
-                                       &config->devices[i], &config->device_highest[i]);
-                if (r)
-                        return r;
-        }
-        return 0;
-}
-
 static int check_sim_page_size(struct config_file *file, const struct config *config, unsigned pool)
 {
         const uint64_t page_bytes = config->pools[pool].page_bytes;
@@ -238,6 +212,16 @@ static int check_sim_page_size(struct config_file *file, const struct config *co
         return config_fail(file, cfg_getnsec(file->root, "pool", pool),
                            demote ? "source" : "page_size", "no extent of sim has pages of %s%s",
                            demote ? "more than " : "", size_exact(page_bytes, text));
+}
+
+static int read_devices_dir(struct config_file *file, struct config *config)
+{
+        const char *path = config_string(file->root, "devices_dir");
+
+        if (!path || !path[0])
+                return 0;
+        config->devices_dir = strdup(path);
+        return config->devices_dir ? 0 : -ENOMEM;
 }
 
 static int read_sim(struct config_file *file, struct config *config)
@@ -276,8 +260,8 @@ static int check_frames(struct config_file *file, struct config *config)
 static int read_all(struct config_file *file, struct config *config)
 {
         static int (*const parts[])(struct config_file *, struct config *) = {
-                read_socket, read_metrics, read_identities, read_backend, read_limits,
-                read_pools,  read_devices, read_sim,        check_frames,
+                read_socket, read_metrics,        read_identities,  read_backend, read_limits,
+                read_pools,  config_devices_read, read_devices_dir, read_sim,     check_frames,
         };
         int r;
 
@@ -289,8 +273,28 @@ static int read_all(struct config_file *file, struct config *config)
         return 0;
 }
 
-int config_load(const char *text, const char *name, struct config **ret, char *error,
-                size_t error_bytes)
+/* Anything else than a device is refused. */
+static int read_devices_only(struct config_file *file, struct config *config)
+{
+        static const char *const sections[] = { "pool", "sim", "pci" };
+        const struct config_key *keys;
+        size_t n_keys;
+
+        keys = config_keys(&n_keys);
+        for (size_t i = 0; i < n_keys; i++)
+                if (!keys[i].section[0] && config_string(file->root, keys[i].name))
+                        return config_fail(file, NULL, keys[i].name,
+                                           "only devices are described here");
+        for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
+                if (cfg_size(file->root, sections[i]) > 0)
+                        return config_fail(file, cfg_getnsec(file->root, sections[i], 0), NULL,
+                                           "only devices are described here");
+        return config_devices_read(file, config);
+}
+
+static int load(const char *text, const char *name,
+                int (*read)(struct config_file *, struct config *), struct config **ret,
+                char *error, size_t error_bytes)
 {
         struct config_file file = { .name = name, .error = error, .error_bytes = error_bytes };
         struct config *config;
@@ -301,7 +305,7 @@ int config_load(const char *text, const char *name, struct config **ret, char *e
                 return -ENOMEM;
         r = config_file_parse(&file, text);
         if (!r)
-                r = read_all(&file, config);
+                r = read(&file, config);
         config_file_deinit(&file);
         if (r == -ENOMEM)
                 snprintf(error, error_bytes, "%s: out of memory", name);
@@ -311,6 +315,18 @@ int config_load(const char *text, const char *name, struct config **ret, char *e
         }
         *ret = config;
         return 0;
+}
+
+int config_load(const char *text, const char *name, struct config **ret, char *error,
+                size_t error_bytes)
+{
+        return load(text, name, read_all, ret, error, error_bytes);
+}
+
+int config_load_devices(const char *text, const char *name, struct config **ret, char *error,
+                        size_t error_bytes)
+{
+        return load(text, name, read_devices_only, ret, error, error_bytes);
 }
 
 void config_free(struct config *config)
@@ -328,6 +344,7 @@ void config_free(struct config *config)
         free(config->sim.extents);
         free(config->socket_path);
         free(config->metrics);
+        free(config->devices_dir);
         free(config->user_name);
         free(config);
 }

@@ -33,6 +33,8 @@ enum backend_kind {
  * @verify_ns:       period of verification; 0: never
  * @metrics:         where metrics are served: a path, or "127.0.0.1:PORT"; NULL: nowhere
  * @threads:         of the keeper, >= 1
+ * @devices_dir:     where further devices are described; NULL: nowhere. Whoever reads the text has
+ *                   added what is there
  * @sim:             the invented machine; without extents where @backend is another
  * @pools:           @state.n_pools entries
  * @devices:         @state.n_devices entries; NULL where there is none
@@ -56,6 +58,7 @@ struct config {
         uint64_t verify_ns;
         char *metrics;
         unsigned threads;
+        char *devices_dir;
         struct sim_settings sim;
         struct pool_settings *pools;
         struct device_settings *devices;
@@ -77,11 +80,18 @@ struct config {
  */
 int config_load(const char *text, const char *name, struct config **ret, char *error,
                 size_t error_bytes);
+/**
+ * config_load_devices() - read a text that has device sections and nothing else
+ *
+ * As config_load(); of what is returned only the devices are filled in.
+ */
+int config_load_devices(const char *text, const char *name, struct config **ret, char *error,
+                        size_t error_bytes);
 void config_free(struct config *config); /* NULL is fine */
 
 /**
  * struct config_key - one key that a configuration may have
- * @section: "" at the top level, else "pool", "device", "sim" or "extent"
+ * @section: "" at the top level, else "pool", "device", "bus_window", "pci", "sim" or "extent"
  * @name:    what stands left of the equal sign
  * @is_list: takes { "a", "b" }
  */

@@ -141,6 +141,12 @@ static bool metrics_differ(const void *from, const void *to)
                             ((const struct config *)to)->metrics);
 }
 
+static bool devices_dir_differs(const void *from, const void *to)
+{
+        return texts_differ(((const struct config *)from)->devices_dir,
+                            ((const struct config *)to)->devices_dir);
+}
+
 static bool users_differ(const void *from, const void *to)
 {
         const struct config *a = from, *b = to;
@@ -165,6 +171,7 @@ static const struct setting top_settings[] = {
         PLAIN(struct config, "max_clients", false, state.max_clients),
         PLAIN(struct config, "max_buffers", false, state.max_buffers),
         PLAIN(struct config, "max_waiting", false, state.max_waiting),
+        { "devices_dir", false, 0, 0, devices_dir_differs },
 };
 
 /* ---- pools ---------------------------------------------------------------------------------- */
@@ -259,12 +266,27 @@ static void compare_pools(struct comparison *comparison, const struct config *fr
 
 /* ---- devices -------------------------------------------------------------------------------- */
 
+static bool addresses_differ(const void *from, const void *to)
+{
+        return texts_differ(((const struct device_settings *)from)->pci,
+                            ((const struct device_settings *)to)->pci);
+}
+
+static bool facts_differ(const struct pci_facts *a, const struct pci_facts *b)
+{
+        return a->known != b->known || a->dma_mask_bits != b->dma_mask_bits || a->node != b->node ||
+               a->iommu_group != b->iommu_group;
+}
+
 static const struct setting device_settings[] = {
         PLAIN(struct device_settings, "align", false, limits.align_bytes),
         PLAIN(struct device_settings, "boundary", false, limits.boundary_bytes),
         PLAIN(struct device_settings, "max_segments", false, limits.max_segments),
         PLAIN(struct device_settings, "max_segment_bytes", false, limits.max_segment_bytes),
+        PLAIN(struct device_settings, "min_align_mask", false, min_align_mask),
+        PLAIN(struct device_settings, "granularity", false, granularity_bytes),
         PLAIN(struct device_settings, "nodes", false, nodes),
+        { "pci", false, 0, 0, addresses_differ },
 };
 
 /* Its index; n_devices where there is none of that name. */
@@ -284,6 +306,10 @@ static void compare_device(struct comparison *comparison, const char *where,
         const struct device_settings *a = &from->devices[i], *b = &to->devices[j];
 
         compare_settings(comparison, where, device_settings, ARRAY_SIZE(device_settings), a, b);
+        if (memcmp(a->windows, b->windows, sizeof(a->windows)) != 0)
+                note(comparison, where, "bus_window", false);
+        if (facts_differ(&a->facts, &b->facts))
+                note(comparison, where, "what sysfs says", false);
         compare_bounds(comparison, where, false,
                        (struct bounds){ a->limits.window, false, from->device_highest[i] },
                        (struct bounds){ b->limits.window, false, to->device_highest[j] });

@@ -8,8 +8,10 @@
 
 #include <stdlib.h>
 
-static int read_segments(struct config_file *file, cfg_t *section, struct constraint *limits)
+static int read_segments(struct config_file *file, cfg_t *section, struct device_settings *device)
 {
+        struct constraint *limits = &device->limits;
+        char text[UNIT_TEXT_BYTES];
         uint64_t count = SEGMENTS_ANY;
         int r;
 
@@ -24,11 +26,11 @@ static int read_segments(struct config_file *file, cfg_t *section, struct constr
         if (limits->max_segment_bytes && limits->max_segment_bytes < GRANULE_BYTES)
                 return config_fail(file, section, "max_segment_bytes", "\"%s\" is less than 4K",
                                    config_string(section, "max_segment_bytes"));
-        if (limits->max_segment_bytes && limits->max_segment_bytes < limits->align_bytes)
+        if (limits->max_segment_bytes && limits->max_segment_bytes < device_align_bytes(device))
                 return config_fail(file, section, "max_segment_bytes",
                                    "\"%s\" is less than align (%s)",
                                    config_string(section, "max_segment_bytes"),
-                                   config_string(section, "align"));
+                                   size_exact(device_align_bytes(device), text));
         return 0;
 }
 
@@ -49,9 +51,34 @@ static int read_alignment(struct config_file *file, cfg_t *section, struct const
         return 0;
 }
 
+/* What align does as well; that they suit the pools is checked once those are known. */
+static int read_units(struct config_file *file, cfg_t *section, struct device_settings *ret)
+{
+        int r;
+
+        r = config_size(file, section, "min_align_mask", &ret->min_align_mask);
+        if (r)
+                return r;
+        if (ret->min_align_mask & (ret->min_align_mask + 1) || ret->min_align_mask == UINT64_MAX)
+                return config_fail(file, section, "min_align_mask",
+                                   "\"%s\" is no power of two less one, such as 0xfff",
+                                   config_string(section, "min_align_mask"));
+        ret->granularity_bytes = 1;
+        return config_power_of_two(file, section, "granularity", &ret->granularity_bytes);
+}
+
 static int read_nodes(struct config_file *file, cfg_t *section, uint64_t *ret)
 {
         unsigned n = cfg_size(section, "nodes");
+        int one = NODE_ANY, r;
+
+        r = config_node(file, section, &one);
+        if (r)
+                return r;
+        if (one != NODE_ANY && n)
+                return config_fail(file, section, "nodes", "node is set already: give one of them");
+        if (one != NODE_ANY)
+                *ret = UINT64_C(1) << one;
 
         for (unsigned i = 0; i < n; i++) {
                 const char *text = cfg_getnstr(section, "nodes", i), *rest;
@@ -62,6 +89,26 @@ static int read_nodes(struct config_file *file, cfg_t *section, uint64_t *ret)
                                            "\"%s\" is no number from 0 to 63", text);
                 *ret |= UINT64_C(1) << node;
         }
+        return 0;
+}
+
+/* A device that is named by its PCI address is at that address. */
+static int read_pci(struct config_file *file, cfg_t *section, struct device_settings *ret)
+{
+        const char *text = config_string(section, "pci");
+
+        if (text && !config_is_pci_address(text))
+                return config_fail(file, section, "pci",
+                                   "\"%s\" is no PCI address, such as 0000:01:00.0", text);
+        if (config_is_pci_address(ret->name)) {
+                if (text && strcmp(text, ret->name) != 0)
+                        return config_fail(file, section, "pci",
+                                           "\"%s\" is not the address that the device is named by",
+                                           text);
+                text = ret->name;
+        }
+        if (text)
+                snprintf(ret->pci, sizeof(ret->pci), "%s", text);
         return 0;
 }
 
@@ -84,8 +131,17 @@ int config_device_read(struct config_file *file, cfg_t *section, struct device_s
         r = read_alignment(file, section, &ret->limits);
         if (r)
                 return r;
-        r = read_segments(file, section, &ret->limits);
+        r = read_units(file, section, ret);
         if (r)
                 return r;
-        return read_nodes(file, section, &ret->nodes);
+        r = read_segments(file, section, ret);
+        if (r)
+                return r;
+        r = read_nodes(file, section, &ret->nodes);
+        if (r)
+                return r;
+        r = read_pci(file, section, ret);
+        if (r)
+                return r;
+        return config_bus_windows_read(file, section, ret);
 }

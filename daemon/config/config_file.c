@@ -34,6 +34,7 @@ struct key_line {
 /* The parser's tables. They must live as long as the tree. */
 struct config_opts {
         cfg_opt_t top[SECTION_KEYS_MAX], pool[SECTION_KEYS_MAX], device[SECTION_KEYS_MAX];
+        cfg_opt_t bus_window[SECTION_KEYS_MAX], pci[SECTION_KEYS_MAX];
         cfg_opt_t sim[SECTION_KEYS_MAX], extent[SECTION_KEYS_MAX];
 };
 
@@ -137,17 +138,21 @@ static void fill_opts(struct config_opts *opts)
 {
         const cfg_flag_t named = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES;
         const cfg_opt_t extent = CFG_SEC("extent", opts->extent, named);
+        const cfg_opt_t bus_window = CFG_SEC("bus_window", opts->bus_window, CFGF_MULTI);
         cfg_opt_t sections[] = {
                 CFG_SEC("pool", opts->pool, named),
                 CFG_SEC("device", opts->device, named),
                 CFG_SEC("sim", opts->sim, CFGF_NODEFAULT),
+                CFG_SEC("pci", opts->pci, named),
         };
 
         /* Only sim can be there once; its repetition is recognised like that of a key. */
         sections[2].validcb = on_set;
         fill_section(opts->extent, "extent", NULL, 0);
         fill_section(opts->sim, "sim", &extent, 1);
-        fill_section(opts->device, "device", NULL, 0);
+        fill_section(opts->bus_window, "bus_window", NULL, 0);
+        fill_section(opts->device, "device", &bus_window, 1);
+        fill_section(opts->pci, "pci", NULL, 0);
         fill_section(opts->pool, "pool", NULL, 0);
         fill_section(opts->top, "", sections, ARRAY_SIZE(sections));
 }

@@ -14,6 +14,7 @@ status=0
 # "section.key value" for each item of the page; "?" where it shows no default
 awk '
         BEGIN { section["GENERAL KEYS"] = ""; section["POOLS"] = "pool"; section["DEVICES"] = "device"
+                section["Bus windows"] = "bus_window"; section["PCI devices"] = "pci"
                 section["THE INVENTED MEMORY"] = "sim"; section["Extents"] = "extent" }
         /^\.S[hs] / { heading = substr($0, 5) }
         /^\.It Ic / {
@@ -35,7 +36,7 @@ fi
 # The same of the shipped file, of keys that are commented out.
 awk '
         { line = $0; sub(/^ */, "", line) }
-        line ~ /^(pool|device|sim|extent)[^=]*\{$/ { name[++depth] = line; sub(/ .*/, "", name[depth]) }
+        line ~ /^(pool|device|bus_window|pci|sim|extent)[^=]*\{$/ { name[++depth] = line; sub(/ .*/, "", name[depth]) }
         line ~ /^\}/ { depth-- }
         match(line, /^#[a-z_]+ = /) {
                 value = substr(line, RLENGTH + 1)

@@ -204,6 +204,57 @@ static const struct {
         { "segments below the alignment",
           POOL "device \"d\" {\n align = 64K\n max_segment_bytes = 4K\n}\n",
           "t:4: device \"d\": max_segment_bytes: \"4K\" is less than align (64K)" },
+        { "a mask with a hole", POOL "device \"d\" { min_align_mask = 0xf0f }\n",
+          "t:2: device \"d\": min_align_mask: \"0xf0f\" is no power of two less one, such as "
+          "0xfff" },
+        { "a mask of more than a page", POOL "device \"d\" {\n min_align_mask = 0x3fffff\n}\n",
+          "t:3: device \"d\": min_align_mask: pool any has pages of 2M only" },
+        { "a granularity of more than a page", POOL "device \"d\" { granularity = 4M }\n",
+          "t:2: device \"d\": granularity: pool any has pages of 2M only" },
+        { "segments below the granularity",
+          POOL "device \"d\" { granularity = 8K max_segment_bytes = 4K }\n",
+          "t:2: device \"d\": max_segment_bytes: \"4K\" is less than align (8K)" },
+        { "a node and nodes", POOL "device \"d\" {\n node = 1\n nodes = { 1 }\n}\n",
+          "t:4: device \"d\": nodes: node is set already: give one of them" },
+        { "no PCI address", POOL "device \"d\" { pci = \"1:0.0\" }\n",
+          "t:2: device \"d\": pci: \"1:0.0\" is no PCI address, such as 0000:01:00.0" },
+        { "another PCI address than its name",
+          POOL "device \"0000:01:00.0\" { pci = \"0000:02:00.0\" }\n",
+          "t:2: device \"0000:01:00.0\": pci: \"0000:02:00.0\" is not the address that the device "
+          "is named by" },
+        { "facts about no PCI address", POOL "pci \"nvme0\" { dma_mask_bits = 64 }\n",
+          "t:2: pci \"nvme0\": that is no PCI address, such as 0000:01:00.0" },
+        { "facts that cannot be", POOL "pci \"0000:01:00.0\" { dma_mask_bits = 65 }\n",
+          "t:2: pci \"0000:01:00.0\": dma_mask_bits: \"65\" is no number from 1 to 64" },
+#define WINDOW(cpu, dma, length) \
+        " bus_window { cpu_first = " #cpu " dma_first = " #dma " length = " #length " }\n"
+        { "half a window", POOL "device \"d\" {\n bus_window { cpu_first = 0 length = 4K }\n}\n",
+          "t:3: bus_window: dma_first is missing" },
+        { "a crooked window", POOL "device \"d\" {\n" WINDOW(0, 5000, 4K) "}\n",
+          "t:3: bus_window: dma_first: \"5000\" is no multiple of 4K" },
+        { "an empty window", POOL "device \"d\" {\n" WINDOW(0, 0, 0) "}\n",
+          "t:3: bus_window: length: \"0\" from there on is no range" },
+        { "a window that wraps", POOL "device \"d\" {\n" WINDOW(0, 0xfffffffffffff000, 8K) "}\n",
+          "t:3: bus_window: length: \"8K\" from there on is no range" },
+        { "windows that overlap in memory",
+          POOL "device \"d\" {\n" WINDOW(0, 0, 8K) WINDOW(4K, 1M, 8K) "}\n",
+          "t:4: bus_window: cpu_first: overlaps bus_window 1 of this device" },
+        { "windows that overlap on the bus",
+          POOL "device \"d\" {\n" WINDOW(0, 0, 8K) WINDOW(1M, 4K, 8K) "}\n",
+          "t:4: bus_window: dma_first: overlaps bus_window 1 of this device" },
+        { "a window that moves what is aligned",
+          POOL "device \"d\" {\n align = 64K\n" WINDOW(1G, 4K, 1G) "}\n",
+          "t:4: bus_window: dma_first: it differs from cpu_first by no multiple of the device's "
+          "alignment (64K)" },
+        { "a window that moves boundaries",
+          POOL "device \"d\" {\n boundary = 64K\n" WINDOW(1G, 4K, 1G) "}\n",
+          "t:4: bus_window: dma_first: it differs from cpu_first by no multiple of the device's "
+          "boundary (64K)" },
+        { "too many windows",
+          POOL "device \"d\" {\n" WINDOW(0, 0, 4K) WINDOW(1M, 1M, 4K) WINDOW(2M, 2M, 4K)
+                  WINDOW(3M, 3M, 4K) WINDOW(4M, 4M, 4K) WINDOW(5M, 5M, 4K) WINDOW(6M, 6M, 4K)
+                          WINDOW(7M, 7M, 4K) WINDOW(8M, 8M, 4K) "}\n",
+          "t:11: bus_window: there are 9 of them, and at most 8 can be" },
         { "a node of a device that cannot be", POOL "device \"d\" { nodes = { 1, x } }\n",
           "t:2: device \"d\": nodes: \"x\" is no number from 0 to 63" },
 
@@ -378,6 +429,42 @@ static void test_config_reads_devices(void **state)
         config_free(config);
 }
 
+static void test_config_reads_what_moves_a_device(void **state)
+{
+        struct config *config = load(
+                POOL
+                "devices_dir = \"devices\"\n"
+                "device \"board\" { dma_bits = 31 boundary = 4G min_align_mask = 0xfff\n"
+                " granularity = 512 node = 3 pci = \"0000:01:00.0\"\n" WINDOW(0x80000000, 0, 2G)
+                        WINDOW(0x8000000000, 2G,
+                               1G) "}\n"
+                                   "device \"0000:02:00.0\" {}\n"
+                                   "device \"0000:03:00.0\" {}\n"
+                                   "pci \"0000:01:00.0\" { dma_mask_bits = 30 }\n"
+                                   "pci \"0000:02:00.0\" { numa_node = 1 iommu_group = 7 }\n");
+        const struct device_settings *device = &config->devices[0];
+
+        (void)state;
+        assert_string_equal(config->devices_dir, "devices");
+        assert_int_equal(device->min_align_mask, 0xfff);
+        assert_int_equal(device->granularity_bytes, 512);
+        assert_int_equal(device_align_bytes(device), 4096);
+        assert_int_equal(device->nodes, 8);
+        assert_int_equal(device->n_windows, 2);
+        assert_int_equal(device->windows[0].cpu.first, 2 * GiB);
+        assert_int_equal(device->windows[0].cpu.last, 4 * GiB - 1);
+        assert_int_equal(device->windows[0].dma_first, 0);
+        assert_int_equal(device->windows[1].dma_first, 2 * GiB);
+        assert_string_equal(device->pci, "0000:01:00.0");
+        assert_int_equal(device_mask_last(device), GiB - 1);
+        assert_string_equal(config->devices[1].pci, "0000:02:00.0");
+        assert_int_equal(config->devices[1].facts.node, 1);
+        assert_int_equal(config->devices[1].facts.iommu_group, 7);
+        assert_int_equal(device_mask_last(&config->devices[1]), UINT64_MAX);
+        assert_false(config->devices[2].facts.known);
+        config_free(config);
+}
+
 static void test_config_reads_the_invented_machine(void **state)
 {
         struct config *config = load(
@@ -493,6 +580,7 @@ int main(void)
                 cmocka_unit_test(test_config_has_defaults),
                 cmocka_unit_test(test_config_reads_pools),
                 cmocka_unit_test(test_config_reads_devices),
+                cmocka_unit_test(test_config_reads_what_moves_a_device),
                 cmocka_unit_test(test_config_reads_the_invented_machine),
                 cmocka_unit_test(test_config_reads_where_metrics_are_served),
                 cmocka_unit_test(test_config_takes_comments_and_bare_words_for_what_they_are),

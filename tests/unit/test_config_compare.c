@@ -40,6 +40,7 @@ static const struct {
         { "", "max_clients", "", "max_clients = 3", "max_clients", false },
         { "", "max_buffers", "", "max_buffers = 3", "max_buffers", false },
         { "", "max_waiting", "", "max_waiting = 3", "max_waiting", false },
+        { "", "devices_dir", "", "devices_dir = devices", "devices_dir", false },
         { "pool", "page_size", "", "page_size = 4M", "pool p: page_size", true },
         { "pool", "size_min", "size_max = 32M", "size_min = 16M size_max = 32M", "pool p: size_min",
           false },
@@ -71,6 +72,20 @@ static const struct {
         { "device", "max_segments", "", "max_segments = 3", "device d: max_segments", false },
         { "device", "max_segment_bytes", "", "max_segment_bytes = 64K",
           "device d: max_segment_bytes", false },
+        { "device", "min_align_mask", "", "min_align_mask = 0xfff", "device d: min_align_mask",
+          false },
+        { "device", "granularity", "", "granularity = 512", "device d: granularity", false },
+        { "device", "node", "", "node = 1", "device d: nodes", false },
+        { "device", "pci", "", "pci = \"0000:02:00.0\"", "device d: pci", false },
+        { "bus_window", "cpu_first", "", "cpu_first = 1G dma_first = 0 length = 1G",
+          "device d: bus_window", false },
+        { "bus_window", "dma_first", "", "cpu_first = 0 dma_first = 1G length = 1G",
+          "device d: bus_window", false },
+        { "bus_window", "length", "", "cpu_first = 0 dma_first = 0 length = 2G",
+          "device d: bus_window", false },
+        { "pci", "dma_mask_bits", "", "dma_mask_bits = 32", "device d: what sysfs says", false },
+        { "pci", "numa_node", "", "numa_node = 1", "device d: what sysfs says", false },
+        { "pci", "iommu_group", "", "iommu_group = 1", "device d: what sysfs says", false },
         { "device", "nodes", "nodes = { 0 }", "nodes = { 0, 1 }", "device d: nodes", false },
         { "sim", "seed", "", "seed = 1", "sim: seed", true },
         { "sim", "fail_call", "", "fail_call = 1", "sim: fail_call", true },
@@ -102,6 +117,9 @@ static struct config *load_with(const char *section, const char *lines)
 {
         const bool is_pool = strcmp(section, "pool") == 0;
         const bool is_extent = strcmp(section, "extent") == 0;
+        const bool is_window = strcmp(section, "bus_window") == 0;
+        const bool is_pci = strcmp(section, "pci") == 0;
+        const char *window = "cpu_first = 0 dma_first = 0 length = 1G";
         char text[1024];
 
         snprintf(text, sizeof(text),
@@ -109,11 +127,14 @@ static struct config *load_with(const char *section, const char *lines)
                  "sim { %s\n extent \"low\" { %s } extent \"big\" { first = 1T size = 1G\n"
                  "page_size = 32M } }\n"
                  "pool \"p\" { %s %s }\n"
-                 "device \"d\" { %s }\n",
+                 "device \"d\" { %s %s bus_window { %s } }\n"
+                 "pci \"0000:01:00.0\" { %s }\n",
                  strcmp(section, "") == 0 ? lines : "", strcmp(section, "sim") == 0 ? lines : "",
                  is_extent && *lines ? lines : "first = 0 size = 1G", is_pool ? lines : "",
                  is_pool && strstr(lines, "size_min") ? "" : "size_min = 8M",
-                 strcmp(section, "device") == 0 ? lines : "");
+                 strcmp(section, "device") == 0 ? lines : "",
+                 is_pci ? "pci = \"0000:01:00.0\"" : "", is_window && *lines ? lines : window,
+                 is_pci ? lines : "");
         return load(text);
 }
 

@@ -8,6 +8,7 @@
 #include "macros.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,6 +34,13 @@ static void read_file(const char *name)
         fclose(file);
 }
 
+static int is_conf(const struct dirent *entry)
+{
+        const char *dot = strrchr(entry->d_name, '.');
+
+        return dot && strcmp(dot, ".conf") == 0;
+}
+
 /* The key that a line sets or shows commented out ("#key = value"); false where it is prose. */
 static bool key_of_line(const char *line, char key[32])
 {
@@ -55,7 +63,7 @@ static void note_section(const char *line, char sections[4][32], size_t *depth)
         line += strspn(line, " ");
         if (*line == '#')
                 return;
-        n = strspn(line, "abcdefghijklmnopqrstuvwxyz");
+        n = strspn(line, "abcdefghijklmnopqrstuvwxyz_");
         if (*line == '}')
                 (*depth)--;
         else if (n && line[strlen(line) - 1] == '{')
@@ -100,6 +108,31 @@ static void test_config_keys_are_those_of_the_shipped_file(void **state)
                 failed++;
         }
         assert_int_equal(failed, 0);
+}
+
+/* Each profile alone, and what is in its header. */
+static void test_config_loads_each_profile(void **state)
+{
+        struct dirent **names;
+        int n = scandir(PAR_CONF_DIR "/devices", &names, is_conf, alphasort);
+
+        (void)state;
+        assert_true(n >= 11);
+        for (int i = 0; i < n; i++) {
+                struct config *config = NULL;
+                char error[512] = "", name[512];
+
+                snprintf(name, sizeof(name), "devices/%s", names[i]->d_name);
+                read_file(name);
+                if (!strstr(text, "\n# From: "))
+                        fail_msg("%s does not tell where its numbers are from", name);
+                if (config_load_devices(text, name, &config, error, sizeof(error)))
+                        fail_msg("%s", error);
+                assert_true(config->state.n_devices > 0);
+                config_free(config);
+                free(names[i]);
+        }
+        free(names);
 }
 
 static void test_config_loads_what_is_shipped(void **state)
@@ -165,6 +198,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_config_keys_are_those_of_the_shipped_file),
+                cmocka_unit_test(test_config_loads_each_profile),
                 cmocka_unit_test(test_config_loads_what_is_shipped),
                 cmocka_unit_test(test_config_shows_the_true_defaults),
         };
