@@ -5,6 +5,7 @@
  */
 #include "config_source.h"
 
+#include "config_gather.h"
 #include "log.h"
 #include "macros.h"
 
@@ -76,14 +77,24 @@ static int seal_text(const char *text, size_t size, int *ret)
         return 0;
 }
 
-static int copy_file(int file, int *ret)
+/* With what belongs to it, where it is a text. @told: config_gather() has logged why it fails. */
+static int copy_file(const char *path, int file, bool *told, int *ret)
 {
         _cleanup_(freep) char *text = NULL;
         size_t size;
         int r;
 
         r = read_all(file, &text, &size);
-        return r ? r : seal_text(text, size, ret);
+        if (r)
+                return r;
+        if (strlen(text) == size) {
+                r = config_gather(path, "", &text);
+                *told = r;
+                if (r)
+                        return r;
+                size = strlen(text);
+        }
+        return seal_text(text, size, ret);
 }
 
 static int complain(const char *path, const char *why, int r)
@@ -95,10 +106,11 @@ static int complain(const char *path, const char *why, int r)
 int config_source_open(const char *path, int *ret)
 {
         _cleanup_(closep) int file = open(path, O_RDONLY | O_CLOEXEC);
+        bool told = false;
         int r;
 
-        r = file < 0 ? -errno : copy_file(file, ret);
-        return r ? complain(path, strerror(-r), r) : 0;
+        r = file < 0 ? -errno : copy_file(path, file, &told, ret);
+        return r && !told ? complain(path, strerror(-r), r) : r;
 }
 
 static bool is_same(const struct stat *a, const struct stat *b)
@@ -112,15 +124,16 @@ int config_source_open_again(const char *path, int *ret)
         _cleanup_(closep) int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         _cleanup_(closep) int fd = -1;
         struct stat before, after;
+        bool told = false;
         int r;
 
         if (file < 0 || fstat(file, &before))
                 return complain(path, strerror(errno), -errno);
         if (!S_ISREG(before.st_mode))
                 return complain(path, "it is no file", -EINVAL);
-        r = copy_file(file, &fd);
+        r = copy_file(path, file, &told, &fd);
         if (r)
-                return complain(path, strerror(-r), r);
+                return told ? r : complain(path, strerror(-r), r);
         if (fstat(file, &after) || !is_same(&before, &after))
                 return complain(path, "somebody is writing to it", -EAGAIN);
         *ret = STEAL_FD(fd);

@@ -8,13 +8,14 @@
 #include "config.h"
 
 /**
- * config_source_open() - copy a file into a sealed memfd
+ * config_source_open() - copy a file, and what belongs to it, into a sealed memfd
  * @path: borrowed
  * @ret:  owned by the caller; close-on-exec
  *
  * Logs why it fails.
  *
- * Return: 0; -EFBIG above 1 MiB; other negative errno.
+ * Return: 0; -EFBIG above 1 MiB; -EINVAL where a file of its devices_dir is wrong; other negative
+ * errno.
  */
 int config_source_open(const char *path, int *ret);
 

@@ -22,7 +22,7 @@ one() {
         [[ -n $found && $found != *$'\n'* ]] || { echo "installed of $1: ${found:-nothing}" >&2; return 1; }
         echo "$found"
 }
-for name in bin/pard bin/parctl par.h libpar.so libpar.so.0 libpar.pc etc/pard/pard.conf pard.service pard.socket \
+for name in bin/pard bin/parctl par.h libpar.so libpar.so.0 libpar.pc etc/pard/pard.conf etc/pard/devices/nvme.conf pard.service pard.socket \
         pard-metrics.socket man8/pard.8 man1/parctl.1 man5/pard.conf.5 man3/libpar.3 man3/par_free.3 \
         bash-completion/completions/parctl site-functions/_parctl; do
         one "$name" >/dev/null

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What belongs to a configuration beside its file: further devices, and what sysfs says of those
+ * that have a PCI address. The keeper reads both, once; everybody else gets them with the text.
+ */
+#pragma once
+
+/**
+ * config_gather() - add to the text of a configuration
+ * @path: of its file, for messages and for what is relative to it; borrowed
+ * @root: where /sys is: "" on a real machine; borrowed
+ * @text: in: the file, allocated; out: the same with devices and pci sections behind it. Owned by
+ *        the caller in either case: free()
+ *
+ * A text that is no configuration stays as it is: whoever parses it says why. Logs why it fails.
+ *
+ * Return: 0; -EINVAL where a file of devices is wrong; -EFBIG above 1 MiB in all; other negative
+ * errno.
+ */
+int config_gather(const char *path, const char *root, char **text);
