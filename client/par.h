@@ -248,11 +248,15 @@ void par_disconnect(struct par *par);
 /**
  * par_device_open() - the limits of a device
  * @par:  connection
- * @name_or_pci: a name from pard's configuration ("capture0") or a PCI address that it lists
+ * @name_or_pci: a name from pard's configuration ("capture0") or a PCI address that it lists; or
+ *        up to 4 of them, separated by commas: a buffer is then for all of these devices
  * @ret:  owned by the caller: par_device_close(), at the latest before par_disconnect()
  *
- * Return: 0; -EINVAL; -PAR_INVALID where pard does not know the device; -PAR_GONE; -ECHILD;
- * -ENOMEM.
+ * Where a device sees memory elsewhere than the processor does, the constraint and the segments'
+ * dma are of the addresses that it sees.
+ *
+ * Return: 0; -EINVAL; -PAR_INVALID where pard does not know the device; -PAR_NEVER_FITS where the
+ * devices have nothing in common; -PAR_GONE; -ECHILD; -ENOMEM.
  */
 int par_device_open(struct par *par, const char *name_or_pci,
                     struct par_device **ret) PAR_MUST_CHECK;

@@ -98,6 +98,8 @@ static json_t *explanation_json(const Wire__Explanation *explanation, const Wire
                                                      : json_null());
         json_object_set_new(object, "longer", json_text(explanation->longer));
         json_object_set_new(object, "segments", segments_json(segments, explanation->n_segments));
+        json_object_set_new(object, "conflict", json_text(refusal->conflict));
+        json_object_set_new(object, "conflict_set_by", json_text(refusal->conflict_set_by));
         return object;
 }
 
@@ -177,6 +179,9 @@ static int print_text(const Wire__Explanation *explanation, const Wire__Refusal 
         }
         if (*refusal->limit)
                 fprintf(text, "Limit: %s, set by %s.\n", refusal->limit, refusal->limit_set_by);
+        if (*refusal->conflict)
+                fprintf(text, "Against: %s, set by %s.\n", refusal->conflict,
+                        refusal->conflict_set_by);
         fprintf(text, "%s\n", refusal->permanent ? "Waiting does not help." : "Waiting may help.");
         print_largest(explanation, arguments, text);
         if (explanation->n_blockers && !style.no_headings)

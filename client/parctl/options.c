@@ -29,8 +29,8 @@ static const struct option_spec specs[] = {
         { "svg", "FILE", OPTION_SVG, TAKES_PICTURE, "write a picture to FILE; -: standard output" },
 
         { "size", "SIZE", OPTION_SIZE, TAKES_REQUEST, "how much; needed" },
-        { "device", "NAME", OPTION_DEVICE, TAKES_REQUEST,
-          "within the limits of this device of pard's configuration" },
+        { "device", "NAMES", OPTION_DEVICE, TAKES_REQUEST,
+          "a,b: within the limits of these devices of pard's configuration" },
         { "dma-bits", "N", OPTION_DMA_BITS, TAKES_REQUEST, "addresses of at most N bits" },
         { "below", "ADDRESS", OPTION_BELOW, TAKES_REQUEST, "below this address" },
         { "addr-max", "ADDRESS", OPTION_ADDR_MAX, TAKES_REQUEST,
