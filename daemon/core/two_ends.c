@@ -73,7 +73,7 @@ static uint64_t start_in_shortest(struct pick *pick, uint64_t highest)
                         shortest = run_bytes(run);
                         first = low_end(pick, run, highest);
                 }
-                if (run.first == pick->window.first)
+                if (run.first == pick->window.first || shortest == pick->shape.size_bytes)
                         break;
                 pick->window.last = run.first - 1;
                 if (!space_union_find(pick->spaces, pick->window, &pick->shape, &highest))
