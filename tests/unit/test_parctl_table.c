@@ -50,6 +50,29 @@ static const char *print(const struct table_style *wanted, size_t n_rows, char *
         return text;
 }
 
+/* JSON of a list says no where the answer is no. */
+static void test_table_json_of_answers(void **state)
+{
+        static const struct column answers[] = { { "pinned", CELL_BOOL, SHOW_ALWAYS } };
+        struct table *table = table_new("things", answers, 1);
+        struct table_style style = { .json = true };
+        char *printed = NULL;
+        size_t size;
+
+        (void)state;
+        assert_non_null(table);
+        style.stream = open_memstream(&printed, &size);
+        assert_non_null(style.stream);
+        assert_int_equal(table_add(table, &CELL_YES_IF(true)), 0);
+        assert_int_equal(table_add(table, &CELL_YES_IF(false)), 0);
+        assert_int_equal(table_print(table, &style), 0);
+        fclose(style.stream);
+        table_free(table);
+        assert_true(strstr(printed, "true") && strstr(printed, "false") &&
+                    strstr(printed, "true") < strstr(printed, "false"));
+        free(printed);
+}
+
 static void test_table_sort(void **state)
 {
         static const struct {
@@ -128,6 +151,7 @@ static void test_table_find_column(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_table_json_of_answers),
                 cmocka_unit_test(test_table_sort),
                 cmocka_unit_test(test_table_columns),
                 cmocka_unit_test(test_table_find_column),
