@@ -8,6 +8,7 @@
 
 extern const struct command command_status;
 extern const struct command command_pools;
+extern const struct command command_devices;
 extern const struct command command_frames;
 extern const struct command command_buffers;
 extern const struct command command_clients;

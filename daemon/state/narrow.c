@@ -168,6 +168,13 @@ int narrow_by_devices(const struct state *state, const char *names, struct deman
         return 0;
 }
 
+const struct device_settings *state_next_device(const struct state *state, uint64_t *cursor)
+{
+        if (*cursor >= state->settings->n_devices)
+                return NULL;
+        return &state->settings->devices[(*cursor)++];
+}
+
 int state_device_limits(const struct state *state, const char *names, struct constraint *ret,
                         uint64_t *ret_nodes, struct refusal *ret_refusal)
 {

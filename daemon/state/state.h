@@ -51,6 +51,10 @@ void state_reconfigure(struct state *state, const struct state_settings *setting
 /* A device of the configuration, by its name or PCI address; NULL where there is none of that. */
 const struct device_settings *state_device(const struct state *state, const char *name);
 
+/* The list of devices, in the order of the configuration. @cursor: 0 at first, moves on with each.
+ * Return: the next one; NULL: there are no more. */
+const struct device_settings *state_next_device(const struct state *state, uint64_t *cursor);
+
 /**
  * state_device_limits() - what devices allow, all together
  * @names:       separated by commas

@@ -273,3 +273,38 @@ void blocker_to_wire(const struct blocker *from, Wire__Blocker *to)
         to->size = from->size_bytes;
         to->needs_below = from->needs_below;
 }
+
+static void bus_window_to_wire(const struct bus_window *from, Wire__BusWindow *to)
+{
+        wire__bus_window__init(to);
+        to->cpu_first = from->cpu.first;
+        to->dma_first = from->dma_first;
+        to->length = range_size(from->cpu);
+}
+
+void device_to_wire(const struct device_settings *from, struct device_parts *parts,
+                    Wire__DeviceRow *to)
+{
+        struct constraint limits = from->limits;
+
+        wire__device_row__init(to);
+        to->addr_max_from_sysfs = device_mask_last(from) < limits.window.last;
+        if (to->addr_max_from_sysfs)
+                limits.window.last = device_mask_last(from);
+        limits.align_bytes = device_align_bytes(from);
+        constraint_to_wire(&limits, from->nodes, &parts->limits);
+        for (size_t i = 0; i < from->n_windows; i++) {
+                bus_window_to_wire(&from->windows[i], &parts->windows[i]);
+                parts->window_pointers[i] = &parts->windows[i];
+        }
+        to->device = text(from->name);
+        to->limits = &parts->limits;
+        to->min_align_mask = from->min_align_mask;
+        to->granularity = from->granularity_bytes;
+        to->n_windows = from->n_windows;
+        to->windows = parts->window_pointers;
+        to->pci = text(from->pci);
+        to->missing = from->pci[0] && !from->facts.known;
+        to->numa_node = from->facts.known ? from->facts.node : -1;
+        to->iommu_group = from->facts.known ? from->facts.iommu_group : -1;
+}

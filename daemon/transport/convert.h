@@ -42,6 +42,13 @@ int window_from_wire(uint64_t addr_min, uint64_t addr_max, struct range *ret);
 int selection_from_wire(const Wire__Selection *from, struct selection *ret,
                         const char **ret_complaint);
 
+/* What hangs on the row of a device. */
+struct device_parts {
+        Wire__Constraint limits;
+        Wire__BusWindow windows[BUS_WINDOWS_MAX];
+        Wire__BusWindow *window_pointers[BUS_WINDOWS_MAX];
+};
+
 /* In all of these @to is initialised here, and borrows from @from. */
 void constraint_to_wire(const struct constraint *from, uint64_t nodes, Wire__Constraint *to);
 void refusal_to_wire(const struct refusal *from, Wire__Refusal *to);
@@ -57,3 +64,5 @@ void client_to_wire(const struct client_report *from, Wire__StateBytes *bytes, W
 void extent_to_wire(const struct extent_report *from, Wire__Extent *to);
 void former_to_wire(const struct former_holder *from, Wire__FormerHolder *to);
 void blocker_to_wire(const struct blocker *from, Wire__Blocker *to);
+void device_to_wire(const struct device_settings *from, struct device_parts *parts,
+                    Wire__DeviceRow *to);

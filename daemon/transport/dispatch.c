@@ -39,6 +39,7 @@ static const struct handler handlers[] = {
         [WIRE__REQUEST__BODY_RECLAIM] = { "Reclaim", ROLE_CLIENT, handle_reclaim },
         [WIRE__REQUEST__BODY_STATUS] = { "status", ROLE_CLIENT, handle_status },
         [WIRE__REQUEST__BODY_POOLS] = { "pools", ROLE_CLIENT, handle_pools },
+        [WIRE__REQUEST__BODY_DEVICES] = { "devices", ROLE_CLIENT, handle_devices },
         [WIRE__REQUEST__BODY_FRAMES] = { "frames", ROLE_CLIENT, handle_frames },
         [WIRE__REQUEST__BODY_BUFFERS] = { "buffers", ROLE_CLIENT, handle_buffers },
         [WIRE__REQUEST__BODY_CLIENTS] = { "clients", ROLE_CLIENT, handle_clients },

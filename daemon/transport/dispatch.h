@@ -34,6 +34,6 @@ handler_function handle_alloc, handle_extents, handle_free, handle_drop, handle_
         handle_device_open, handle_reclaim;
 /* lists.c */
 handler_function handle_status, handle_pools, handle_frames, handle_buffers, handle_clients,
-        handle_map, handle_lookup;
+        handle_devices, handle_map, handle_lookup;
 /* handlers_admin.c */
 handler_function handle_resize, handle_drain, handle_revoke, handle_release, handle_reload;

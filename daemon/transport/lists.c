@@ -104,6 +104,15 @@ static bool next_extent(struct list *list, uint64_t *cursor, struct reply_row *r
         return true;
 }
 
+static bool next_device(struct list *list, uint64_t *cursor, struct reply_row *row)
+{
+        const struct device_settings *device = state_next_device(list->state, cursor);
+
+        if (device)
+                device_to_wire(device, &row->device_parts, &row->device);
+        return device;
+}
+
 /**
  * collect() - the rows of one packet, into the reply's room
  * @asked:      borrowed
@@ -246,6 +255,25 @@ int handle_map(struct session *session, const Wire__Request *request, struct rep
         body->extents = room->extent_pointers;
         reply->wire.body_case = WIRE__REPLY__BODY_MAP;
         reply->wire.map = body;
+        return 0;
+}
+
+int handle_devices(struct session *session, const Wire__Request *request, struct reply *reply)
+{
+        struct reply_list *room = &reply->room->list;
+        Wire__DeviceList *body = &room->devices;
+        int r;
+
+        wire__device_list__init(body);
+        r = collect(session, request->devices, next_device, reply, &body->n_devices,
+                    &body->next_cursor);
+        if (r)
+                return r;
+        for (size_t i = 0; i < body->n_devices; i++)
+                room->device_pointers[i] = &room->rows[i].device;
+        body->devices = room->device_pointers;
+        reply->wire.body_case = WIRE__REPLY__BODY_DEVICES;
+        reply->wire.devices = body;
         return 0;
 }
 

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "convert.h"
 #include "message.h"
 #include "notice.h"
 #include "outbox.h"
@@ -53,8 +54,10 @@ struct reply_row {
                 Wire__Buffer buffer;
                 Wire__Client client;
                 Wire__Extent extent;
+                Wire__DeviceRow device;
         };
         Wire__StateBytes bytes;
+        struct device_parts device_parts;
         char words[sizeof(((struct client_report *)NULL)->waiting_for)]; /* of a client */
 };
 
@@ -65,6 +68,7 @@ struct reply_list {
                 Wire__BufferList buffers;
                 Wire__ClientList clients;
                 Wire__ExtentMap map;
+                Wire__DeviceList devices;
         };
         struct reply_row rows[LIST_ROWS_MAX];
         union {
@@ -73,6 +77,7 @@ struct reply_list {
                 Wire__Buffer *buffer_pointers[LIST_ROWS_MAX];
                 Wire__Client *client_pointers[LIST_ROWS_MAX];
                 Wire__Extent *extent_pointers[LIST_ROWS_MAX];
+                Wire__DeviceRow *device_pointers[LIST_ROWS_MAX];
         };
 };
 

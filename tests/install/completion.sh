@@ -93,6 +93,8 @@ parctl pools --pool 	any below4g with:colon
 parctl pools --pool=be	below4g
 parctl pools --sort held --pool be	below4g
 parctl alloc --size 4K --pool a	any
+parctl alloc --size 4K --device c	capture0
+parctl explain --device capture0,cap	capture0,capture0
 parctl --socket $PAR_SOCKET pools --pool be	below4g
 parctl --socket /nonexistent pools --pool be	
 parctl grow any	any
