@@ -16,6 +16,35 @@
 #define BUFFERS_MAX 600
 #define REVOKED_MAX 4096
 
+/* Some see memory elsewhere; "split" not even at multiples of its boundaries. */
+static const struct device_settings devices[] = {
+        { .name = (char *)(uintptr_t) "narrow",
+          .limits = { .window = { 0, 2 * GiB - 1 },
+                      .align_bytes = 1,
+                      .boundary_bytes = 256 * KiB,
+                      .max_segments = SEGMENTS_ANY } },
+        { .name = (char *)(uintptr_t) "units",
+          .limits = { .window = RANGE_ALL, .align_bytes = 1, .max_segments = 16 },
+          .min_align_mask = 8 * KiB - 1,
+          .granularity_bytes = 16 * KiB,
+          .pci = "0000:01:00.0",
+          .facts = { .known = true, .dma_mask_bits = 48, .node = 1, .iommu_group = -1 } },
+        { .name = (char *)(uintptr_t) "moved",
+          .limits = { .window = RANGE_ALL, .align_bytes = 1, .max_segments = SEGMENTS_ANY },
+          .windows = { { { 0, 4 * GiB - 1 }, GiB } },
+          .n_windows = 1 },
+        { .name = (char *)(uintptr_t) "less",
+          .limits = { .window = RANGE_ALL, .align_bytes = 1, .max_segments = SEGMENTS_ANY },
+          .windows = { { { GiB, 4 * GiB - 5 * MiB - 1 }, 2 * GiB } },
+          .n_windows = 1 },
+        { .name = (char *)(uintptr_t) "split",
+          .limits = { .window = RANGE_ALL, .align_bytes = 1, .max_segments = SEGMENTS_ANY },
+          .windows = { { { 2 * GiB, 4 * GiB - 11 * MiB - 1 }, 3 * MiB },
+                       { { 4 * GiB - 11 * MiB, 4 * GiB - 1 }, 8 * GiB },
+                       { { 0, 2 * GiB - 1 }, 16 * GiB } },
+          .n_windows = 3 },
+};
+
 struct model_buffer {
         uint64_t id;
         struct client *client; /* NULL: free entry */
@@ -55,6 +84,10 @@ static uint64_t rnd(uint64_t below)
 static struct request random_request(void)
 {
         static const char *const pools[] = { NULL, NULL, "any", "low", "uid" };
+        static const char *const named[] = {
+                "narrow", "units",      "narrow,units",        "moved",
+                "split",  "less,moved", "narrow,0000:01:00.0", "moved,units"
+        };
         struct request request = world_request(4096 * (1 + rnd(rnd(4) ? 64 : 2500)));
 
         if (rnd(3) == 0)
@@ -72,7 +105,48 @@ static struct request random_request(void)
         if (rnd(8) == 0)
                 request.nodes = 1 + rnd(3);
         request.pool = pools[rnd(ARRAY_SIZE(pools))];
+        if (rnd(4) == 0)
+                request.device = named[rnd(ARRAY_SIZE(named))];
         return request;
+}
+
+static void check_device(const struct device_settings *device, struct range segment,
+                         uint64_t dma_offset)
+{
+        const struct constraint *limits = &device->limits;
+        const uint64_t first = segment.first + dma_offset, last = segment.last + dma_offset;
+        bool seen = !device->n_windows && !dma_offset;
+
+        for (size_t i = 0; i < device->n_windows; i++)
+                seen |= range_contains(device->windows[i].cpu, segment) &&
+                        device->windows[i].dma_first - device->windows[i].cpu.first == dma_offset;
+        assert_true(seen);
+        assert_true(range_contains(limits->window, (struct range){ first, last }));
+        assert_int_equal(first & device->min_align_mask, 0);
+        if (limits->boundary_bytes)
+                assert_int_equal(first / limits->boundary_bytes, last / limits->boundary_bytes);
+        if (device->granularity_bytes)
+                assert_int_equal((first | (last + 1)) & (device->granularity_bytes - 1), 0);
+}
+
+/* Return: what sizes are rounded up to. */
+static uint64_t check_devices(const char *names, struct range segment, uint64_t dma_offset)
+{
+        uint64_t unit = 4096;
+
+        for (size_t i = 0; names && i < ARRAY_SIZE(devices); i++) {
+                const struct device_settings *device = &devices[i];
+
+                if (!strstr(names, device->name) &&
+                    (!device->pci[0] || !strstr(names, device->pci)))
+                        continue;
+                check_device(device, segment, dma_offset);
+                if (device->granularity_bytes > unit)
+                        unit = device->granularity_bytes;
+        }
+        if (!names)
+                assert_int_equal(dma_offset, 0);
+        return unit;
 }
 
 /* Each segment on its own against the request, and all together against the size. */
@@ -81,10 +155,13 @@ static void check_segments(const struct buffer *buffer, const struct request *re
 {
         const struct constraint *want = &request->want;
         struct segment_cursor cursor = { 0 };
-        uint64_t bytes = 0, count = 0;
+        uint64_t bytes = 0, count = 0, unit = 4096;
         struct range segment;
 
         while (buffer_next_segment(buffer, &cursor, &segment)) {
+                unit = check_devices(request->device, segment, view->dma_offset);
+                segment.first += view->dma_offset;
+                segment.last += view->dma_offset;
                 assert_true(range_contains(want->window, segment));
                 if (want->align_bytes)
                         assert_int_equal(segment.first & (want->align_bytes - 1), 0);
@@ -97,7 +174,7 @@ static void check_segments(const struct buffer *buffer, const struct request *re
                 count++;
         }
         assert_int_equal(bytes, view->size_bytes);
-        assert_int_equal(bytes, align_down(want->size_bytes + 4095, 4096));
+        assert_int_equal(bytes, align_down(want->size_bytes + (unit - 1), unit));
         assert_int_equal(count, view->segment_count);
         assert_true(count <= (want->max_segments ? want->max_segments : 1));
 }
@@ -541,6 +618,8 @@ void lives_run(struct lives *of, unsigned steps)
         world_init(&world, most[0]);
         low = world_add_pool(&world, "low", 0, GiB - 1, most[1]);
         uid = world_add_pool(&world, "uid", 0, 3 * GiB - 1, most[2]);
+        memcpy(world.devices, devices, sizeof(devices));
+        world.settings.n_devices = ARRAY_SIZE(devices);
         world.pools[0].reuse_delay_ns = NS_PER_S;
         world.pools[low].spill = true;
         world.pools[uid].isolation = ISOLATE_UID;

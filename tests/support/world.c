@@ -231,6 +231,8 @@ static uint32_t arrive_of(struct world *world, const struct take_wish *wish, uin
         uint64_t first, pages, top = wish->window.last;
         uint32_t got = 0;
 
+        if (world->scatter && world->scatter * PAGE < wish->run_bytes)
+                return 0; /* no run is that long */
         top = top != UINT64_MAX ? align_down(top + 1, PAGE) : 4 * GiB;
         while (got < most && find_run(world, wish, &top, &first, &pages))
                 if (pages * PAGE >= wish->run_bytes)
