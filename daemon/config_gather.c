@@ -11,6 +11,7 @@
 #include "macros.h"
 #include "pci.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -39,17 +40,21 @@ static void config_freep(struct config **config)
         config_free(*config);
 }
 
-/* Put @more behind @text, on a line of its own. */
-static int append(char **text, const char *more)
+/* Put @more, which is of @path, behind @text, on a line of its own. Logs why it fails. */
+static int append(const char *path, char **text, const char *more)
 {
         const size_t size = strlen(*text), added = strlen(more);
         char *joined;
 
-        if (size + added + 2 > TEXT_BYTES_MAX)
+        if (size + added + 2 > TEXT_BYTES_MAX) {
+                log_error("%s: with that the configuration is larger than 1 MiB", path);
                 return -EFBIG;
+        }
         joined = realloc(*text, size + added + 2);
-        if (!joined)
+        if (!joined) {
+                log_error("%s: out of memory", path);
                 return -ENOMEM;
+        }
         joined[size] = '\n';
         memcpy(joined + size + 1, more, added + 1);
         *text = joined;
@@ -111,6 +116,7 @@ static int add_file(const char *path, char **text)
                 log_error("the devices of %s cannot be read: %s", path, strerror(-r));
                 return r;
         }
+        assert(file);
         r = config_load_devices(file, path, &more, error, sizeof(error));
         if (!r)
                 r = config_load(*text, path, &known, error, sizeof(error));
@@ -119,7 +125,7 @@ static int add_file(const char *path, char **text)
                 return r;
         }
         r = check_twice(path, more, known);
-        return r ? r : append(text, file);
+        return r ? r : append(path, text, file);
 }
 
 static int is_conf(const struct dirent *entry)
@@ -188,7 +194,7 @@ static int add_facts(const struct device_settings *device, const char *root, cha
                 n += (size_t)snprintf(section + n, sizeof(section) - n, " iommu_group = %d\n",
                                       found.iommu_group);
         snprintf(section + n, sizeof(section) - n, "}\n");
-        return append(text, section);
+        return append(device->pci, text, section);
 }
 
 static bool is_repeated(const struct config *config, size_t device)
@@ -214,7 +220,7 @@ static int add_all_facts(const struct config *config, const char *root, char **t
 
 /* ---- the whole ------------------------------------------------------------------------------ */
 
-static int gather(const char *path, const char *root, char **text)
+int config_gather(const char *path, const char *root, char **text)
 {
         _cleanup_(config_freep) struct config *alone = NULL, *whole = NULL;
         char error[1024], folder[PATH_MAX];
@@ -232,13 +238,4 @@ static int gather(const char *path, const char *root, char **text)
         if (config_load(*text, path, &whole, error, sizeof(error)))
                 return 0;
         return add_all_facts(whole, root, text);
-}
-
-int config_gather(const char *path, const char *root, char **text)
-{
-        int r = gather(path, root, text);
-
-        if (r == -EFBIG || r == -ENOMEM)
-                log_error("%s with its devices: %s", path, strerror(-r));
-        return r;
 }

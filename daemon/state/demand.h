@@ -43,6 +43,7 @@ struct demand_view {
  * @set_by:  who set which limit of @want
  * @views:   @n_views of them, at least 1: a buffer lies in one. Without bus windows there is one
  * @low, @high: who set the addresses of @limits
+ * @devices: their names, separated by commas; borrowed from the request. NULL or "": none
  * @windows_of: the first device that has bus windows; NULL: none
  */
 struct demand {
@@ -52,7 +53,7 @@ struct demand {
         struct limit_source set_by[LIMIT_COUNT];
         struct limit_source low, high;
         const struct device_settings *windows_of;
-        const char *label;
+        const char *label, *devices;
         size_t n_views;
         struct demand_view views[VIEWS_MAX];
 };

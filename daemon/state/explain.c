@@ -8,6 +8,7 @@
 #include "report.h"
 #include "state_private.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 DEFINE_CLEANUP(struct buffer, buffer_free)
@@ -32,8 +33,8 @@ static int explain_grant(const struct demand *demand, const struct choice *choic
         ret->dma_offset = demand->dma_offset;
         demand_words(demand, what, sizeof(what));
         if (demand->dma_offset)
-                snprintf(dma, sizeof(dma), ", for the device at 0x%llx",
-                         (unsigned long long)(buffer->runs[0].first + demand->dma_offset));
+                snprintf(dma, sizeof(dma), ", for the device at 0x%" PRIx64,
+                         buffer->runs[0].first + demand->dma_offset);
         snprintf(ret->refusal.sentence, sizeof(ret->refusal.sentence),
                  "%s: would be granted from pool %s at 0x%llx%s, in %llu segment%s", what,
                  ret->pool, (unsigned long long)buffer->runs[0].first, dma,

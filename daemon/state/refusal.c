@@ -87,7 +87,7 @@ static void where_words(const struct demand *demand, char *to, size_t room)
 void demand_words(const struct demand *demand, char *to, size_t room)
 {
         const struct constraint *want = &demand->want;
-        char size[32], align[64] = "", where[128], pieces[48], number[32];
+        char size[32], align[64] = "", where[128], pieces[48], number[32], whom[96] = "";
 
         bytes_words(want->size_bytes, size);
         where_words(demand, where, sizeof(where));
@@ -101,7 +101,10 @@ void demand_words(const struct demand *demand, char *to, size_t room)
         if (want->align_bytes > GRANULE_BYTES)
                 snprintf(align, sizeof(align), " aligned to %s",
                          bytes_words(want->align_bytes, number));
-        snprintf(to, room, "%s %s%s %s", size, pieces, align, where);
+        if (demand->devices && *demand->devices)
+                snprintf(whom, sizeof(whom), " for device%s %.80s",
+                         strchr(demand->devices, ',') ? "s" : "", demand->devices);
+        snprintf(to, room, "%s %s%s %s%s", size, pieces, align, where, whom);
 }
 
 void refusal_figures(const struct state *state, const struct client *client,
@@ -348,7 +351,7 @@ static void write_not_now(const struct state *state, const struct demand *demand
         bytes_words(ret->free_in_window_bytes, free_bytes);
         bytes_words(ret->largest_run_bytes, run);
         snprintf(ret->sentence, sizeof(ret->sentence),
-                 "%.207s: %s are free there, the largest run is %s", what, free_bytes, run);
+                 "%.303s: %s are free there, the largest run is %s", what, free_bytes, run);
         if (lacking)
                 append(ret, "; pool %.64s holds %.140s", lacking->settings->name, lacking->note);
         else if (stuck && !ret->growing)

@@ -26,7 +26,7 @@ int refusal_explain(const struct state *state, const struct client *client,
 void refusal_figures(const struct state *state, const struct client *client,
                      const struct demand *demand, uint64_t pools, struct refusal *ret);
 
-#define DEMAND_WORDS_BYTES 208
+#define DEMAND_WORDS_BYTES 304
 
 /* What is asked for, in words: "64 MiB in one piece below 4 GiB". */
 void demand_words(const struct demand *demand, char *to, size_t room);

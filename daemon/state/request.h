@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SENTENCE_BYTES 512
+#define SENTENCE_BYTES 640
 
 struct buffer;
 struct client;

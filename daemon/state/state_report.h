@@ -98,7 +98,7 @@ struct buffer_report {
  */
 struct client_report {
         uint64_t id, buffers, age_ns, waiting, waiting_ns, waiting_bytes;
-        char waiting_for[256];
+        char waiting_for[304];
         struct state_bytes bytes;
         bool connected;
         struct holder_report holder;

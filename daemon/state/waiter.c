@@ -348,7 +348,7 @@ void waiter_time_out(struct state *state, struct waiter *waiter)
                 return;
         }
         memcpy(why, refusal.sentence, sizeof(why));
-        snprintf(refusal.sentence, sizeof(refusal.sentence), "waited in vain: %.480s", why);
+        snprintf(refusal.sentence, sizeof(refusal.sentence), "waited in vain: %.600s", why);
         refusal.result = PAR_REFUSED_TIMED_OUT;
         refusal.permanent = false;
         answer(state, waiter, PAR_REFUSED_TIMED_OUT, NULL, &refusal);

@@ -138,7 +138,7 @@ settled
 hold --size 8M --device board31
 expect 1 "for now" "$PARCTL" --json alloc --size 64K --device board31
 is "who set the limit" "$(jq -c '.explain | [.permanent, .limit_set_by]' "$dir/out")" '[false,"device board31"]'
-says out "for now" '64 KiB in one piece below 2 GiB on the bus (memory 0x80000000 to 0xffffffff): 0 B are free there'
+says out "for now" '64 KiB in one piece below 2 GiB on the bus (memory 0x80000000 to 0xffffffff) for device board31: 0 B are free there'
 expect 0 "the other window has some" "$PARCTL" --json alloc --size 64K --device both
 is "it is the other window" "$(jq -r '.alloc.dma' "$dir/out")" 0x43ff0000
 let_go

@@ -150,6 +150,23 @@ static void test_gather_refuses_files_by_name_and_line(void **state)
         assert_int_equal(failed, 0);
 }
 
+static void test_gather_has_an_end(void **state)
+{
+        const size_t size = 900 * KiB;
+        char *text = malloc(size + 1), *whole;
+
+        (void)state;
+        assert_non_null(text);
+        memset(text, '\n', size);
+        text[size] = '\0';
+        file_tree_put(&tree, "/etc/devices/a.conf", text);
+        file_tree_put(&tree, "/etc/devices/b.conf", text);
+        free(text);
+        assert_int_equal(gather("devices_dir = \"devices\"\n" POOL, &whole), -EFBIG);
+        assert_non_null(strstr(told, "/b.conf: with that the configuration is larger than 1 MiB"));
+        free(whole);
+}
+
 static void test_gather_needs_the_folder(void **state)
 {
         char *whole;
@@ -202,6 +219,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_gather_knows_an_absolute_folder, begin, end),
                 cmocka_unit_test_setup_teardown(test_gather_refuses_files_by_name_and_line, begin,
                                                 end),
+                cmocka_unit_test_setup_teardown(test_gather_has_an_end, begin, end),
                 cmocka_unit_test_setup_teardown(test_gather_needs_the_folder, begin, end),
                 cmocka_unit_test_setup_teardown(test_gather_leaves_a_bad_text_as_it_is, begin, end),
                 cmocka_unit_test_setup_teardown(test_gather_asks_sysfs, begin, end),

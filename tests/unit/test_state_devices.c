@@ -542,9 +542,10 @@ static void test_window_that_is_full_leaves_the_other(void **unused)
         /* For now: both windows have the memory, and somebody else has it. */
         assert_int_equal(world_refused(&world, other, want, &refusal), PAR_REFUSED_EXHAUSTED);
         assert_false(refusal.permanent);
-        assert_non_null(strstr(refusal.sentence, "16 MiB in one piece below 16 MiB on the bus "
-                                                 "(memory 0x8001000000 to 0x8001ffffff): 0 B are "
-                                                 "free there"));
+        assert_non_null(strstr(refusal.sentence,
+                               "16 MiB in one piece below 16 MiB on the bus "
+                               "(memory 0x8001000000 to 0x8001ffffff) for device two: 0 B "
+                               "are free there"));
         assert_string_equal(refusal.limit_set_by, "the bus windows of device two");
 
         /* Whoever waits gets what comes free, in whichever window. */
