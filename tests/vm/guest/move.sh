@@ -8,5 +8,10 @@
 # vm qemu: -object memory-backend-ram,id=ram1,size=512M -numa node,memdev=ram1
 test_move pinned || exit
 # Where io_uring is switched off pard cannot pin.
-echo 2 >/proc/sys/kernel/io_uring_disabled
+disabled=/proc/sys/kernel/io_uring_disabled
+if [ ! -e $disabled ]; then
+        echo "this kernel cannot switch io_uring off: nothing was tried without a pin"
+        exit 0
+fi
+echo 2 >$disabled
 exec test_move unpinned
