@@ -27,27 +27,15 @@ EOF2
 } >"$dir/pard.conf"
 start_pard
 
-clients=()
-trap 'kill "${clients[@]}" 2>/dev/null; clean_up' EXIT
-# client ARGUMENT... - one that keeps its buffer until the end
-client() {
-        "$PARCTL" alloc "$@" --hold 600 >/dev/null &
-        clients+=($!)
-        for ((i = 0; i < 200; i++)); do
-                [[ $("$PARCTL" --json clients | grep -c "\"pid\": $!,") -eq 0 ]] || break
-                sleep 0.05
-        done
-        sleep 0.2
-}
-client --size 16M --below 4G --max-segments any --label iq-ring
-client --size 96M --max-segments any --label frames
-client --size 48M --below 4G --max-segments any --label dead
-kill -KILL "${clients[-1]}"
-client --size 24M --below 4G --max-segments any --label descriptors
-client --size 160M --max-segments any --label capture
-client --size 64M --max-segments any --label dead
-kill -KILL "${clients[-1]}"
-client --size 48M --max-segments any --label playback
+hold --size 16M --below 4G --max-segments any --label iq-ring
+hold --size 96M --max-segments any --label frames
+hold --size 48M --below 4G --max-segments any --label dead
+kill -KILL "${holders[-1]}"
+hold --size 24M --below 4G --max-segments any --label descriptors
+hold --size 160M --max-segments any --label capture
+hold --size 64M --max-segments any --label dead
+kill -KILL "${holders[-1]}"
+hold --size 48M --max-segments any --label playback
 sleep 0.5
 "$PARCTL" drain any --addr-min 0x13c000000 >/dev/null
 sleep 0.5

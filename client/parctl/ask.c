@@ -5,6 +5,7 @@
  */
 #include "ask.h"
 
+#include "arguments.h"
 #include "complain.h"
 #include "exits.h"
 #include "macros.h"
@@ -221,4 +222,18 @@ void ask_close(struct ask *ask)
                 close(ask->socket);
         message_arena_deinit(&ask->arena);
         free(ask);
+}
+
+int ask_once(const struct arguments *arguments,
+             int (*what)(struct ask *ask, const struct arguments *arguments))
+{
+        struct ask *ask;
+        int status;
+
+        status = ask_open(arguments->socket_path, &ask);
+        if (status)
+                return status;
+        status = what(ask, arguments);
+        ask_close(ask);
+        return status;
 }

@@ -6,6 +6,7 @@
 
 #include "message.h"
 
+struct arguments;
 struct ask;
 
 /**
@@ -19,6 +20,15 @@ struct ask;
  */
 int ask_open(const char *socket_path, struct ask **ret);
 void ask_close(struct ask *ask); /* NULL is fine */
+
+/**
+ * ask_once() - connect, ask and disconnect
+ * @what: asks, and prints the answer; returns the exit status
+ *
+ * Return: what @what returned, or the exit status of ask_open().
+ */
+int ask_once(const struct arguments *arguments,
+             int (*what)(struct ask *ask, const struct arguments *arguments));
 
 /**
  * ask_request() - send a request and wait for its reply

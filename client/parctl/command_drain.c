@@ -79,15 +79,7 @@ static int drain(struct ask *ask, const struct arguments *arguments)
 
 static int run(const struct arguments *arguments)
 {
-        struct ask *ask;
-        int status;
-
-        status = ask_open(arguments->socket_path, &ask);
-        if (status)
-                return status;
-        status = drain(ask, arguments);
-        ask_close(ask);
-        return status;
+        return ask_once(arguments, drain);
 }
 
 const struct command command_drain = {

@@ -33,24 +33,24 @@ static int print(const Wire__Reloaded *reloaded, const struct arguments *argumen
         return EXIT_OTHER;
 }
 
-static int run(const struct arguments *arguments)
+static int reload(struct ask *ask, const struct arguments *arguments)
 {
         Wire__Request request = WIRE__REQUEST__INIT;
-        Wire__Reload reload = WIRE__RELOAD__INIT;
+        Wire__Reload body = WIRE__RELOAD__INIT;
         const Wire__Reply *reply;
-        struct ask *ask;
         int status;
 
-        status = ask_open(arguments->socket_path, &ask);
-        if (status)
-                return status;
         request.body_case = WIRE__REQUEST__BODY_RELOAD;
-        request.reload = &reload;
+        request.reload = &body;
         status = ask_for(ask, &request, WIRE__REPLY__BODY_RELOAD, &reply);
         if (!status)
                 status = print(reply->reload, arguments);
-        ask_close(ask);
         return status;
+}
+
+static int run(const struct arguments *arguments)
+{
+        return ask_once(arguments, reload);
 }
 
 const struct command command_reload = {

@@ -103,27 +103,24 @@ static int resize(struct ask *ask, const struct arguments *arguments, bool grow)
         return status ? status : waited;
 }
 
-static int run(const struct arguments *arguments, bool grow)
+static int grow(struct ask *ask, const struct arguments *arguments)
 {
-        struct ask *ask;
-        int status;
+        return resize(ask, arguments, true);
+}
 
-        status = ask_open(arguments->socket_path, &ask);
-        if (status)
-                return status;
-        status = resize(ask, arguments, grow);
-        ask_close(ask);
-        return status;
+static int shrink(struct ask *ask, const struct arguments *arguments)
+{
+        return resize(ask, arguments, false);
 }
 
 static int run_grow(const struct arguments *arguments)
 {
-        return run(arguments, true);
+        return ask_once(arguments, grow);
 }
 
 static int run_shrink(const struct arguments *arguments)
 {
-        return run(arguments, false);
+        return ask_once(arguments, shrink);
 }
 
 const struct command command_grow = {

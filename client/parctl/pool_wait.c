@@ -123,6 +123,14 @@ static int tell(const struct pool_waiting *waiting, const struct pool_view *pool
         return EXIT_REFUSED;
 }
 
+/* Told to stop while it asks, it asks once more: it tells in the end where the pool stands. */
+static int look(struct ask *ask, struct pools *ret)
+{
+        const int status = pools_ask(ask, ret);
+
+        return status && stop_signal() ? pools_ask(ask, ret) : status;
+}
+
 int pool_wait(struct ask *ask, const char *name, enum pool_wait what,
               const struct arguments *arguments, struct pools *ret)
 {
@@ -139,9 +147,9 @@ int pool_wait(struct ask *ask, const char *name, enum pool_wait what,
                 bool stuck;
                 int status;
 
-                status = pools_ask(ask, ret);
+                status = look(ask, ret);
                 if (status)
-                        return stop_signal() ? EXIT_REFUSED : status;
+                        return status;
                 pool = pools_find(ret, name);
                 if (!pool)
                         return EXIT_OTHER;

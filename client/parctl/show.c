@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the connection of a command that only looks.
+ * Owns nothing. Checks that the pool there is before a list leaves it out in silence.
  */
 #include "show.h"
 
@@ -15,16 +15,14 @@ int show_once(const struct arguments *arguments, struct ask *ask, const struct o
         return status ? status : arguments->command->show(arguments, ask, output);
 }
 
-int show_run(const struct arguments *arguments)
+static int show(struct ask *ask, const struct arguments *arguments)
 {
         const struct output output = output_of(stdout, arguments->no_color);
-        struct ask *ask;
-        int status;
 
-        status = ask_open(arguments->socket_path, &ask);
-        if (status)
-                return status;
-        status = show_once(arguments, ask, &output);
-        ask_close(ask);
-        return status;
+        return show_once(arguments, ask, &output);
+}
+
+int show_run(const struct arguments *arguments)
+{
+        return ask_once(arguments, show);
 }

@@ -6,7 +6,7 @@
 
 #include "hugetlb.h"
 #include "sim.h"
-#include "state.h"
+#include "state_settings.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,7 +5,7 @@
  */
 #include "config_file.h"
 
-#include "state.h"
+#include "state_settings.h"
 #include "units.h"
 
 #include <strings.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The highest contiguous place. Owns nothing: the walk over the runs is union_runs.c, what a place
- * must look like is shape.c. Refuses to take anything: it only looks.
+ * The contiguous place, and the figures of what is there. Owns nothing: the search is in
+ * space_union.c, what a place must look like in shape.c. Refuses to take anything: it only looks.
  */
 #include "placement.h"
 
 #include "result.h"
 #include "shape.h"
-#include "union_runs.h"
+#include "space_union.h"
 
 static uint64_t max(uint64_t a, uint64_t b)
 {
@@ -23,49 +23,59 @@ int placement_find(const struct space *const *spaces, size_t n_spaces,
 int placement_find_aligned(const struct space *const *spaces, size_t n_spaces, uint64_t page_bytes,
                            const struct constraint *want, struct range *ret)
 {
-        struct union_runs runs;
+        const struct space_union all = { spaces, n_spaces };
+        struct range window;
         struct shape shape;
-        struct range window, run;
-        uint64_t size, first, align = want->align_bytes;
+        uint64_t size, first, align;
 
-        assert(is_power_of_two(page_bytes));
-        if (!union_runs_room(spaces, n_spaces, want, &window, &size))
+        assert(is_power_of_two(page_bytes) && n_spaces <= PLACEMENT_SPACES_MAX);
+        if (!space_union_granules(all, want->window, &window) ||
+            !align_up(want->size_bytes, space_granule(spaces[0]), &size))
                 return PAR_REFUSED_EXHAUSTED;
 
-        align = max(max(align, page_bytes), space_granule(spaces[0]));
-        if (!shape_init(&shape, want, size, align))
-                return PAR_REFUSED_FRAGMENTED;
-        union_runs_init(&runs, spaces, n_spaces, window);
-        while (union_runs_next(&runs, size, &run)) {
-                if (shape_fit(&shape, run, &first)) {
-                        *ret = range_of(first, size);
-                        return 0;
-                }
+        align = max(max(want->align_bytes, page_bytes), space_granule(spaces[0]));
+        if (shape_init(&shape, want, size, align) &&
+            space_union_find(all, window, &shape, &first)) {
+                *ret = range_of(first, size);
+                return 0;
         }
-        return PAR_REFUSED_FRAGMENTED;
+        return space_union_bytes_in(all, window) < size ? PAR_REFUSED_EXHAUSTED
+                                                        : PAR_REFUSED_FRAGMENTED;
+}
+
+bool placement_find_largest_run(const struct space *const *spaces, size_t n_spaces,
+                                struct range window, struct range *ret)
+{
+        const struct space_union all = { spaces, n_spaces };
+        struct shape shape = { 0 };
+        uint64_t first;
+
+        if (!space_union_granules(all, window, &window))
+                return false;
+        shape.size_bytes = space_union_longest(all, window);
+        shape.align_bytes = space_granule(spaces[0]);
+        if (shape.size_bytes == UINT64_MAX) {
+                *ret = RANGE_ALL; /* too long for a place */
+                return true;
+        }
+        if (!shape.size_bytes || !space_union_find(all, window, &shape, &first))
+                return false;
+        *ret = range_of(first, shape.size_bytes);
+        return true;
 }
 
 uint64_t placement_largest_run(const struct space *const *spaces, size_t n_spaces,
                                struct range window)
 {
-        struct union_runs runs;
-        struct range run;
-        uint64_t longest = 0;
+        const struct space_union all = { spaces, n_spaces };
 
-        union_runs_init(&runs, spaces, n_spaces, window);
-        while (longest < UINT64_MAX && union_runs_next(&runs, longest + 1, &run))
-                longest = run_bytes(run);
-        return longest;
+        if (!space_union_granules(all, window, &window))
+                return 0;
+        return space_union_longest(all, window);
 }
 
 uint64_t placement_free_bytes(const struct space *const *spaces, size_t n_spaces,
                               struct range window)
 {
-        uint64_t sum = 0;
-
-        for (size_t i = 0; i < n_spaces; i++) {
-                if (__builtin_add_overflow(sum, space_bytes_in(spaces[i], window), &sum))
-                        return UINT64_MAX;
-        }
-        return sum;
+        return space_union_bytes_in((struct space_union){ spaces, n_spaces }, window);
 }

@@ -3,7 +3,19 @@
  * Where a request goes. Searches the union of several disjoint spaces of one granule, as if they
  * were one: a place may reach from one space into its neighbour in another. Finds a place whenever
  * one exists, never one that violates the constraint, and of several the one with the highest
- * address.
+ * address. Nothing is taken: the caller removes what he uses.
+ *
+ * What a search in one space costs is counted in calls of space_find(), which has a bound of its
+ * own: one where there is no boundary, or where all starts that satisfy it are multiples of some
+ * alignment; else two, and one more for each run that is passed over. That happens to runs that are
+ * long enough and have an aligned start, but lie on boundaries in such a way that every start in
+ * them makes for too many segments; none is looked at twice.
+ *
+ * Several spaces cost as much each. Runs of different spaces that touch are looked for only where a
+ * place in them would be higher than what was found, and only if there are bytes enough. That costs
+ * up to 5 * r + 2 * n questions for a run, where n is the number of spaces and r that of the runs
+ * there, without those of the space that has most: nothing to speak of where the spaces lie apart,
+ * as those of NUMA nodes do.
  */
 #pragma once
 
@@ -25,7 +37,6 @@
  *
  * Alignment is on the address. The window, the boundary and the segments are those of the rounded
  * place: who wants constraint_check() to see a boundary below the granule rounds the size before.
- * Nothing is taken: the caller removes what it uses.
  *
  * Return: 0; PAR_REFUSED_EXHAUSTED where fewer bytes than that are in the whole granules of the
  * window; PAR_REFUSED_FRAGMENTED where there are enough bytes, but no such place.
@@ -54,6 +65,10 @@ int placement_find_aligned(const struct space *const *spaces, size_t n_spaces, u
  * The segments are the fewest possible where all pages are there whole and the longest segment is
  * a multiple of the page.
  *
+ * The cost is that of what is taken, not of what is there: a few searches for each segment. Where
+ * the longest segment is a multiple of the page, or shorter than one, a search that fails for too
+ * many segments ends before it has taken that many; otherwise, before as many runs.
+ *
  * Return: 0; PAR_REFUSED_EXHAUSTED; PAR_REFUSED_FRAGMENTED; -ENOMEM.
  */
 int placement_find_scattered(const struct space *const *spaces, size_t n_spaces,
@@ -62,11 +77,23 @@ int placement_find_scattered(const struct space *const *spaces, size_t n_spaces,
 
 /**
  * placement_largest_run() - the longest contiguous run of the union inside a window
+ * @spaces:   as above
+ * @n_spaces: as above
+ * @window:   a granule that it cuts does not count
  *
  * Return: bytes; 0 where nothing is there.
  */
 uint64_t placement_largest_run(const struct space *const *spaces, size_t n_spaces,
                                struct range window);
+
+/**
+ * placement_find_largest_run() - the same run itself
+ * @ret: the run, clipped to the window; of equal ones the highest
+ *
+ * Return: whether there is one.
+ */
+bool placement_find_largest_run(const struct space *const *spaces, size_t n_spaces,
+                                struct range window, struct range *ret);
 
 /* Bytes of all spaces inside a window. */
 uint64_t placement_free_bytes(const struct space *const *spaces, size_t n_spaces,

@@ -3,14 +3,19 @@
  * How many segments a place has depends on where in a boundary block it starts, and neither the
  * highest start nor the start of a block is always the best one. What counts is the head: the bytes
  * from the start to the end of its block. The highest start has the shortest head, so the search is
- * for the shortest head that will do. No loop here runs more than a few times, whatever the
- * numbers. Owns nothing.
+ * for the shortest head that will do. No loop here runs more than a few times, but for one that
+ * runs once for each doubling of the alignment, whatever the numbers. Owns nothing.
  */
 #include "shape.h"
 
 #include "segment.h"
 
 __extension__ typedef unsigned __int128 u128;
+
+static uint64_t lowest_bit(uint64_t v)
+{
+        return v & -v;
+}
 
 static uint64_t ceil_div(uint64_t a, uint64_t b)
 {
@@ -35,36 +40,64 @@ static uint64_t first_multiple(uint64_t step, uint64_t modulus, uint64_t low, ui
 }
 
 /*
- * The shortest head not below @head, a multiple of the alignment like it, whose last segment is at
- * least @tail long (so that what is left of the place takes no segment more than it must). A whole
- * number of segments is a multiple of the alignment, too, sooner or later; false where that is not
- * below 2^64.
+ * The shortest head not below @head, away from it by a multiple of the alignment, whose last
+ * segment is at least @tail long (so that what is left of the place takes no segment more than it
+ * must). False where none below 2^64 is.
  */
 static bool head_with_tail(const struct shape *shape, uint64_t head, uint64_t tail, uint64_t *ret)
 {
-        const uint64_t longest = shape->segment_bytes;
+        const uint64_t longest = shape->segment_bytes, align = shape->align_bytes;
         const uint64_t at = (head - 1) % longest;
+        const uint64_t divisor = lowest_bit(longest | align); /* greatest common one: see below */
         uint64_t steps, bytes;
 
         *ret = head;
         if (at >= tail - 1)
                 return true;
-        steps = first_multiple(shape->align_bytes % longest, longest, tail - 1 - at,
-                               longest - 1 - at);
-        return !__builtin_mul_overflow(steps, shape->align_bytes, &bytes) &&
+        /*
+         * Steps of the alignment, taken modulo the longest segment, lead to all that differs from
+         * @at by a multiple of the greatest common divisor, and nowhere else. That divisor is a
+         * power of two, as the alignment is. This is the last such place in a segment.
+         */
+        if (longest - divisor + at % divisor < tail - 1)
+                return false;
+        steps = first_multiple(align % longest, longest, tail - 1 - at, longest - 1 - at);
+        return !__builtin_mul_overflow(steps, align, &bytes) &&
                !__builtin_add_overflow(head, bytes, ret);
 }
 
 /*
- * The shortest usable head not below @head. Heads with the same number of whole blocks behind them
- * are looked at together: head and remainder have a fixed sum then, so that they make up either
- * the least number of segments or one more, as the remainder falls.
+ * Where no segment is shorter than its block but the first and the last, the place must leave the
+ * first block in time: a head below that is too short, all others will do.
+ */
+static bool head_of_blocks(const struct shape *shape, uint64_t head, uint64_t *ret)
+{
+        uint64_t behind, shortest;
+
+        *ret = head;
+        if (__builtin_mul_overflow(shape->max_segments - 1, shape->boundary_bytes, &behind) ||
+            behind >= shape->size_bytes)
+                return true;
+        shortest = shape->size_bytes - behind;
+        if (head < shortest && (!align_up(shortest - head, shape->align_bytes, ret) ||
+                                __builtin_add_overflow(*ret, head, ret)))
+                return false;
+        return *ret <= shape->boundary_bytes;
+}
+
+/*
+ * The shortest usable head not below @head, away from it by a multiple of the alignment. Heads with
+ * the same number of whole blocks behind them are looked at together: head and remainder have a
+ * fixed sum then, so that they make up either the least number of segments or one more, as the
+ * remainder falls.
  */
 static bool head_at_least(const struct shape *shape, uint64_t head, uint64_t *ret)
 {
         const uint64_t size = shape->size_bytes, boundary = shape->boundary_bytes;
         const uint64_t longest = shape->segment_bytes;
 
+        if (longest == boundary)
+                return head_of_blocks(shape, head, ret);
         while (head <= boundary) {
                 uint64_t blocks, sum, least, upto;
 
@@ -83,7 +116,7 @@ static bool head_at_least(const struct shape *shape, uint64_t head, uint64_t *re
                 if (least == shape->max_segments &&
                     head_with_tail(shape, head, (sum - 1) % longest + 1, ret) && *ret <= upto)
                         return true;
-                head = align_down(upto, shape->align_bytes) + shape->align_bytes;
+                head += align_down(upto - head, shape->align_bytes) + shape->align_bytes;
         }
         return false;
 }
@@ -99,6 +132,29 @@ uint64_t segments_allowed(const struct constraint *want)
         return want->max_segments == SEGMENTS_ANY ? UINT64_MAX : want->max_segments;
 }
 
+/*
+ * Make the alignment as large as can be. Heads are multiples of it; where none that is usable is an
+ * odd multiple, all of them are multiples of twice the alignment, and so are all starts, because
+ * the block is one, too. No start is lost, and a search that knows the larger alignment passes over
+ * whatever holds no multiple of it. A place of size s that must not straddle a boundary b, for
+ * example, may only start at multiples of b if s > b - alignment. When the alignment has become the
+ * block, all starts are at the beginning of one: they are alike, and the boundary can be forgotten.
+ */
+static void raise_alignment(struct shape *shape)
+{
+        while (shape->align_bytes < shape->boundary_bytes) {
+                struct shape twice = *shape;
+                uint64_t odd;
+
+                twice.align_bytes *= 2;
+                if (shape->best_head & shape->align_bytes ||
+                    head_at_least(&twice, shape->align_bytes, &odd))
+                        return;
+                *shape = twice;
+        }
+        shape->boundary_bytes = 0;
+}
+
 bool shape_init(struct shape *shape, const struct constraint *want, uint64_t size_bytes,
                 uint64_t align_bytes)
 {
@@ -109,21 +165,25 @@ bool shape_init(struct shape *shape, const struct constraint *want, uint64_t siz
                 .segment_bytes = segment_bytes_max(want),
                 .max_segments = segments_allowed(want),
         };
-        if (shape->boundary_bytes > align_bytes)
-                return head_at_least(shape, align_bytes, &shape->best_head);
+        if (shape->boundary_bytes > align_bytes) {
+                if (!head_at_least(shape, align_bytes, &shape->best_head))
+                        return false;
+                raise_alignment(shape);
+                return true;
+        }
 
         /* Without blocks, or where all starts are at the beginning of one, all are alike. */
         shape->boundary_bytes = 0;
-        return segment_count(want, range_of(0, size_bytes)) <= shape->max_segments;
+        return size_bytes <= shape->segment_bytes ||
+               segment_count(want, range_of(0, size_bytes)) <= shape->max_segments;
 }
 
-bool shape_fit(const struct shape *shape, struct range run, uint64_t *ret_first)
+bool shape_below(const struct shape *shape, uint64_t at, uint64_t *ret)
 {
         const uint64_t boundary = shape->boundary_bytes;
         uint64_t first, block, head;
 
-        assert(run.last - run.first >= shape->size_bytes - 1);
-        first = align_down(run.last - (shape->size_bytes - 1), shape->align_bytes);
+        first = align_down(at, shape->align_bytes);
         if (boundary) {
                 block = align_down(first, boundary);
                 if (head_at_least(shape, boundary - (first - block), &head))
@@ -133,8 +193,6 @@ bool shape_fit(const struct shape *shape, struct range run, uint64_t *ret_first)
                 else
                         return false;
         }
-        if (first < run.first)
-                return false;
-        *ret_first = first;
+        *ret = first;
         return true;
 }

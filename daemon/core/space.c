@@ -1,255 +1,281 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A set of addresses. Owns a tree of runs, which are as long as can be (no two touch), and spare
- * nodes, of which there are as many as changes are reserved: a change adds one run at most, so it
- * never has to ask the heap. Refuses ranges off the granule, overlaps and changes that nobody
- * reserved, by assertion: they are mistakes of the program.
+ * A set of addresses: bytes outside, granules inside. Owns the tree. Refuses
+ * ranges off the granule and overlaps by assertion: they are mistakes of the program.
  */
 #include "space.h"
 
-#include "run_tree.h"
+#include "tree.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
+/**
+ * struct space
+ * @tree:    what is there
+ * @shift:   logarithm of the granule
+ * @granules: in it
+ */
 struct space {
-        uint64_t granule_bytes;
-        struct run *root;
-        struct run *spare; /* linked by right */
-        size_t n_spare, n_reserved;
-        size_t n_ranges;
+        struct tree tree;
+        unsigned shift;
+        uint64_t granules;
 };
 
 int space_new(uint64_t granule_bytes, struct space **ret)
 {
         struct space *space;
 
-        assert(is_power_of_two(granule_bytes));
+        assert(is_power_of_two(granule_bytes) && granule_bytes >= SPACE_GRANULE_MIN);
         space = calloc(1, sizeof(*space));
         if (!space)
                 return -ENOMEM;
-        space->granule_bytes = granule_bytes;
+        space->shift = (unsigned)__builtin_ctzll(granule_bytes);
         *ret = space;
         return 0;
-}
-
-static void free_list(struct run *run)
-{
-        while (run) {
-                struct run *next = run->right;
-
-                free(run);
-                run = next;
-        }
-}
-
-static void free_tree(struct run *run)
-{
-        if (!run)
-                return;
-        free_tree(run->left);
-        free_tree(run->right);
-        free(run);
 }
 
 void space_free(struct space *space)
 {
         if (!space)
                 return;
-        free_tree(space->root);
-        free_list(space->spare);
+        tree_deinit(&space->tree);
         free(space);
-}
-
-int space_reserve(struct space *space, size_t n_changes)
-{
-        struct run *list = NULL, **end = &space->spare;
-
-        for (size_t i = 0; i < n_changes; i++) {
-                struct run *run = calloc(1, sizeof(*run));
-
-                if (!run) {
-                        free_list(list);
-                        return -ENOMEM;
-                }
-                run->right = list;
-                list = run;
-                if (!i)
-                        end = &run->right;
-        }
-        if (!n_changes)
-                return 0;
-        *end = space->spare;
-        space->spare = list;
-        space->n_spare += n_changes;
-        space->n_reserved += n_changes;
-        return 0;
-}
-
-/* Give what no reserved change needs back to the heap. */
-static void trim(struct space *space)
-{
-        while (space->n_spare > space->n_reserved) {
-                struct run *run = space->spare;
-
-                space->spare = run->right;
-                space->n_spare--;
-                free(run);
-        }
-}
-
-void space_unreserve(struct space *space, size_t n_changes)
-{
-        assert(n_changes <= space->n_reserved);
-        space->n_reserved -= n_changes;
-        trim(space);
-}
-
-static void insert(struct space *space, struct range range)
-{
-        struct run *run = space->spare;
-
-        assert(run);
-        space->spare = run->right;
-        space->n_spare--;
-        run->at = range;
-        space->root = run_tree_insert(space->root, run);
-        space->n_ranges++;
-}
-
-static void take_out(struct space *space, uint64_t first)
-{
-        struct run *run;
-
-        space->root = run_tree_remove(space->root, first, &run);
-        run->right = space->spare;
-        space->spare = run;
-        space->n_spare++;
-        space->n_ranges--;
-}
-
-static void begin_change(struct space *space)
-{
-        assert(space->n_reserved > 0);
-        space->n_reserved--;
-}
-
-void space_add(struct space *space, struct range range)
-{
-        struct run *near;
-
-        assert(range.first <= range.last && range_on_granule(range, space->granule_bytes));
-        begin_change(space);
-        near = run_tree_below(space->root, range.last, 1);
-        assert(!near || near->at.last < range.first);
-        if (near && near->at.last == range.first - 1) {
-                range.first = near->at.first;
-                take_out(space, near->at.first);
-        }
-        near = range.last == UINT64_MAX ? NULL : run_tree_above(space->root, range.last + 1);
-        if (near && near->at.first == range.last + 1) {
-                range.last = near->at.last;
-                take_out(space, near->at.first);
-        }
-        insert(space, range);
-        trim(space);
-}
-
-void space_remove(struct space *space, struct range range)
-{
-        const struct run *run;
-        struct range whole;
-
-        assert(range.first <= range.last && range_on_granule(range, space->granule_bytes));
-        begin_change(space);
-        run = run_tree_below(space->root, range.first, 1);
-        assert(run && range_contains(run->at, range));
-        whole = run->at;
-        take_out(space, whole.first);
-        if (whole.first < range.first)
-                insert(space, (struct range){ whole.first, range.first - 1 });
-        if (whole.last > range.last)
-                insert(space, (struct range){ range.last + 1, whole.last });
-        trim(space);
 }
 
 uint64_t space_granule(const struct space *space)
 {
-        return space->granule_bytes;
+        return UINT64_C(1) << space->shift;
 }
 
-size_t space_ranges(const struct space *space)
+/* A range that is made of granules, as granules. */
+static struct range granules_of(const struct space *space, struct range range)
 {
-        return space->n_ranges;
+        assert(range.first <= range.last && range_on_granule(range, space_granule(space)));
+        return (struct range){ range.first >> space->shift, range.last >> space->shift };
+}
+
+/* Back to bytes. */
+static struct range bytes_of(const struct space *space, uint64_t first, uint64_t last)
+{
+        return (struct range){ first << space->shift,
+                               (last << space->shift) + (space_granule(space) - 1) };
+}
+
+/* The granules that lie in a window as a whole; false where there are none. */
+static bool granules_inside(const struct space *space, struct range window, struct range *ret)
+{
+        const uint64_t mask = space_granule(space) - 1;
+
+        assert(window.first <= window.last);
+        ret->first = (window.first >> space->shift) + ((window.first & mask) != 0);
+        ret->last = window.last >> space->shift;
+        if ((window.last & mask) != mask && !ret->last--)
+                return false;
+        return ret->first <= ret->last;
+}
+
+int space_hold(struct space *space, struct range range, uint64_t grain_bytes)
+{
+        const struct range at = granules_of(space, range);
+
+        assert(is_power_of_two(grain_bytes) && range_on_granule(range, grain_bytes));
+        return tree_hold(&space->tree, at.first, at.last,
+                         (unsigned)__builtin_ctzll(grain_bytes) - space->shift);
+}
+
+void space_release(struct space *space, struct range range, uint64_t grain_bytes)
+{
+        const struct range at = granules_of(space, range);
+
+        tree_release(&space->tree, at.first, at.last,
+                     (unsigned)__builtin_ctzll(grain_bytes) - space->shift);
+}
+
+static int change(struct space *space, struct range range, enum change how)
+{
+        const struct range at = granules_of(space, range);
+        uint64_t changed;
+        int r;
+
+        r = tree_change(&space->tree, at.first, at.last, how, &changed);
+        if (r)
+                return r;
+        space->granules += how == CHANGE_ADD ? changed : -changed;
+        return 0;
+}
+
+int space_add(struct space *space, struct range range)
+{
+        return change(space, range, CHANGE_ADD);
+}
+
+int space_remove(struct space *space, struct range range)
+{
+        return change(space, range, CHANGE_REMOVE);
+}
+
+int space_clear(struct space *space, struct range range)
+{
+        return change(space, range, CHANGE_CLEAR);
+}
+
+bool space_find(const struct space *space, struct range window, uint64_t size_bytes,
+                uint64_t align_bytes, enum space_end end, struct range *ret)
+{
+        const uint64_t granule = space_granule(space);
+        struct tree_query query;
+        struct range inside;
+        bool found;
+
+        assert(size_bytes > 0 && is_power_of_two(align_bytes));
+        if (!granules_inside(space, window, &inside))
+                return false;
+        query = (struct tree_query){
+                .first = inside.first,
+                .last = inside.last,
+                .size = ((size_bytes - 1) >> space->shift) + 1,
+                .align_bits = align_bytes > granule
+                                      ? (unsigned)__builtin_ctzll(align_bytes) - space->shift
+                                      : 0,
+        };
+        found = end == SPACE_HIGHEST ? tree_find_highest(&space->tree, &query)
+                                     : tree_find_lowest(&space->tree, &query);
+        if (found)
+                *ret = bytes_of(space, query.ret, query.ret + query.size - 1);
+        return found;
+}
+
+uint64_t space_longest(const struct space *space, struct range window)
+{
+        struct range inside;
+
+        if (!granules_inside(space, window, &inside))
+                return 0;
+        return tree_longest(&space->tree, inside.first, inside.last) << space->shift;
 }
 
 bool space_contains(const struct space *space, struct range range)
 {
-        const struct run *run = run_tree_below(space->root, range.first, 1);
+        const uint64_t first = range.first >> space->shift, last = range.last >> space->shift;
 
-        return run && range_contains(run->at, range);
+        return tree_count(&space->tree, first, last) == last - first + 1;
 }
 
 uint64_t space_bytes(const struct space *space)
 {
-        return space->root ? space->root->bytes : 0;
+        return space->granules << space->shift;
 }
 
 uint64_t space_bytes_in(const struct space *space, struct range window)
 {
-        const uint64_t sum = run_tree_bytes(space->root, window.last);
+        const uint64_t mask = space_granule(space) - 1;
+        const uint64_t first = window.first >> space->shift, last = window.last >> space->shift;
+        uint64_t bytes = tree_count(&space->tree, first, last) << space->shift;
 
-        return window.first ? sum - run_tree_bytes(space->root, window.first - 1) : sum;
+        /* What the window cuts off. */
+        if (window.first & mask && tree_is_free(&space->tree, first))
+                bytes -= window.first & mask;
+        if (~window.last & mask && tree_is_free(&space->tree, last))
+                bytes -= ~window.last & mask;
+        return bytes;
+}
+
+/* From a granule upwards, as long as all are free, or all are not. */
+static uint64_t upper_end(const struct space *space, uint64_t granule, bool free)
+{
+        uint64_t behind;
+
+        if (tree_next(&space->tree, granule, !free, &behind))
+                return behind - 1;
+        return free ? tree_last(&space->tree) : UINT64_MAX >> space->shift;
+}
+
+static uint64_t lower_end(const struct space *space, uint64_t granule)
+{
+        uint64_t before;
+
+        return tree_prev(&space->tree, granule, false, &before) ? before + 1 : space->tree.base;
 }
 
 bool space_next(const struct space *space, uint64_t from, struct range *ret)
 {
-        const struct run *run = run_tree_below(space->root, from, 1);
+        uint64_t first;
 
-        if (run && run->at.last >= from) {
-                *ret = (struct range){ from, run->at.last };
-                return true;
-        }
-        run = run_tree_above(space->root, from);
-        if (!run)
+        if (!tree_next(&space->tree, from >> space->shift, true, &first))
                 return false;
-        *ret = run->at;
+        *ret = bytes_of(space, first, upper_end(space, first, true));
+        if (ret->first < from)
+                ret->first = from;
         return true;
 }
 
 bool space_prev(const struct space *space, uint64_t from, struct range *ret)
 {
-        return space_prev_longer(space, from, 1, ret);
+        uint64_t last;
+
+        if (!tree_prev(&space->tree, from >> space->shift, true, &last))
+                return false;
+        *ret = bytes_of(space, lower_end(space, last), last);
+        if (ret->last > from)
+                ret->last = from;
+        return true;
 }
 
 bool space_prev_longer(const struct space *space, uint64_t from, uint64_t size_bytes,
                        struct range *ret)
 {
-        const struct run *run = run_tree_below(space->root, from, size_bytes);
+        struct range place;
 
-        if (!run)
+        if (!space_find(space, (struct range){ 0, from }, size_bytes, 1, SPACE_HIGHEST, &place))
                 return false;
-        *ret = (struct range){ run->at.first, run->at.last < from ? run->at.last : from };
+        *ret = bytes_of(space, lower_end(space, place.first >> space->shift),
+                        place.last >> space->shift);
         return true;
+}
+
+bool space_next_gap(const struct space *space, uint64_t from, struct range *ret)
+{
+        const struct tree *tree = &space->tree;
+        uint64_t first = from >> space->shift, inside;
+
+        /* What the tree does not span is all gap. */
+        if (tree->root && first >= tree->base && first <= tree_last(tree))
+                first = tree_next(tree, first, false, &inside) ? inside : tree_last(tree) + 1;
+        if (first > UINT64_MAX >> space->shift)
+                return false;
+        *ret = bytes_of(space, first, UINT64_MAX >> space->shift);
+        if (tree_next(tree, first, true, &inside))
+                *ret = bytes_of(space, first, inside - 1);
+        if (ret->first < from)
+                ret->first = from;
+        return true;
+}
+
+size_t space_metadata_bytes(const struct space *space)
+{
+        return sizeof(*space) + space->tree.bytes;
+}
+
+void space_count_visits(struct space *space, size_t *visits)
+{
+        space->tree.visits = visits;
+}
+
+size_t space_visits_max(const struct space *space)
+{
+        return 4 * (size_t)tree_height(&space->tree);
 }
 
 void space_check(const struct space *space)
 {
-        const struct run *run;
-        size_t n = 0;
+        uint64_t granules = 0, from = 0, last;
 
-        run_tree_check(space->root);
-        for (run = space->spare; run; run = run->right)
-                n++;
-        assert(n == space->n_spare && n == space->n_reserved);
-
-        n = 0;
-        run = run_tree_above(space->root, 0);
-        while (run) {
-                assert(range_on_granule(run->at, space->granule_bytes));
-                n++;
-                run = run->at.last == UINT64_MAX ? NULL
-                                                 : run_tree_above(space->root, run->at.last + 1);
+        tree_check(&space->tree);
+        while (tree_next(&space->tree, from, true, &from)) {
+                last = upper_end(space, from, true);
+                granules += last - from + 1;
+                from = last + 1;
         }
-        assert(n == space->n_ranges);
+        assert(granules == space->granules);
 }

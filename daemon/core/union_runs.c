@@ -17,19 +17,19 @@ static void advance(struct union_runs *runs, size_t i)
         bool found = false;
 
         if (runs->head[i].first > runs->window.first)
-                found = space_prev(runs->spaces[i], runs->head[i].first - 1, &run);
+                found = space_prev(runs->spaces.of[i], runs->head[i].first - 1, &run);
         set_head(runs, i, found, run);
 }
 
-/* The space with the highest head, @except left out; runs->count where there is none. */
+/* The space with the highest head, @except left out; how many there are where there is none. */
 static size_t highest(const struct union_runs *runs, size_t except)
 {
-        size_t best = runs->count;
+        size_t best = runs->spaces.count;
 
-        for (size_t i = 0; i < runs->count; i++) {
+        for (size_t i = 0; i < runs->spaces.count; i++) {
                 if (!runs->live[i] || i == except)
                         continue;
-                if (best == runs->count || runs->head[i].last > runs->head[best].last)
+                if (best == runs->spaces.count || runs->head[i].last > runs->head[best].last)
                         best = i;
         }
         return best;
@@ -41,108 +41,67 @@ static bool touches(struct range below, struct range above)
 }
 
 /*
- * Pass over the short head of a space. Of the runs below it only two can matter next: one that is
- * long enough alone, and the highest that may touch the next run of another space.
+ * Pass over the head of a space, which lies above that of the others and touches none. The next of
+ * its runs that can touch anything is the highest that is not above where that of @other ends.
  */
-static void skip(struct union_runs *runs, size_t i, size_t other, uint64_t min_bytes)
+static void skip(struct union_runs *runs, size_t i, size_t other)
 {
-        const struct space *space = runs->spaces[i];
-        struct range run = { 0, 0 }, near;
-        bool found = false;
-        uint64_t from;
+        const struct space *space = runs->spaces.of[i];
+        const uint64_t from = runs->head[other].last + 1;
+        struct range run;
+        bool found;
 
-        if (runs->head[i].first > runs->window.first) {
-                from = runs->head[i].first - 1;
-                found = space_prev_longer(space, from, min_bytes, &run);
-                if (other != runs->count && space_prev(space, runs->head[other].last + 1, &near)) {
-                        /* Whole again: what space_prev() cut off belongs to it. */
-                        space_next(space, near.first, &near);
-                        if (!found || near.last > run.last) {
-                                run = near;
-                                found = true;
-                        }
-                }
-        }
+        found = space_prev(space, from, &run);
+        /* Whole again: space_prev() cut off what is above. */
+        if (found && run.last == from)
+                space_next(space, run.first, &run);
         set_head(runs, i, found, run);
 }
 
-void union_runs_init(struct union_runs *runs, const struct space *const *spaces, size_t n_spaces,
-                     struct range window)
+void union_runs_init(struct union_runs *runs, struct space_union spaces, struct range window)
 {
-        assert(n_spaces <= PLACEMENT_SPACES_MAX);
+        const uint64_t granule = spaces.count ? space_granule(spaces.of[0]) : 1;
+
+        assert(spaces.count <= PLACEMENT_SPACES_MAX);
         runs->spaces = spaces;
-        runs->count = n_spaces;
         runs->window = window;
-        for (size_t i = 0; i < n_spaces; i++) {
+        for (size_t i = 0; i < spaces.count; i++) {
                 struct range run = { 0, 0 };
                 bool found;
 
-                assert(space_granule(spaces[i]) == space_granule(spaces[0]));
-                found = space_prev(spaces[i], window.last, &run);
+                /* A space that lies elsewhere says so at once. */
+                found = space_find(spaces.of[i], window, granule, granule, SPACE_HIGHEST, &run) &&
+                        space_prev(spaces.of[i], run.last, &run);
                 set_head(runs, i, found, run);
         }
 }
 
 bool union_runs_next(struct union_runs *runs, uint64_t min_bytes, struct range *ret)
 {
+        const size_t none = runs->spaces.count;
+
         for (;;) {
-                const size_t top = highest(runs, runs->count);
-                size_t other;
+                const size_t top = highest(runs, none);
+                size_t other = top == none ? none : highest(runs, top);
                 struct range run;
 
-                if (top == runs->count)
-                        return false;
+                if (other == none)
+                        return false; /* one space alone has runs left */
                 run = runs->head[top];
-                other = highest(runs, top);
-                if (other == runs->count || !touches(runs->head[other], run)) {
-                        if (run_bytes(run) < min_bytes) {
-                                skip(runs, top, other, min_bytes);
-                                continue;
-                        }
-                        advance(runs, top);
-                        *ret = run;
-                        return true;
+                if (!touches(runs->head[other], run)) {
+                        skip(runs, top, other);
+                        continue;
                 }
 
                 advance(runs, top);
                 do {
                         run.first = runs->head[other].first;
                         advance(runs, other);
-                        other = highest(runs, runs->count);
-                } while (other != runs->count && touches(runs->head[other], run));
+                        other = highest(runs, none);
+                } while (other != none && touches(runs->head[other], run));
                 if (run_bytes(run) < min_bytes)
                         continue;
                 *ret = run;
                 return true;
         }
-}
-
-static bool window_in_granules(struct range window, uint64_t granule_bytes, struct range *ret)
-{
-        const uint64_t mask = granule_bytes - 1;
-
-        if (!align_up(window.first, granule_bytes, &ret->first))
-                return false;
-        ret->last = window.last;
-        if ((window.last & mask) != mask) {
-                if (window.last < granule_bytes)
-                        return false;
-                ret->last = align_down(window.last, granule_bytes) - 1;
-        }
-        return ret->first <= ret->last;
-}
-
-bool union_runs_room(const struct space *const *spaces, size_t n_spaces,
-                     const struct constraint *want, struct range *ret_window, uint64_t *ret_bytes)
-{
-        struct range window;
-        uint64_t bytes;
-
-        if (!n_spaces || !align_up(want->size_bytes, space_granule(spaces[0]), &bytes) ||
-            !window_in_granules(want->window, space_granule(spaces[0]), &window) ||
-            placement_free_bytes(spaces, n_spaces, window) < bytes)
-                return false;
-        *ret_window = window;
-        *ret_bytes = bytes;
-        return true;
 }

@@ -95,6 +95,18 @@ void buffer_free(struct buffer *buffer)
         free(buffer);
 }
 
+uint64_t buffer_offset(const struct buffer *buffer, uint64_t phys)
+{
+        const struct range *run = buffer->runs;
+        uint64_t before = 0;
+
+        for (; !range_contains(*run, (struct range){ phys, phys }); run++) {
+                assert(run < buffer->runs + buffer->n_runs - 1);
+                before += range_size(*run);
+        }
+        return before + (phys - run->first);
+}
+
 struct range buffer_extent(const struct buffer *buffer)
 {
         struct range extent = buffer->runs[0];

@@ -30,13 +30,23 @@ struct buffer {
         uint64_t segment_count;
         struct range *runs;
         size_t n_runs;
-        RB_ENTRY(buffer) by_id;  /* state::buffers */
-        LIST_ENTRY(buffer) held; /* holding::buffers */
+        RB_ENTRY(buffer) by_id;     /* state::buffers */
+        LIST_ENTRY(buffer) held;    /* holding::buffers */
+        LIST_ENTRY(buffer) by_size; /* pool::by_size */
         size_t n_pieces;
         struct buffer_piece pieces[];
 };
 
 RB_HEAD(buffer_tree, buffer);
+LIST_HEAD(buffer_list, buffer);
+
+/* Buffers of class n have 2^n bytes, up to twice as many. */
+#define BUFFER_CLASSES 64
+
+static inline unsigned buffer_class(const struct buffer *buffer)
+{
+        return 63 - (unsigned)__builtin_clzll(buffer->size_bytes);
+}
 
 /**
  * buffer_new() - a buffer over places that a search found
@@ -51,6 +61,9 @@ RB_HEAD(buffer_tree, buffer);
 int buffer_new(const struct range *places, size_t n_places, uint64_t page_bytes,
                const struct constraint *limits, struct buffer **ret);
 void buffer_free(struct buffer *buffer); /* in no list or tree; NULL is fine */
+
+/* Where an address of the buffer lies in it, in bytes from its beginning. */
+uint64_t buffer_offset(const struct buffer *buffer, uint64_t phys);
 
 /* Lowest and highest address of it. */
 struct range buffer_extent(const struct buffer *buffer);

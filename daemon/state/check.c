@@ -51,14 +51,23 @@ static void check_pool(const struct state *state, const struct pool *pool)
         }
 }
 
+/* What its account may have of it, in parts. */
+static uint64_t partial_bytes(const struct frame *frame)
+{
+        const struct space *space = frame->account->partial.of[frame->node];
+
+        return space ? space_bytes_in(space, frame_range(frame)) : 0;
+}
+
 static void check_pieces(const struct frame *frame)
 {
         const struct buffer_piece *piece;
-        uint64_t granted_bytes = 0;
+        uint64_t granted_bytes = 0, from = frame->phys;
         uint32_t n = 0, ended = 0;
 
-        LIST_FOREACH (piece, &frame->pieces, link) {
-                assert(piece->frame == frame);
+        for (piece = frame_piece_from(frame, 0); piece; piece = frame_piece_next(piece)) {
+                assert(piece->frame == frame && piece->phys >= from);
+                from = piece->phys + piece->length_bytes;
                 assert(range_contains(frame_range(frame),
                                       range_of(piece->phys, piece->length_bytes)));
                 assert(piece->buffer->holding->account == frame->account);
@@ -67,13 +76,13 @@ static void check_pieces(const struct frame *frame)
                 n++;
         }
         assert(n == frame->n_pieces && ended == frame->n_ended);
-        if (n && frame->in_service) {
-                uint64_t rest =
-                        space_bytes_in(frame->account->partial.of[frame->node], frame_range(frame));
-                uint64_t all = frame->pool->settings->page_bytes;
-
-                assert(rest == (frame->closed ? 0 : all - granted_bytes));
-        }
+        assert(!frame->divided || (frame->account && !frame->closed));
+        assert(!n || frame->divided || frame->closed ||
+               granted_bytes == frame->pool->settings->page_bytes);
+        if (frame->account)
+                assert(partial_bytes(frame) ==
+                       (n && frame->divided ? frame->pool->settings->page_bytes - granted_bytes
+                                            : 0));
 }
 
 static void check_frame(const struct state *state, const struct frame *frame)
@@ -144,6 +153,21 @@ static void check_owners(const struct state *state)
                                 check_account(owner->accounts[i]);
 }
 
+static uint64_t count_by_size(const struct pool *pool)
+{
+        const struct buffer *buffer;
+        uint64_t n = 0;
+
+        for (unsigned size_class = 0; size_class < BUFFER_CLASSES; size_class++) {
+                LIST_FOREACH (buffer, &pool->by_size[size_class], by_size) {
+                        assert(buffer->size_bytes >> size_class == 1);
+                        assert(buffer->holding->account->pool == pool);
+                        n++;
+                }
+        }
+        return n;
+}
+
 static void check_buffers(const struct state *state)
 {
         uint64_t n = 0;
@@ -158,6 +182,9 @@ static void check_buffers(const struct state *state)
                 n++;
         }
         assert(n == state->n_buffers);
+        for (size_t i = 0; i < state->settings->n_pools; i++)
+                n -= count_by_size(&state->pools[i]);
+        assert(n == 0);
 }
 
 /* @is_ended: in state::ended. */

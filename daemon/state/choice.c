@@ -184,6 +184,49 @@ int choice_find(const struct state *state, const struct client *client, const st
         return answer;
 }
 
+/* The longest that lies in one frame: what is left of adjacent frames may be one run. */
+static bool longest_part(const struct pool *pool, const struct space_list *parts,
+                         struct range window, struct range *ret)
+{
+        uint64_t page_bytes = pool->settings->page_bytes, low = 0, high;
+        struct constraint want = {
+                .window = window, .align_bytes = 1, .boundary_bytes = page_bytes, .max_segments = 1
+        };
+        struct range place;
+
+        if (!placement_find_largest_run(parts->of, parts->count, window, ret))
+                return false;
+        if (ret->first / page_bytes == ret->last / page_bytes)
+                return true;
+        high = range_size(*ret) < page_bytes ? range_size(*ret) : page_bytes;
+        while (low < high) {
+                want.size_bytes = high - align_down((high - low) / 2, GRANULE_BYTES);
+                if (placement_find(parts->of, parts->count, &want, &place)) {
+                        high = want.size_bytes - GRANULE_BYTES;
+                        continue;
+                }
+                low = want.size_bytes;
+                *ret = place;
+        }
+        return true;
+}
+
+bool choice_longest(const struct client *client, const struct pool *pool,
+                    const struct demand *demand, struct range *ret)
+{
+        struct space_list whole, parts;
+        struct range part;
+        bool found;
+
+        client_memory(client, pool, demand->nodes, &whole, &parts);
+        found = placement_find_largest_run(whole.of, whole.count, demand->want.window, ret);
+        if (!longest_part(pool, &parts, demand->want.window, &part))
+                return found;
+        if (!found || range_size(part) > range_size(*ret))
+                *ret = part;
+        return true;
+}
+
 /* What a client holds itself does not come free by waiting. 0 where it is not known to lie in the
  * demand's window. */
 static uint64_t own_bytes(const struct pool *pool, const struct client *client,

@@ -43,6 +43,16 @@ int choice_find(const struct state *state, const struct client *client, const st
                 uint64_t pools, uint64_t held_up, struct choice *ret);
 
 /**
+ * choice_longest() - the longest run that the client could have as one buffer without limits
+ * @demand: in its window, of its nodes
+ * @ret:    of equal ones the highest, whole frames first
+ *
+ * Return: whether there is any.
+ */
+bool choice_longest(const struct client *client, const struct pool *pool,
+                    const struct demand *demand, struct range *ret);
+
+/**
  * choice_could_ever() - whether the demand would be met if everybody else gave everything back, and
  * every pool grew to its size_max
  * @own_too: and the client itself as well

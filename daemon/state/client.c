@@ -167,16 +167,16 @@ int client_account(struct client *client, struct pool *pool, struct account **re
 }
 
 void client_memory(const struct client *client, const struct pool *pool, uint64_t nodes,
-                   struct space_list *ret)
+                   struct space_list *ret_whole, struct space_list *ret_parts)
 {
         const struct account *account = client_account_of(client, pool);
 
-        ret->count = 0;
+        ret_whole->count = ret_parts->count = 0;
         if (account) {
-                space_list_add(ret, &account->partial, nodes);
-                space_list_add(ret, &account->empty, nodes);
+                space_list_add(ret_parts, &account->partial, nodes);
+                space_list_add(ret_whole, &account->empty, nodes);
         }
-        space_list_add(ret, &pool->free, nodes);
+        space_list_add(ret_whole, &pool->free, nodes);
 }
 
 int client_holding(struct client *client, struct account *account, struct holding **ret)

@@ -54,9 +54,14 @@ int client_account(struct client *client, struct pool *pool, struct account **re
 /* The same without making one; NULL where there is none yet. */
 struct account *client_account_of(const struct client *client, const struct pool *pool);
 
-/* What it could get of a pool, its own included, of the nodes in @nodes (bit mask; 0: all). */
+/**
+ * client_memory() - what it could get of a pool, its own included
+ * @nodes:     of these (bit mask; 0: all)
+ * @ret_whole: whole frames: a buffer may reach over several
+ * @ret_parts: what is left of frames that it has a part of: a buffer lies inside one of them
+ */
 void client_memory(const struct client *client, const struct pool *pool, uint64_t nodes,
-                   struct space_list *ret);
+                   struct space_list *ret_whole, struct space_list *ret_parts);
 
 /**
  * client_holding() - its holding of an account's pool, made where it has none

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What would come of a request, and who is in the way. Takes nothing.
+ * What would come of a request. Takes nothing.
  */
 #include "choice.h"
 #include "macros.h"
@@ -9,12 +9,6 @@
 #include "state_private.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-/* Frames and pieces that are looked at for blockers: an answer for people need not walk a terabyte,
- * and must not hold up everybody else. */
-#define BLOCKER_STEPS_MAX 16384
 
 DEFINE_CLEANUP(struct buffer, buffer_free)
 
@@ -43,70 +37,6 @@ static int explain_grant(const struct demand *demand, const struct choice *choic
         return 0;
 }
 
-static bool already_listed(const struct explanation *ret, uint64_t buffer)
-{
-        for (size_t i = 0; i < ret->n_blockers; i++)
-                if (ret->blockers[i].buffer == buffer)
-                        return true;
-        return false;
-}
-
-/* Keep the largest, in order. */
-static void consider(const struct client *asker, const struct buffer *buffer,
-                     struct explanation *ret)
-{
-        size_t at = ret->n_blockers;
-
-        if (already_listed(ret, buffer->id))
-                return;
-        while (at > 0 && ret->blockers[at - 1].size_bytes < buffer->size_bytes)
-                at--;
-        if (at == REPORT_BLOCKERS_MAX)
-                return;
-        if (ret->n_blockers < REPORT_BLOCKERS_MAX)
-                ret->n_blockers++;
-        memmove(&ret->blockers[at + 1], &ret->blockers[at],
-                (ret->n_blockers - at - 1) * sizeof(ret->blockers[0]));
-        ret->blockers[at] = (struct blocker){
-                .buffer = buffer->id,
-                .size_bytes = buffer->size_bytes,
-                .needs_below = buffer->needs_below,
-        };
-        report_holding(buffer->holding, asker, &ret->blockers[at].holder);
-}
-
-/* Return: whether there may be more to look at. */
-static bool find_in_frame(const struct frame *frame, const struct client *asker,
-                          struct range window, unsigned *steps, struct explanation *ret)
-{
-        const struct buffer_piece *piece;
-
-        LIST_FOREACH (piece, &frame->pieces, link) {
-                if (!*steps)
-                        return false;
-                --*steps;
-                if (range_overlaps(range_of(piece->phys, piece->length_bytes), window))
-                        consider(asker, piece->buffer, ret);
-        }
-        return true;
-}
-
-static void find_blockers(const struct state *state, const struct client *asker,
-                          const struct demand *demand, uint64_t pools, struct explanation *ret)
-{
-        struct range window = demand->want.window;
-        unsigned steps = BLOCKER_STEPS_MAX;
-        struct frame *frame;
-
-        for (frame = state_frame_in(state, window); frame && steps && frame->phys <= window.last;
-             frame = state_frame_next(state, frame)) {
-                steps--;
-                if (pools >> frame->pool->index & 1 &&
-                    !find_in_frame(frame, asker, window, &steps, ret))
-                        return;
-        }
-}
-
 int state_explain(struct state *state, struct client *client, const struct request *request,
                   uint64_t now_ns, struct explanation *ret)
 {
@@ -128,6 +58,6 @@ int state_explain(struct state *state, struct client *client, const struct reque
                 return explain_grant(&demand, &choice, ret);
         }
         if (pools)
-                find_blockers(state, client, &demand, pools, ret);
+                report_blockers(state, client, &demand, pools, ret);
         return 0;
 }

@@ -12,6 +12,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static int compare_pieces(const struct buffer_piece *a, const struct buffer_piece *b)
+{
+        return a->phys < b->phys ? -1 : a->phys > b->phys;
+}
+
+TREE_GENERATE(piece_tree, buffer_piece, by_phys, compare_pieces)
+
 const char *frame_state_name(enum frame_state state)
 {
         static const char *const names[FRAME_STATES] = {
@@ -40,7 +47,7 @@ int frame_new(struct pool *pool, const struct frame_news *news, struct frame **r
         frame->node = node_index(news->node);
         frame->pinned = news->pinned;
         frame->state = FRAME_FREE;
-        LIST_INIT(&frame->pieces);
+        RB_INIT(&frame->pieces);
         LIST_INIT(&frame->shown);
         due_init(&frame->due, DUE_FRAME);
         *ret = frame;
@@ -51,7 +58,7 @@ void frame_free(struct frame *frame)
 {
         if (!frame)
                 return;
-        assert(LIST_EMPTY(&frame->pieces) && LIST_EMPTY(&frame->shown) && !frame->account);
+        assert(RB_EMPTY(&frame->pieces) && LIST_EMPTY(&frame->shown) && !frame->account);
         free(frame);
 }
 
@@ -142,22 +149,85 @@ void frame_discharge(struct frame *frame)
         frame->account = NULL;
 }
 
+void frame_add_piece(struct frame *frame, struct buffer_piece *piece)
+{
+        RB_INSERT(piece_tree, &frame->pieces, piece);
+        frame->n_pieces++;
+}
+
+void frame_remove_piece(struct frame *frame, struct buffer_piece *piece)
+{
+        RB_REMOVE(piece_tree, &frame->pieces, piece);
+        frame->n_pieces--;
+}
+
+struct buffer_piece *frame_piece_from(const struct frame *frame, uint64_t phys)
+{
+        struct buffer_piece *piece = RB_ROOT(&frame->pieces), *found = NULL;
+
+        while (piece) {
+                if (piece->phys + (piece->length_bytes - 1) < phys) {
+                        piece = RB_RIGHT(piece, by_phys);
+                } else {
+                        found = piece;
+                        piece = RB_LEFT(piece, by_phys);
+                }
+        }
+        return found;
+}
+
+struct buffer_piece *frame_piece_next(const struct buffer_piece *piece)
+{
+        return RB_NEXT(piece_tree, NULL, (struct buffer_piece *)(uintptr_t)piece);
+}
+
+int frame_hold_in(const struct frame *frame, struct node_spaces *spaces)
+{
+        return node_spaces_hold(spaces, frame->node, frame_range(frame),
+                                frame->pool->settings->page_bytes);
+}
+
+void frame_release_in(const struct frame *frame, struct node_spaces *spaces)
+{
+        node_spaces_release(spaces, frame->node, frame_range(frame),
+                            frame->pool->settings->page_bytes);
+}
+
+void frame_add_to(const struct frame *frame, struct node_spaces *spaces)
+{
+        node_spaces_add(spaces, frame->node, frame_range(frame));
+}
+
+void frame_remove_from(const struct frame *frame, struct node_spaces *spaces)
+{
+        node_spaces_remove(spaces, frame->node, frame_range(frame));
+        frame_release_in(frame, spaces);
+}
+
+int frame_hold_parts(const struct frame *frame, struct account *account)
+{
+        return node_spaces_hold(&account->partial, frame->node, frame_range(frame), GRANULE_BYTES);
+}
+
+void frame_release_parts(const struct frame *frame, struct account *account)
+{
+        node_spaces_release(&account->partial, frame->node, frame_range(frame), GRANULE_BYTES);
+}
+
+void frame_end_parts(struct frame *frame)
+{
+        if (!frame->divided)
+                return;
+        frame_release_parts(frame, frame->account);
+        frame->divided = false;
+}
+
 void frame_close(struct frame *frame)
 {
-        struct account *account = frame->account;
-        struct space *partial = account->partial.of[frame->node];
-        struct range range = frame_range(frame), rest;
-        size_t changes = frame->n_pieces + 1; /* of its pieces and of itself */
-
         assert(frame->n_pieces && !frame->closed);
 
-        while (space_next(partial, range.first, &rest) && rest.first <= range.last) {
-                if (rest.last > range.last)
-                        rest.last = range.last;
-                space_remove(partial, rest);
-                changes--;
-        }
-        space_unreserve(partial, changes);
-        space_unreserve(account->empty.of[frame->node], 2);
+        if (frame->divided)
+                node_spaces_clear(&frame->account->partial, frame->node, frame_range(frame));
+        frame_end_parts(frame);
         frame->closed = true;
 }

@@ -6,6 +6,7 @@
 #include "state.h"
 
 struct account;
+struct node_spaces;
 struct pool;
 struct shown;
 
@@ -22,14 +23,14 @@ enum frame_state {
 
 /* A part of a buffer inside one frame. */
 struct buffer_piece {
-        LIST_ENTRY(buffer_piece) link; /* frame::pieces */
+        RB_ENTRY(buffer_piece) by_phys; /* frame::pieces */
         struct buffer *buffer;
         struct frame *frame;
         uint64_t phys, length_bytes, frame_offset;
         bool zeroed, told_draining;
 };
 
-LIST_HEAD(piece_list, buffer_piece);
+RB_HEAD(piece_tree, buffer_piece);
 LIST_HEAD(shown_list, shown);
 LIST_HEAD(frame_list, frame);
 
@@ -38,11 +39,13 @@ LIST_HEAD(frame_list, frame);
  * @name:       the keeper's
  * @phys:       where it is: the key by which it is found
  * @account:    to whom it is charged; NULL while it is free, and for what a former worker lent
- * @pieces:     of live buffers
+ * @pieces:     of live buffers, by address
  * @n_pieces:   how many; @n_ended of them are of clients that are gone
  * @used:       some buffer was in it: no longer zero
  * @lent:       noted in the ledger
  * @in_service: its address is true; in pool::all
+ * @divided:    smaller buffers were in it: while there are any the rest of it is in
+ *              account::partial. Changes there are held until it leaves or is closed
  * @closed:     nothing more is granted from it, and it leaves with its last buffer: what no buffer
  *              lies in is in no space of its account
  * @unwanted:   its pool has no use for it any more
@@ -57,10 +60,11 @@ struct frame {
         uint64_t phys;
         unsigned node;
         int node_number;
-        bool pinned, used, lent, told_owner_gone, in_service, closed, unwanted, comes_back;
+        bool pinned, used, lent, told_owner_gone, in_service, divided, closed, unwanted;
+        bool comes_back;
         enum frame_state state;
         struct account *account;
-        struct piece_list pieces;
+        struct piece_tree pieces;
         uint32_t n_pieces, n_ended;
         struct shown_list shown;
         int holder;
@@ -94,8 +98,38 @@ void frame_set_state(struct frame *frame, enum frame_state state);
 void frame_charge(struct frame *frame, struct account *account, enum frame_state state);
 void frame_discharge(struct frame *frame);
 
-/* Close a frame that has buffers and is not closed yet. Gives up every change of its account's
- * spaces that was reserved for it. */
+/* Note that a piece of a buffer lies in it, or no longer does. */
+void frame_add_piece(struct frame *frame, struct buffer_piece *piece);
+void frame_remove_piece(struct frame *frame, struct buffer_piece *piece);
+
+/* The first piece that ends at an address or above, and the one above a piece; NULL: none. */
+struct buffer_piece *frame_piece_from(const struct frame *frame, uint64_t phys);
+struct buffer_piece *frame_piece_next(const struct buffer_piece *piece);
+
+/**
+ * frame_hold_in() - make sure that the frame as a whole can be put into spaces and taken out again
+ *
+ * Return: 0; -ENOMEM, and nothing changed.
+ */
+int frame_hold_in(const struct frame *frame, struct node_spaces *spaces);
+void frame_release_in(const struct frame *frame, struct node_spaces *spaces); /* unused */
+
+/* Put it into spaces where it is held; take it out, which ends the hold. */
+void frame_add_to(const struct frame *frame, struct node_spaces *spaces);
+void frame_remove_from(const struct frame *frame, struct node_spaces *spaces);
+
+/**
+ * frame_hold_parts() - make sure that the frame can be divided among buffers of an account
+ *
+ * Return: 0; -ENOMEM, and nothing changed.
+ */
+int frame_hold_parts(const struct frame *frame, struct account *account);
+void frame_release_parts(const struct frame *frame, struct account *account);
+
+/* No part of the frame will be granted any more: where it is divided the hold ends. */
+void frame_end_parts(struct frame *frame);
+
+/* Close a frame that has buffers and is not closed yet. */
 void frame_close(struct frame *frame);
 
 /* Add or take away a state's bytes in a sum. */

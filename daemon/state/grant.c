@@ -1,68 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Making a choice into a buffer, and back. Everything that can fail is done first: the objects are
- * made and every change of a space is reserved, the later giving back included. Then comes the
- * commit, which cannot fail, and ends with the ledger.
- *
- * Reserved changes, so that giving back never fails: a granted frame holds one of its account's
- * partial space (its removal when it is empty) and two of the empty space (in and out again); each
- * piece holds one of the partial space (its return).
+ * made, and what will change in the account's partial space is held, for as long as any part of the
+ * frame may be granted; so the later giving back cannot fail either. Then comes the commit, which
+ * cannot fail, and ends with the ledger.
  */
 #include "choice.h"
 #include "macros.h"
 #include "state_private.h"
 
 #include <stdio.h>
-
-/* Changes of the account's spaces that a piece needs, before and after. */
-struct piece_needs {
-        size_t partial, empty;
-};
-
-static struct piece_needs piece_needs(const struct frame *frame)
-{
-        if (frame->n_pieces)
-                return (struct piece_needs){ .partial = 2 };     /* out now, in later */
-        return (struct piece_needs){ .partial = 4, .empty = 2 }; /* rests, removal, return */
-}
-
-static void unreserve_pieces(struct account *account, const struct buffer *buffer, size_t count)
-{
-        for (size_t i = 0; i < count; i++) {
-                const struct frame *frame = buffer->pieces[i].frame;
-                struct piece_needs needs = piece_needs(frame);
-
-                space_unreserve(account->partial.of[frame->node], needs.partial);
-                space_unreserve(account->empty.of[frame->node], needs.empty);
-        }
-}
-
-static int reserve_piece(struct account *account, const struct frame *frame)
-{
-        struct piece_needs needs = piece_needs(frame);
-        int r;
-
-        r = node_spaces_reserve(&account->partial, frame->node, needs.partial);
-        if (r)
-                return r;
-        r = node_spaces_reserve(&account->empty, frame->node, needs.empty);
-        if (r)
-                space_unreserve(account->partial.of[frame->node], needs.partial);
-        return r;
-}
-
-static int reserve_pieces(struct account *account, const struct buffer *buffer)
-{
-        for (size_t i = 0; i < buffer->n_pieces; i++) {
-                int r = reserve_piece(account, buffer->pieces[i].frame);
-
-                if (r) {
-                        unreserve_pieces(account, buffer, i);
-                        return r;
-                }
-        }
-        return 0;
-}
 
 static void find_frames(const struct state *state, struct buffer *buffer, uint64_t page_bytes)
 {
@@ -74,55 +21,102 @@ static void find_frames(const struct state *state, struct buffer *buffer, uint64
         }
 }
 
-/* The frame becomes the account's, and what the piece leaves of it its partial memory. */
-static void take_frame(struct account *account, struct frame *frame,
+/* Whether the piece divides a frame that was not divided. */
+static bool is_to_divide(const struct buffer_piece *piece)
+{
+        return !piece->frame->divided &&
+               piece->length_bytes < piece->frame->pool->settings->page_bytes;
+}
+
+static void release_parts(struct account *account, const struct buffer *buffer, size_t count)
+{
+        for (size_t i = 0; i < count; i++)
+                if (is_to_divide(&buffer->pieces[i]))
+                        frame_release_parts(buffer->pieces[i].frame, account);
+}
+
+static int hold_parts(struct account *account, const struct buffer *buffer)
+{
+        for (size_t i = 0; i < buffer->n_pieces; i++) {
+                int r = 0;
+
+                if (is_to_divide(&buffer->pieces[i]))
+                        r = frame_hold_parts(buffer->pieces[i].frame, account);
+                if (r) {
+                        release_parts(account, buffer, i);
+                        return r;
+                }
+        }
+        return 0;
+}
+
+/* Free frames of a node that follow each other, from a piece on. Return: of how many pieces. */
+static size_t free_run(const struct buffer *buffer, size_t from, struct range *ret)
+{
+        const struct frame *first = buffer->pieces[from].frame, *frame = first;
+        size_t n = 0;
+
+        *ret = frame_range(first);
+        while (frame->state == FRAME_FREE && frame->node == first->node &&
+               frame->phys == first->phys + n * frame->pool->settings->page_bytes) {
+                ret->last = frame_range(frame).last;
+                if (from + ++n == buffer->n_pieces)
+                        break;
+                frame = buffer->pieces[from + n].frame;
+        }
+        return n;
+}
+
+/* Out of what is free in the pool, a run at once. */
+static void take_free(struct pool *pool, const struct buffer *buffer)
+{
+        struct range run;
+
+        for (size_t i = 0, n; i < buffer->n_pieces; i += n) {
+                n = free_run(buffer, i, &run);
+                if (n)
+                        node_spaces_remove(&pool->free, buffer->pieces[i].frame->node, run);
+                else
+                        n = 1; /* the account's already */
+        }
+}
+
+/* A frame without buffers becomes the account's as a whole, to be divided where it is. */
+static void take_frame(struct state *state, struct account *account,
                        const struct buffer_piece *piece)
 {
-        struct space *partial = account->partial.of[frame->node];
-        struct range whole = frame_range(frame);
-        struct range used = range_of(piece->phys, piece->length_bytes);
-        size_t rests = 0;
+        struct frame *frame = piece->frame;
 
+        due_cancel(&state->dues, &frame->due);
         if (frame->state == FRAME_REUSABLE) {
-                space_remove(account->empty.of[frame->node], whole);
+                frame_remove_from(frame, &account->empty);
                 account->reusable = NULL;
         } else {
-                space_remove(frame->pool->free.of[frame->node], whole);
+                frame_release_in(frame, &frame->pool->free);
         }
-
-        if (used.first > whole.first) {
-                space_add(partial, (struct range){ whole.first, used.first - 1 });
-                rests++;
-        }
-        if (used.last < whole.last) {
-                space_add(partial, (struct range){ used.last + 1, whole.last });
-                rests++;
-        }
-        space_unreserve(partial, 2 - rests);
+        if (is_to_divide(piece))
+                frame->divided = true;
+        if (frame->divided)
+                frame_add_to(frame, &account->partial);
 }
 
 static void commit_piece(struct state *state, struct account *account, struct buffer_piece *piece)
 {
         struct frame *frame = piece->frame;
 
-        if (frame->n_pieces) {
-                space_remove(account->partial.of[frame->node],
-                             range_of(piece->phys, piece->length_bytes));
-                frame_set_state(frame,
-                                FRAME_GRANTED); /* what is left of the dead may be all else */
-        } else {
-                take_frame(account, frame, piece);
-                due_cancel(&state->dues, &frame->due);
-                if (frame->account)
-                        frame_set_state(frame, FRAME_GRANTED);
-                else
-                        frame_charge(frame, account, FRAME_GRANTED);
-        }
+        if (!frame->n_pieces)
+                take_frame(state, account, piece);
+        if (frame->divided)
+                node_spaces_remove(&account->partial, frame->node,
+                                   range_of(piece->phys, piece->length_bytes));
+        if (frame->account)
+                frame_set_state(frame, FRAME_GRANTED); /* what else is in it may be of the dead */
+        else
+                frame_charge(frame, account, FRAME_GRANTED);
 
         piece->zeroed = !frame->used;
         frame->used = true;
-        frame->n_pieces++;
-        LIST_INSERT_HEAD(&frame->pieces, piece, link);
+        frame_add_piece(frame, piece);
         if (!frame->lent) {
                 frame->lent = true;
                 state->ops->lend(state->data, frame->name);
@@ -150,11 +144,12 @@ int state_grant(struct state *state, struct client *client, const struct demand 
         if (r)
                 return r;
         find_frames(state, buffer, page_bytes);
-        r = reserve_pieces(account, buffer);
+        r = hold_parts(account, buffer);
         if (r)
                 return r;
 
         /* From here on nothing fails. */
+        take_free(choice->pool, buffer);
         for (size_t i = 0; i < buffer->n_pieces; i++)
                 commit_piece(state, account, &buffer->pieces[i]);
         buffer->id = ++state->last_buffer;
@@ -163,6 +158,7 @@ int state_grant(struct state *state, struct client *client, const struct demand 
                 buffer->needs_below = demand->want.window.last;
         name_copy(buffer->label, sizeof(buffer->label), demand->label);
         holding_add(holding, buffer);
+        LIST_INSERT_HEAD(&account->pool->by_size[buffer_class(buffer)], buffer, by_size);
         account->n_buffers++;
         account->pool->counters.grants++;
         state->grants++;
@@ -176,16 +172,17 @@ static void return_piece(struct state *state, struct buffer_piece *piece, bool e
 {
         struct frame *frame = piece->frame;
 
-        LIST_REMOVE(piece, link);
-        frame->n_pieces--;
+        frame_remove_piece(frame, piece);
         if (ended)
                 frame->n_ended--;
-        if (!frame->closed)
-                space_add(frame->account->partial.of[frame->node],
-                          range_of(piece->phys, piece->length_bytes));
-        if (!frame->n_pieces)
+        if (!frame->n_pieces) {
                 state_frame_emptied(state, frame, now_ns);
-        else if (frame->state == FRAME_GRANTED && frame->n_ended == frame->n_pieces)
+                return;
+        }
+        if (frame->divided)
+                node_spaces_add(&frame->account->partial, frame->node,
+                                range_of(piece->phys, piece->length_bytes));
+        if (frame->state == FRAME_GRANTED && frame->n_ended == frame->n_pieces)
                 frame_set_state(frame, FRAME_QUARANTINED);
 }
 
@@ -197,6 +194,7 @@ void state_ungrant(struct state *state, struct buffer *buffer, uint64_t now_ns)
                 return_piece(state, &buffer->pieces[i], buffer->ended, now_ns);
         history_note(&state->history, buffer, holding->client ? now_ns : holding->ended_ns);
         holding_remove(holding, buffer);
+        LIST_REMOVE(buffer, by_size);
         holding->account->n_buffers--;
         holding->account->pool->counters.frees++;
         state_buffer_remove(state, buffer);

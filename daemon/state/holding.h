@@ -7,8 +7,6 @@
 #include "lists.h"
 #include "state.h"
 
-LIST_HEAD(buffer_list, buffer);
-
 /**
  * struct holding - the buffers that one client has of one account, or had
  * @client:    NULL once it ended: the client did, or was cut off from these buffers

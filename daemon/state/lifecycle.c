@@ -49,9 +49,10 @@ void state_frame_leave(struct state *state, struct frame *frame)
         flags = state_leave_flags(frame);
         due_cancel(&state->dues, &frame->due);
         if (frame->state == FRAME_REUSABLE) {
-                space_remove(frame->account->empty.of[frame->node], frame_range(frame));
+                frame_remove_from(frame, &frame->account->empty);
                 frame->account->reusable = NULL;
         }
+        frame_end_parts(frame);
         if (frame->state == FRAME_QUARANTINED && !frame->account) {
                 LIST_REMOVE(frame, charged);
                 frame->pool->n_orphans--;
@@ -67,7 +68,7 @@ void state_frame_give_back(struct state *state, struct frame *frame)
 {
         assert(frame->state == FRAME_FREE);
 
-        space_remove(frame->pool->free.of[frame->node], frame_range(frame));
+        frame_remove_from(frame, &frame->pool->free);
         state_frame_leave(state, frame);
 }
 
@@ -95,15 +96,16 @@ void state_frame_emptied(struct state *state, struct frame *frame, uint64_t now_
                 state_frame_leave(state, frame);
                 return;
         }
-        space_remove(account->partial.of[frame->node], frame_range(frame));
-        if (!worth_keeping(frame)) {
-                space_unreserve(account->empty.of[frame->node], 2);
+        if (frame->divided)
+                node_spaces_clear(&account->partial, frame->node, frame_range(frame));
+        /* Keeping it needs memory, leaving does not. */
+        if (!worth_keeping(frame) || frame_hold_in(frame, &account->empty)) {
                 state_frame_leave(state, frame);
                 return;
         }
         if (account->reusable)
                 state_frame_leave(state, account->reusable);
-        space_add(account->empty.of[frame->node], frame_range(frame));
+        frame_add_to(frame, &account->empty);
         account->reusable = frame;
         frame_set_state(frame, FRAME_REUSABLE);
         due_set(&state->dues, &frame->due, now_ns + frame->pool->settings->reuse_delay_ns);
@@ -147,7 +149,7 @@ static void frame_gone(struct state *state, struct frame *frame)
         if (!frame->pinned)
                 pool->unpinned_frames--;
         if (frame->in_service)
-                space_remove(pool->all.of[frame->node], frame_range(frame));
+                frame_remove_from(frame, &pool->all);
         due_cancel(&state->dues, &frame->due);
         state_frame_remove(state, frame);
         frame_free(frame);
@@ -195,17 +197,25 @@ static int frame_news_check(const struct state *state, const struct frame_news *
         return 0;
 }
 
-static int reserve_arrival(struct pool *pool, unsigned node)
+/* Until it is put into the pool's spaces, and out again. */
+static int hold_arrival(const struct frame *frame)
 {
+        struct pool *pool = frame->pool;
         int r;
 
-        r = node_spaces_reserve(&pool->free, node, 2);
+        r = frame_hold_in(frame, &pool->all);
         if (r)
                 return r;
-        r = node_spaces_reserve(&pool->all, node, 2);
+        r = frame_hold_in(frame, &pool->free);
         if (r)
-                space_unreserve(pool->free.of[node], 2);
+                frame_release_in(frame, &pool->all);
         return r;
+}
+
+static void release_arrival(const struct frame *frame)
+{
+        frame_release_in(frame, &frame->pool->free);
+        frame_release_in(frame, &frame->pool->all);
 }
 
 static int grow_slots(struct state *state, uint32_t slot)
@@ -264,13 +274,11 @@ int state_frame_arrived(struct state *state, const struct frame_news *news, uint
         r = frame_new(pool, news, &frame);
         if (r)
                 return r;
-        r = reserve_arrival(pool, frame->node);
+        r = hold_arrival(frame);
         if (!r) {
                 r = make_room(state, news);
-                if (r) {
-                        space_unreserve(pool->free.of[frame->node], 2);
-                        space_unreserve(pool->all.of[frame->node], 2);
-                }
+                if (r)
+                        release_arrival(frame);
         }
         if (r) {
                 frame_free(frame);
@@ -279,19 +287,19 @@ int state_frame_arrived(struct state *state, const struct frame_news *news, uint
 
         state_frame_insert(state, frame);
         state_bytes_add(&pool->bytes, FRAME_FREE, news->page_bytes);
-        space_add(pool->all.of[frame->node], frame_range(frame));
+        frame_add_to(frame, &pool->all);
         frame->in_service = true;
         if (!frame->pinned)
                 pool->unpinned_frames++;
         if (news->lent) {
-                space_unreserve(pool->free.of[frame->node], 2);
+                frame_release_in(frame, &pool->free);
                 frame->lent = frame->used = true;
                 frame_set_state(frame, FRAME_QUARANTINED);
                 LIST_INSERT_HEAD(&pool->orphans, frame, charged);
                 pool->n_orphans++;
                 due_set(&state->dues, &frame->due, now_ns + pool->settings->quarantine_ns);
         } else {
-                space_add(pool->free.of[frame->node], frame_range(frame));
+                frame_add_to(frame, &pool->free);
                 if (pool_drains(pool, frame_range(frame)) || is_beyond_max(pool))
                         state_frame_give_back(state, frame);
                 state_came(state, pool);
@@ -362,7 +370,7 @@ void state_frame_left(struct state *state, struct frame_name name, bool lost, ui
 /* Out of service, with the buffers that are in it: their memory may not be used again. */
 static void retire(struct frame *frame)
 {
-        space_remove(frame->pool->all.of[frame->node], frame_range(frame));
+        frame_remove_from(frame, &frame->pool->all);
         frame->in_service = false;
         if (!frame->closed)
                 frame_close(frame);
@@ -373,16 +381,13 @@ static void tell_holders(struct state *state, const struct frame *frame, enum ev
 {
         const struct buffer_piece *piece;
 
-        LIST_FOREACH (piece, &frame->pieces, link) {
+        for (piece = frame_piece_from(frame, 0); piece; piece = frame_piece_next(piece)) {
                 const struct buffer *buffer = piece->buffer;
-                uint64_t offset = 0;
 
                 if (!buffer->holding->client || !buffer->holding->client->data)
                         continue;
-                for (const struct buffer_piece *p = buffer->pieces; p != piece; p++)
-                        offset += p->length_bytes;
                 state->ops->event(state->data, buffer->holding->client->data, type, buffer->id,
-                                  offset, piece->length_bytes);
+                                  buffer_offset(buffer, piece->phys), piece->length_bytes);
         }
 }
 
@@ -411,8 +416,7 @@ void state_frame_moved(struct state *state, struct frame_name name, uint64_t phy
                           (unsigned long long)phys);
 
         if (frame->state == FRAME_FREE) {
-                space_remove(frame->pool->free.of[frame->node], frame_range(frame));
-                state_frame_leave(state, frame);
+                state_frame_give_back(state, frame);
         } else if (!frame->n_pieces) {
                 state_frame_leave(state, frame);
         } else {

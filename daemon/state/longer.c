@@ -14,20 +14,6 @@
 
 #define SIDE_BYTES 160
 
-/* The place of the longest run inside the window. Return: false where nothing is free there. */
-static bool longest_run(const struct space_list *list, struct range window, struct range *ret)
-{
-        uint64_t bytes = placement_largest_run(list->of, list->count, window);
-        struct constraint want = { .window = window, .align_bytes = 1, .max_segments = 1 };
-
-        /* A window may cut a granule at both of its ends; what is left of them is of no use. */
-        want.size_bytes = align_down(bytes, GRANULE_BYTES);
-        for (int i = 0; i < 2 && want.size_bytes; i++, want.size_bytes -= GRANULE_BYTES)
-                if (!placement_find(list->of, list->count, &want, ret))
-                        return true;
-        return false;
-}
-
 /* Return: the pool of the longest run of all, in the order of preference; NULL: none. */
 static const struct pool *longest_of_pools(const struct state *state, const struct client *client,
                                            const struct demand *demand, uint64_t pools,
@@ -37,13 +23,9 @@ static const struct pool *longest_of_pools(const struct state *state, const stru
 
         for (size_t i = 0; i < state->settings->n_pools; i++) {
                 const struct pool *pool = &state->pools[state->preferred[i]];
-                struct space_list list;
                 struct range run;
 
-                if (!(pools >> pool->index & 1))
-                        continue;
-                client_memory(client, pool, demand->nodes, &list);
-                if (!longest_run(&list, demand->want.window, &run))
+                if (!(pools >> pool->index & 1) || !choice_longest(client, pool, demand, &run))
                         continue;
                 if (best && run.last - run.first <= ret->last - ret->first)
                         continue;
@@ -73,11 +55,16 @@ static void granted_words(const struct frame *frame, uint64_t phys, const struct
 {
         const struct buffer_piece *piece = report_piece_over(frame, phys);
 
-        if (piece)
+        if (piece) {
                 buffer_words(piece->buffer, asker, to, room);
-        else if (!LIST_EMPTY(&frame->pieces))
+                return;
+        }
+        piece = frame_piece_from(frame, phys);
+        if (!piece)
+                piece = frame_piece_from(frame, 0);
+        if (piece)
                 snprintf(to, room, "lies what buffer %" PRIu64 " leaves of its page",
-                         LIST_FIRST(&frame->pieces)->buffer->id);
+                         piece->buffer->id);
         else
                 snprintf(to, room, "is memory in quarantine");
 }

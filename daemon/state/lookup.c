@@ -30,25 +30,20 @@ const struct frame *report_frame_over(const struct state *state, uint64_t phys)
 
 const struct buffer_piece *report_piece_over(const struct frame *frame, uint64_t phys)
 {
-        const struct buffer_piece *piece;
+        const struct buffer_piece *piece = frame_piece_from(frame, phys);
 
-        LIST_FOREACH (piece, &frame->pieces, link)
-                if (phys >= piece->phys && phys - piece->phys < piece->length_bytes)
-                        return piece;
-        return NULL;
+        return piece && piece->phys <= phys ? piece : NULL;
 }
 
 static void find_buffer(const struct frame *frame, const struct client *asker, uint64_t phys,
                         uint64_t now_ns, struct lookup_report *ret)
 {
-        const struct buffer_piece *piece = report_piece_over(frame, phys), *before;
+        const struct buffer_piece *piece = report_piece_over(frame, phys);
 
         if (!piece)
                 return;
         ret->has_buffer = true;
-        ret->offset = phys - piece->phys;
-        for (before = piece->buffer->pieces; before != piece; before++)
-                ret->offset += before->length_bytes;
+        ret->offset = buffer_offset(piece->buffer, phys);
         report_buffer(piece->buffer, asker, now_ns, &ret->buffer);
 }
 

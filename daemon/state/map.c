@@ -7,14 +7,11 @@
 
 static uint64_t free_bytes(const struct frame *frame)
 {
-        const struct space *partial;
-
         if (frame->state == FRAME_FREE)
                 return frame->pool->settings->page_bytes;
-        if (frame->state != FRAME_GRANTED || frame->closed)
+        if (frame->state != FRAME_GRANTED || !frame->divided)
                 return 0;
-        partial = frame->account->partial.of[frame->node];
-        return space_bytes_in(partial, frame_range(frame));
+        return space_bytes_in(frame->account->partial.of[frame->node], frame_range(frame));
 }
 
 static bool goes_on(const struct extent_report *extent, const struct frame *frame)

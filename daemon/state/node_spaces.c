@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the spaces; makes them when the first change is reserved, so that a node that is not there
- * costs a pointer.
+ * Owns the spaces; makes them when something is held in them first, so that a node that is not
+ * there costs a pointer. Changes only what is held: who changes anything else has made a mistake.
  */
 #include "node_spaces.h"
 
 #include "state.h"
 
-int node_spaces_reserve(struct node_spaces *spaces, unsigned index, size_t n_changes)
+int node_spaces_hold(struct node_spaces *spaces, unsigned index, struct range range,
+                     uint64_t grain_bytes)
 {
         int r;
 
@@ -17,23 +18,54 @@ int node_spaces_reserve(struct node_spaces *spaces, unsigned index, size_t n_cha
                 r = space_new(GRANULE_BYTES, &spaces->of[index]);
                 if (r)
                         return r;
+                if (index >= spaces->count)
+                        spaces->count = index + 1;
         }
-        return space_reserve(spaces->of[index], n_changes);
+        return space_hold(spaces->of[index], range, grain_bytes);
+}
+
+void node_spaces_release(struct node_spaces *spaces, unsigned index, struct range range,
+                         uint64_t grain_bytes)
+{
+        space_release(spaces->of[index], range, grain_bytes);
+}
+
+void node_spaces_add(struct node_spaces *spaces, unsigned index, struct range range)
+{
+        int r = space_add(spaces->of[index], range);
+
+        assert(!r);
+        (void)r;
+}
+
+void node_spaces_remove(struct node_spaces *spaces, unsigned index, struct range range)
+{
+        int r = space_remove(spaces->of[index], range);
+
+        assert(!r);
+        (void)r;
+}
+
+void node_spaces_clear(struct node_spaces *spaces, unsigned index, struct range range)
+{
+        int r = space_clear(spaces->of[index], range);
+
+        assert(!r);
+        (void)r;
 }
 
 void node_spaces_deinit(struct node_spaces *spaces)
 {
-        for (unsigned i = 0; i < NODE_INDEXES; i++) {
+        for (unsigned i = 0; i < spaces->count; i++)
                 space_free(spaces->of[i]);
-                spaces->of[i] = NULL;
-        }
+        *spaces = (struct node_spaces){ 0 };
 }
 
 uint64_t node_spaces_bytes(const struct node_spaces *spaces)
 {
         uint64_t bytes = 0;
 
-        for (unsigned i = 0; i < NODE_INDEXES; i++)
+        for (unsigned i = 0; i < spaces->count; i++)
                 if (spaces->of[i])
                         bytes += space_bytes(spaces->of[i]);
         return bytes;
@@ -43,27 +75,17 @@ uint64_t node_spaces_bytes_in(const struct node_spaces *spaces, struct range win
 {
         uint64_t bytes = 0;
 
-        for (unsigned i = 0; i < NODE_INDEXES; i++)
+        for (unsigned i = 0; i < spaces->count; i++)
                 if (spaces->of[i])
                         bytes += space_bytes_in(spaces->of[i], window);
         return bytes;
-}
-
-size_t node_spaces_ranges(const struct node_spaces *spaces)
-{
-        size_t n = 0;
-
-        for (unsigned i = 0; i < NODE_INDEXES; i++)
-                if (spaces->of[i])
-                        n += space_ranges(spaces->of[i]);
-        return n;
 }
 
 void space_list_add(struct space_list *list, const struct node_spaces *spaces, uint64_t nodes)
 {
         if (!spaces)
                 return;
-        for (unsigned i = 0; i < NODE_INDEXES; i++) {
+        for (unsigned i = 0; i < spaces->count; i++) {
                 bool wanted = !nodes || (i < NODES_MAX && nodes >> i & 1);
 
                 if (!wanted || !spaces->of[i] || !space_bytes(spaces->of[i]))

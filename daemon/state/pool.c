@@ -12,6 +12,8 @@ void pool_init(struct pool *pool, const struct pool_settings *settings, uint32_t
         pool->goal_bytes = settings->size_min_bytes;
         pool->shrink_from = UINT64_MAX;
         LIST_INIT(&pool->orphans);
+        for (unsigned i = 0; i < BUFFER_CLASSES; i++)
+                LIST_INIT(&pool->by_size[i]);
         due_init(&pool->orphans_due, DUE_ORPHANS);
         due_init(&pool->refill, DUE_REFILL);
         due_init(&pool->regrow, DUE_REGROW);

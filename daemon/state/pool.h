@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "buffer.h"
 #include "drain.h"
 #include "due.h"
 #include "frame.h"
@@ -46,6 +47,7 @@
  * @held_window: what is kept there for somebody who waits, while the pool is held up
  * @turn:    end of that, or of the pause after it
  * @waiting: requests that wait and may go here
+ * @by_size: its buffers by buffer_class()
  * @counters: since the start, but for its lost_to_system, which is kept above
  */
 struct pool {
@@ -79,6 +81,7 @@ struct pool {
         struct range held_window;
         struct due turn;
         uint64_t waiting;
+        struct buffer_list by_size[BUFFER_CLASSES];
         struct pool_counters counters;
 };
 

@@ -94,17 +94,18 @@ void refusal_figures(const struct state *state, const struct client *client,
         ret->free_in_window_bytes = 0;
         ret->largest_run_bytes = 0;
         for (size_t i = 0; i < state->settings->n_pools; i++) {
-                struct space_list list;
-                uint64_t run;
+                struct space_list whole, parts;
+                struct range run;
 
                 if (!(pools >> i & 1))
                         continue;
-                client_memory(client, &state->pools[i], demand->nodes, &list);
+                client_memory(client, &state->pools[i], demand->nodes, &whole, &parts);
                 ret->free_in_window_bytes +=
-                        placement_free_bytes(list.of, list.count, demand->want.window);
-                run = placement_largest_run(list.of, list.count, demand->want.window);
-                if (run > ret->largest_run_bytes)
-                        ret->largest_run_bytes = run;
+                        placement_free_bytes(whole.of, whole.count, demand->want.window) +
+                        placement_free_bytes(parts.of, parts.count, demand->want.window);
+                if (choice_longest(client, &state->pools[i], demand, &run) &&
+                    range_size(run) > ret->largest_run_bytes)
+                        ret->largest_run_bytes = range_size(run);
         }
 }
 

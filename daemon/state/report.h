@@ -36,6 +36,10 @@ const struct frame *report_frame_over(const struct state *state, uint64_t phys);
 /* lookup.c: the piece of a buffer in which an address of the frame lies; NULL: none. */
 const struct buffer_piece *report_piece_over(const struct frame *frame, uint64_t phys);
 
+/* blockers.c: fill in who is in the way. */
+void report_blockers(const struct state *state, const struct client *asker,
+                     const struct demand *demand, uint64_t pools, struct explanation *ret);
+
 /* longer.c: fill in the largest run that is free for the client, and what is at its ends. */
 void report_longer(const struct state *state, const struct client *client,
                    const struct demand *demand, uint64_t pools, struct explanation *ret);

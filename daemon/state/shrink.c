@@ -97,7 +97,7 @@ static bool find_piece(struct pool *pool, struct range *ret)
         uint64_t from = pool->shrink_from, next = UINT64_MAX, top;
         unsigned looks;
 
-        for (unsigned i = 0; i < NODE_INDEXES; i++) {
+        for (unsigned i = 0; i < pool->free.count; i++) {
                 uint64_t at = from;
 
                 looks = SHRINK_LOOKS_MAX;

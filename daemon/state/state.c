@@ -271,7 +271,7 @@ static void free_frames(struct state *state)
         RB_FOREACH_SAFE (frame, frame_tree, &state->frames, next) {
                 frame_unshow_all(frame);
                 frame_discharge(frame);
-                LIST_INIT(&frame->pieces);
+                RB_INIT(&frame->pieces);
                 RB_REMOVE(frame_tree, &state->frames, frame);
                 frame_free(frame);
         }

@@ -23,10 +23,8 @@
 /* How often pools grow for a request that is none the better for it. */
 #define GROWTH_ASKS_MAX 4
 
-/* What searches may cost in one go: 1 each, and 1 for so many ranges that they may have to look at.
- */
-#define RUN_STEPS_MAX   32
-#define RUN_STEP_RANGES 256
+/* Searches in one go. */
+#define RUN_STEPS_MAX 32
 
 static const char *copy_string(char **at, const char *from)
 {
@@ -309,19 +307,9 @@ static void run_begin(struct state *state)
         state->prospects_changed = false;
 }
 
-/* Of one search: where memory lies in many pieces it takes long to find that none of them do. */
-static size_t step_cost(const struct state *state)
-{
-        size_t ranges = 0;
-
-        for (size_t i = 0; i < state->settings->n_pools; i++)
-                ranges += node_spaces_ranges(&state->pools[i].free);
-        return 1 + ranges / RUN_STEP_RANGES;
-}
-
 void waiters_run(struct state *state, uint64_t now_ns)
 {
-        size_t steps = RUN_STEPS_MAX, cost = step_cost(state);
+        unsigned steps = RUN_STEPS_MAX;
         struct waiter *waiter;
 
         due_cancel(&state->dues, &state->run);
@@ -332,7 +320,7 @@ void waiters_run(struct state *state, uint64_t now_ns)
                 if (!(waiter->reach & state->run_came) &&
                     !is_of(waiter->client, state->run_freed_by))
                         continue;
-                steps -= cost < steps ? cost : steps;
+                steps--;
                 waiter_try(state, waiter, state->run_prospects_changed, now_ns);
         }
         if (state->run_next)

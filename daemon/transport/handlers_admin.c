@@ -70,18 +70,30 @@ int handle_drain(struct session *session, const Wire__Request *request, struct r
         return 0;
 }
 
-int handle_revoke(struct session *session, const Wire__Request *request, struct reply *reply)
+/* state_revoke() or state_end_quarantine() */
+typedef int selection_deed(struct state *state, struct client *asker, const struct selection *which,
+                           uint64_t now_ns, uint64_t *ret_bytes, struct refusal *refusal);
+
+static int do_to_selection(struct session *session, const Wire__Selection *selection,
+                           selection_deed *deed, struct reply *reply, uint64_t *ret_bytes)
 {
         struct selection which;
         const char *complaint;
+        int r;
+
+        r = selection_from_wire(selection, &which, &complaint);
+        if (r)
+                return reply_say(reply, r, "%s", complaint);
+        return deed(session->server->state, session->client, &which, server_now_ns(), ret_bytes,
+                    &reply->refusal);
+}
+
+int handle_revoke(struct session *session, const Wire__Request *request, struct reply *reply)
+{
         uint64_t bytes;
         int r;
 
-        r = selection_from_wire(request->revoke, &which, &complaint);
-        if (r)
-                return reply_say(reply, r, "%s", complaint);
-        r = state_revoke(session->server->state, session->client, &which, server_now_ns(), &bytes,
-                         &reply->refusal);
+        r = do_to_selection(session, request->revoke, state_revoke, reply, &bytes);
         if (r)
                 return r;
         reply->wire.revoke = affected(reply, WIRE__REPLY__BODY_REVOKE, bytes);
@@ -90,16 +102,10 @@ int handle_revoke(struct session *session, const Wire__Request *request, struct 
 
 int handle_release(struct session *session, const Wire__Request *request, struct reply *reply)
 {
-        struct selection which;
-        const char *complaint;
         uint64_t bytes;
         int r;
 
-        r = selection_from_wire(request->release, &which, &complaint);
-        if (r)
-                return reply_say(reply, r, "%s", complaint);
-        r = state_end_quarantine(session->server->state, session->client, &which, server_now_ns(),
-                                 &bytes, &reply->refusal);
+        r = do_to_selection(session, request->release, state_end_quarantine, reply, &bytes);
         if (r)
                 return r;
         reply->wire.release = affected(reply, WIRE__REPLY__BODY_RELEASE, bytes);

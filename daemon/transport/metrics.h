@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "state.h"
+#include "state_report.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,11 +4,12 @@
  */
 #pragma once
 
+#include "frame_name.h"
 #include "message.h"
-#include "state.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* More events than these are lost for a client that does not read. */
 #define NOTICE_EVENTS_MAX 4096

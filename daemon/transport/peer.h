@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "state.h"
+#include "state_client.h"
 
 /**
  * struct peer - the process that connected

@@ -7,7 +7,7 @@
 
 #include "placement.h"
 
-#include <errno.h>
+#include <stdlib.h>
 
 static void par_close(void *placer)
 {
@@ -16,19 +16,15 @@ static void par_close(void *placer)
 
 static int par_open(const struct range *memory, size_t n_memory, uint64_t granule_bytes, void **ret)
 {
-        struct space *space;
+        struct space *space = NULL;
         int r;
 
         r = space_new(granule_bytes, &space);
-        if (r)
+        for (size_t i = 0; i < n_memory && !r; i++)
+                r = space_add(space, memory[i]);
+        if (r) {
+                space_free(space);
                 return r;
-        for (size_t i = 0; i < n_memory; i++) {
-                r = space_reserve(space, 1);
-                if (r) {
-                        space_free(space);
-                        return r;
-                }
-                space_add(space, memory[i]);
         }
         *ret = space;
         return 0;
@@ -58,20 +54,18 @@ static int par_take(void *placer, const struct constraint *want, uint64_t *ret_f
         r = find_place(placer, want, &place);
         if (r)
                 return r;
-        /* Once for taking it, once for giving it back. */
-        r = space_reserve(placer, 2);
-        if (r)
-                return r;
-        space_remove(placer, place);
-        *ret_first = place.first;
-        return 0;
+        r = space_remove(placer, place);
+        if (!r)
+                *ret_first = place.first;
+        return r;
 }
 
 static void par_give(void *placer, uint64_t first, uint64_t size_bytes)
 {
         const uint64_t mask = space_granule(placer) - 1;
 
-        space_add(placer, range_of(first, (size_bytes + mask) & ~mask));
+        if (space_add(placer, range_of(first, (size_bytes + mask) & ~mask)))
+                abort();
 }
 
 static uint64_t par_free_bytes(const void *placer)
@@ -88,7 +82,17 @@ static uint64_t par_largest_bytes(const void *placer, struct range window)
 
 static size_t par_metadata_bytes(const void *placer)
 {
-        return space_ranges(placer) * 64;
+        return space_metadata_bytes(placer);
+}
+
+static void par_count_visits(void *placer, size_t *visits)
+{
+        space_count_visits(placer, visits);
+}
+
+static size_t par_visits_max(const void *placer)
+{
+        return space_visits_max(placer);
 }
 
 const struct placer_ops placer_par = {
@@ -101,4 +105,6 @@ const struct placer_ops placer_par = {
         .free_bytes = par_free_bytes,
         .largest_bytes = par_largest_bytes,
         .metadata_bytes = par_metadata_bytes,
+        .count_visits = par_count_visits,
+        .visits_max = par_visits_max,
 };

@@ -83,10 +83,7 @@ name='$(touch ran);`touch ran`'
 cd "$dir" || exit
 "$client" "$name" >"$dir/connected" &
 client_pid=$!
-for ((i = 0; i < 200; i++)); do
-        [[ ! -s $dir/connected ]] || break
-        sleep 0.05
-done
+soon "a client with a buffer" test -s "$dir/connected"
 held=$("$PARCTL" --json clients | jq '.clients[] | select(.client != "parctl") | .id')
 buffer=$("$PARCTL" --json buffers | jq '.buffers[0].buffer')
 [[ -n $held && -n $buffer ]] || fail "there is no client with a buffer"

@@ -5,31 +5,17 @@
 # rest; where the system has no large page to spare, it says so.
 set -uo pipefail
 
-large=/sys/kernel/mm/hugepages/hugepages-1048576kB
-small=/sys/kernel/mm/hugepages/hugepages-2048kB
-if [[ $(id -u) -ne 0 || ! -w $large/demote ]]; then
-        echo "skipped: taking large hugepages apart takes root, and a system that can"
-        exit 77
-fi
-if (($(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo) < 6 << 20)); then
-        echo "skipped: less than 6 GiB of memory are available"
-        exit 77
-fi
-
 PARD=$1 PARCTL=$2
 # shellcheck source=../support/pard.sh
 . "$(dirname "$0")/../support/pard.sh"
+large=/sys/kernel/mm/hugepages/hugepages-1048576kB
+small=/sys/kernel/mm/hugepages/hugepages-2048kB
+require_hugepages $large/demote 6
 
 counts() { cat "$large/nr_hugepages" "$small/nr_hugepages"; }
 is_back() { [[ $(counts) == "$before" ]]; }
 await() {
-        local name=$1
-        shift
-        for ((i = 0; i < 100; i++)); do
-                ! "$@" || return 0
-                sleep 0.1
-        done
-        fail "$name: $(counts | tr '\n' ' ')"
+        soon "$@" || counts
 }
 
 before=$(counts)

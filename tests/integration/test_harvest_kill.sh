@@ -5,19 +5,11 @@
 # next start as well: after one more start and stop the system has as many hugepages as before all of it.
 set -uo pipefail
 
-nr=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
-if [[ $(id -u) -ne 0 || ! -w $nr ]]; then
-        echo "skipped: real hugepages take root, and a system that has them"
-        exit 77
-fi
-if (($(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo) < 6 << 20)); then
-        echo "skipped: less than 6 GiB of memory are available"
-        exit 77
-fi
-
 PARD=$1 PARCTL=$2 rounds=${3:-20}
 # shellcheck source=../support/pard.sh
 . "$(dirname "$0")/../support/pard.sh"
+nr=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+require_hugepages $nr 6
 RANDOM=1
 before=$(<"$nr")
 
@@ -31,13 +23,12 @@ pool "any" { size_min = "32M" }
 CONFIG
 } >"$dir/pard.conf"
 
+is_back() { (($(<"$nr") == before)); }
 back_to_before() {
-        for ((i = 0; i < 100; i++)); do
-                (($(<"$nr") != before)) || return 0
-                sleep 0.1
-        done
-        fail "$1: $(<"$nr") hugepages, $before before"
+        soon "$1: as many hugepages as before" is_back || echo "$(<"$nr") hugepages, $before before"
 }
+
+serves() { "$PARCTL" status >/dev/null 2>&1; }
 
 most=0
 for ((round = 1; round <= rounds; round++)); do
@@ -46,7 +37,10 @@ for ((round = 1; round <= rounds; round++)); do
                 "$PARD" --config "$dir/pard.conf" 2>>"$dir/killed.log" &
                 pard_pid=$!
                 sleep "0.$(printf '%03d' $((RANDOM % 400)))"
-                kill -KILL "$pard_pid" 2>/dev/null || fail "round $round: it ended by itself"
+                if ! kill -KILL "$pard_pid" 2>/dev/null; then
+                        fail "round $round: it ended by itself:"
+                        tail -n 3 "$dir/killed.log"
+                fi
                 wait "$pard_pid" 2>/dev/null
                 now=$(<"$nr")
                 ((now <= most)) || most=$now
@@ -54,10 +48,7 @@ for ((round = 1; round <= rounds; round++)); do
         # Stopped at any moment too, once it is there.
         "$PARD" --config "$dir/pard.conf" 2>"$dir/log" &
         pard_pid=$!
-        for ((i = 0; i < 100; i++)); do
-                ! "$PARCTL" status >/dev/null 2>&1 || break
-                sleep 0.05
-        done
+        soon "round $round: pard serves" serves
         sleep "0.$(printf '%03d' $((RANDOM % 300)))"
         stop_pard || fail "round $round: pard stopped with status $?: $(<"$dir/log")"
         back_to_before "round $round"

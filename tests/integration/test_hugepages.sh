@@ -5,19 +5,11 @@
 # them, and says why in a sentence. The system has as many hugepages afterwards as before, also where pard was killed.
 set -uo pipefail
 
-nr=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
-if [[ $(id -u) -ne 0 || ! -w $nr ]]; then
-        echo "skipped: real hugepages take root, and a system that has them"
-        exit 77
-fi
-if (($(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo) < 4 << 20)); then
-        echo "skipped: less than 4 GiB of memory are available"
-        exit 77
-fi
-
 PARD=$1 PARCTL=$2
 # shellcheck source=../support/pard.sh
 . "$(dirname "$0")/../support/pard.sh"
+nr=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+require_hugepages $nr 4
 
 before=$(<"$nr")
 added=0
@@ -36,12 +28,10 @@ config() {
 }
 
 # The kernel needs a moment to undo the pins of a process that has ended.
+is_back() { (($(<"$nr") == before + added)); }
 back_to_before() {
-        for ((i = 0; i < 100; i++)); do
-                (($(<"$nr") != before + added)) || return 0
-                sleep 0.1
-        done
-        fail "$1: $(<"$nr") hugepages, $((before + added)) before"
+        soon "$1: as many hugepages as before" is_back ||
+                echo "$(<"$nr") hugepages, $((before + added)) before"
 }
 
 # until_pools NAME TEXT - the list of pools has this text in it, after a moment
@@ -95,7 +85,7 @@ is "hugepages in spite of keep_free" "$(<"$nr")" "$before"
 stop_pard || fail "keep_free: pard stopped with status $?"
 
 # Some are allowed, but not all.
-available=$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)
+available=$(available_kib)
 config reserve "$((available - (1 << 20)))K" '"any" { size_min = "3G" }' >"$dir/pard.conf"
 start_pard
 until_pools "part of it" "of 3 GiB: keep_free forbids taking more from the system"

@@ -90,13 +90,6 @@ EOF
 sim_config >"$dir/pard.conf"
 start_pard
 
-# jget FILTER COMMAND... - what the command's JSON has there
-jget() {
-        local filter=$1
-        shift
-        "$PARCTL" --json "$@" | jq -c "$filter"
-}
-
 is "status: held" "$(jget .status.held status)" $((48 << 20))
 is "status: sum of the states" "$(jget '.status | .held == .free + .granted + .reusable + .leaving + .lingering
         + .quarantined + .retired' status)" true
@@ -145,12 +138,7 @@ is "a pool without limits, and one with" "$(tr -s ' ' <<<"${lines[1]% *}|${lines
 on_terminal() {
         script -qec "stty cols $1; \"$PARCTL\" ${*:2}" /dev/null </dev/null | tr -d '\r'
 }
-"$PARCTL" alloc --size 4M --below 4G --label "$(printf 'long%.0s' {1..15})" --hold 60 >/dev/null &
-held_pid=$!
-for ((i = 0; i < 200; i++)); do
-        [[ $(jget '.buffers | length' buffers) -eq 0 ]] || break
-        sleep 0.05
-done
+hold --size 4M --below 4G --label "$(printf 'long%.0s' {1..15})"
 for list in pools frames buffers clients; do
         is "$list in 80 columns" "$(on_terminal 80 "$list" | awk 'length($0) > 80' | head -n 1)" ""
 done
@@ -160,8 +148,7 @@ says out "the start of a label" longlong
 on_terminal 200 buffers >"$dir/out"
 says out "a wide terminal" AGE_S
 says out "a wide terminal" "$(printf 'long%.0s' {1..15})"
-kill "$held_pid"
-wait "$held_pid"
+let_go
 "$PARCTL" --help >"$dir/out"
 for command in status pools frames buffers clients map lookup alloc explain drain grow shrink revoke release reload help; do
         "$PARCTL" "$command" --help >>"$dir/out"
@@ -193,12 +180,7 @@ expect 125 "no buffer for a command" "$PARCTL" alloc --size 1G -- true
 is "all given back" "$(jget .status.granted status)" 0
 
 # A held buffer is shown, and given back on a signal without quarantine.
-"$PARCTL" --json alloc --size 4M --below 4G --label held --hold 60 >"$dir/held" &
-holder=$!
-for ((i = 0; i < 200; i++)); do
-        [[ $(jget '.buffers | length' buffers) -eq 0 ]] || break
-        sleep 0.05
-done
+hold --json --size 4M --below 4G --label held
 is "the held buffer" "$(jget '.buffers[] | [.label, .name, .client, .pool, .size, .needs_below, .state]' buffers)" \
         '["held",null,"parctl","below4g",4194304,"0xffffffff","granted"]'
 is "its number" "$(jget '.buffers[0].buffer' buffers)" "$(jq .alloc.buffer "$dir/held")"
@@ -236,8 +218,7 @@ says out "a refusal as text" "Waiting may help."
 says out "a refusal as text" "Who has memory there:"
 expect 3 "no power of two" "$PARCTL" alloc --size 1M --align 12K
 
-kill -TERM "$holder"
-wait "$holder"
+let_go
 is "the holder's status" $? 0
 is "no quarantine after a signal" "$(jget .status.quarantined status)" 0
 is "nothing granted" "$(jget .status.granted status)" 0
@@ -245,11 +226,9 @@ is "nothing granted" "$(jget .status.granted status)" 0
 # A signal to parctl reaches the command.
 "$PARCTL" alloc --size 8K -- sleep 60 2>/dev/null &
 runner=$!
-for ((i = 0; i < 200; i++)); do
-        [[ $(jget .status.granted status) -eq 0 ]] || break
-        sleep 0.05
-done
-sleep 0.2
+has_command() { pgrep -P "$runner" -x sleep >/dev/null; }
+soon "the command runs" has_command
+is "it has a buffer" "$(jget '.status.granted > 0' status)" true
 kill -TERM "$runner"
 wait "$runner"
 is "the passed signal" $? 143
@@ -270,46 +249,39 @@ if [[ $(id -u) -eq 0 ]]; then
         expect 5 "no permission for the socket" "${as_stranger[@]}" status
         says err "no permission for the socket" "you may not connect"
         chmod 0666 "$PAR_SOCKET"
-        "$PARCTL" alloc --size 8K --label secret --hold 60 >/dev/null &
-        holder=$!
-        for ((i = 0; i < 200; i++)); do
-                [[ $(jget '.buffers | length' buffers) -eq 0 ]] || break
-                sleep 0.05
-        done
+        hold --size 8K --label secret
         expect 0 "a stranger's view" "${as_stranger[@]}" --json buffers
         is "strangers are not named" "$(jq -c '.buffers[0] | [.client, .pid, .uid]' "$dir/out")" '[null,null,null]'
-        kill -INT "$holder"
-        wait "$holder"
+        kill -INT "${holders[-1]}"
+        let_go
 fi
 
 # ---- the worker dies while it is asked --------------------------------------------------------
-worker() {
-        cat "/proc/$pard_pid/task/$pard_pid/children"
+# another_worker PID - one worker is there, and not this one
+another_worker() {
+        local now
+        now=$(worker)
+        [[ $now =~ ^[0-9]+$ && $now -ne $1 ]]
 }
 # Who waits for memory is told so, and may ask again.
-"$PARCTL" alloc --size 16M --below 4G --hold 60 >/dev/null &
-holder=$!
-until [[ $(jget '.buffers | length' buffers) -eq 1 ]]; do sleep 0.05; done
+hold --size 16M --below 4G
 "$PARCTL" alloc --size 4M --below 4G --wait -1 2>"$dir/err" &
 waiter=$!
-until [[ $(jget .status.waiting status) -eq 1 ]]; do sleep 0.05; done
-# shellcheck disable=SC2046
-kill -KILL $(worker)
+soon "it waits" is_json 1 .status.waiting status
+first_worker=$(worker)
+kill -KILL "$first_worker"
 wait "$waiter"
 is "the daemon goes away" $? 4
 says err "the daemon goes away" "the connection to pard is gone"
-kill -TERM "$holder"
-wait "$holder"
+let_go
 is "the holder's status after that" $? 0
 # Who has just connected is served by the next worker.
-until [[ $(worker) ]]; do sleep 0.05; done
-# shellcheck disable=SC2046
-kill -STOP $(worker)
+soon "a new worker" another_worker "$first_worker"
+kill -STOP "$(worker)"
 "$PARCTL" pools >"$dir/out" &
 asking=$!
 sleep 0.2
-# shellcheck disable=SC2046
-kill -KILL $(worker)
+kill -KILL "$(worker)"
 wait "$asking"
 is "the next worker answers" $? 0
 says out "the next worker answers" below4g

@@ -10,56 +10,8 @@ PARD=$1 PARCTL=$2
 . "$(dirname "$0")/../support/pard.sh"
 command -v jq >/dev/null || exit 77
 
-{
-        base_config
-        cat <<'EOF2'
-backend = "sim"
-sim {
-        extent "low" { first = "0x10000000" size = "64M" }
-        extent "high" { first = "0x100000000" size = "1G" }
-        delay = "5ms"
-}
-pool "any" { addr_min = "4G" spill = yes size_min = "32M" size_max = "256M" reuse_delay = "0" quarantine = "1h" shrink_delay = "1s" }
-pool "below4g" { below = "4G" size_min = "16M" size_max = "32M" reuse_delay = "0" quarantine = "1h" shrink_delay = "1s" }
-EOF2
-} >"$dir/pard.conf"
+growing_config 5ms >"$dir/pard.conf"
 start_pard
-
-jget() {
-        local filter=$1
-        shift
-        "$PARCTL" --json "$@" | jq -c "$filter"
-}
-# soon NAME COMMAND... - it succeeds before long
-soon() {
-        local name=$1
-        shift
-        for ((i = 0; i < 200; i++)); do
-                "$@" && return 0
-                sleep 0.05
-        done
-        fail "$name: not even after 10 seconds"
-}
-# is_json WANT FILTER COMMAND...
-is_json() {
-        local want=$1
-        shift
-        [[ $(jget "$@") == "$want" ]]
-}
-holders=()
-trap 'kill "${holders[@]}" 2>/dev/null; clean_up' EXIT
-# hold ARGUMENT... - a client with a buffer, in the background
-hold() {
-        local before
-        before=$(jget '.status.granted' status)
-        "$PARCTL" alloc "$@" --hold 300 >/dev/null &
-        holders+=($!)
-        for ((i = 0; i < 200; i++)); do
-                [[ $(jget '.status.granted' status) -gt $before ]] && return 0
-                sleep 0.05
-        done
-        fail "no buffer: $*"
-}
 
 # ---- map -------------------------------------------------------------------------------------
 hold --size 4M --below 4G --label ring
@@ -106,13 +58,15 @@ says out "as text" "parctl, pid ${holders[0]}"
 is "whose a free frame is" "$("$PARCTL" lookup "$(jget '[.frames[] | select(.state == "free")][0].frame' frames | tr -d '"')" | grep -c client)" 0
 
 # Who had it before, and until when.
+not_before=$(date +%s)
 "$PARCTL" alloc --size 12M --below 4G --label "was here" >/dev/null
-now=$(date +%s)
 soon "taken again" is_json 12582912 '.pools[] | select(.pool == "below4g") | .free' pools
 before=$(jget '.lookup.previous[0] | select(.label == "was here")' lookup 0x13a00000)
 is "who had it" "$(jq -c '[.client, .uid]' <<<"$before")" "[\"parctl\",$(id -u)]"
 until=$(date +%s -d "$(jq -r .until <<<"$before")")
-[[ $until -ge $((now - 3)) && $until -le $((now + 3)) ]] || fail "until $before, and it was $now"
+not_after=$(date +%s)
+[[ $until -ge $((not_before - 1)) && $until -le $((not_after + 1)) ]] ||
+        fail "until $until, and it was between $not_before and $not_after"
 "$PARCTL" lookup 0x13a00000 >"$dir/out"
 says out "who had it, as text" '"was here", until 20'
 
@@ -148,14 +102,27 @@ expect 3 "less than size_min" "$PARCTL" shrink any --to 16M
 expect 2 "an unknown pool" "$PARCTL" grow nowhere --by 2M
 says err "an unknown pool" 'pard has no pool "nowhere", but: any, below4g'
 
-# Interrupted waiting leaves the pool at it.
-"$PARCTL" grow any --to 256M >/dev/null 2>"$dir/err" &
+# Interrupted waiting leaves the pool at it. Nothing comes while the keeper is stopped.
+kill -STOP "$pard_pid"
+"$PARCTL" grow any --to 254M >/dev/null 2>"$dir/err" &
 growing=$!
-sleep 0.2
+soon "waiting that can be interrupted" can_be_interrupted "$growing"
 kill -INT "$growing"
 wait "$growing"
 is "interrupted" $? 1
-says err "interrupted" "stopped waiting; pool any goes on towards 256M, and holds "
+says err "interrupted" "stopped waiting; pool any goes on towards 254M, and holds 32M"
+# Half a second on it has asked again, and the worker does not answer.
+"$PARCTL" grow any --to 256M >/dev/null 2>"$dir/err" &
+growing=$!
+soon "waiting that can be interrupted" can_be_interrupted "$growing"
+kill -STOP "$(worker)"
+sleep 0.5
+kill -INT "$growing"
+kill -CONT "$(worker)"
+wait "$growing"
+is "interrupted while it asks" $? 1
+says err "interrupted while it asks" "stopped waiting; pool any goes on towards 256M, and holds 32M"
+kill -CONT "$pard_pid"
 soon "it went on" is_json 268435456 '.pools[] | select(.pool == "any") | .held' pools
 expect 0 "back" "$PARCTL" shrink any --to 32M
 
@@ -168,13 +135,14 @@ says_map=$("$PARCTL" map --pool below4g)
 [[ $says_map == *DD* ]] || fail "no draining memory in: $says_map"
 "$PARCTL" drain below4g --addr-min 0x13000000 --wait >"$dir/out" 2>"$dir/err" &
 draining=$!
+soon "waiting that can be interrupted" can_be_interrupted "$draining"
 sleep 0.3
 kill -0 "$draining" || fail "it does not wait until the memory is given back"
 kill -TERM "$draining"
 wait "$draining"
 is "interrupted drain" $? 1
 says err "interrupted drain" "goes on draining"
-kill "${holders[0]}" "${holders[2]}"
+let_go 0 2
 expect 0 "drained" "$PARCTL" drain below4g --addr-min 0x13000000 --wait
 says out "drained" "below4g: drained"
 expect 1 "nothing is granted from there" "$PARCTL" alloc --size 2M --addr-min 0x13000000 --below 4G
@@ -231,10 +199,16 @@ expect 3 "no configuration" "$PARCTL" reload
 cp "$dir/good.conf" "$dir/pard.conf"
 
 # ---- again and again ----------------------------------------------------------------------------
-for list in status pools frames buffers clients map; do
-        "$PARCTL" --json "$list" --watch=1 2>/dev/null | head -n 2 >"$dir/out"
-        is "$list: an object a line" "$(jq -c 'keys == ["'"$list"'"]' "$dir/out" | tr '\n' ' ')" "true true "
-        is "$list: a line an object" "$(wc -l <"$dir/out")" 2
+lists=(status pools frames buffers clients map)
+watchers=()
+for list in "${lists[@]}"; do
+        "$PARCTL" --json "$list" --watch=1 2>/dev/null | head -n 2 >"$dir/$list" &
+        watchers+=($!)
+done
+wait "${watchers[@]}"
+for list in "${lists[@]}"; do
+        is "$list: an object a line" "$(jq -c 'keys == ["'"$list"'"]' "$dir/$list" | tr '\n' ' ')" "true true "
+        is "$list: a line an object" "$(wc -l <"$dir/$list")" 2
 done
 two_maps() {
         [[ $(grep -c '^--- 20' "$dir/out") -ge 2 ]]
@@ -267,7 +241,6 @@ if [[ $(id -u) -eq 0 ]]; then
         is "root is" "$(jget .status.admin status)" true
 fi
 
-kill "${holders[@]}" 2>/dev/null
-wait "${holders[@]}" 2>/dev/null
+let_go
 stop_pard || fail "pard stopped with status $?"
 finish

@@ -11,19 +11,7 @@ PARD=$1 PARCTL=$(readlink -f "$2") keep=${3:-}
 command -v tmux >/dev/null && command -v jq >/dev/null || exit 77
 locale -a | grep -qi '^C\.utf-\?8$' || exit 77
 
-{
-        base_config
-        cat <<'EOF2'
-backend = "sim"
-sim {
-        extent "low" { first = "0x10000000" size = "64M" }
-        extent "high" { first = "0x100000000" size = "1G" }
-        delay = "20ms"
-}
-pool "any" { addr_min = "4G" spill = yes size_min = "32M" size_max = "256M" reuse_delay = "0" quarantine = "1h" shrink_delay = "1s" }
-pool "below4g" { below = "4G" size_min = "16M" size_max = "32M" reuse_delay = "0" quarantine = "1h" shrink_delay = "1s" }
-EOF2
-} >"$dir/pard.conf"
+growing_config 20ms >"$dir/pard.conf"
 start_pard
 
 # A server of our own, whatever the user's environment and configuration are.
@@ -34,9 +22,12 @@ shots=0
 # screen - what the terminal shows, with its colours
 screen() {
         terminal capture-pane -p -e
+}
+# keep_screen - where a DIRECTORY was given
+keep_screen() {
         [[ -n $keep ]] || return 0
         shots=$((shots + 1))
-        terminal capture-pane -p -e >"$keep/$(printf '%02d' "$shots").txt"
+        screen >"$keep/$(printf '%02d' "$shots").txt"
 }
 plain() {
         terminal capture-pane -p
@@ -45,27 +36,37 @@ plain() {
 type() {
         terminal send-keys "$1" Enter
 }
-# shows NAME TEXT - the terminal does so before long
+# Nobody knows when a program gets to draw, so what the terminal shows is looked at until it is right: questions for
+# soon.
+on_screen() { [[ $(plain) == *"$1"* ]]; }
+not_on_screen() { ! on_screen "$1"; }
+only_a_prompt() { [[ $(plain) == '$' ]]; }
+# What is typed says "$?".
+a_status() { [[ $(plain) == *"status "[0-9]* ]]; }
+has_size() { [[ $(stty size -F "$tty") == "$1" ]]; }
+# shows NAME TEXT - before long
 shows() {
-        for ((i = 0; i < 200; i++)); do
-                [[ $(plain) == *"$2"* ]] && return 0
-                sleep 0.05
-        done
-        fail "$1: \"$2\" is not on the terminal:"
-        plain || exit 1
+        soon "$1: \"$2\" on the terminal" on_screen "$2" || plain
 }
-# granted BYTES - wait until so much is
-granted() {
-        for ((i = 0; i < 200; i++)); do
-                [[ $("$PARCTL" --json status | jq .status.granted) -eq $1 ]] && return 0
-                sleep 0.05
-        done
-        fail "not $1 bytes are granted"
+# no_longer_shows NAME TEXT
+no_longer_shows() {
+        soon "$1: no \"$2\" on the terminal" not_on_screen "$2" || plain
 }
-# run COMMAND... - on a clean screen, until the next prompt
+# begin COMMAND - after nothing but a prompt: what is on the terminal from then on is the command's, or its text
+begin() {
+        type clear
+        soon "a prompt before: $1" only_a_prompt
+        type "$1"
+}
+# run COMMAND... - until it has ended
 run() {
-        type "clear; parctl $*; echo status \$?"
-        shows "$*" "status "
+        begin "parctl $*; echo status \$?"
+        soon "the end of: $*" a_status
+}
+# resize COLUMNS ROWS - until programs on the terminal are told so
+resize() {
+        terminal resize-window -x "$1" -y "$2"
+        soon "$1 columns and $2 lines" has_size "$2 $1"
 }
 # no_longer_than NAME COLUMNS - no line was wrapped
 no_longer_than() {
@@ -75,22 +76,19 @@ no_longer_than() {
 }
 
 terminal new-session -d -x 80 -y 30 "exec env PS1='\$ ' PAR_SOCKET='$PAR_SOCKET' bash --norc"
-holders=()
-trap 'terminal kill-server 2>/dev/null; kill "${holders[@]}" 2>/dev/null; clean_up' EXIT
-type "parctl() { '$PARCTL' \"\$@\"; }"
-"$PARCTL" alloc --size 4M --below 4G --label "$(printf 'long%.0s' {1..15})" --hold 300 >/dev/null &
-holders=($!)
-"$PARCTL" alloc --size 6M --hold 300 >/dev/null &
-holders+=($!)
-granted $((10 << 20))
+trap 'terminal kill-server 2>/dev/null; clean_up' EXIT
+tty=$(terminal display-message -p '#{pane_tty}')
+begin "parctl() { '$PARCTL' \"\$@\"; }"
+hold --size 4M --below 4G --label "$(printf 'long%.0s' {1..15})"
+hold --size 6M
 
 # ---- what it looks like ----------------------------------------------------------------------
 for columns in 80 120; do
-        terminal resize-window -x "$columns" -y 30
+        resize "$columns" 30
         for command in status pools frames buffers clients map "lookup 0x138000000" "explain --size 40M --below 4G"; do
                 run "$command"
                 no_longer_than "$command" "$columns"
-                screen >/dev/null
+                keep_screen
         done
         run map
         [[ $(screen) == *$'\033[34m'*█* ]] || fail "no blue blocks for granted memory"
@@ -98,7 +96,7 @@ for columns in 80 120; do
         shows "map" "█ granted 10M"
         [[ $columns -ne 120 ]] || shows "a wide map" "a row 192M"
 done
-terminal resize-window -x 80 -y 30
+resize 80 30
 run map --no-color
 shows "without colours" "# granted 10M"
 [[ $(screen) != *$'\033[3'* ]] || fail "colours in spite of --no-color"
@@ -112,34 +110,49 @@ shows "another locale" "# granted 10M"
 type "export LC_ALL=C.UTF-8"
 
 # ---- bars -------------------------------------------------------------------------------------
-type "clear; parctl grow any --by 128M"
-shows "a bar" "█░"
-shows "a bar" "of 128M, "
-screen >/dev/null
-shows "the end" "its goal is 160M, it holds 160M"
-[[ $(plain) != *█* ]] || fail "the bar stays"
-type "clear; parctl grow any --to 256M"
-shows "a bar again" "█░"
+# A bar stays on the terminal while the keeper is stopped, since nothing comes then.
+kill -STOP "$pard_pid"
+begin "parctl grow any --by 32M"
+shows "a bar" "[░░░░░░░░░░░░░░░░░░░░░░░░]   0%  0B of 32M, growing"
+keep_screen
+kill -CONT "$pard_pid"
+shows "the end" "its goal is 64M, it holds 64M"
+not_on_screen ░ || fail "the bar stays"
+begin "parctl grow any --to 256M"
+some_way() {
+        kill -CONT "$pard_pid"
+        sleep 0.1
+        kill -STOP "$pard_pid"
+        sleep 0.3
+        on_screen "█░"
+}
+soon "a bar that has come some way" some_way
+keep_screen
 terminal send-keys C-c
 shows "stopped" "stopped waiting; pool any goes on towards 256M"
+kill -CONT "$pard_pid"
 run shrink any --to 32M
 shows "shrunk" "its goal is 32M, it holds 32M"
 
 # ---- watching ---------------------------------------------------------------------------------
-type "clear; echo before"
+begin "echo before"
 type "parctl pools --watch=1"
 shows "watching" "parctl pools, every 1 s"
-[[ $(plain) != *before* ]] || fail "it is not on the other screen"
+not_on_screen before || fail "it is not on the other screen"
+kill -STOP "$pard_pid"
 "$PARCTL" grow any --by 128M >/dev/null &
 growing=$!
-shows "a bar while it is watched" "of 128M, "
-[[ $(plain) == *░* ]] || fail "growing without a bar"
-screen >/dev/null
+shows "a bar while it is watched" "░]   0%  0B of 128M, growing"
+keep_screen
+kill -CONT "$pard_pid"
 wait "$growing"
-terminal resize-window -x 60 -y 10
+no_longer_shows "grown" ░
+shows "a column for wide terminals" LARGEST_RUN
+resize 60 10
+no_longer_shows "a smaller terminal" LARGEST_RUN
 shows "a smaller terminal" "below4g"
 no_longer_than "watching" 60
-terminal resize-window -x 80 -y 30
+resize 80 30
 terminal send-keys C-z
 shows "suspended" "Stopped"
 shows "the first screen is back" "before"
@@ -154,19 +167,18 @@ type "echo status \$?"
 shows "it ended well" "status 0"
 
 # More than fits is said; SIGTERM gives the screen back as well.
-terminal resize-window -x 80 -y 12
-type "clear; parctl frames --watch=1"
+resize 80 12
+begin "parctl frames --watch=1"
 shows "more than fits" "more lines"
 pkill -TERM -P "$(terminal display-message -p '#{pane_pid}')"
 shows "after SIGTERM" '$'
 is "the first screen after SIGTERM" "$(terminal display-message -p '#{alternate_on}')" 0
-terminal resize-window -x 80 -y 30
+resize 80 30
 
 # The daemon goes, and comes back.
-type "clear; parctl status --watch=1"
+begin "parctl status --watch=1"
 shows "watching it go" "uptime"
-kill "${holders[@]}"
-wait "${holders[@]}" 2>/dev/null
+let_go
 stop_pard || fail "pard stopped with status $?"
 shows "gone" "no pard listens on"
 start_pard
@@ -174,39 +186,36 @@ shows "back" "uptime"
 terminal send-keys C-c
 
 # ---- questions --------------------------------------------------------------------------------
-"$PARCTL" alloc --size 4M --label asked --hold 300 >/dev/null &
-holders=($!)
-granted $((4 << 20))
+hold --size 4M --label asked
 number=$("$PARCTL" --json buffers | jq '.buffers[0].buffer')
-type "clear; parctl revoke $number; echo status \$?"
+begin "parctl revoke $number; echo status \$?"
 shows "what it is about" "buffer $number: 4M in pool any, granted, \"asked\", of parctl, pid ${holders[0]}"
 shows "the question" "Cut them off from that? [y/N]"
-screen >/dev/null
+keep_screen
 type "n"
 shows "no" "nothing was done"
 shows "no" "status 1"
-type "clear; parctl revoke --client-name parctl; echo status \$?"
+begin "parctl revoke --client-name parctl; echo status \$?"
 shows "what it is about" ": 4M granted, of parctl, pid ${holders[0]}"
 type "y"
 shows "yes" "revoked: 4M"
-type "clear; parctl release --pool any; echo status \$?"
+begin "parctl release --pool any; echo status \$?"
 shows "what it is about" "pool any: all that is quarantined there, 4M"
 terminal send-keys C-d
 shows "no answer" "status 1"
-type "clear; parctl release --client-name parctl; echo status \$?"
+begin "parctl release --client-name parctl; echo status \$?"
 shows "what it is about" ": 4M quarantined, of parctl, pid ${holders[0]}"
 shows "the other question" "Is no device using it any more? [y/N]"
 type "yes"
 shows "yes" "released: 4M"
-type "clear; parctl release --pool any; echo status \$?"
+begin "parctl release --pool any; echo status \$?"
 shows "nothing to ask about" "there is nothing of that kind"
 shows "nothing to ask about" "status 1"
-type "clear; parctl release 12345; echo status \$?"
+begin "parctl release 12345; echo status \$?"
 shows "not listed" "buffer 12345: not in the list of buffers"
 type "y"
 shows "pard judges" "status 1"
 
-kill "${holders[@]}" 2>/dev/null
-wait "${holders[@]}" 2>/dev/null
+let_go
 stop_pard || fail "pard stopped with status $?"
 finish

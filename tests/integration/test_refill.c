@@ -50,19 +50,9 @@ static const char hugetlb[] =
 
 static void take_and_free(struct par *par, struct random *random)
 {
-        struct par_alloc_options options = { .pool = "load", .wait_ms = 20 };
-        struct par_constraint want = { .max_segments = PAR_SEGMENTS_ANY };
+        const struct par_alloc_options options = { .pool = "load", .wait_ms = 20 };
 
-        for (;;) {
-                struct par_buffer *buffer = NULL;
-                int r = par_alloc(par, 4096 + random_below(random, 8 * MiB), &want, &options,
-                                  &buffer);
-
-                if (r == -PAR_GONE || (r < 0 && r > -PAR_NEVER_FITS))
-                        die("load: %s: %s", par_strerror(r), par_error(par));
-                usleep((useconds_t)random_below(random, 3000));
-                par_free(buffer);
-        }
+        load_take_and_free(par, random, &options, 3000);
 }
 
 /* ---- the pool -------------------------------------------------------------------------------- */

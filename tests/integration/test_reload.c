@@ -155,18 +155,9 @@ static void try_no_files(const struct pard_fixture *pard, struct wire_client *ad
 
 static void take_and_free(struct par *par, struct random *random)
 {
-        struct par_alloc_options options = { .wait_ms = 20 };
-        struct par_constraint want = { .max_segments = PAR_SEGMENTS_ANY };
+        const struct par_alloc_options options = { .wait_ms = 20 };
 
-        for (;;) {
-                struct par_buffer *buffer = NULL;
-                int r = par_alloc(par, 4096 + random_below(random, 8 * MiB), &want, &options,
-                                  &buffer);
-
-                if (r == -PAR_GONE || (r < 0 && r > -PAR_NEVER_FITS))
-                        die("load: %s: %s", par_strerror(r), par_error(par));
-                par_free(buffer);
-        }
+        load_take_and_free(par, random, &options, 0);
 }
 
 /* ---- what must not be lost ------------------------------------------------------------------- */

@@ -61,13 +61,13 @@ stop_pard || fail "pard stopped with status $?"
 
 # A pard that was killed leaves its socket, and a worker that ends before long: the next one waits for that.
 start_pard
-worker=$(pgrep -P "$pard_pid")
-kill -STOP "$worker"
+stopped=$(worker)
+kill -STOP "$stopped"
 kill -KILL "$pard_pid"
 wait "$pard_pid" 2>/dev/null
 pard_pid=
 [[ -S $PAR_SOCKET ]] || fail "no socket to be stale"
-{ sleep 0.5; kill -CONT "$worker"; } &
+{ sleep 0.5; kill -CONT "$stopped"; } &
 start_pard
 says log "a stale socket" "which nobody serves"
 stop_pard || fail "pard stopped with status $?"
@@ -94,13 +94,14 @@ says err "two starts" "another pard"
 stop_pard || fail "pard stopped with status $?"
 
 # ---- socket activation ----------------------------------------------------------------------
+# is_listening SOCKET - a file is there before anybody listens
+is_listening() {
+        grep -q " 00010000 .* $1\$" /proc/net/unix
+}
 if command -v systemd-socket-activate >/dev/null; then
         systemd-socket-activate --seqpacket -l "$dir/activated.sock" "$PARD" --config "$dir/pard.conf" 2>"$dir/log" &
         pard_pid=$!
-        for ((i = 0; i < 100; i++)); do
-                [[ ! -S $dir/activated.sock ]] || break
-                sleep 0.05
-        done
+        soon "a service manager" is_listening "$dir/activated.sock"
         expect 0 "an activated socket" "$PARCTL" --socket "$dir/activated.sock" status
         [[ ! -e $PAR_SOCKET ]] || fail "a socket of its own beside the activated one"
         stop_pard || fail "pard stopped with status $?"
@@ -108,10 +109,7 @@ if command -v systemd-socket-activate >/dev/null; then
 
         systemd-socket-activate -l "$dir/stream.sock" "$PARD" --config "$dir/pard.conf" 2>"$dir/err" &
         pard_pid=$!
-        for ((i = 0; i < 100; i++)); do
-                [[ ! -S $dir/stream.sock ]] || break
-                sleep 0.05
-        done
+        soon "a service manager" is_listening "$dir/stream.sock"
         perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $ARGV[0])' "$dir/stream.sock"
         wait "$pard_pid"
         is "a socket of another type: status" $? 1

@@ -225,8 +225,12 @@ static void alloc_one(struct run *run)
         switch (r) {
         case 0: break;
         case -PAR_NEVER_FITS: run->never++; return;
-        case -PAR_EXHAUSTED: run->exhausted++; return;
-        case -PAR_FRAGMENTED: run->fragmented++; return;
+        case -PAR_EXHAUSTED:
+        case -PAR_FRAGMENTED:
+                run->exhausted += r == -PAR_EXHAUSTED;
+                run->fragmented += r == -PAR_FRAGMENTED;
+                usleep(1000); /* pard wants a processor too, for what was freed */
+                return;
         default: die("%lu bytes: %s: %s", size, par_strerror(r), par_error(run->par));
         }
         check_segments(&want, size, live.buffer);

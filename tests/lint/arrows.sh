@@ -37,7 +37,7 @@ libraries=(
         '<confuse.h>|daemon/config/*'
         '<systemd/*|daemon/keeper/* daemon/log/journal.c daemon/main.c daemon/activation.c'
         '<libsmartcols/*|client/parctl/*'
-        '<jansson.h>|client/parctl/*'
+        '<jansson.h>|client/parctl/* tests/bench/*'
         '<jemalloc/*|'
         '<cmocka.h>|tests/*'
 )

@@ -4,6 +4,7 @@
  */
 #include "load.h"
 
+#include "macros.h"
 #include "process.h"
 
 #include <signal.h>
@@ -12,6 +13,24 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+void load_take_and_free(struct par *par, struct random *random,
+                        const struct par_alloc_options *options, uint32_t pause_us)
+{
+        const struct par_constraint want = { .max_segments = PAR_SEGMENTS_ANY };
+
+        for (;;) {
+                struct par_buffer *buffer = NULL;
+                int r = par_alloc(par, 4096 + random_below(random, 8 * MiB), &want, options,
+                                  &buffer);
+
+                if (r == -PAR_GONE || (r < 0 && r > -PAR_NEVER_FITS))
+                        die("load: %s: %s", par_strerror(r), par_error(par));
+                if (pause_us)
+                        usleep((useconds_t)random_below(random, pause_us));
+                par_free(buffer);
+        }
+}
 
 static pid_t start_client(struct load *load)
 {

@@ -28,6 +28,15 @@ struct load {
         uint64_t killed;
 };
 
+/**
+ * load_take_and_free() - one thing that a client may do for ever
+ * @options:  of each buffer, which has from 4 KiB to 8 MiB; a refusal is fine
+ * @pause_us: the longest that it keeps one; 0: not at all
+ */
+void load_take_and_free(struct par *par, struct random *random,
+                        const struct par_alloc_options *options, uint32_t pause_us)
+        __attribute__((__noreturn__));
+
 /* Start @count clients of the daemon that PAR_SOCKET names. @seed: of all that they do */
 void load_start(struct load *load, size_t count, load_function *work, uint64_t seed);
 

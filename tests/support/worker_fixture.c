@@ -378,6 +378,41 @@ const Wire__Status *caller_status(struct caller *caller)
         return reply->status;
 }
 
+uint64_t status_free(const Wire__Status *status)
+{
+        return status->bytes->free;
+}
+
+uint64_t status_granted(const Wire__Status *status)
+{
+        return status->bytes->granted;
+}
+
+uint64_t status_held(const Wire__Status *status)
+{
+        return status->bytes->held;
+}
+
+uint64_t status_lingering(const Wire__Status *status)
+{
+        return status->bytes->lingering;
+}
+
+uint64_t status_quarantined(const Wire__Status *status)
+{
+        return status->bytes->quarantined;
+}
+
+uint64_t status_clients(const Wire__Status *status)
+{
+        return status->clients;
+}
+
+uint64_t status_waiting(const Wire__Status *status)
+{
+        return status->waiting;
+}
+
 void caller_await(struct caller *caller, uint64_t (*pick)(const Wire__Status *), uint64_t value)
 {
         const struct timespec pause = { 0, 5 * 1000000 };

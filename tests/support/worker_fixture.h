@@ -136,5 +136,14 @@ const Wire__Reply *caller_alloc(struct caller *caller, uint64_t size, const char
 const Wire__Reply *caller_free(struct caller *caller, uint64_t buffer);
 const Wire__Status *caller_status(struct caller *caller);
 
-/* Ask for the status until @held bytes are in the state that @pick returns; 10 seconds at most. */
+/* What of a status is waited for: bytes in a state, and numbers. */
+uint64_t status_free(const Wire__Status *status);
+uint64_t status_granted(const Wire__Status *status);
+uint64_t status_held(const Wire__Status *status);
+uint64_t status_lingering(const Wire__Status *status);
+uint64_t status_quarantined(const Wire__Status *status);
+uint64_t status_clients(const Wire__Status *status);
+uint64_t status_waiting(const Wire__Status *status);
+
+/* Ask for the status until what @pick returns of it is @value; 10 seconds at most. */
 void caller_await(struct caller *caller, uint64_t (*pick)(const Wire__Status *), uint64_t value);

@@ -5,6 +5,7 @@
  */
 #include "keeper.h"
 
+#include "clock.h"
 #include "descriptors.h"
 #include "keeper_protocol.h"
 #include "log.h"
@@ -77,14 +78,6 @@ static void doze(unsigned ms)
 static void say(struct keeper_message message)
 {
         want(send(KEEPER_FD_CHANNEL, &message, sizeof(message), 0) == sizeof(message));
-}
-
-static uint64_t now_ms(void)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 /* Whatever comes next. */

@@ -4,13 +4,12 @@
 #include "mapping.h"
 
 #include "macros.h"
+#include "mapped.h"
 
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -27,24 +26,6 @@ static int new_memory(uint64_t bytes)
         assert_true(fd >= 0);
         assert_int_equal(ftruncate(fd, (off_t)bytes), 0);
         return fd;
-}
-
-/* Not msync() or the like: memcheck would object to the address. */
-static bool is_mapped(const void *at)
-{
-        FILE *maps = fopen("/proc/self/maps", "re");
-        uint64_t first, last;
-        bool found = false;
-        char line[512], *rest;
-
-        while (maps && !found && fgets(line, sizeof(line), maps)) {
-                first = strtoull(line, &rest, 16);
-                last = strtoull(rest + 1, NULL, 16);
-                found = (uintptr_t)at >= first && (uintptr_t)at < last;
-        }
-        if (maps)
-                fclose(maps);
-        return found;
 }
 
 static void test_mapping_reserves_aligned(void **state)

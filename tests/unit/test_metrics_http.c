@@ -5,6 +5,7 @@
  */
 #include "worker_fixture.h"
 
+#include "clock.h"
 #include "descriptors.h"
 #include "macros.h"
 
@@ -128,14 +129,6 @@ static bool answers_soon(int fd)
         struct pollfd state = { .fd = fd, .events = POLLIN };
 
         return poll(&state, 1, SOON_MS) == 1;
-}
-
-static uint64_t now_ms(void)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 #define GET "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -4,6 +4,7 @@
  */
 #include "outbox.h"
 
+#include "descriptors.h"
 #include "macros.h"
 #include "packet.h"
 
@@ -47,16 +48,6 @@ static int teardown(void **state)
         close(it->ends[1]);
         free(it);
         return 0;
-}
-
-/* Open descriptors of this process. */
-static int count_descriptors(void)
-{
-        int n = 0;
-
-        for (int fd = 0; fd < 1024; fd++)
-                n += fcntl(fd, F_GETFD) >= 0;
-        return n;
 }
 
 /* Packets of 60,000 bytes, numbered, until one has to wait. Return: how many. */
@@ -113,15 +104,16 @@ static void test_outbox_keeps_the_order(void **state)
 static void test_outbox_owns_what_waits(void **state)
 {
         struct setup *it = *state;
-        int fd = memfd_create("test", MFD_CLOEXEC), before;
+        int fd = memfd_create("test", MFD_CLOEXEC);
+        unsigned before;
         struct stat mine, theirs;
         struct packet packet;
         unsigned n = fill(it, -1, 0);
 
         assert_int_equal(fstat(fd, &mine), 0);
-        before = count_descriptors();
+        before = descriptors_open();
         assert_int_equal(outbox_push(&it->outbox, "x", 1, &fd, 1), 0);
-        assert_int_equal(count_descriptors(), before + 1);
+        assert_int_equal(descriptors_open(), before + 1);
         close(fd); /* its number may go to somebody else now */
         fd = memfd_create("other", MFD_CLOEXEC);
 
@@ -136,19 +128,20 @@ static void test_outbox_owns_what_waits(void **state)
         assert_int_equal(theirs.st_ino, mine.st_ino);
         packet_close_descriptors(&packet);
         close(fd);
-        assert_int_equal(count_descriptors(), before - 1);
+        assert_int_equal(descriptors_open(), before - 1);
 }
 
 static void test_outbox_forgets_what_was_never_sent(void **state)
 {
         struct setup *it = *state;
-        int fd = memfd_create("test", MFD_CLOEXEC), before = count_descriptors();
+        int fd = memfd_create("test", MFD_CLOEXEC);
+        unsigned before = descriptors_open();
 
         fill(it, -1, 0);
         assert_int_equal(outbox_push(&it->outbox, "x", 1, &fd, 1), 0);
         outbox_deinit(&it->outbox);
         outbox_init(&it->outbox, it->ends[0]);
-        assert_int_equal(count_descriptors(), before);
+        assert_int_equal(descriptors_open(), before);
         close(fd);
 }
 
@@ -202,7 +195,7 @@ static void test_outbox_has_an_end(void **state)
 static void test_outbox_sends_into_nothing(void **state)
 {
         struct setup *it = *state;
-        int before = count_descriptors();
+        unsigned before = descriptors_open();
 
         fill(it, -1, 0);
         assert_int_equal(outbox_push(&it->outbox, "x", 1, &it->ends[0], 1), 0);
@@ -212,7 +205,7 @@ static void test_outbox_sends_into_nothing(void **state)
         assert_true(outbox_is_empty(&it->outbox));
         assert_int_equal(outbox_push(&it->outbox, "x", 1, &it->ends[0], 1), 0);
         assert_true(outbox_is_empty(&it->outbox));
-        assert_int_equal(count_descriptors(), before - 1);
+        assert_int_equal(descriptors_open(), before - 1);
 }
 
 int main(void)

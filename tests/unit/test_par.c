@@ -2,7 +2,9 @@
 /* Every public function of libpar, against a daemon in a thread. */
 #include "public.h"
 
+#include "descriptors.h"
 #include "macros.h"
+#include "mapped.h"
 #include "mock_server.h"
 
 #include <errno.h>
@@ -14,7 +16,6 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -44,39 +45,12 @@ static struct par_buffer *get(struct par *par, size_t size)
         return buffer;
 }
 
-/* Not msync() or the like: memcheck would object to the address. */
-static bool is_mapped(const void *at)
-{
-        FILE *maps = fopen("/proc/self/maps", "re");
-        uint64_t first, last;
-        bool found = false;
-        char line[512], *rest;
-
-        while (maps && !found && fgets(line, sizeof(line), maps)) {
-                first = strtoull(line, &rest, 16);
-                last = strtoull(rest + 1, NULL, 16);
-                found = (uintptr_t)at >= first && (uintptr_t)at < last;
-        }
-        if (maps)
-                fclose(maps);
-        return found;
-}
-
 static bool is_zero(const struct par_buffer *buffer)
 {
         const char *data = par_buffer_data(buffer);
         size_t size = par_buffer_size(buffer);
 
         return !*data && !memcmp(data, data + 1, size - 1);
-}
-
-static size_t count_descriptors(void)
-{
-        size_t count = 0;
-
-        for (int fd = 0; fd < 1024; fd++)
-                count += fcntl(fd, F_GETFD) >= 0;
-        return count;
 }
 
 /* ---- arguments ------------------------------------------------------------------------------ */
@@ -124,7 +98,7 @@ static void test_par_connect_says_why_not(void **state)
 {
         struct par_connect_options options = { .flags = 1 };
         struct mock *mock = mock_start(NULL);
-        size_t descriptors = count_descriptors();
+        size_t descriptors = descriptors_open();
         char path[200], name[65];
         struct par *par;
 
@@ -144,9 +118,9 @@ static void test_par_connect_says_why_not(void **state)
         assert_int_equal(par_connect(mock->path, &options, &par), -EINVAL);
         options.client_name = "future";
         assert_int_equal(par_connect(mock->path, &options, &par), -EPROTO);
-        for (int i = 0; i < 1000 && count_descriptors() != descriptors; i++)
+        for (int i = 0; i < 1000 && descriptors_open() != descriptors; i++)
                 usleep(1000); /* the daemon's end is in this process, too */
-        assert_int_equal(count_descriptors(), descriptors);
+        assert_int_equal(descriptors_open(), descriptors);
 
         name[63] = '\0';
         options.client_name = name;
@@ -331,7 +305,7 @@ static void test_par_buffers_share_a_frame(void **state)
 {
         struct mock *mock = mock_start(NULL);
         struct par *par = connect_to(mock);
-        size_t descriptors = count_descriptors();
+        size_t descriptors = descriptors_open();
         struct par_buffer *a = get(par, 1), *b = get(par, 8192), *c;
         char *at = par_buffer_data(a);
 
@@ -359,7 +333,7 @@ static void test_par_buffers_share_a_frame(void **state)
         assert_false(is_mapped(at));
         check_books(mock, 0);
         assert_int_equal(mock_counts(mock).frames, 0);
-        assert_int_equal(count_descriptors(), descriptors);
+        assert_int_equal(descriptors_open(), descriptors);
         par_disconnect(par);
         mock_stop(mock);
 }
@@ -1062,14 +1036,14 @@ static void test_par_revoked_while_it_is_described(void **state)
         struct mock_settings settings = { .pieces_per_packet = 2, .revoke_described = 3 };
         struct mock *mock = mock_start(&settings);
         struct par *par = connect_to(mock);
-        size_t others = count_descriptors();             /* but for those of the daemon's frames */
+        size_t others = descriptors_open();              /* but for those of the daemon's frames */
         struct par_buffer *buffer = get(par, 10 * PAGE); /* the fourth of them */
 
         (void)state;
         memset(par_buffer_data(buffer), 1, 10 * PAGE);
         await_drops(mock, 6);
         assert_int_equal(mock_counts(mock).frees, 0);
-        assert_int_equal(count_descriptors(), others + mock_counts(mock).frames);
+        assert_int_equal(descriptors_open(), others + mock_counts(mock).frames);
         check_books(mock, 1);
         par_free(buffer);
         check_books(mock, 0);

@@ -5,6 +5,7 @@
  */
 #include "public.h"
 
+#include "descriptors.h"
 #include "macros.h"
 #include "mock_server.h"
 
@@ -185,15 +186,6 @@ static const struct {
         { "garbage", lie_garbage },
 };
 
-static size_t count_descriptors(void)
-{
-        size_t count = 0;
-
-        for (int fd = 0; fd < 1024; fd++)
-                count += fcntl(fd, F_GETFD) >= 0;
-        return count;
-}
-
 /* ---- tests ---------------------------------------------------------------------------------- */
 
 static void check_lie(size_t index, size_t pieces_per_packet)
@@ -222,13 +214,13 @@ static void check_lie(size_t index, size_t pieces_per_packet)
 
 static void test_hostile_descriptions_end_the_session(void **state)
 {
-        size_t descriptors = count_descriptors();
+        size_t descriptors = descriptors_open();
 
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
                 check_lie(i, 200);
                 check_lie(i, 2);
-                if (count_descriptors() != descriptors)
+                if (descriptors_open() != descriptors)
                         fail_msg("%s: descriptors are left", lies[i].name);
         }
 }
@@ -376,7 +368,7 @@ static void lie_at_random(struct mock *mock, struct mock_reply *reply)
 static void test_hostile_bytes(void **state)
 {
         struct mock_settings settings = { .pieces_per_packet = 3, .spoil = lie_at_random };
-        size_t descriptors = count_descriptors(), sessions = 0;
+        size_t descriptors = descriptors_open(), sessions = 0;
         struct mock *mock = NULL;
         struct par *par = NULL;
 
@@ -406,7 +398,7 @@ static void test_hostile_bytes(void **state)
                 }
         }
         assert_true(sessions > 100);
-        assert_int_equal(count_descriptors(), descriptors);
+        assert_int_equal(descriptors_open(), descriptors);
 }
 
 int main(void)

@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "pieces.h"
+
 #define K KiB
 #define ALL                   \
         {                     \
@@ -19,7 +21,6 @@
         }
 #define NO_ROOM    PAR_REFUSED_EXHAUSTED
 #define FRAGMENTED PAR_REFUSED_FRAGMENTED
-#define RANGES_MAX 4
 #define GRANULE    (4 * KiB)
 #define TOP(bytes) (UINT64_MAX - (bytes) + 1)
 
@@ -40,23 +41,10 @@ void *__wrap_malloc(size_t bytes)
         return calls_left-- ? __real_malloc(bytes) : NULL;
 }
 
-/* Ranges by first address and bytes; those of @a and @b in a space each. */
-struct piece {
-        uint64_t first, bytes;
-};
-
-static void build(const struct piece *pieces, struct space **ret)
-{
-        assert_int_equal(space_new(GRANULE, ret), 0);
-        for (size_t i = 0; i < RANGES_MAX && pieces[i].bytes; i++) {
-                assert_int_equal(space_reserve(*ret, 1), 0);
-                space_add(*ret, range_of(pieces[i].first, pieces[i].bytes));
-        }
-}
-
+/* The pieces of @a and @b in a space each. */
 static const struct {
         const char *name;
-        struct piece a[RANGES_MAX], b[RANGES_MAX];
+        struct piece a[PIECES_MAX], b[PIECES_MAX];
         struct constraint want; /* window, size, align, boundary, max_segment_bytes, max_segments */
         int result;
         uint64_t first;
@@ -204,8 +192,8 @@ static void test_placement_find(void **state)
                 struct range place = { 0, 0 };
                 int r;
 
-                build(find_cases[i].a, &spaces[0]);
-                build(find_cases[i].b, &spaces[1]);
+                spaces[0] = space_of_pieces(GRANULE, find_cases[i].a);
+                spaces[1] = space_of_pieces(GRANULE, find_cases[i].b);
                 r = placement_find((const struct space *const *)spaces, 2, &find_cases[i].want,
                                    &place);
                 if (r != find_cases[i].result || place.first != find_cases[i].first)
@@ -222,10 +210,10 @@ static void test_placement_find(void **state)
 /* Pages of 16 KiB. */
 static const struct {
         const char *name;
-        struct piece a[RANGES_MAX], b[RANGES_MAX];
+        struct piece a[PIECES_MAX], b[PIECES_MAX];
         struct constraint want;
         int result;
-        struct piece places[RANGES_MAX];
+        struct piece places[PIECES_MAX];
 } scattered_cases[] = {
         { "one place where one suffices",
           { { 0, 64 * K } },
@@ -322,11 +310,11 @@ static void test_placement_scattered(void **state)
                 size_t count = 0, expected = 0;
                 int r;
 
-                build(scattered_cases[i].a, &spaces[0]);
-                build(scattered_cases[i].b, &spaces[1]);
+                spaces[0] = space_of_pieces(GRANULE, scattered_cases[i].a);
+                spaces[1] = space_of_pieces(GRANULE, scattered_cases[i].b);
                 r = placement_find_scattered((const struct space *const *)spaces, 2, 16 * KiB,
                                              &scattered_cases[i].want, &places, &count);
-                while (expected < RANGES_MAX && scattered_cases[i].places[expected].bytes)
+                while (expected < PIECES_MAX && scattered_cases[i].places[expected].bytes)
                         expected++;
                 if (r != scattered_cases[i].result || count != expected)
                         fail_msg("%s: result %d, %zu places", scattered_cases[i].name, r, count);
@@ -346,8 +334,8 @@ static void test_placement_scattered(void **state)
 
 static void test_placement_without_memory(void **state)
 {
-        static const struct piece a[RANGES_MAX] = { { 0, 32 * K } };
-        static const struct piece b[RANGES_MAX] = { { 64 * K, 16 * K } };
+        static const struct piece a[PIECES_MAX] = { { 0, 32 * K } };
+        static const struct piece b[PIECES_MAX] = { { 64 * K, 16 * K } };
         struct constraint want = { ALL, 48 * K, 1, 0, 0, 2 };
         struct space *spaces[2];
         struct range *places;
@@ -356,8 +344,8 @@ static void test_placement_without_memory(void **state)
         int r;
 
         (void)state;
-        build(a, &spaces[0]);
-        build(b, &spaces[1]);
+        spaces[0] = space_of_pieces(GRANULE, a);
+        spaces[1] = space_of_pieces(GRANULE, b);
         do {
                 calls_left = calls++;
                 r = placement_find_scattered((const struct space *const *)spaces, 2, 16 * KiB,
@@ -380,49 +368,88 @@ static void test_placement_without_memory(void **state)
 
 /*
  * A hundred thousand runs that are too short, alone and between those of another space, and far
- * below a place: visiting each would take minutes.
+ * below a place: none of them is visited for its own sake.
  */
 static void test_placement_passes_over_dust(void **state)
 {
-        const unsigned runs = 100000, searches = 50000;
+        const unsigned runs = getenv("PAR_UNDER_VALGRIND") ? 10000 : 100000;
         const struct constraint want = { ALL, 8 * K, 1, 0, 0, 1 };
         struct space *spaces[2];
         struct range place;
+        size_t visits = 0;
 
         (void)state;
         assert_int_equal(space_new(GRANULE, &spaces[0]), 0);
         assert_int_equal(space_new(GRANULE, &spaces[1]), 0);
-        assert_int_equal(space_reserve(spaces[0], runs + 1), 0);
-        assert_int_equal(space_reserve(spaces[1], 2), 0);
-        space_add(spaces[0], range_of(0, 8 * KiB));
+        assert_int_equal(space_add(spaces[0], range_of(0, 8 * KiB)), 0);
         for (unsigned i = 1; i <= runs; i++)
-                space_add(spaces[0], range_of(i * 16 * KiB, GRANULE));
-        space_add(spaces[1], range_of(8 * KiB + runs / 2 * 16 * KiB, GRANULE));
-        space_add(spaces[1], range_of(8 * KiB + (uint64_t)runs * 16 * KiB, GRANULE));
-        for (unsigned i = 0; i < searches; i++) {
-                assert_int_equal(placement_find((const struct space *const *)spaces, 1 + i % 2,
-                                                &want, &place),
-                                 0);
+                assert_int_equal(space_add(spaces[0], range_of(i * 16 * KiB, GRANULE)), 0);
+        assert_int_equal(space_add(spaces[1], range_of(8 * KiB + runs / 2 * 16 * KiB, GRANULE)), 0);
+        assert_int_equal(
+                space_add(spaces[1], range_of(8 * KiB + (uint64_t)runs * 16 * KiB, GRANULE)), 0);
+        space_count_visits(spaces[0], &visits);
+        space_count_visits(spaces[1], &visits);
+        for (unsigned n = 1; n <= 2; n++) {
+                visits = 0;
+                assert_int_equal(
+                        placement_find((const struct space *const *)spaces, n, &want, &place), 0);
                 assert_true(place.first == 0);
+                print_message("%u: %zu visits\n", n, visits);
+                assert_in_range(visits, 1, n * 8 * space_visits_max(spaces[0]));
         }
         space_free(spaces[0]);
         space_free(spaces[1]);
 }
 
+/* As many spaces as there may be, whose granules take turns: together they are one run. */
+static void test_placement_in_many_spaces(void **state)
+{
+        static struct space *spaces[PLACEMENT_SPACES_MAX];
+        const struct space *const *all = (const struct space *const *)spaces;
+        const uint64_t bytes = (uint64_t)PLACEMENT_SPACES_MAX * 4 * GRANULE;
+        struct constraint want = { ALL, 0, 1, 0, 0, 1 };
+        struct range place;
+
+        (void)state;
+        for (uint64_t i = 0; i < PLACEMENT_SPACES_MAX; i++)
+                assert_int_equal(space_new(GRANULE, &spaces[i]), 0);
+        for (uint64_t i = 0; i < bytes / GRANULE; i++)
+                assert_int_equal(space_add(spaces[i * 7 % PLACEMENT_SPACES_MAX],
+                                           range_of(GiB + i * GRANULE, GRANULE)),
+                                 0);
+        assert_int_equal(placement_largest_run(all, PLACEMENT_SPACES_MAX, RANGE_ALL), bytes);
+        want.size_bytes = bytes;
+        assert_int_equal(placement_find(all, PLACEMENT_SPACES_MAX, &want, &place), 0);
+        assert_int_equal(place.first, GiB);
+        want.size_bytes = bytes / 2 - GRANULE;
+        want.boundary_bytes = bytes / 2;
+        want.align_bytes = 4 * GRANULE;
+        assert_int_equal(placement_find(all, PLACEMENT_SPACES_MAX, &want, &place), 0);
+        assert_int_equal(place.first, GiB + bytes / 2);
+        want.window.last = GiB + bytes - 2 * GRANULE - 1;
+        assert_int_equal(placement_find(all, PLACEMENT_SPACES_MAX, &want, &place), 0);
+        assert_int_equal(place.first, GiB);
+        want.size_bytes = bytes + 1;
+        assert_int_equal(placement_find(all, PLACEMENT_SPACES_MAX, &want, &place), NO_ROOM);
+        for (uint64_t i = 0; i < PLACEMENT_SPACES_MAX; i++)
+                space_free(spaces[i]);
+}
+
 static void test_placement_sums(void **state)
 {
-        static const struct piece a[RANGES_MAX] = { { 0, 32 * K }, { 64 * K, 16 * K } };
-        static const struct piece b[RANGES_MAX] = { { 80 * K, 32 * K }, { MiB, 40 * K } };
+        static const struct piece a[PIECES_MAX] = { { 0, 32 * K }, { 64 * K, 16 * K } };
+        static const struct piece b[PIECES_MAX] = { { 80 * K, 32 * K }, { MiB, 40 * K } };
         struct space *spaces[2];
         const struct space *const *both = (const struct space *const *)spaces;
 
         (void)state;
-        build(a, &spaces[0]);
-        build(b, &spaces[1]);
+        spaces[0] = space_of_pieces(GRANULE, a);
+        spaces[1] = space_of_pieces(GRANULE, b);
         assert_int_equal(placement_largest_run(both, 2, RANGE_ALL), 48 * KiB);
         assert_int_equal(placement_largest_run(both, 2, (struct range){ 0, 96 * KiB - 1 }),
                          32 * KiB);
-        assert_int_equal(placement_largest_run(both, 2, (struct range){ 5, 4 * KiB }), 4 * KiB - 4);
+        assert_int_equal(placement_largest_run(both, 2, (struct range){ 5, 16 * KiB + 5 }),
+                         12 * KiB);
         assert_int_equal(placement_largest_run(both, 2, (struct range){ 2 * MiB, 3 * MiB }), 0);
         assert_int_equal(placement_largest_run(both, 0, RANGE_ALL), 0);
         assert_int_equal(placement_free_bytes(both, 2, RANGE_ALL), 120 * KiB);
@@ -440,6 +467,7 @@ int main(void)
                 cmocka_unit_test(test_placement_scattered),
                 cmocka_unit_test(test_placement_without_memory),
                 cmocka_unit_test(test_placement_passes_over_dust),
+                cmocka_unit_test(test_placement_in_many_spaces),
                 cmocka_unit_test(test_placement_sums),
         };
 

@@ -188,7 +188,7 @@ static void mark(struct world *world, struct range place, enum content before, e
                 unsigned char *at = &world->map[(place.first - world->base) / GRANULE + k];
 
                 assert_int_equal(*at, before);
-                *at = after;
+                *at = (unsigned char)after;
         }
 }
 
@@ -354,6 +354,27 @@ static void test_placers_buddy_uses_the_lower_half(void **state)
         placer_buddy.close(placer);
 }
 
+/* A block whose buddy's return would merge twice is the last that is taken. */
+static void test_placers_buddy_spares_what_will_merge(void **state)
+{
+        const struct range memory = { 0, 64 * KiB - 1 };
+        void *placer;
+
+        (void)state;
+        assert_int_equal(placer_buddy.open(&memory, 1, GRANULE, &placer), 0);
+        for (uint64_t first = 0; first < 64 * KiB; first += GRANULE)
+                assert_int_equal(take(&placer_buddy, placer, anywhere(GRANULE)), first);
+        /* 8 and 12 KiB make up the buddy of what 0 and 4 KiB would be. */
+        placer_buddy.give(placer, 8 * KiB, GRANULE);
+        placer_buddy.give(placer, 12 * KiB, GRANULE);
+        placer_buddy.give(placer, 32 * KiB, GRANULE);
+        placer_buddy.give(placer, 0, GRANULE);
+        assert_int_equal(take(&placer_buddy, placer, anywhere(GRANULE)), 32 * KiB);
+        assert_int_equal(take(&placer_buddy, placer, anywhere(GRANULE)), 0);
+        assert_int_equal(take(&placer_buddy, placer, anywhere(GRANULE)), 8 * KiB);
+        placer_buddy.close(placer);
+}
+
 /* ---- zones ----------------------------------------------------------------------------------- */
 
 static void *zones_of(uint64_t size_bytes)
@@ -414,22 +435,41 @@ static void test_placers_zones_fall_back_to_the_reserve(void **state)
         placer_zones.close(placer);
 }
 
-/* 28 bits: the first block of DMA32 lies low enough, as long as it does; then DMA has the rest. */
+/* 28 bits: the first block of DMA32 lies low enough, as long as it does; then DMA has 16 MiB. */
 static void test_placers_zones_give_up_what_lies_too_high(void **state)
 {
         void *placer = zones_of(4 * GiB);
-        uint64_t low;
+        struct constraint want;
+        uint64_t first;
 
         (void)state;
-        low = take_all(placer, below(256 * MiB, 1), (struct range){ 0, 256 * MiB - 1 });
-        assert_true(low > 0);
-        /* There is room left, but in lists that begin with blocks above. */
-        assert_true(placer_zones.free_bytes(placer) > 3 * GiB);
-        assert_int_equal(placer_zones.take(placer,
-                                           &(struct constraint){ below(256 * MiB, MiB).window, MiB,
-                                                                 1, 0, 0, 1 },
-                                           &(uint64_t){ 0 }),
-                         PAR_REFUSED_FRAGMENTED);
+        assert_int_equal(take_all(placer, below(256 * MiB, 1), (struct range){ 0, 256 * MiB - 1 }),
+                         256);
+        /* All below is taken. Now 32 MiB of it come free, but a smaller block lies above. */
+        assert_int_equal(take(&placer_zones, placer, below(4 * GiB, MiB)), 256 * MiB);
+        for (uint64_t at = 32 * MiB; at < 64 * MiB; at += MiB)
+                placer_zones.give(placer, at, MiB);
+        want = below(256 * MiB, MiB);
+        assert_int_equal(placer_zones.take(placer, &want, &first), PAR_REFUSED_FRAGMENTED);
+        want = below(256 * MiB, 32 * MiB);
+        assert_int_equal(take(&placer_zones, placer, want), 32 * MiB);
+        placer_zones.close(placer);
+}
+
+static void test_placers_zones_align_beyond_the_size(void **state)
+{
+        void *placer = zones_of(8 * GiB);
+        struct constraint want = anywhere(MiB);
+        uint64_t first;
+
+        (void)state;
+        want.align_bytes = 64 * MiB;
+        for (unsigned i = 0; i < 20; i++) {
+                first = take(&placer_zones, placer, want);
+                assert_true(first != UINT64_MAX && first % (64 * MiB) == 0);
+        }
+        /* No more than it asked for is taken. */
+        assert_int_equal(placer_zones.free_bytes(placer), 8 * GiB - 20 * MiB);
         placer_zones.close(placer);
 }
 
@@ -518,9 +558,11 @@ int main(void)
                 cmocka_unit_test(test_placers_buddy_finds_a_block_if_there_is_one),
                 cmocka_unit_test(test_placers_buddy_too_large),
                 cmocka_unit_test(test_placers_buddy_uses_the_lower_half),
+                cmocka_unit_test(test_placers_buddy_spares_what_will_merge),
                 cmocka_unit_test(test_placers_zones_by_the_highest_address),
                 cmocka_unit_test(test_placers_zones_fall_back_to_the_reserve),
                 cmocka_unit_test(test_placers_zones_give_up_what_lies_too_high),
+                cmocka_unit_test(test_placers_zones_align_beyond_the_size),
                 cmocka_unit_test(test_placers_zones_without_overlaps),
                 cmocka_unit_test(test_placers_granules),
                 cmocka_unit_test(test_placers_metadata),

@@ -4,11 +4,12 @@
  */
 #include "reaper.h"
 
+#include "clock.h"
+#include "descriptors.h"
 #include "lingering_socket.h"
 #include "macros.h"
 #include "packet.h"
 
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,35 +21,15 @@
 
 #define MANY 20 /* more than the reaper has threads */
 
-static uint64_t now_ms(void)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static int count_descriptors(void)
-{
-        DIR *dir = opendir("/proc/self/fd");
-        int n = 0;
-
-        assert_non_null(dir);
-        while (readdir(dir))
-                n++;
-        closedir(dir);
-        return n;
-}
-
 /* All are closed well before a lingering close would be over. */
-static void assert_descriptors_become(int n)
+static void assert_descriptors_become(unsigned n)
 {
         uint64_t until = now_ms() + LINGERING_SECONDS * 1000 / 4;
         const struct timespec pause = { 0, 5000000 };
 
-        while (count_descriptors() != n && now_ms() < until)
+        while (descriptors_open() != n && now_ms() < until)
                 nanosleep(&pause, NULL);
-        assert_int_equal(count_descriptors(), n);
+        assert_int_equal(descriptors_open(), n);
 }
 
 static void test_reaper_closes_strangers_that_linger(void **state)
@@ -56,13 +37,13 @@ static void test_reaper_closes_strangers_that_linger(void **state)
         struct lingering_socket lingering[MANY];
         struct reaper *reaper;
         uint64_t began;
-        int before;
+        unsigned before;
 
         (void)state;
         assert_int_equal(reaper_new(&reaper), 0);
         for (size_t i = 0; i < MANY; i++)
                 lingering_socket_init(&lingering[i]);
-        before = count_descriptors();
+        before = descriptors_open();
         began = now_ms();
         for (size_t i = 0; i < MANY; i++)
                 reaper_close_stranger(reaper, STEAL_FD(lingering[i].fd));
@@ -76,7 +57,8 @@ static void test_reaper_closes_strangers_that_linger(void **state)
 static void test_reaper_closes_sessions_that_strangers_lie_in(void **state)
 {
         struct lingering_socket lingering[MANY];
-        int sessions[MANY], peers[MANY], before;
+        int sessions[MANY], peers[MANY];
+        unsigned before;
         struct reaper *reaper;
         uint64_t began;
 
@@ -100,7 +82,7 @@ static void test_reaper_closes_sessions_that_strangers_lie_in(void **state)
                 assert_int_equal(packet_send(ends[0], "y", 1, NULL, 0), 0);
                 close(STEAL_FD(peers[i]));
         }
-        before = count_descriptors();
+        before = descriptors_open();
         began = now_ms();
         for (size_t i = 0; i < MANY; i++)
                 reaper_close_session(reaper, sessions[i]);

@@ -7,6 +7,7 @@
 
 #include "backend.h"
 #include "descriptors.h"
+#include "file_tree.h"
 #include "macros.h"
 
 #include <setjmp.h>
@@ -17,7 +18,6 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,50 +27,29 @@
 
 #define PLACE_BYTES 4096
 
-static char root[64], path[128];
+static struct file_tree tree;
+static char path[128];
 static char note[512];
 
 static void put(const char *name, const char *text)
 {
-        char full[512];
-        FILE *file;
-
-        snprintf(full, sizeof(full), "%s%s", root, name);
-        for (char *at = full + strlen(root) + 1; (at = strchr(at, '/')); at++) {
-                *at = '\0';
-                if (mkdir(full, 0755) < 0)
-                        assert_int_equal(errno, EEXIST);
-                *at = '/';
-        }
-        file = fopen(full, "w");
-        assert_non_null(file);
-        fputs(text, file);
-        fclose(file);
+        file_tree_put(&tree, name, text);
 }
 
 static int setup(void **state)
 {
         (void)state;
-        strcpy(root, "/tmp/par-test-record-XXXXXX");
-        if (!mkdtemp(root))
-                return -1;
-        snprintf(path, sizeof(path), "%s/pard.sock.reserved", root);
+        file_tree_init(&tree);
+        snprintf(path, sizeof(path), "%s/pard.sock.reserved", tree.root);
         put("/proc/sys/kernel/random/boot_id", "ad2bd9de-4a9a-41b8-9402-23ced5269d83\n");
         return 0;
-}
-
-static int remove_one(const char *name, const struct stat *st, int type, struct FTW *ftw)
-{
-        (void)st;
-        (void)type;
-        (void)ftw;
-        return remove(name);
 }
 
 static int teardown(void **state)
 {
         (void)state;
-        return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+        file_tree_deinit(&tree);
+        return 0;
 }
 
 static bool is_there(void)
@@ -84,7 +63,7 @@ static struct record record_at(bool create)
 {
         struct record record;
 
-        if (record_open(&record, path, root, create, note, sizeof(note)))
+        if (record_open(&record, path, tree.root, create, note, sizeof(note)))
                 fail_msg("%s", note);
         return record;
 }
@@ -166,7 +145,7 @@ static void test_record_is_not_made_without_need(void **state)
         assert_int_equal(record_save(&record), 0);
         record_close(&record);
         assert_false(is_there());
-        assert_int_equal(record_open(&record, "/nowhere/x", root, true, note, sizeof(note)),
+        assert_int_equal(record_open(&record, "/nowhere/x", tree.root, true, note, sizeof(note)),
                          -ENOENT);
         assert_non_null(strstr(note, "cannot be written down in /nowhere/x: No such file"));
         record_close(&record);
@@ -310,14 +289,14 @@ static void test_record_does_not_believe_everybody(void **state)
         make_link();
         record = record_at(true);
         drop(&record);
-        snprintf(name, sizeof(name), "%s/precious", root);
+        snprintf(name, sizeof(name), "%s/precious", tree.root);
         fd = open(name, O_RDONLY | O_CLOEXEC);
         assert_int_equal(read(fd, precious, sizeof(precious)), 8);
         close(fd);
 
         unlink(path);
         assert_int_equal(mkdir(path, 0700), 0);
-        assert_true(record_open(&record, path, root, true, note, sizeof(note)) < 0);
+        assert_true(record_open(&record, path, tree.root, true, note, sizeof(note)) < 0);
         assert_non_null(strstr(note, "cannot be written down in"));
 }
 
@@ -328,7 +307,7 @@ static void test_record_has_one_writer(void **state)
         int status;
 
         (void)state;
-        assert_int_equal(record_open(&second, path, root, true, note, sizeof(note)), -EBUSY);
+        assert_int_equal(record_open(&second, path, tree.root, true, note, sizeof(note)), -EBUSY);
         assert_non_null(strstr(note, "another pard does so"));
 
         /* One that is just ending is waited for. */

@@ -130,6 +130,26 @@ static void test_grant_scattered(void **unused)
         world_stop(&world);
 }
 
+static void test_grant_over_the_border_of_nodes(void **unused)
+{
+        struct client *a;
+        struct buffer *buffer;
+
+        (void)unused;
+        world_init(&world, 4);
+        world.pools[0].size_max_bytes = 5 * PAGE;
+        world_start(&world);
+        world_arrive_at(&world, 0, 4 * GiB); /* of another node than what is below */
+        a = world_client(&world, 1000, "a");
+        buffer = world_alloc(&world, a, world_request(3 * PAGE));
+        assert_int_equal(world_first(buffer), 4 * GiB - 2 * PAGE);
+        assert_int_equal(world_bytes(&world).free, 2 * PAGE);
+        state_release(world.state, a, world_id(buffer), world.now_ns);
+        world_let_leave(&world);
+        assert_int_equal(world_bytes(&world).free, 5 * PAGE);
+        world_stop(&world);
+}
+
 static void test_recycled_memory_is_not_called_zeroed(void **unused)
 {
         struct client *a;
@@ -409,6 +429,54 @@ static void test_refusal_fragmented(void **unused)
         assert_false(refusal.permanent);
         assert_int_equal(refusal.limit, LIMIT_MAX_SEGMENTS);
         assert_int_equal(refusal.largest_run_bytes, PAGE);
+        world_stop(&world);
+}
+
+/* So much a client is told that it could have in one piece: it could, and no more. */
+static void assert_largest(struct client *client, uint64_t bytes)
+{
+        static struct explanation explanation;
+        struct request request = world_request(64 * PAGE);
+        struct refusal refusal;
+
+        assert_true(refused(client, request, &refusal) > 0);
+        assert_int_equal(refusal.largest_run_bytes, bytes);
+        request = world_request(bytes);
+        assert_int_equal(state_explain(world.state, client, &request, world.now_ns, &explanation),
+                         0);
+        assert_int_equal(explanation.result, 0);
+        assert_int_equal(range_size(explanation.largest), bytes);
+        assert_true(refused(client, world_request(bytes + 4096), &refusal) > 0);
+}
+
+static void test_the_largest_run_can_be_had(void **unused)
+{
+        struct request low = world_request(PAGE / 8);
+        struct buffer *top, *all, *rest;
+        struct client *a;
+
+        (void)unused;
+        world_init(&world, 2);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        /* What is left of a frame is beside one that is free, but no buffer lies in both. */
+        world_alloc(&world, a, world_request(PAGE / 4));
+        assert_largest(a, PAGE);
+        all = world_alloc(&world, a, world_request(PAGE));
+        assert_largest(a, PAGE - PAGE / 4);
+        assert_int_equal(state_release(world.state, a, world_id(all), world.now_ns), 0);
+        world_let_leave(&world);
+        /* Nor in what is left of two: of the upper its lower, of the lower its upper part. */
+        low.want.window = (struct range){ 4 * GiB - 2 * PAGE, 4 * GiB - PAGE - 1 };
+        for (uint64_t bytes = PAGE - PAGE / 8; bytes > PAGE - PAGE / 4; bytes -= 4096) {
+                top = world_alloc(&world, a, world_request(bytes));
+                rest = world_alloc(&world, a, low);
+                assert_largest(a, PAGE - PAGE / 4);
+                assert_int_equal(state_release(world.state, a, world_id(top), world.now_ns), 0);
+                assert_largest(a, bytes);
+                assert_int_equal(state_release(world.state, a, world_id(rest), world.now_ns), 0);
+                world_let_leave(&world);
+        }
         world_stop(&world);
 }
 
@@ -962,6 +1030,62 @@ static void test_explain(void **unused)
         world_stop(&world);
 }
 
+static const struct explanation *explain_at(struct client *client, uint64_t first, uint64_t last)
+{
+        static struct explanation explanation;
+        struct request want = world_request(2000 * PAGE);
+
+        want.want.window = (struct range){ first, last };
+        assert_int_equal(state_explain(world.state, client, &want, world.now_ns, &explanation), 0);
+        assert_true(explanation.result > 0);
+        for (size_t i = 1; i < explanation.n_blockers; i++)
+                assert_true(explanation.blockers[i - 1].size_bytes >=
+                            explanation.blockers[i].size_bytes);
+        return &explanation;
+}
+
+/* More buffers than are looked at one by one, the largest of them above. */
+static void test_explain_finds_the_largest(void **unused)
+{
+        const uint64_t begin = 4 * GiB - 1800 * PAGE;
+        const struct explanation *explanation;
+        struct client *a, *b;
+        uint64_t largest[2], top;
+
+        (void)unused;
+        world_init(&world, 1800);
+        world.settings.max_buffers = 2000;
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        b = world_client(&world, 1001, "b");
+        top = world_id(world_alloc(&world, a, world_request(2 * PAGE)));
+        for (size_t i = 0; i < 2; i++)
+                largest[i] = world_id(world_alloc(&world, a, world_request((20 - i) * PAGE)));
+        world_alloc(&world, a, world_request(7 * PAGE));
+        for (size_t i = 0; i < 1600; i++)
+                world_alloc(&world, a, world_request(PAGE));
+        assert_int_equal(state_release(world.state, a, top, world.now_ns), 0);
+        world_let_leave(&world);
+        world_alloc(&world, a, world_request(PAGE + PAGE / 2));
+
+        explanation = explain_at(b, 0, UINT64_MAX);
+        assert_int_equal(explanation->n_blockers, REPORT_BLOCKERS_MAX);
+        assert_int_equal(explanation->blockers[0].buffer, largest[0]);
+        assert_int_equal(explanation->blockers[1].buffer, largest[1]);
+        assert_int_equal(explanation->blockers[2].size_bytes, 7 * PAGE);
+        assert_int_equal(explanation->blockers[3].size_bytes, PAGE + PAGE / 2);
+        assert_int_equal(explanation->blockers[4].size_bytes, PAGE);
+
+        /* Where the largest do not reach, they are not in the way. */
+        explanation = explain_at(b, 0, 4 * GiB - 48 * PAGE - 1);
+        assert_int_equal(explanation->n_blockers, REPORT_BLOCKERS_MAX);
+        assert_int_equal(explanation->blockers[0].size_bytes, PAGE);
+        explanation = explain_at(b, 0, 4 * GiB - 48 * PAGE);
+        assert_int_equal(explanation->blockers[0].size_bytes, 7 * PAGE);
+        assert_int_equal(explain_at(b, 0, begin + PAGE - 1)->n_blockers, 0);
+        world_stop(&world);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -970,6 +1094,7 @@ int main(void)
                 cmocka_unit_test(test_grant_shares_a_frame_within_a_uid),
                 cmocka_unit_test(test_grant_over_adjacent_frames),
                 cmocka_unit_test(test_grant_scattered),
+                cmocka_unit_test(test_grant_over_the_border_of_nodes),
                 cmocka_unit_test(test_recycled_memory_is_not_called_zeroed),
                 cmocka_unit_test(test_pool_preference),
                 cmocka_unit_test(test_pool_spill),
@@ -978,6 +1103,7 @@ int main(void)
                 cmocka_unit_test(test_refusals),
                 cmocka_unit_test(test_refusal_for_now),
                 cmocka_unit_test(test_refusal_fragmented),
+                cmocka_unit_test(test_the_largest_run_can_be_had),
                 cmocka_unit_test(test_quota),
                 cmocka_unit_test(test_bytes_in_words),
                 cmocka_unit_test(test_release),
@@ -999,6 +1125,7 @@ int main(void)
                 cmocka_unit_test(test_lists_go_on_after_few_steps),
                 cmocka_unit_test(test_moved_frame_is_retired),
                 cmocka_unit_test(test_explain),
+                cmocka_unit_test(test_explain_finds_the_largest),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

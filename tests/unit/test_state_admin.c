@@ -16,49 +16,57 @@
 
 static struct world world;
 
-static uint64_t id_of(const struct buffer *buffer)
+/* A refusal says why, and nothing else does. */
+static int judged(int r, const struct refusal *refusal)
 {
-        struct buffer_view view;
-
-        buffer_view(buffer, &view);
-        return view.id;
-}
-
-static uint64_t phys_of(const struct buffer *buffer)
-{
-        struct piece piece;
-
-        buffer_piece(buffer, 0, &piece);
-        return piece.phys;
+        assert_int_equal(r, refusal->result);
+        assert_int_equal(r != 0, refusal->sentence[0] != 0);
+        state_check(world.state);
+        return r;
 }
 
 static int revoke(struct client *asker, struct selection which, uint64_t *ret_bytes)
 {
         struct refusal refusal = { 0 };
-        int r;
 
-        r = state_revoke(world.state, asker, &which, world.now_ns, ret_bytes, &refusal);
-        assert_int_equal(r, refusal.result);
-        assert_int_equal(r != 0, refusal.sentence[0] != 0);
-        state_check(world.state);
-        return r;
+        return judged(state_revoke(world.state, asker, &which, world.now_ns, ret_bytes, &refusal),
+                      &refusal);
 }
 
 static int release(struct client *asker, struct selection which, uint64_t *ret_bytes)
 {
         struct refusal refusal = { 0 };
-        int r;
 
-        r = state_end_quarantine(world.state, asker, &which, world.now_ns, ret_bytes, &refusal);
-        assert_int_equal(r, refusal.result);
-        assert_int_equal(r != 0, refusal.sentence[0] != 0);
-        state_check(world.state);
-        return r;
+        return judged(
+                state_end_quarantine(world.state, asker, &which, world.now_ns, ret_bytes, &refusal),
+                &refusal);
 }
 
 static int free_it(struct client *client, uint64_t id)
 {
         return state_release(world.state, client, id, world.now_ns);
+}
+
+/* A filled pool of so many frames, a client of that name, and an administrator. */
+static void start(unsigned frames, const char *name, struct client **ret_client,
+                  struct client **ret_root)
+{
+        world_init(&world, frames);
+        world_start(&world);
+        *ret_client = world_client(&world, 1000, name);
+        *ret_root = world_client(&world, 0, "root");
+}
+
+/* The client "a" has 5000 buffers, more than are seen to in one turn. */
+static void start_with_many(struct client **ret_client, struct client **ret_root)
+{
+        world_init(&world, 16);
+        world.settings.max_buffers = 5000;
+        world_start(&world);
+        *ret_client = world_client(&world, 1000, "a");
+        *ret_root = world_client(&world, 0, "root");
+        for (unsigned n = 0; n < 5000; n++)
+                world_alloc(&world, *ret_client, world_request(4096));
 }
 
 /* ---- revoke --------------------------------------------------------------------------------- */
@@ -70,13 +78,10 @@ static void test_revoked_memory_is_quarantined(void **unused)
         uint64_t bytes = 0, id;
 
         (void)unused;
-        world_init(&world, 4);
-        world_start(&world);
-        a = world_client(&world, 1000, "a");
-        root = world_client(&world, 0, "root");
+        start(4, "a", &a, &root);
         buffer = world_alloc(&world, a, world_request(2 * PAGE));
         world_show(&world, a, buffer);
-        id = id_of(buffer);
+        id = world_id(buffer);
 
         assert_int_equal(revoke(root, (struct selection){ .buffer = id }, &bytes), 0);
         assert_int_equal(bytes, 2 * PAGE);
@@ -109,10 +114,7 @@ static void test_revoked_memory_stays_with_its_owner(void **unused)
         uint64_t bytes, cursor = 0;
 
         (void)unused;
-        world_init(&world, 4);
-        world_start(&world);
-        a = world_client(&world, 1000, "a");
-        root = world_client(&world, 0, "root");
+        start(4, "a", &a, &root);
         world_alloc(&world, a, world_request(PAGE));
         assert_int_equal(revoke(root, (struct selection){ .name = "a" }, &bytes), 0);
         assert_true(state_next_client(world.state, root, world.now_ns, &cursor, &report));
@@ -120,7 +122,8 @@ static void test_revoked_memory_stays_with_its_owner(void **unused)
         assert_int_equal(report.bytes.quarantined, PAGE);
         assert_true(report.connected);
         /* It may ask again, and gets other memory. */
-        assert_int_equal(phys_of(world_alloc(&world, a, world_request(PAGE))), 4 * GiB - 2 * PAGE);
+        assert_int_equal(world_first(world_alloc(&world, a, world_request(PAGE))),
+                         4 * GiB - 2 * PAGE);
         world_stop(&world);
 }
 
@@ -140,21 +143,21 @@ static void test_a_shared_frame_is_closed(void **unused)
         stays = world_alloc(&world, a, world_request(4096));
         world_show(&world, a, gone);
 
-        assert_int_equal(revoke(root, (struct selection){ .buffer = id_of(gone) }, &bytes), 0);
+        assert_int_equal(revoke(root, (struct selection){ .buffer = world_id(gone) }, &bytes), 0);
         assert_int_equal(bytes, 4096);
         assert_int_equal(world_bytes(&world).granted, PAGE);
         /* Nothing more from there, neither the revoked memory nor what was free beside it... */
         next = world_alloc(&world, a, world_request(4096));
-        assert_int_equal(phys_of(next), 4 * GiB - PAGE - 4096);
+        assert_int_equal(world_first(next), 4 * GiB - PAGE - 4096);
         /* ... nor when the quarantine is over. */
         world_pass(&world, 6 * NS_PER_S);
-        assert_int_equal(free_it(a, id_of(next)), 0);
+        assert_int_equal(free_it(a, world_id(next)), 0);
         world_let_leave(&world);
         next = world_alloc(&world, a, world_request(4096));
-        assert_true(phys_of(next) < 4 * GiB - PAGE);
+        assert_true(world_first(next) < 4 * GiB - PAGE);
         /* The other buffer goes on, and takes the frame along, which is not kept for its owner. */
-        assert_ptr_equal(client_buffer(a, id_of(stays)), stays);
-        assert_int_equal(free_it(a, id_of(stays)), 0);
+        assert_ptr_equal(client_buffer(a, world_id(stays)), stays);
+        assert_int_equal(free_it(a, world_id(stays)), 0);
         assert_int_equal(world_bytes(&world).leaving, PAGE);
         world_let_leave(&world);
         assert_int_equal(world_bytes(&world).free, 3 * PAGE);
@@ -168,14 +171,11 @@ static void test_the_frame_waits_for_the_quarantine(void **unused)
         uint64_t bytes;
 
         (void)unused;
-        world_init(&world, 4);
-        world_start(&world);
-        a = world_client(&world, 1000, "a");
-        root = world_client(&world, 0, "root");
+        start(4, "a", &a, &root);
         gone = world_alloc(&world, a, world_request(4096));
         stays = world_alloc(&world, a, world_request(4096));
-        assert_int_equal(revoke(root, (struct selection){ .buffer = id_of(gone) }, &bytes), 0);
-        assert_int_equal(free_it(a, id_of(stays)), 0);
+        assert_int_equal(revoke(root, (struct selection){ .buffer = world_id(gone) }, &bytes), 0);
+        assert_int_equal(free_it(a, world_id(stays)), 0);
         assert_int_equal(world_bytes(&world).quarantined, PAGE);
         world_pass(&world, 5 * NS_PER_S);
         assert_int_equal(world_bytes(&world).free, 4 * PAGE);
@@ -223,7 +223,7 @@ static void test_what_is_selected(void **unused)
                 b = world_client(&world, 1001, "b");
                 root = world_client(&world, 0, "root");
                 low.pool = "low";
-                id = id_of(world_alloc(&world, a, world_request(4096)));
+                id = world_id(world_alloc(&world, a, world_request(4096)));
                 world_alloc(&world, a, low);
                 world_alloc(&world, b, world_request(4096));
 
@@ -258,9 +258,9 @@ static void test_revoke_is_for_administrators(void **unused)
         world_start(&world);
         a = world_client(&world, 1000, "a");
         buffer = world_alloc(&world, a, world_request(4096));
-        assert_int_equal(revoke(a, (struct selection){ .buffer = id_of(buffer) }, &bytes),
+        assert_int_equal(revoke(a, (struct selection){ .buffer = world_id(buffer) }, &bytes),
                          PAR_REFUSED_DENIED);
-        assert_ptr_equal(client_buffer(a, id_of(buffer)), buffer);
+        assert_ptr_equal(client_buffer(a, world_id(buffer)), buffer);
         assert_int_equal(client_new(world.state, &member, "admin", &world, world.now_ns, &admin),
                          0);
         assert_true(client_is_admin(world.state, admin));
@@ -280,7 +280,7 @@ static void test_many_are_revoked_in_turns(void **unused)
         world_start(&world);
         a = world_client(&world, 1000, "a");
         root = world_client(&world, 0, "root");
-        first = id_of(world_alloc(&world, a, world_request(4096)));
+        first = world_id(world_alloc(&world, a, world_request(4096)));
         for (unsigned i = 1; i < 65536; i++)
                 world_alloc(&world, a, world_request(4096));
         assert_int_equal(revoke(root, (struct selection){ .client = client_id(a) }, &bytes), 0);
@@ -344,13 +344,7 @@ static void test_who_ends_is_told_no_more(void **unused)
         uint64_t bytes;
 
         (void)unused;
-        world_init(&world, 16);
-        world.settings.max_buffers = 5000;
-        world_start(&world);
-        a = world_client(&world, 1000, "a");
-        root = world_client(&world, 0, "root");
-        for (unsigned n = 0; n < 5000; n++)
-                world_alloc(&world, a, world_request(4096));
+        start_with_many(&a, &root);
         assert_int_equal(revoke(root, (struct selection){ .name = "a" }, &bytes), 0);
         assert_in_range(world.n_of_type[EVENT_REVOKED], 1, 4999);
         bytes = world.n_of_type[EVENT_REVOKED];
@@ -380,8 +374,8 @@ static void test_revoked_within_a_uid(void **unused)
         of_b = world_alloc(&world, b, world_request(4096));
         assert_int_equal(revoke(root, (struct selection){ .client = client_id(a) }, &bytes), 0);
         assert_int_equal(bytes, 4096);
-        assert_null(client_buffer(a, id_of(of_a)));
-        assert_ptr_equal(client_buffer(b, id_of(of_b)), of_b);
+        assert_null(client_buffer(a, world_id(of_a)));
+        assert_ptr_equal(client_buffer(b, world_id(of_b)), of_b);
         /* By the number of the uid's own row it is all of them. */
         world_alloc(&world, a, world_request(4096));
         assert_int_equal(revoke(root, (struct selection){ .client = client_id(a) + 1 }, &bytes), 0);
@@ -398,13 +392,10 @@ static void test_a_revoked_frame_moves(void **unused)
         uint64_t bytes;
 
         (void)unused;
-        world_init(&world, 4);
-        world_start(&world);
-        a = world_client(&world, 1000, "a");
-        root = world_client(&world, 0, "root");
+        start(4, "a", &a, &root);
         gone = world_alloc(&world, a, world_request(4096));
         world_alloc(&world, a, world_request(4096));
-        assert_int_equal(revoke(root, (struct selection){ .buffer = id_of(gone) }, &bytes), 0);
+        assert_int_equal(revoke(root, (struct selection){ .buffer = world_id(gone) }, &bytes), 0);
         state_frame_moved(world.state, world.frames[0].name, TiB, world.now_ns);
         assert_int_equal(world.n_of_type[EVENT_MOVED], 1); /* of the other buffer */
         assert_int_equal(world_bytes(&world).retired, PAGE);
@@ -426,7 +417,7 @@ static void test_release(void **unused)
         world_init(&world, 4);
         world_start(&world);
         a = world_client(&world, 1000, "radio");
-        first = id_of(world_alloc(&world, a, world_request(PAGE)));
+        first = world_id(world_alloc(&world, a, world_request(PAGE)));
         world_alloc(&world, a, world_request(2 * PAGE));
         old = client_id(a);
         client_end(world.state, a, false, world.now_ns);
@@ -467,13 +458,7 @@ static void test_release_of_what_was_revoked(void **unused)
         uint64_t bytes;
 
         (void)unused;
-        world_init(&world, 16);
-        world.settings.max_buffers = 5000;
-        world_start(&world);
-        a = world_client(&world, 1000, "a");
-        root = world_client(&world, 0, "root");
-        for (unsigned n = 0; n < 5000; n++)
-                world_alloc(&world, a, world_request(4096));
+        start_with_many(&a, &root);
         assert_int_equal(revoke(root, (struct selection){ .name = "a" }, &bytes), 0);
         /* While frames are still being told; the last of them, and then all. */
         assert_int_equal(release(root, (struct selection){ .buffer = 1 }, &bytes), 0);
@@ -537,23 +522,23 @@ static void test_lookup_of_a_buffer(void **unused)
         want.label = "ring";
         buffer = world_alloc(&world, a, want);
 
-        state_lookup(world.state, root, phys_of(buffer) + PAGE + 17, world.now_ns, &found);
+        state_lookup(world.state, root, world_first(buffer) + PAGE + 17, world.now_ns, &found);
         assert_true(found.held && found.has_buffer);
-        assert_int_equal(found.buffer.id, id_of(buffer));
+        assert_int_equal(found.buffer.id, world_id(buffer));
         assert_int_equal(found.offset, PAGE + 17);
         assert_string_equal(found.buffer.label, "ring");
         assert_string_equal(found.frame.state, "granted");
         assert_string_equal(found.frame.holder.client, "radio");
         assert_int_equal(found.n_former, 0);
 
-        state_lookup(world.state, b, phys_of(buffer), world.now_ns, &found);
+        state_lookup(world.state, b, world_first(buffer), world.now_ns, &found);
         assert_true(found.has_buffer);
         assert_false(found.buffer.holder.known);
         assert_string_equal(found.buffer.label, "");
         assert_int_equal(found.offset, 0);
 
         /* Beside it, in its frame; in a free frame; where pard holds nothing. */
-        state_lookup(world.state, root, phys_of(buffer) - 1, world.now_ns, &found);
+        state_lookup(world.state, root, world_first(buffer) - 1, world.now_ns, &found);
         assert_true(found.held && !found.has_buffer);
         state_lookup(world.state, root, 4 * GiB - 4 * PAGE, world.now_ns, &found);
         assert_true(found.held && !found.has_buffer);
@@ -565,6 +550,37 @@ static void test_lookup_of_a_buffer(void **unused)
         world_stop(&world);
 }
 
+/* Every page of a frame that has several buffers, and gaps between them. */
+static void test_lookup_among_many(void **unused)
+{
+        uint64_t owner[PAGE / 4096] = { 0 }, begin = 4 * GiB - PAGE;
+        struct buffer *buffers[40];
+        struct lookup_report found;
+        struct client *a;
+
+        (void)unused;
+        world_init(&world, 1);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        for (uint64_t i = 0; i < ARRAY_SIZE(buffers); i++)
+                buffers[i] = world_alloc(&world, a, world_request((1 + i * 7 % 5) * 4096));
+        for (uint64_t i = 0; i < ARRAY_SIZE(buffers); i++) {
+                uint64_t at = (world_first(buffers[i]) - begin) / 4096;
+
+                if (i % 3 == 0)
+                        assert_int_equal(free_it(a, world_id(buffers[i])), 0);
+                for (uint64_t n = 0; i % 3 && n < 1 + i * 7 % 5; n++)
+                        owner[at + n] = world_id(buffers[i]);
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(owner); i++) {
+                state_lookup(world.state, a, begin + i * 4096 + 4095, world.now_ns, &found);
+                assert_true(found.held);
+                assert_int_equal(found.has_buffer, owner[i] != 0);
+                assert_int_equal(found.has_buffer ? found.buffer.id : 0, owner[i]);
+        }
+        world_stop(&world);
+}
+
 static uint64_t use(struct client *client, const char *label)
 {
         struct request want = world_request(PAGE);
@@ -573,9 +589,9 @@ static uint64_t use(struct client *client, const char *label)
 
         want.label = label;
         buffer = world_alloc(&world, client, want);
-        phys = phys_of(buffer);
+        phys = world_first(buffer);
         world.now_ns += NS_PER_S;
-        assert_int_equal(free_it(client, id_of(buffer)), 0);
+        assert_int_equal(free_it(client, world_id(buffer)), 0);
         world_let_leave(&world);
         return phys;
 }
@@ -657,11 +673,8 @@ static void test_quarantine_counts_from_its_beginning(void **unused)
         uint64_t phys;
 
         (void)unused;
-        world_init(&world, 1);
-        world_start(&world);
-        a = world_client(&world, 1000, "radio");
-        root = world_client(&world, 0, "root");
-        phys = phys_of(world_alloc(&world, a, world_request(PAGE)));
+        start(1, "radio", &a, &root);
+        phys = world_first(world_alloc(&world, a, world_request(PAGE)));
         client_end(world.state, a, false, world.now_ns);
         state_lookup(world.state, root, phys, world.now_ns, &found);
         assert_true(found.has_buffer);
@@ -830,7 +843,7 @@ static void test_longer_tells_the_neighbours(void **unused)
         for (size_t i = 0; i < 8; i++)
                 kept[i] = world_alloc(&world, a, world_request(i == 3 ? 4096 : PAGE));
         for (size_t i = 4; i < 7; i++) /* from the top down: the 5th to the 7th page */
-                assert_int_equal(free_it(a, id_of(kept[i])), 0);
+                assert_int_equal(free_it(a, world_id(kept[i])), 0);
         world_let_leave(&world);
         explanation = explain(b, want);
         assert_int_equal(explanation->result, PAR_REFUSED_EXHAUSTED);
@@ -840,11 +853,11 @@ static void test_longer_tells_the_neighbours(void **unused)
                             "6 MiB from 0xff200000 up: below it lies buffer 8 (2 MiB), above it "
                             "lies what buffer 4 leaves of its page; with run_min = \"16M\" pool "
                             "any would take pages in such runs");
-        /* What it has of a page counts for the client itself. */
+        /* What it has of a page is no part of it for the client either: see choice.c. */
         world.pools[0].run_min_bytes = 8 * PAGE;
         assert_string_equal(explain(a, want)->longer,
-                            "8188 KiB from 0xff200000 up: below it lies buffer 8 (2 MiB of radio), "
-                            "above it lies buffer 4 (4 KiB of radio)");
+                            "6 MiB from 0xff200000 up: below it lies buffer 8 (2 MiB of radio), "
+                            "above it lies what buffer 4 leaves of its page");
         want.want.window = (struct range){ 4 * GiB - 7 * PAGE, 4 * GiB - 6 * PAGE };
         want.want.size_bytes = PAGE;
         assert_longer(explain(b, want), "below it is the end of the window");
@@ -939,6 +952,7 @@ int main(void)
                 cmocka_unit_test(test_release_of_what_was_revoked),
                 cmocka_unit_test(test_release_of_what_a_former_worker_lent),
                 cmocka_unit_test(test_lookup_of_a_buffer),
+                cmocka_unit_test(test_lookup_among_many),
                 cmocka_unit_test(test_lookup_tells_who_had_it),
                 cmocka_unit_test(test_many_labels_do_not_hide_others),
                 cmocka_unit_test(test_quarantine_counts_from_its_beginning),

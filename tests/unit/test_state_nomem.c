@@ -4,6 +4,7 @@
  * has changed, and the session goes on. Leaks show under the sanitizers and valgrind.
  */
 #include "macros.h"
+#include "state_private.h"
 #include "world.h"
 
 #include <errno.h>
@@ -19,7 +20,8 @@
 static struct world world;
 static struct client *admin;
 static unsigned long countdown; /* allocations until the one that fails; 0: none does */
-static bool failed;
+static bool failed;             /* during this call */
+static bool hit;                /* in this life */
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
@@ -34,7 +36,7 @@ static bool fails_now(void)
 {
         if (!countdown || --countdown)
                 return false;
-        failed = true;
+        failed = hit = true;
         errno = ENOMEM;
         return true;
 }
@@ -158,7 +160,7 @@ static void administer(void)
                          0);
 }
 
-static void script(struct client *a, struct client *b)
+static void script_all(struct client *a, struct client *b)
 {
         struct request scattered = world_request(3 * PAGE), huge = world_request(64 * PAGE);
         struct request waits = world_request(8 * PAGE), grows = world_request(14 * PAGE);
@@ -195,16 +197,98 @@ static void script(struct client *a, struct client *b)
         administer();
 }
 
+/* The client maps a small buffer, where there is memory for that. */
+static void show(struct client *client, const struct buffer *buffer)
+{
+        struct piece piece;
+
+        if (!buffer)
+                return;
+        buffer_piece(buffer, 0, &piece);
+        expect(client_shown(client, piece.frame));
+}
+
+/* Its last buffer leaves an empty frame, which is kept where there is memory for that. */
+static void release_last(struct client *client, const struct buffer *buffer)
+{
+        struct state_bytes before = world_bytes(&world), after;
+        struct buffer_view view;
+        bool fails = countdown == 1;
+
+        if (!buffer)
+                return;
+        buffer_view(buffer, &view);
+        release(client, view.id);
+        after = world_bytes(&world);
+        assert_int_equal(after.granted, before.granted - PAGE);
+        if (fails)
+                assert_int_equal(after.leaving, before.leaving + PAGE);
+        else
+                assert_int_equal(after.reusable + after.leaving,
+                                 before.reusable + before.leaving + PAGE);
+}
+
+/* Nothing is held where there is nothing. */
+static void assert_nothing_held(const struct node_spaces *spaces)
+{
+        struct space *fresh;
+
+        assert_int_equal(space_new(GRANULE_BYTES, &fresh), 0);
+        for (unsigned i = 0; i < spaces->count; i++)
+                if (spaces->of[i] && !space_bytes(spaces->of[i]))
+                        assert_int_equal(space_metadata_bytes(spaces->of[i]),
+                                         space_metadata_bytes(fresh));
+        space_free(fresh);
+}
+
+/* Frames are divided at both ends of a buffer, and emptied, and kept. */
+static void script_parts(struct client *a, struct client *b)
+{
+        struct request edges = world_request(10 * MiB);
+        const struct account *account;
+        struct buffer *buffer, *beside;
+        struct buffer_view view;
+
+        (void)b;
+        /* Its ends lie in the lower and in the upper 16 MiB of memory, where a tree has no node in
+         * common. */
+        edges.want.window = (struct range){ 4 * GiB - 21 * MiB, 4 * GiB - 11 * MiB - 1 };
+        alloc(a, edges, &buffer);
+        if (buffer) {
+                buffer_view(buffer, &view);
+                release(a, view.id);
+        }
+        alloc(a, world_request(4096), &buffer);
+        alloc(a, world_request(4096), &beside);
+        show(a, buffer);
+        if (beside) {
+                buffer_view(beside, &view);
+                release(a, view.id);
+        }
+        release_last(a, buffer);
+        alloc(a, world_request(PAGE), &buffer);
+        show(a, buffer);
+        release_last(a, buffer);
+        countdown = 0;
+        world_pass(&world, 2 * NS_PER_S);
+        account = client_account_of(a, &world.state->pools[0]);
+        if (account) {
+                assert_nothing_held(&account->partial);
+                assert_nothing_held(&account->empty);
+        }
+}
+
 /* One whole life with the n-th allocation failing. Return: whether there was such an allocation. */
-static bool live(unsigned long n)
+static bool live(unsigned long n, void (*script)(struct client *a, struct client *b))
 {
         struct identity identity = { .uid = 1000, .gid = 1000 };
         struct client *a = NULL, *b = NULL;
-        bool hit;
 
+        hit = false;
         world_init(&world, 12);
         world.pools[0].isolation = ISOLATE_UID;
         world.pools[0].size_max_bytes = 48 * PAGE;
+        world.pools[0].reuse_delay_ns = NS_PER_S;
         world.late = true;
         world_start(&world);
         admin = world_client(&world, 0, "admin");
@@ -213,7 +297,6 @@ static bool live(unsigned long n)
         expect(client_new(world.state, &identity, "b", &world, world.now_ns, &b));
         if (a && b)
                 script(a, b);
-        hit = countdown == 0;
         countdown = 0;
         if (a)
                 client_end(world.state, a, false, world.now_ns);
@@ -223,24 +306,65 @@ static bool live(unsigned long n)
         world_pass(&world, 60 * NS_PER_S);
         assert_int_equal(world_bytes(&world).free, 12 * PAGE);
         assert_int_equal(world_bytes(&world).held, 12 * PAGE);
+        assert_nothing_held(&world.state->pools[0].free);
+        assert_nothing_held(&world.state->pools[0].all);
         world_stop(&world);
         return hit;
 }
 
-static void test_every_allocation_fails_once(void **unused)
+/* Return: how many allocations there are. */
+static unsigned long fail_each(void (*script)(struct client *a, struct client *b))
 {
         unsigned long n = 1;
 
-        (void)unused;
-        while (live(n))
+        while (live(n, script))
                 n++;
         print_message("%lu allocations\n", n - 1);
-        assert_true(n > 30);
+        return n - 1;
+}
+
+static void test_every_allocation_fails_once(void **unused)
+{
+        (void)unused;
+        assert_true(fail_each(script_all) > 30);
+}
+
+static void test_what_divides_frames_is_held(void **unused)
+{
+        (void)unused;
+        assert_true(fail_each(script_parts) > 10);
+}
+
+static void test_what_is_not_free_is_not_held(void **unused)
+{
+        struct frame_news news = { .page_bytes = PAGE, .phys = 8 * GiB, .pinned = true };
+        const struct pool *pool;
+
+        (void)unused;
+        world_init(&world, 1);
+        world_start(&world);
+        pool = &world.state->pools[0];
+        news.name = world.frames[0].name; /* which is another's */
+        assert_int_equal(state_frame_arrived(world.state, &news, world.now_ns), -EINVAL);
+        assert_int_equal(node_spaces_bytes(&pool->all), PAGE);
+        assert_nothing_held(&pool->all);
+        assert_nothing_held(&pool->free);
+
+        news.name = (struct frame_name){ .slot = 1, .generation = 1 };
+        news.lent = true;
+        assert_int_equal(state_frame_arrived(world.state, &news, world.now_ns), 0);
+        assert_int_equal(node_spaces_bytes(&pool->all), 2 * PAGE);
+        assert_nothing_held(&pool->free);
+        world_stop(&world);
 }
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_allocation_fails_once) };
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_every_allocation_fails_once),
+                cmocka_unit_test(test_what_divides_frames_is_held),
+                cmocka_unit_test(test_what_is_not_free_is_not_held),
+        };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,6 +25,14 @@ static void init(unsigned frames, unsigned max)
         world.late = true;
 }
 
+/* The same, filled, with a client. */
+static struct client *start(unsigned frames, unsigned max)
+{
+        init(frames, max);
+        world_start(&world);
+        return world_client(&world, 1000, "a");
+}
+
 static uint64_t held(void)
 {
         return world_bytes(&world).held / PAGE;
@@ -39,9 +47,7 @@ static void test_grow_on_demand(void **unused)
         struct client *a;
 
         (void)unused;
-        init(2, 8);
-        world_start(&world);
-        a = world_client(&world, 1000, "a");
+        a = start(2, 8);
         assert_int_equal(world_ask(&world, a, world_request(4 * PAGE), 7, &refusal), 0);
         assert_int_equal(world.want[0], 4);
         assert_int_equal(world.n_answers, 0);
@@ -64,9 +70,7 @@ static void test_grow_serves_as_frames_arrive(void **unused)
         struct client *a;
 
         (void)unused;
-        init(1, 8);
-        world_start(&world);
-        a = world_client(&world, 1000, "a");
+        a = start(1, 8);
         world_alloc(&world, a, want);
         for (uint64_t i = 0; i < 3; i++)
                 assert_int_equal(world_ask(&world, a, want, i, &refusal), 0);
@@ -279,9 +283,7 @@ static void test_grow_in_vain_tells_that_runs_were_wanted(void **unused)
         struct client *a;
 
         (void)unused;
-        init(1, 8);
-        world_start(&world);
-        a = world_client(&world, 1000, "a");
+        a = start(1, 8);
         assert_int_equal(world_ask(&world, a, world_request(2 * PAGE), 1, &refusal), 0);
         world_serve_take(&world, 0, 0, -EFBIG);
         assert_string_equal(world.answers[0].refusal.sentence,
@@ -298,9 +300,7 @@ static void test_what_is_easier_is_still_asked_for(void **unused)
         struct client *a;
 
         (void)unused;
-        init(1, 16);
-        world_start(&world);
-        a = world_client(&world, 1000, "a");
+        a = start(1, 16);
         world_alloc(&world, a, one);
         world.scatter = 1; /* no runs to be had */
         assert_int_equal(world_ask(&world, a, world_request(4 * PAGE), 1, &refusal), 0);
@@ -346,9 +346,7 @@ static void test_growth_that_does_not_help_ends(void **unused)
         unsigned takes;
 
         (void)unused;
-        init(1, 64);
-        world_start(&world);
-        a = world_client(&world, 1000, "a");
+        a = start(1, 64);
         takes = world.n_takes;
         want.nodes = 1;
         assert_int_equal(world_ask(&world, a, want, 1, &refusal), 0);
@@ -365,9 +363,7 @@ static void test_growing_is_waited_for_2_s_at_most(void **unused)
         struct client *a;
 
         (void)unused;
-        init(1, 8);
-        world_start(&world);
-        a = world_client(&world, 1000, "a");
+        a = start(1, 8);
         world_alloc(&world, a, world_request(PAGE));
         assert_int_equal(world_ask(&world, a, world_request(PAGE), 1, &refusal), 0);
         world_pass(&world, 2 * NS_PER_S - 1);
@@ -421,9 +417,7 @@ static void test_what_is_asked_for_ahead_gives_way(void **unused)
         struct client *a;
 
         (void)unused;
-        init(4, 16);
-        world_start(&world);
-        a = world_client(&world, 1000, "a");
+        a = start(4, 16);
         world.pools[0].spare_bytes = 8 * PAGE;
         world_alloc(&world, a, world_request(PAGE));
         assert_int_equal(world.want[0], 5);
@@ -448,9 +442,7 @@ static void test_a_harvest_is_not_given_up_for_one(void **unused)
         struct client *a;
 
         (void)unused;
-        init(4, 16);
-        world_start(&world);
-        a = world_client(&world, 1000, "a");
+        a = start(4, 16);
         world.pools[0].spare_bytes = 8 * PAGE;
         world_alloc(&world, a, world_request(PAGE));
         state_taking(world.state, 0, 1, GiB, world.now_ns);
@@ -586,9 +578,7 @@ static void test_shrink_leaves_the_long_runs(void **unused)
         struct client *a;
 
         (void)unused;
-        init(4, 64);
-        world_start(&world);
-        a = world_client(&world, 1000, "a");
+        a = start(4, 64);
         /* Single frames, a run, single frames. */
         world.scatter = 1;
         assert_int_equal(state_resize(world.state, world_client(&world, 0, "root"), "any",
@@ -775,9 +765,7 @@ static void test_resize(void **unused)
         struct refusal refusal;
 
         (void)unused;
-        init(2, 8);
-        world_start(&world);
-        a = world_client(&world, 1000, "a");
+        a = start(2, 8);
         root = world_client(&world, 0, "root");
         assert_int_equal(
                 state_resize(world.state, root, "any", 5 * PAGE + 1, world.now_ns, &refusal), 0);
@@ -879,9 +867,7 @@ static void test_reconfigure_sizes(void **unused)
         struct client *a;
 
         (void)unused;
-        init(4, 8);
-        world_start(&world);
-        a = world_client(&world, 1000, "a");
+        a = start(4, 8);
         buffer = world_alloc(&world, a, world_request(3 * PAGE));
         pools[0] = world.pools[0];
         settings = world.settings;
@@ -934,9 +920,7 @@ static void test_reconfigure_permissions(void **unused)
         struct buffer *buffer;
 
         (void)unused;
-        init(2, 2);
-        world_start(&world);
-        a = world_client(&world, 1000, "a");
+        a = start(2, 2);
         b = world_client(&world, 1001, "b");
         buffer = world_alloc(&world, a, world_request(PAGE));
         assert_int_equal(state_wait(world.state, a, &want, UINT64_MAX, 1, world.now_ns, &refusal),
@@ -1003,9 +987,7 @@ static void test_reconfigure_lets_waiters_grow(void **unused)
         struct client *a, *b;
 
         (void)unused;
-        init(3, 3);
-        world_start(&world);
-        a = world_client(&world, 1000, "a");
+        a = start(3, 3);
         b = world_client(&world, 1001, "b");
         world_alloc(&world, b, world_request(PAGE));
         assert_int_equal(state_wait(world.state, a, &want, UINT64_MAX, 1, world.now_ns, &refusal),
@@ -1068,9 +1050,7 @@ static void test_counters(void **unused)
         struct client *a;
 
         (void)unused;
-        init(2, 4);
-        world_start(&world);
-        a = world_client(&world, 1000, "a");
+        a = start(2, 4);
         assert_int_equal(world_ask(&world, a, world_request(3 * PAGE), 1, &refusal), 0);
         world_arrive(&world, 0, 2);
         world.want[0] = 0;

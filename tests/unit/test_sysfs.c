@@ -5,6 +5,7 @@
 #include "sysfs.h"
 
 #include "backend.h"
+#include "file_tree.h"
 #include "free_pages.h"
 #include "macros.h"
 #include "pagemap.h"
@@ -18,7 +19,6 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,24 +26,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char root[64];
+static struct file_tree tree;
 
 static void put(const char *path, const char *text)
 {
-        char full[512];
-        FILE *file;
-
-        snprintf(full, sizeof(full), "%s%s", root, path);
-        for (char *at = full + strlen(root) + 1; (at = strchr(at, '/')); at++) {
-                *at = '\0';
-                if (mkdir(full, 0755) < 0)
-                        assert_int_equal(errno, EEXIST);
-                *at = '/';
-        }
-        file = fopen(full, "w");
-        assert_non_null(file);
-        fputs(text, file);
-        fclose(file);
+        file_tree_put(&tree, path, text);
 }
 
 static void put_pages(const char *directory, const char *total, const char *free,
@@ -69,9 +56,7 @@ static void put_pages(const char *directory, const char *total, const char *free
 static int setup(void **state)
 {
         (void)state;
-        strcpy(root, "/tmp/par-test-sysfs-XXXXXX");
-        if (!mkdtemp(root))
-                return -1;
+        file_tree_init(&tree);
         put_pages(SYSTEM_2M, "100\n", "40\n", "7\n", "3\n");
         put_pages(NODE1_2M, "60\n", "10\n", "0\n", NULL);
         put("/proc/meminfo", "MemTotal:       24000000 kB\nMemFree:        20000000 kB\n"
@@ -79,18 +64,11 @@ static int setup(void **state)
         return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-        (void)st;
-        (void)type;
-        (void)ftw;
-        return remove(path);
-}
-
 static int teardown(void **state)
 {
         (void)state;
-        return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+        file_tree_deinit(&tree);
+        return 0;
 }
 
 static void test_sysfs_reads_figures(void **state)
@@ -99,16 +77,16 @@ static void test_sysfs_reads_figures(void **state)
         uint64_t bytes;
 
         (void)state;
-        assert_int_equal(sysfs_hugepages(root, 2 * MiB, NODE_ANY, &pages), 0);
+        assert_int_equal(sysfs_hugepages(tree.root, 2 * MiB, NODE_ANY, &pages), 0);
         assert_int_equal(pages.total, 100);
         assert_int_equal(hugepages_persistent(&pages), 93);
         assert_int_equal(hugepages_available(&pages), 37);
-        assert_int_equal(sysfs_hugepages(root, 2 * MiB, 1, &pages), 0);
+        assert_int_equal(sysfs_hugepages(tree.root, 2 * MiB, 1, &pages), 0);
         assert_int_equal(pages.total, 60);
         assert_int_equal(hugepages_available(&pages), 10);
-        assert_int_equal(sysfs_hugepages(root, GiB, NODE_ANY, &pages), -ENOENT);
-        assert_int_equal(sysfs_hugepages(root, 2 * MiB, 2, &pages), -ENOENT);
-        assert_int_equal(sysfs_memory_available(root, &bytes), 0);
+        assert_int_equal(sysfs_hugepages(tree.root, GiB, NODE_ANY, &pages), -ENOENT);
+        assert_int_equal(sysfs_hugepages(tree.root, 2 * MiB, 2, &pages), -ENOENT);
+        assert_int_equal(sysfs_memory_available(tree.root, &bytes), 0);
         assert_int_equal(bytes, GiB);
 }
 
@@ -122,13 +100,13 @@ static void test_sysfs_refuses_what_is_no_number(void **state)
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
                 put(SYSTEM_2M "/free_hugepages", texts[i]);
-                if (sysfs_hugepages(root, 2 * MiB, NODE_ANY, &pages) != -EBADMSG)
+                if (sysfs_hugepages(tree.root, 2 * MiB, NODE_ANY, &pages) != -EBADMSG)
                         fail_msg("\"%s\" was taken for a number", texts[i]);
         }
         put("/proc/meminfo", "MemTotal: 5 kB\n");
-        assert_int_equal(sysfs_memory_available(root, &bytes), -EBADMSG);
+        assert_int_equal(sysfs_memory_available(tree.root, &bytes), -EBADMSG);
         put("/proc/meminfo", "MemAvailable: lots\n");
-        assert_int_equal(sysfs_memory_available(root, &bytes), -EBADMSG);
+        assert_int_equal(sysfs_memory_available(tree.root, &bytes), -EBADMSG);
 }
 
 static void write_entry(int fd, uint64_t index, uint64_t entry)
@@ -176,7 +154,7 @@ static void check_file(const char *path, const char *want)
         char full[512], text[64] = "";
         FILE *file;
 
-        snprintf(full, sizeof(full), "%s%s", root, path);
+        snprintf(full, sizeof(full), "%s%s", tree.root, path);
         file = fopen(full, "r");
         assert_non_null(file);
         (void)!fgets(text, sizeof(text), file);
@@ -187,15 +165,15 @@ static void check_file(const char *path, const char *want)
 static void test_sysfs_demotes(void **state)
 {
         (void)state;
-        assert_false(sysfs_can_demote(root, GiB));
-        assert_int_equal(sysfs_demote_hugepage(root, GiB, NODE_ANY, 2 * MiB), -EOPNOTSUPP);
+        assert_false(sysfs_can_demote(tree.root, GiB));
+        assert_int_equal(sysfs_demote_hugepage(tree.root, GiB, NODE_ANY, 2 * MiB), -EOPNOTSUPP);
         put(LARGE "/demote", "");
         put(LARGE "/demote_size", "2048kB\n");
-        assert_true(sysfs_can_demote(root, GiB));
-        assert_int_equal(sysfs_demote_hugepage(root, GiB, NODE_ANY, 2 * MiB), 0);
+        assert_true(sysfs_can_demote(tree.root, GiB));
+        assert_int_equal(sysfs_demote_hugepage(tree.root, GiB, NODE_ANY, 2 * MiB), 0);
         check_file(LARGE "/demote", "1\n");
         put(LARGE "/demote_size", "65536kB\n");
-        assert_int_equal(sysfs_demote_hugepage(root, GiB, 1, 2 * MiB), -EOPNOTSUPP);
+        assert_int_equal(sysfs_demote_hugepage(tree.root, GiB, 1, 2 * MiB), -EOPNOTSUPP);
         check_file(LARGE "/demote_size", "2048kB\n");
 }
 
@@ -209,7 +187,7 @@ static void test_sysfs_knows_the_nodes(void **state)
         put("/sys/devices/system/node/node2/cpulist", "a node without memory\n");
         put("/sys/devices/system/node/node3x/hugepages/x", "");
         put("/sys/devices/system/node/node99999/hugepages/x", "");
-        assert_int_equal(sysfs_nodes(root, &nodes, &n), 0);
+        assert_int_equal(sysfs_nodes(tree.root, &nodes, &n), 0);
         assert_int_equal(n, 2);
         assert_int_equal(nodes[0], 1);
         assert_int_equal(nodes[1], 11);
@@ -222,8 +200,8 @@ static void test_sysfs_knows_the_nodes(void **state)
 static void test_sysfs_permission_to_set(void **state)
 {
         (void)state;
-        assert_int_equal(sysfs_may_set_hugepages(root, 2 * MiB, NODE_ANY), 0);
-        assert_int_equal(sysfs_may_set_hugepages(root, GiB, NODE_ANY), -ENOENT);
+        assert_int_equal(sysfs_may_set_hugepages(tree.root, 2 * MiB, NODE_ANY), 0);
+        assert_int_equal(sysfs_may_set_hugepages(tree.root, GiB, NODE_ANY), -ENOENT);
         check_file(SYSTEM_2M "/nr_hugepages", "100\n");
 }
 
@@ -252,9 +230,9 @@ static void test_zones_tells_where_nodes_lie(void **state)
         size_t n;
 
         (void)state;
-        assert_int_equal(zones_read(root, &zones, &n), -ENOENT);
+        assert_int_equal(zones_read(tree.root, &zones, &n), -ENOENT);
         put("/proc/zoneinfo", two_nodes);
-        assert_int_equal(zones_read(root, &zones, &n), 0);
+        assert_int_equal(zones_read(tree.root, &zones, &n), 0);
         assert_int_equal(n, 3);
         assert_int_equal(zones[0].range.first, page);
         assert_int_equal(zones[1].range.first, 4096 * page);
@@ -283,7 +261,7 @@ static void test_zones_refuses_nonsense(void **state)
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
                 put("/proc/zoneinfo", texts[i]);
-                if (zones_read(root, &zones, &n) != -EBADMSG)
+                if (zones_read(tree.root, &zones, &n) != -EBADMSG)
                         fail_msg("\"%s\" was taken for zones", texts[i]);
         }
 }

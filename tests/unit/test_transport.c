@@ -48,31 +48,6 @@ static int teardown(void **state)
         return worker_stop(&worker);
 }
 
-static uint64_t granted(const Wire__Status *status)
-{
-        return status->bytes->granted;
-}
-
-static uint64_t free_bytes(const Wire__Status *status)
-{
-        return status->bytes->free;
-}
-
-static uint64_t lingering(const Wire__Status *status)
-{
-        return status->bytes->lingering;
-}
-
-static uint64_t quarantined(const Wire__Status *status)
-{
-        return status->bytes->quarantined;
-}
-
-static uint64_t waiting(const Wire__Status *status)
-{
-        return status->waiting;
-}
-
 #define ALL_BYTES ((64 + WORKER_LOW_PAGES) * WORKER_PAGE_BYTES)
 
 /* ---- sessions ------------------------------------------------------------------------------- */
@@ -159,14 +134,14 @@ static void test_bye_gives_everything_back(void **state)
         caller_open(&worker, "watcher", &watcher);
         caller_open(&worker, "bye", &caller);
         assert_int_equal(caller_alloc(&caller, 3 * WORKER_PAGE_BYTES, "any")->result, 0);
-        caller_await(&watcher, granted, 3 * WORKER_PAGE_BYTES);
+        caller_await(&watcher, status_granted, 3 * WORKER_PAGE_BYTES);
 
         request.body_case = WIRE__REQUEST__BODY_BYE;
         request.bye = &bye;
         assert_int_equal(caller_ask(&caller, &request)->result, 0);
         caller_expect_end(&caller);
-        assert_int_equal(quarantined(caller_status(&watcher)), 0);
-        caller_await(&watcher, free_bytes, ALL_BYTES);
+        assert_int_equal(status_quarantined(caller_status(&watcher)), 0);
+        caller_await(&watcher, status_free, ALL_BYTES);
         assert_int_equal(caller_status(&watcher)->clients, 1);
         caller_close(&caller);
         caller_close(&watcher);
@@ -181,8 +156,8 @@ static void test_death_is_followed_by_quarantine(void **state)
         caller_open(&worker, "dies", &caller);
         assert_int_equal(caller_alloc(&caller, 3 * WORKER_PAGE_BYTES, "any")->result, 0);
         caller_close(&caller);
-        caller_await(&watcher, quarantined, 3 * WORKER_PAGE_BYTES);
-        caller_await(&watcher, free_bytes, ALL_BYTES);
+        caller_await(&watcher, status_quarantined, 3 * WORKER_PAGE_BYTES);
+        caller_await(&watcher, status_free, ALL_BYTES);
         caller_close(&watcher);
 }
 
@@ -211,7 +186,7 @@ static void test_death_is_seen_behind_a_child(void **state)
                 _exit(write(told[1], "x", 1) == 1 ? 0 : 1);
         }
         assert_int_equal(read(told[0], &byte, 1), 1);
-        caller_await(&watcher, quarantined, WORKER_PAGE_BYTES);
+        caller_await(&watcher, status_quarantined, WORKER_PAGE_BYTES);
         assert_int_equal(caller_status(&watcher)->clients, 1);
         assert_int_equal(waitpid(child, NULL, 0), child);
         close(told[0]);
@@ -413,7 +388,7 @@ static void test_alloc_is_refused(void **state)
                 if (reply->result != refused_cases[i].result || !reply->refusal->permanent)
                         fail_msg("%s: %u", refused_cases[i].name, reply->result);
         }
-        assert_int_equal(granted(caller_status(&caller)), 0);
+        assert_int_equal(status_granted(caller_status(&caller)), 0);
         caller_close(&caller);
 }
 
@@ -456,7 +431,7 @@ static void test_explain_tells_what_would_come(void **state)
         assert_int_equal(explanation->result, 0);
         assert_string_equal(explanation->pool, "any");
         assert_int_equal(explanation->n_segments, 1);
-        assert_int_equal(granted(caller_status(&caller)), 0);
+        assert_int_equal(status_granted(caller_status(&caller)), 0);
 
         alloc.size = 1024 * GiB;
         explanation = caller_ask(&caller, &request)->explain;
@@ -482,7 +457,7 @@ static void test_wait_is_served_when_memory_comes(void **state)
         assert_int_equal(caller_alloc(&poor, WORKER_PAGE_BYTES, "any")->result,
                          PAR_REFUSED_EXHAUSTED);
         seq = caller_send_alloc(&poor, WORKER_PAGE_BYTES, "any", -1);
-        caller_await(&watcher, waiting, 1);
+        caller_await(&watcher, status_waiting, 1);
 
         /* Others of its requests are served meanwhile. */
         assert_int_equal(caller_free(&poor, 4711)->result, PAR_REFUSED_GONE);
@@ -491,7 +466,7 @@ static void test_wait_is_served_when_memory_comes(void **state)
         caller_close(&rich);
         assert_non_null(caller_reply(&poor, seq)->alloc);
         assert_int_equal(poor.got.count, 1);
-        assert_int_equal(waiting(caller_status(&watcher)), 0);
+        assert_int_equal(status_waiting(caller_status(&watcher)), 0);
         caller_close(&poor);
         caller_close(&watcher);
 }
@@ -573,7 +548,7 @@ static void test_notice_tells_which_frames_to_unmap(void **state)
         frame = grant->extents->pieces[0]->frame;
         buffer = grant->buffer;
         caller_free(&caller, buffer);
-        caller_await(&watcher, lingering, WORKER_PAGE_BYTES);
+        caller_await(&watcher, status_lingering, WORKER_PAGE_BYTES);
 
         do
                 assert_true(caller_receive(&caller));
@@ -587,7 +562,7 @@ static void test_notice_tells_which_frames_to_unmap(void **state)
         request.drop = &drop;
         assert_int_equal(caller_ask(&caller, &request)->result, 0);
         fake_keeper_let_go(worker.keeper);
-        caller_await(&watcher, free_bytes, ALL_BYTES);
+        caller_await(&watcher, status_free, ALL_BYTES);
         caller_close(&caller);
         caller_close(&watcher);
 }
@@ -704,12 +679,12 @@ static void test_reclaim_ends_a_quarantine(void **state)
         caller_open(&worker, "crashed", &dead);
         assert_int_equal(caller_alloc(&dead, WORKER_PAGE_BYTES, "any")->result, 0);
         caller_close(&dead);
-        caller_await(&heir, quarantined, WORKER_PAGE_BYTES);
+        caller_await(&heir, status_quarantined, WORKER_PAGE_BYTES);
         reclaim.client_name = name;
         request.body_case = WIRE__REQUEST__BODY_RECLAIM;
         request.reclaim = &reclaim;
         assert_int_equal(caller_ask(&heir, &request)->reclaim->bytes, WORKER_PAGE_BYTES);
-        assert_int_equal(quarantined(caller_status(&heir)), 0);
+        assert_int_equal(status_quarantined(caller_status(&heir)), 0);
         caller_close(&heir);
 }
 

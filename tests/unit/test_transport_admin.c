@@ -41,21 +41,6 @@ static int teardown(void **state)
         return worker_stop(&worker);
 }
 
-static uint64_t quarantined(const Wire__Status *status)
-{
-        return status->bytes->quarantined;
-}
-
-static uint64_t free_bytes(const Wire__Status *status)
-{
-        return status->bytes->free;
-}
-
-static uint64_t held(const Wire__Status *status)
-{
-        return status->bytes->held;
-}
-
 /* ---- requests ------------------------------------------------------------------------------- */
 
 /* A request with its arguments, all of them in one table's row. */
@@ -337,10 +322,10 @@ static void test_resize_grows_and_shrinks(void **state)
         reply = ASK(&caller, WIRE__REQUEST__BODY_RESIZE, .pool = "any", .size = 70 * PAGE - 1);
         assert_int_equal(reply->result, 0);
         assert_int_equal(reply->resize->bytes, 70 * PAGE);
-        caller_await(&caller, held, ALL_BYTES + 6 * PAGE);
+        caller_await(&caller, status_held, ALL_BYTES + 6 * PAGE);
         reply = ASK(&caller, WIRE__REQUEST__BODY_RESIZE, .pool = "any", .size = 64 * PAGE);
         assert_int_equal(reply->resize->bytes, 64 * PAGE);
-        caller_await(&caller, held, ALL_BYTES);
+        caller_await(&caller, status_held, ALL_BYTES);
         caller_close(&caller);
 }
 
@@ -360,7 +345,7 @@ static void test_drain_tells_who_is_in_the_way(void **state)
         assert_true(reply->drain->bytes >= 2 * PAGE); /* what was free is perhaps still leaving */
         event = expect_event(&user, EVENT_DRAINING);
         assert_int_equal(event->buffer, buffer);
-        caller_await(&admin, held, ALL_BYTES - 2 * PAGE);
+        caller_await(&admin, status_held, ALL_BYTES - 2 * PAGE);
         reply = ASK(&admin, WIRE__REQUEST__BODY_DRAIN, .pool = "below4g");
         assert_int_equal(reply->drain->bytes, 2 * PAGE);
         reply = ASK(&admin, WIRE__REQUEST__BODY_MAP, .pool = "below4g");
@@ -369,12 +354,12 @@ static void test_drain_tells_who_is_in_the_way(void **state)
 
         assert_int_equal(caller_free(&user, buffer)->result, 0);
         caller_close(&user);
-        caller_await(&admin, held, ALL_BYTES - WORKER_LOW_PAGES * PAGE);
+        caller_await(&admin, status_held, ALL_BYTES - WORKER_LOW_PAGES * PAGE);
         reply = ASK(&admin, WIRE__REQUEST__BODY_DRAIN, .pool = "below4g");
         assert_int_equal(reply->drain->bytes, 0);
         assert_int_equal(
                 ASK(&admin, WIRE__REQUEST__BODY_DRAIN, .pool = "below4g", .end = true)->result, 0);
-        caller_await(&admin, free_bytes, ALL_BYTES);
+        caller_await(&admin, status_free, ALL_BYTES);
         caller_close(&admin);
 }
 
@@ -401,7 +386,7 @@ static void test_revoke_then_release(void **state)
         assert_int_equal(reply->result, PAR_REFUSED_GONE);
         caller_close(&user);
         fake_keeper_let_go(worker.keeper);
-        caller_await(&admin, free_bytes, ALL_BYTES);
+        caller_await(&admin, status_free, ALL_BYTES);
         caller_close(&admin);
 }
 
@@ -419,11 +404,11 @@ static void test_release_ends_a_quarantine(void **state)
         caller_open(&worker, "user", &user);
         assert_int_equal(caller_alloc(&user, 2 * PAGE, "any")->result, 0);
         caller_close(&user);
-        caller_await(&admin, quarantined, 2 * PAGE);
+        caller_await(&admin, status_quarantined, 2 * PAGE);
         reply = ASK(&admin, WIRE__REQUEST__BODY_RELEASE, .client_name = "user");
         assert_int_equal(reply->result, 0);
         assert_int_equal(reply->release->bytes, 2 * PAGE);
-        caller_await(&admin, free_bytes, ALL_BYTES);
+        caller_await(&admin, status_free, ALL_BYTES);
         caller_close(&admin);
 }
 
@@ -442,13 +427,13 @@ static void test_release_of_somebody_elses(void **state)
         caller_open_as(&worker, CALLER_USER, "user", &user);
         assert_int_equal(caller_alloc(&user, 2 * PAGE, "any")->result, 0);
         caller_close(&user);
-        caller_await(&stranger, quarantined, 2 * PAGE);
+        caller_await(&stranger, status_quarantined, 2 * PAGE);
         assert_int_equal(ASK(&stranger, WIRE__REQUEST__BODY_RELEASE, .pool = "any")->result,
                          PAR_REFUSED_DENIED);
         /* Whether there was somebody of that name is not for strangers to know. */
         assert_int_equal(ASK(&stranger, WIRE__REQUEST__BODY_RELEASE, .client_name = "user")->result,
                          PAR_REFUSED_GONE);
-        assert_int_equal(quarantined(caller_status(&stranger)), 2 * PAGE);
+        assert_int_equal(status_quarantined(caller_status(&stranger)), 2 * PAGE);
         caller_open_as(&worker, CALLER_USER, "user again", &user);
         assert_int_equal(
                 ASK(&user, WIRE__REQUEST__BODY_RELEASE, .client_name = "user")->release->bytes,
@@ -609,18 +594,13 @@ static void test_names_of_strangers_are_hidden(void **state)
                         assert_int_equal(caller_free(&user, buffer)->result, 0);
                         caller_close(&user);
                         caller_open(&worker, "watcher", &user);
-                        caller_await(&user, free_bytes, ALL_BYTES);
+                        caller_await(&user, status_free, ALL_BYTES);
                 }
         }
         caller_close(&user);
 }
 
 /* ---- growing -------------------------------------------------------------------------------- */
-
-static uint64_t waiting(const Wire__Status *status)
-{
-        return status->waiting;
-}
 
 /* A request that does not wait for others waits for the pool to grow. */
 static void test_alloc_waits_for_growth(void **state)
@@ -635,13 +615,13 @@ static void test_alloc_waits_for_growth(void **state)
         seq = caller_send_alloc(&caller, 70 * PAGE, "any", 0);
         count = fake_keeper_await_take(worker.keeper, 0);
         assert_true(count >= 6 && count <= 16);
-        assert_int_equal(waiting(caller_status(&caller)), 1);
+        assert_int_equal(status_waiting(caller_status(&caller)), 1);
         fake_keeper_give(worker.keeper, 0, count, 0);
         fake_keeper_end_take(worker.keeper, 0, 0);
         grant = caller_reply(&caller, seq)->alloc;
         assert_non_null(grant);
         assert_int_equal(grant->size, 70 * PAGE);
-        assert_int_equal(waiting(caller_status(&caller)), 0);
+        assert_int_equal(status_waiting(caller_status(&caller)), 0);
         caller_close(&caller);
 }
 
@@ -658,7 +638,7 @@ static void test_alloc_is_told_where_nothing_grows(void **state)
         fake_keeper_give(worker.keeper, 0, 2, 128 * PAGE);
         fake_keeper_end_take(worker.keeper, 0, -ENOMEM);
         assert_int_equal(caller_reply(&caller, seq)->result, PAR_REFUSED_EXHAUSTED);
-        assert_int_equal(waiting(caller_status(&caller)), 0);
+        assert_int_equal(status_waiting(caller_status(&caller)), 0);
         assert_int_equal(caller_status(&caller)->bytes->granted, 0);
         caller_close(&caller);
 }
@@ -681,7 +661,7 @@ static void test_growing_can_be_cancelled(void **state)
         asks = caller_send(&caller, &request);
         assert_int_equal(caller_reply(&caller, seq)->result, ECANCELED);
         assert_int_equal(caller_reply(&caller, asks)->result, 0);
-        assert_int_equal(waiting(caller_status(&caller)), 0);
+        assert_int_equal(status_waiting(caller_status(&caller)), 0);
         caller_close(&caller);
 }
 

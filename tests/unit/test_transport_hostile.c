@@ -5,11 +5,12 @@
  */
 #include "worker_fixture.h"
 
+#include "clock.h"
+#include "descriptors.h"
 #include "keeper_protocol.h"
 #include "lingering_socket.h"
 #include "macros.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -56,36 +57,6 @@ static int teardown(void **state)
         return worker_stop(&worker);
 }
 
-static uint64_t now_ms(void)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static uint64_t clients(const Wire__Status *status)
-{
-        return status->clients;
-}
-
-static uint64_t free_bytes(const Wire__Status *status)
-{
-        return status->bytes->free;
-}
-
-static int count_descriptors(void)
-{
-        DIR *dir = opendir("/proc/self/fd");
-        int n = 0;
-
-        assert_non_null(dir);
-        while (readdir(dir))
-                n++;
-        closedir(dir);
-        return n;
-}
-
 /* ---- packets -------------------------------------------------------------------------------- */
 
 static const struct {
@@ -113,7 +84,7 @@ static void test_garbage_ends_the_session(void **state)
                 caller_expect_end(&caller);
                 caller_close(&caller);
         }
-        caller_await(&beside, clients, 1);
+        caller_await(&beside, status_clients, 1);
         caller_close(&beside);
 }
 
@@ -128,7 +99,7 @@ static void test_an_oversized_packet_ends_the_session(void **state)
         assert_int_equal(send(caller.fd, bytes, sizeof(bytes), MSG_NOSIGNAL), sizeof(bytes));
         caller_expect_end(&caller);
         caller_close(&caller);
-        caller_await(&beside, clients, 1);
+        caller_await(&beside, status_clients, 1);
         caller_close(&beside);
 }
 
@@ -173,7 +144,7 @@ static void test_a_seq_that_waits_is_not_used_twice(void **state)
         poor.seq--;
         caller_send_alloc(&poor, 4096, "any", -1);
         caller_expect_end(&poor);
-        caller_await(&rich, clients, 1);
+        caller_await(&rich, status_clients, 1);
         assert_int_equal(caller_status(&rich)->waiting, 0);
         caller_close(&poor);
         caller_close(&rich);
@@ -211,7 +182,7 @@ static void test_descriptors_nobody_asked_for_block_nobody(void **state)
                 close(STEAL_FD(lingering.fd)); /* theirs is the last */
                 began = now_ms();
                 caller_expect_end(&caller);
-                caller_await(&beside, clients, 1);
+                caller_await(&beside, status_clients, 1);
                 assert_true(now_ms() - began < 5000);
         }
         lingering_socket_deinit(&lingering);
@@ -225,14 +196,15 @@ static void test_descriptors_nobody_asked_for_block_nobody(void **state)
 static void test_a_client_that_never_reads_costs_little(void **state)
 {
         struct caller mute, beside;
-        int before, sent = 0;
+        unsigned before;
+        int sent = 0;
         uint8_t bytes[64];
         size_t size;
 
         (void)state;
         caller_open(&worker, "beside", &beside);
         caller_open(&worker, "mute", &mute);
-        before = count_descriptors();
+        before = descriptors_open();
         fcntl(mute.fd, F_SETFL, O_NONBLOCK);
         for (;;) {
                 Wire__Request request = WIRE__REQUEST__INIT;
@@ -259,7 +231,7 @@ static void test_a_client_that_never_reads_costs_little(void **state)
         }
         /* Descriptors in flight are bounded: so are the grants. */
         assert_int_equal(caller_status(&beside)->grants, 64);
-        assert_true(count_descriptors() < before + 10);
+        assert_true(descriptors_open() < before + 10);
         assert_int_equal(caller_alloc(&beside, WORKER_PAGE_BYTES, "any")->result, 0);
 
         /* It reads after all: everything is answered, in the order of the requests. */
@@ -296,7 +268,7 @@ static void test_a_client_that_never_reads_may_die(void **state)
         }
         assert_int_equal(caller_status(&beside)->clients, 2);
         caller_close(&mute);
-        caller_await(&beside, clients, 1);
+        caller_await(&beside, status_clients, 1);
         caller_close(&beside);
 }
 
@@ -354,7 +326,7 @@ static void test_floods_starve_nobody(void **state)
                 pthread_join(floods[i].thread, NULL);
         }
         assert_true(worst < 2000); /* starved would be for ever; the machine may be busy */
-        caller_await(&beside, clients, 1);
+        caller_await(&beside, status_clients, 1);
         caller_close(&beside);
 }
 
@@ -404,7 +376,7 @@ static void test_who_is_known_does_not_keep_strangers_out(void **state)
                 assert_false(eager[i].failed);
         }
         caller_open(&worker, "afterwards", &stranger);
-        caller_await(&stranger, clients, 1);
+        caller_await(&stranger, status_clients, 1);
         caller_close(&stranger);
 }
 
@@ -422,38 +394,55 @@ static void *give_frames(void *data)
         return NULL;
 }
 
-/* Thousands of frames that arrive at once: others are answered between them. */
-static void test_a_burst_of_frames_holds_up_nobody(void **state)
+/*
+ * One burst, with somebody beside it who asks on and on.
+ * Return: how many answers saw a part of the frames arrived.
+ */
+static unsigned answers_within_a_burst(void)
 {
+        enum { FRAMES = 1500 };
         struct caller wants, beside;
         struct burst burst;
-        uint64_t worst = 0;
-        unsigned asked = 0;
+        unsigned within = 0;
 
-        (void)state;
-        worker_start(&worker, &(struct worker_options){ .more_pages = 1500 });
+        worker_start(&worker, &(struct worker_options){ .more_pages = FRAMES });
         caller_open(&worker, "beside", &beside);
         caller_open(&worker, "wants", &wants);
         fake_keeper_hold_takes(worker.keeper);
-        caller_send_alloc(&wants, 1564 * WORKER_PAGE_BYTES, "any", -1);
+        caller_send_alloc(&wants, (64 + FRAMES) * WORKER_PAGE_BYTES, "any", -1);
         burst.frames = fake_keeper_await_take(worker.keeper, 0);
-        assert_int_equal(burst.frames, 1500);
+        assert_int_equal(burst.frames, FRAMES);
+        uint64_t before = status_held(caller_status(&beside));
         assert_int_equal(pthread_create(&burst.thread, NULL, give_frames, &burst), 0);
-        for (;; asked++) {
+        for (;;) {
                 uint64_t began = now_ms();
                 const Wire__Status *status = caller_status(&beside);
 
-                if (now_ms() - began > worst)
-                        worst = now_ms() - began;
+                assert_true(now_ms() - began < 500);
                 if (status->grants)
                         break;
+                within += status_held(status) > before;
         }
         pthread_join(burst.thread, NULL);
-        assert_true(asked > 10);
-        assert_true(worst < 500);
         caller_close(&wants);
         caller_close(&beside);
         assert_int_equal(worker_stop(&worker), 0);
+        return within;
+}
+
+/*
+ * Thousands of frames that arrive at once: others are answered between them. A burst is over in
+ * milliseconds, in which the scheduler need not let the asker run: one seen of many bursts proves
+ * it, and a worker that reads a burst to its end is never seen within.
+ */
+static void test_a_burst_of_frames_holds_up_nobody(void **state)
+{
+        unsigned within = 0;
+
+        (void)state;
+        for (int i = 0; i < 20 && !within; i++)
+                within = answers_within_a_burst();
+        assert_true(within > 0);
 }
 
 static void test_more_clients_than_may_be_are_told(void **state)
@@ -474,7 +463,7 @@ static void test_more_clients_than_may_be_are_told(void **state)
         caller_close(&extra);
 
         caller_close(&few[0]);
-        caller_await(&few[1], clients, 2);
+        caller_await(&few[1], status_clients, 2);
         caller_open(&worker, "few", &few[0]);
         for (size_t i = 0; i < ARRAY_SIZE(few); i++)
                 caller_close(&few[i]);
@@ -528,12 +517,12 @@ static void test_no_descriptor_left_to_accept_with(void **state)
 static void test_nothing_is_left_behind(void **state)
 {
         struct caller beside;
-        int before;
+        unsigned before;
 
         (void)state;
         caller_open(&worker, "beside", &beside);
-        caller_await(&beside, free_bytes, (64 + WORKER_LOW_PAGES) * WORKER_PAGE_BYTES);
-        before = count_descriptors();
+        caller_await(&beside, status_free, (64 + WORKER_LOW_PAGES) * WORKER_PAGE_BYTES);
+        before = descriptors_open();
         for (int i = 0; i < 50; i++) {
                 struct caller caller;
 
@@ -543,14 +532,14 @@ static void test_nothing_is_left_behind(void **state)
                         caller_receive(&caller);
                 caller_close(&caller);
         }
-        caller_await(&beside, clients, 1);
-        caller_await(&beside, free_bytes, (64 + WORKER_LOW_PAGES) * WORKER_PAGE_BYTES);
-        for (int i = 0; i < 100 && count_descriptors() > before; i++) {
+        caller_await(&beside, status_clients, 1);
+        caller_await(&beside, status_free, (64 + WORKER_LOW_PAGES) * WORKER_PAGE_BYTES);
+        for (int i = 0; i < 100 && descriptors_open() > before; i++) {
                 const struct timespec pause = { 0, 10000000 };
 
                 nanosleep(&pause, NULL);
         }
-        assert_int_equal(count_descriptors(), before);
+        assert_int_equal(descriptors_open(), before);
         caller_close(&beside);
 }
 

@@ -46,11 +46,6 @@ static int teardown(void **state)
         return worker_stop(&worker);
 }
 
-static uint64_t clients(const Wire__Status *status)
-{
-        return status->clients;
-}
-
 static uint32_t send_reload(struct caller *caller)
 {
         Wire__Request request = WIRE__REQUEST__INIT;
@@ -236,7 +231,7 @@ static void test_reload_whose_asker_is_gone(void **state)
         send_reload(&gone);
         fake_keeper_await_reloads(worker.keeper, 1);
         caller_close(&gone);
-        caller_await(&beside, clients, 1);
+        caller_await(&beside, status_clients, 1);
         fake_keeper_tell_config(worker.keeper, &pages_80, true);
         fake_keeper_ping(worker.keeper);
         assert_int_equal(pages_of(&beside), 80);
@@ -284,7 +279,7 @@ static void test_reload_one_at_a_time(void **state)
         caller.seq = send_reload(&caller) - 1;
         send_reload(&caller);
         caller_expect_end(&caller);
-        caller_await(&beside, clients, 1);
+        caller_await(&beside, status_clients, 1);
         caller_close(&caller);
         caller_close(&beside);
 }

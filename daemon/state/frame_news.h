@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the keeper tells of its frames: they have come, are on their way, cannot leave yet, have
+ * left, or moved.
+ */
+#pragma once
+
+#include "frame_name.h"
+#include "range.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct state;
+
+/**
+ * struct frame_news - a frame that the keeper holds for a pool
+ * @lent: a client of a former worker may still use it: it goes into quarantine
+ */
+struct frame_news {
+        struct frame_name name;
+        uint32_t pool;
+        uint64_t page_bytes, phys;
+        int node;
+        bool pinned, lent;
+};
+
+/**
+ * state_frame_arrived() - a frame is there
+ *
+ * Return: 0; -EINVAL where it contradicts what is known (no such pool, wrong size, an address that
+ * is taken): it stays out of service; -ENOMEM.
+ */
+int state_frame_arrived(struct state *state, const struct frame_news *news, uint64_t now_ns);
+
+/**
+ * struct take_result - the end of a take()
+ * @got:        frames that were had, and arrived before this
+ * @r:          0, or why not more: -ENOMEM: the system has none; -EDQUOT: keep_free forbids it;
+ *              -EFBIG: it would take more than harvest_max; -ECANCELED; other negative errno
+ * @seen:       addresses that were seen on the way (first above last: none)
+ * @held_bytes: most that was held at once beyond what was wanted
+ * @harvested:  pages were held that were not wanted
+ */
+struct take_result {
+        uint32_t got;
+        int r;
+        struct range seen;
+        uint64_t held_bytes;
+        bool harvested;
+};
+void state_taken(struct state *state, uint32_t pool, const struct take_result *result,
+                 uint64_t now_ns);
+
+/* How far a take() is: @got frames so far, @held_bytes held beyond them. */
+void state_taking(struct state *state, uint32_t pool, uint32_t got, uint64_t held_bytes,
+                  uint64_t now_ns);
+
+/* Why a frame cannot leave yet; the keeper's values. */
+enum frame_holder {
+        FRAME_HOLDER_NONE,
+        FRAME_HOLDER_FILE,
+        FRAME_HOLDER_PAGES, /* which takes long to find out, each time */
+        FRAME_HOLDER_HOLE,
+        FRAME_HOLDER_PATH,
+};
+
+/* @holder: enum frame_holder */
+void state_frame_lingers(struct state *state, struct frame_name name, int holder, uint64_t now_ns);
+void state_frame_left(struct state *state, struct frame_name name, bool lost, uint64_t now_ns);
+/* @phys: where it is now; UINT64_MAX: its page was punched out. */
+void state_frame_moved(struct state *state, struct frame_name name, uint64_t phys, uint64_t now_ns);

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What there is, for lists, single answers and metrics.
+ */
+#pragma once
+
+#include "frame_name.h"
+#include "range.h"
+#include "request.h"
+#include "result.h"
+#include "state_settings.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define REPORT_BLOCKERS_MAX 8
+
+struct client;
+struct state;
+
+struct state_bytes { /* together they are held */
+        uint64_t held, free, granted, reusable, leaving, lingering, quarantined, retired;
+};
+
+struct status_report {
+        const char *backend, *state; /* state: "filling", "ready" */
+        struct state_bytes bytes;
+        bool pinned;
+        uint32_t pools, clients;
+        uint64_t buffers, grants, refusals, waiting, lost_to_system, moved, uptime_ns;
+};
+
+/**
+ * struct pool_report - a pool
+ * @goal_bytes:        what it wants to hold now
+ * @largest_run_bytes: of free frames
+ * @taking_bytes, @taken_bytes: of the take that is under way, and how much of it is there
+ * @held_aside_bytes:  that a harvest holds meanwhile
+ * @draining_bytes:    in frames that are to be drained
+ * @state:             "filling", "growing", "harvesting", "draining", "ready", "short"
+ * @note:              why it is short, or ""
+ */
+struct pool_report {
+        const struct pool_settings *settings;
+        struct state_bytes bytes;
+        uint64_t goal_bytes, largest_run_bytes, lost_to_system;
+        uint64_t taking_bytes, taken_bytes, held_aside_bytes, draining_bytes;
+        uint64_t waiting;
+        bool pinned, allowed;
+        const char *state;
+        const char *note;
+};
+
+/* What has happened since the start, for metrics; never decreases. */
+struct pool_counters {
+        uint64_t grants, frees, grown_frames, shrunk_frames, harvests, lost_to_system, waits;
+};
+void state_pool_counters(const struct state *state, size_t pool, struct pool_counters *ret);
+
+/* @refused: by result, PAR_REFUSED_NEVER_FITS first; REFUSALS entries. */
+#define REFUSALS (PAR_REFUSED_GONE - PAR_REFUSED_NEVER_FITS + 1)
+struct state_counters {
+        uint64_t refused[REFUSALS];
+        uint64_t moved, timed_out_waits, sessions;
+};
+void state_counters(const struct state *state, struct state_counters *ret);
+
+/* Who is behind something, where the asker may know: himself, or everybody to an administrator. */
+struct holder_report {
+        bool known, mine;
+        const char *client;
+        uint32_t uid, pid;
+};
+
+struct frame_report {
+        struct frame_name name;
+        const char *pool, *state, *note;
+        uint64_t phys, page_bytes;
+        int node;
+        bool pinned;
+        uint32_t buffers;
+        struct holder_report holder;
+};
+
+struct buffer_report {
+        uint64_t id, size_bytes, segments, age_ns;
+        uint64_t needs_below; /* its own highest usable address; 0: it has no such limit */
+        struct range extent;  /* lowest and highest address of it */
+        const char *label, *pool, *state;
+        struct holder_report holder;
+};
+
+/**
+ * struct client_report - an owner of memory, or a session
+ * @waiting:       requests of it that wait
+ * @waiting_ns, @waiting_bytes, @waiting_for: of the first of them: since when, how much, in words
+ */
+struct client_report {
+        uint64_t id, buffers, age_ns, waiting, waiting_ns, waiting_bytes;
+        char waiting_for[192];
+        struct state_bytes bytes;
+        bool connected;
+        struct holder_report holder;
+};
+
+/**
+ * struct extent_report - adjacent memory of one pool in one state
+ * @free_bytes: of it that can still be granted: all of "free" frames, and of "granted" ones what
+ *              their owner may have
+ */
+struct extent_report {
+        struct range range;
+        const char *pool, *state;
+        bool draining;
+        uint64_t page_bytes, free_bytes;
+};
+
+/* Who had the frame of an address before. @age_ns: how long ago that ended. */
+struct former_holder {
+        char client[LABEL_BYTES_MAX + 1], label[LABEL_BYTES_MAX + 1];
+        bool known;
+        uint32_t uid;
+        uint64_t age_ns;
+};
+#define FORMER_HOLDERS_MAX 4
+
+/**
+ * struct lookup_report - what is at an address
+ * @held:       pard has a frame there; otherwise only @former can say anything
+ * @frame:      its frame
+ * @has_buffer: it lies in a live buffer, at @offset
+ * @former:     who had it before, latest first; what they were called only where the asker may know
+ */
+struct lookup_report {
+        bool held, has_buffer;
+        struct frame_report frame;
+        struct buffer_report buffer;
+        uint64_t offset;
+        struct former_holder former[FORMER_HOLDERS_MAX];
+        size_t n_former;
+};
+
+struct blocker {
+        uint64_t buffer, size_bytes, needs_below;
+        struct holder_report holder;
+};
+
+/**
+ * struct explanation - what would come of a request
+ * @result:    0: it would be granted, in @pool
+ * @refusal:   sentence and figures in either case
+ * @segments:  the first of what it would be, where it would
+ * @blockers:  who is in the way, largest first. Where that would take too long to find out, those
+ *             among the largest of the pools, and at the beginning of the window
+ * @largest:   the largest run in the window that this client could have as one buffer (first above
+ *             last: none)
+ * @longer:    what would lengthen it, in words: which buffers end at its ends, which memory beside
+ *             it pard does not hold; "" where nothing would
+ */
+struct explanation {
+        int result;
+        struct refusal refusal;
+        const char *pool;
+        struct range segments[64];
+        size_t n_segments;
+        struct blocker blockers[REPORT_BLOCKERS_MAX];
+        size_t n_blockers;
+        struct range largest;
+        char longer[SENTENCE_BYTES];
+};
+
+/* Return: 0 (the explanation's own result tells the outcome); -ENOMEM. */
+int state_explain(struct state *state, struct client *client, const struct request *request,
+                  uint64_t now_ns, struct explanation *ret);
+
+void state_lookup(const struct state *state, const struct client *asker, uint64_t phys,
+                  uint64_t now_ns, struct lookup_report *ret);
+
+void state_report(const struct state *state, uint64_t now_ns, struct status_report *ret);
+
+/**
+ * The lists. @cursor is 0 at first and moves on with each row; a list goes on where it was,
+ * whatever has changed meanwhile. Frames and buffers are in the order of their addresses and
+ * numbers; only those that reach into @window (of pool @pool, where not NULL or "") are shown.
+ *
+ * @steps: how many entries may still be looked at: a filter that nothing passes must not hold up
+ * the rest. Where it came down to 0 the list stopped there and goes on at the cursor.
+ *
+ * state_next_pool() does without an asker (NULL), for metrics.
+ *
+ * Return: whether there was another row.
+ */
+bool state_next_pool(const struct state *state, const struct client *asker, uint64_t *cursor,
+                     struct pool_report *ret);
+bool state_next_frame(const struct state *state, const struct client *asker, struct range window,
+                      const char *pool, uint64_t *cursor, unsigned *steps,
+                      struct frame_report *ret);
+bool state_next_buffer(const struct state *state, const struct client *asker, struct range window,
+                       const char *pool, uint64_t now_ns, uint64_t *cursor, unsigned *steps,
+                       struct buffer_report *ret);
+bool state_next_client(const struct state *state, const struct client *asker, uint64_t now_ns,
+                       uint64_t *cursor, struct client_report *ret);
+bool state_next_extent(const struct state *state, const struct client *asker, struct range window,
+                       const char *pool, uint64_t *cursor, unsigned *steps,
+                       struct extent_report *ret);

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the configuration says of pools, devices and clients.
+ */
+#pragma once
+
+#include "constraint.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define LABEL_BYTES_MAX 63 /* of a buffer's label, and of a client's name */
+#define GRANULE_BYTES   4096u
+
+enum isolation {
+        ISOLATE_SESSION, /* each connection is an owner */
+        ISOLATE_UID,     /* connections of one uid share an owner */
+};
+
+/* One entry of a pool's allow list. */
+struct principal {
+        bool is_group;
+        uint32_t id;
+};
+
+/* Where a pool's frames come from. */
+enum pool_source {
+        SOURCE_ANY,    /* hugepages of the pool's size */
+        SOURCE_DEMOTE, /* the largest hugepages there are, which the kernel takes apart: long runs
+                        */
+};
+
+/**
+ * struct pool_settings - a pool as configured
+ * @name:          owned
+ * @window:        addresses of its frames
+ * @limited:       it has an address range of its own (window is not everything)
+ * @page_bytes:    size of its frames
+ * @node:          NUMA node or -1
+ * @size_min_bytes, @size_max_bytes: what it holds; multiples of @page_bytes
+ * @spare_bytes:   free frames that growing keeps ahead of demand, up to @size_max_bytes
+ * @run_min_bytes: frames are taken in physically contiguous runs of at least this; 0: as they come
+ * @source:        where they come from
+ * @harvest_max_bytes: pages that may be held at once, beyond those wanted, while looking for some
+ *                 inside @window; 0: no harvest
+ * @shrink_delay_ns: what was not needed for this long goes back, down to @size_min_bytes
+ * @spill:         requests without an address limit may end up here
+ * @pin_required:  frames that are not pinned are refused
+ * @isolation:     who shares frames
+ * @reuse_delay_ns: how long an owner keeps its last empty frame
+ * @quarantine_ns: how long memory of a client that died is held
+ * @allow:         @n_allow entries, owned; none: everybody
+ */
+struct pool_settings {
+        char *name;
+        struct range window;
+        bool limited;
+        uint64_t page_bytes;
+        int node;
+        enum pool_source source;
+        uint64_t size_min_bytes, size_max_bytes, spare_bytes;
+        uint64_t run_min_bytes;
+        uint64_t harvest_max_bytes;
+        uint64_t shrink_delay_ns;
+        bool spill;
+        bool pin_required;
+        enum isolation isolation;
+        uint64_t reuse_delay_ns, quarantine_ns;
+        struct principal *allow;
+        size_t n_allow;
+};
+
+/**
+ * struct device_settings - a device as configured
+ * @name:   owned
+ * @limits: its limits; size_bytes is not used
+ * @nodes:  bit n: memory of NUMA node n will do; 0: any
+ */
+struct device_settings {
+        char *name;
+        struct constraint limits;
+        uint64_t nodes;
+};
+
+/**
+ * struct state_settings - all that state needs to know of the configuration; borrowed for the life
+ * of the state
+ * @backend:     name for lists
+ * @admin_group: gid whose members are administrators; (gid_t)-1: only root
+ * @max_buffers: of one client; beyond that PAR_REFUSED_QUOTA
+ * @max_clients: sessions at once
+ * @max_waiting: requests of one client that wait at once
+ */
+struct state_settings {
+        const char *backend;
+        const struct pool_settings *pools;
+        size_t n_pools;
+        const struct device_settings *devices;
+        size_t n_devices;
+        gid_t admin_group;
+        uint32_t max_buffers, max_clients, max_waiting;
+};
