@@ -8,4 +8,4 @@
 #
 # vm boot: hugepages=200
 # vm qemu: -device edu -icount shift=3,sleep=off
-exec test_edu "$@"
+exec test_edu "$(./find_pci 0x1234 0x11e8)" "$@"

@@ -9,4 +9,4 @@
 until ls /sys/bus/pci/drivers/nvme/0* >/dev/null 2>&1; do
         sleep 0.1 # the kernel's own driver looks for devices in the background; not while ours takes over
 done
-exec test_nvme
+exec test_nvme "$(./find_pci 0x1b36 0x0010)"
