@@ -87,8 +87,8 @@ static int trip(struct driver *driver)
         memmove(driver->expected + to, driver->expected + from, bytes);
         if (memcmp(driver->data, driver->expected, BUFFER_BYTES) == 0)
                 return 0;
-        fprintf(stderr, "%u bytes from %#llx to %#llx: the buffer is not what it must be\n", bytes,
-                (unsigned long long)(dma + from), (unsigned long long)(dma + to));
+        fprintf(stderr, "%u bytes from offset %zu to %zu: the buffer is not what it must be\n",
+                bytes, from, to);
         return -EIO;
 }
 
