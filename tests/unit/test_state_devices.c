@@ -6,6 +6,7 @@
 #include "macros.h"
 #include "world.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -471,6 +472,7 @@ static void test_windows(void **unused)
                 struct explanation explanation;
                 struct buffer_view view;
                 struct buffer *buffer;
+                uint64_t phys, dma;
 
                 request.want = grants[i].want;
                 assert_int_equal(
@@ -478,14 +480,12 @@ static void test_windows(void **unused)
                         0);
                 buffer = world_alloc(&world, client, request);
                 buffer_view(buffer, &view);
-                if (!is_where_it_should_be(i, world_first(buffer),
-                                           world_first(buffer) + view.dma_offset) ||
-                    view.segment_count != 1 || explanation.result ||
-                    explanation.dma_offset != view.dma_offset) {
-                        print_error("%s: phys 0x%llx, dma 0x%llx: %s\n", grants[i].name,
-                                    (unsigned long long)world_first(buffer),
-                                    (unsigned long long)(world_first(buffer) + view.dma_offset),
-                                    explanation.refusal.sentence);
+                phys = world_first(buffer);
+                dma = phys + view.dma_offset;
+                if (!is_where_it_should_be(i, phys, dma) || view.segment_count != 1 ||
+                    explanation.result || explanation.dma_offset != view.dma_offset) {
+                        print_error("%s: phys 0x%" PRIx64 ", dma 0x%" PRIx64 ": %s\n",
+                                    grants[i].name, phys, dma, explanation.refusal.sentence);
                         failed++;
                 }
                 world_stop(&world);
