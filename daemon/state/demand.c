@@ -70,7 +70,6 @@ static void round_size(struct constraint *limits, uint64_t granularity_bytes)
 int demand_init(const struct state *state, const struct request *request, struct demand *ret,
                 struct refusal *ret_refusal)
 {
-        uint64_t granularity_bytes = 1;
         enum limit limit = LIMIT_NONE;
         struct reach reach;
         int r;
@@ -78,12 +77,12 @@ int demand_init(const struct state *state, const struct request *request, struct
         *ret = (struct demand){ 0 };
         reach_init(&reach);
         from_request(request, ret);
-        r = narrow_by_devices(state, request->device, ret, &reach, &granularity_bytes, ret_refusal);
+        r = narrow_by_devices(state, request->device, ret, &reach, ret_refusal);
         if (r)
                 return r;
         if (ret->limits.window.first > ret->limits.window.last)
                 return conflict_window(ret, ret_refusal);
-        round_size(&ret->limits, granularity_bytes);
+        round_size(&ret->limits, ret->granularity_bytes);
         ret->want = ret->limits; /* for the words of a refusal */
         r = constraint_check(&ret->limits, &limit);
         if (r)

@@ -44,6 +44,7 @@ struct demand_view {
  * @views:   @n_views of them, at least 1: a buffer lies in one. Without bus windows there is one
  * @low, @high: who set the addresses of @limits
  * @devices: their names, separated by commas; borrowed from the request. NULL or "": none
+ * @granularity_bytes: what the size is a multiple of; 0: of whole granules
  * @windows_of: the first device that has bus windows; NULL: none
  */
 struct demand {
@@ -52,6 +53,7 @@ struct demand {
         uint64_t nodes, near_nodes;
         struct limit_source set_by[LIMIT_COUNT];
         struct limit_source low, high;
+        uint64_t granularity_bytes;
         const struct device_settings *windows_of;
         const char *label, *devices;
         size_t n_views;

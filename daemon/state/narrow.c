@@ -92,80 +92,97 @@ static int narrow_nodes(struct demand *demand, const struct device_settings *dev
         return 0;
 }
 
-static int narrow_reach(struct demand *demand, struct reach *reach,
-                        const struct device_settings *device,
-                        const struct device_settings *const *before, size_t n_before,
-                        struct refusal *refusal)
-{
-        enum reach_loss loss = reach_narrow(reach, device);
+/**
+ * struct narrowing - a demand that is being narrowed
+ * @devices: @n of them, so far; they have something in common
+ */
+struct narrowing {
+        struct demand *demand;
+        struct reach *reach;
+        const struct device_settings *devices[REQUEST_DEVICES_MAX];
+        size_t n;
+        struct refusal *refusal;
+};
 
-        if (!demand->windows_of && device->n_windows)
-                demand->windows_of = device;
+static int narrow_reach(struct narrowing *narrowing, const struct device_settings *device)
+{
+        enum reach_loss loss = reach_narrow(narrowing->reach, device);
+
+        if (!narrowing->demand->windows_of && device->n_windows)
+                narrowing->demand->windows_of = device;
         if (loss == REACH_SOME)
                 return 0;
-        /* With three and more it may take all of them: the first that has nothing in common. */
-        for (size_t i = 0; i < n_before; i++) {
+        /* The first that has nothing in common with it; with three and more it may take all. */
+        for (size_t i = 0; i < narrowing->n; i++) {
                 enum reach_loss pair;
                 struct reach alone;
 
                 reach_init(&alone);
-                (void)reach_narrow(&alone, before[i]);
+                (void)reach_narrow(&alone, narrowing->devices[i]);
                 pair = reach_narrow(&alone, device);
                 if (pair != REACH_SOME)
-                        return conflict_reach(before[i], device, pair, refusal);
+                        return conflict_reach(narrowing->devices[i], device, pair,
+                                              narrowing->refusal);
         }
-        return conflict_reach(before[0], device, loss, refusal);
+        return conflict_reach(narrowing->devices[0], device, loss, narrowing->refusal);
 }
 
-static int add_device(struct demand *demand, struct reach *reach,
-                      const struct device_settings *device,
-                      const struct device_settings *const *before, size_t n_before,
-                      struct refusal *refusal)
+static int add_device(struct narrowing *narrowing, const struct device_settings *device)
 {
+        struct demand *demand = narrowing->demand;
         int r;
 
         if (device->pci[0] && !device->facts.known)
-                return refusal_set(refusal, PAR_REFUSED_INVALID,
+                return refusal_set(narrowing->refusal, PAR_REFUSED_INVALID,
                                    "device %s: PCI device %s was not there when pard read its "
                                    "configuration; parctl reload looks again",
                                    device->name, device->pci);
         narrow(demand, device);
+        if (device->granularity_bytes > demand->granularity_bytes)
+                demand->granularity_bytes = device->granularity_bytes;
         if (device->facts.known && device->facts.node >= 0)
                 demand->near_nodes |= UINT64_C(1) << device->facts.node;
-        r = narrow_nodes(demand, device, refusal);
+        r = narrow_nodes(demand, device, narrowing->refusal);
         if (r)
                 return r;
         if (demand->limits.window.first > demand->limits.window.last)
-                return conflict_window(demand, refusal);
-        return narrow_reach(demand, reach, device, before, n_before, refusal);
+                return conflict_window(demand, narrowing->refusal);
+        r = narrow_reach(narrowing, device);
+        if (!r)
+                narrowing->devices[narrowing->n++] = device;
+        return r;
+}
+
+/* The device whose name is the first @length bytes. */
+static int add_name(struct narrowing *narrowing, const struct state *state, const char *name,
+                    size_t length)
+{
+        const struct device_settings *device = find_device(state, name, length);
+
+        if (!device)
+                return refusal_set(narrowing->refusal, PAR_REFUSED_INVALID,
+                                   "there is no device %.*s in the configuration",
+                                   length < 64 ? (int)length : 64, name);
+        if (narrowing->n == REQUEST_DEVICES_MAX)
+                return refusal_set(narrowing->refusal, PAR_REFUSED_INVALID,
+                                   "a buffer is for at most %d devices", REQUEST_DEVICES_MAX);
+        return add_device(narrowing, device);
 }
 
 int narrow_by_devices(const struct state *state, const char *names, struct demand *demand,
-                      struct reach *reach, uint64_t *granularity_bytes, struct refusal *refusal)
+                      struct reach *reach, struct refusal *refusal)
 {
-        const struct device_settings *devices[REQUEST_DEVICES_MAX];
-        size_t n = 0, length;
-        int r;
+        struct narrowing narrowing = { .demand = demand, .reach = reach, .refusal = refusal };
+        const char *at = names && *names ? names : NULL;
+        int r = 0;
 
-        for (; names && *names; names += length + (names[length] == ',')) {
-                length = strcspn(names, ",");
-                if (n == REQUEST_DEVICES_MAX)
-                        return refusal_set(refusal, PAR_REFUSED_INVALID,
-                                           "a buffer is for at most %d devices",
-                                           REQUEST_DEVICES_MAX);
-                devices[n] = find_device(state, names, length);
-                if (!devices[n])
-                        return refusal_set(refusal, PAR_REFUSED_INVALID,
-                                           "there is no device %.*s in the configuration",
-                                           length < 64 ? (int)length : 64, names);
-                r = add_device(demand, reach, devices[n], devices, n, refusal);
-                if (r)
-                        return r;
-                if (devices[n]->granularity_bytes > *granularity_bytes)
-                        *granularity_bytes = devices[n]->granularity_bytes;
-                n++;
+        while (at && !r) {
+                const size_t length = strcspn(at, ",");
+
+                r = add_name(&narrowing, state, at, length);
+                at = at[length] ? at + length + 1 : NULL;
         }
-        return 0;
+        return r;
 }
 
 const struct device_settings *state_next_device(const struct state *state, uint64_t *cursor)
@@ -178,7 +195,6 @@ const struct device_settings *state_next_device(const struct state *state, uint6
 int state_device_limits(const struct state *state, const char *names, struct constraint *ret,
                         uint64_t *ret_nodes, struct refusal *ret_refusal)
 {
-        uint64_t granularity_bytes = 1;
         struct demand demand = {
                 .limits = { .window = RANGE_ALL, .align_bytes = 1, .max_segments = SEGMENTS_ANY },
         };
@@ -186,7 +202,7 @@ int state_device_limits(const struct state *state, const char *names, struct con
         int r;
 
         reach_init(&reach);
-        r = narrow_by_devices(state, names, &demand, &reach, &granularity_bytes, ret_refusal);
+        r = narrow_by_devices(state, names, &demand, &reach, ret_refusal);
         if (r)
                 return r;
         *ret = demand.limits;

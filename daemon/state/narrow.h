@@ -9,13 +9,12 @@
 /**
  * narrow_by_devices() - narrow limits, nodes and reach
  * @names:  separated by commas, REQUEST_DEVICES_MAX at most; NULL or "": none
- * @demand: its limits, nodes, set_by and windows_of are narrowed
+ * @demand: its limits, nodes, granularity_bytes, set_by and windows_of are narrowed
  * @reach:  in: as reach_init() has it; out: the memory that all of them see
- * @granularity_bytes: in: 1; out: what the size is to be a multiple of
  * @refusal: filled with a result above 0
  *
  * Return: 0; PAR_REFUSED_INVALID where there is no such device; PAR_REFUSED_NEVER_FITS where
  * nothing is left.
  */
 int narrow_by_devices(const struct state *state, const char *names, struct demand *demand,
-                      struct reach *reach, uint64_t *granularity_bytes, struct refusal *refusal);
+                      struct reach *reach, struct refusal *refusal);
