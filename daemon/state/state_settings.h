@@ -27,9 +27,10 @@ struct principal {
 
 /* Where a pool's frames come from. */
 enum pool_source {
-        SOURCE_ANY,    /* hugepages of the pool's size */
-        SOURCE_DEMOTE, /* the largest hugepages there are, which the kernel takes apart: long runs
-                        */
+        SOURCE_ANY,      /* hugepages of the pool's size */
+        SOURCE_DEMOTE,   /* the largest hugepages there are, which the kernel takes apart: long runs
+                          */
+        SOURCE_CARVEOUT, /* small pages of memory that the kernel does not use itself */
 };
 
 /**
