@@ -10,14 +10,16 @@
 #include "grant.h"
 
 #include "macros.h"
+#include "mapping.h"
 
 #include <errno.h>
 #include <string.h>
 #include <syslog.h>
 #include <time.h>
 
-/* How often to ask again for a buffer that another thread's par_free() made stale on its way. */
-#define STALE_TRIES 64
+/* How often to ask again for a buffer that another thread's par_free() made stale on its way, or
+ * whose memory failed before anybody had it. */
+#define TRIES_MAX 64
 
 #define KNOWN_FLAGS (PAR_ALLOC_UNINITIALIZED | PAR_ALLOC_KEEP_ON_FORK)
 
@@ -260,6 +262,32 @@ static void zero_recycled(struct par_buffer *buffer)
         }
 }
 
+/* Memory can fail while nobody uses it, and pard looks only now and then. A hugepage fails as a
+ * whole, so it is enough to look at some of it. */
+static bool has_failed(const struct par_buffer *buffer)
+{
+        char *at = buffer->data;
+
+        for (size_t i = 0; i < buffer->n_pieces; i++) {
+                if (buffer->pieces[i].frame->huge && mapping_has_failed(at))
+                        return true;
+                at += buffer->pieces[i].length;
+        }
+        return false;
+}
+
+/* Give a buffer back that nobody has seen yet, with the frames that it lies in. */
+static int reject(struct par *par, struct par_buffer *buffer)
+{
+        pthread_mutex_lock(&par->lock);
+        lookup_remove(&par->lookup, buffer);
+        grant_not_again(buffer);
+        give_back(par, buffer);
+        pthread_mutex_unlock(&par->lock);
+        buffer_free(buffer);
+        return error_set(-EHWPOISON, "the memory that was granted has failed (a hardware error)");
+}
+
 static int alloc_once(struct par *par, struct wish *wish, struct par_buffer **ret)
 {
         struct grant grant = { .par = par, .asked_bytes = wish->alloc.size };
@@ -276,6 +304,8 @@ static int alloc_once(struct par *par, struct wish *wish, struct par_buffer **re
                 buffer_free(grant.buffer);
                 return r;
         }
+        if (has_failed(grant.buffer))
+                return reject(par, grant.buffer);
         if (!(wish->flags & PAR_ALLOC_UNINITIALIZED))
                 zero_recycled(grant.buffer);
         *ret = grant.buffer;
@@ -309,17 +339,19 @@ int par_alloc(struct par *par, size_t size, const struct par_constraint *constra
 
         wish_init(&wish, size, constraint, options);
         deadline_ms = now_ms() + wish.alloc.wait_ms;
-        for (unsigned tries = 0; tries < STALE_TRIES; tries++) {
+        for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
                 r = alloc_once(par, &wish, ret);
-                if (r != -ESTALE)
+                if (r != -ESTALE && r != -EHWPOISON)
                         return r;
                 if (wish.alloc.wait_ms > 0) {
                         left_ms = deadline_ms - now_ms();
                         wish.alloc.wait_ms = left_ms > 0 ? (int32_t)left_ms : 0;
                 }
         }
+        if (r == -EHWPOISON)
+                return r;
         return error_set(-PAR_BUSY,
                          "other threads or an administrator took the same memory %d times while it "
                          "was being granted",
-                         STALE_TRIES);
+                         TRIES_MAX);
 }

@@ -78,7 +78,7 @@ int frame_map(struct frame *frame, int fd, char *place)
                         return r;
                 place = own;
         }
-        r = mapping_place(fd, frame->page_bytes, place);
+        r = mapping_place(fd, frame->page_bytes, place, &frame->huge);
         if (r) {
                 if (own)
                         mapping_release(own, frame->page_bytes);

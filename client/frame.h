@@ -23,6 +23,7 @@
  *                lost or could not be mapped: the daemon has to send it again
  * @buffers:      live buffers of this session in it; it stays where it is while there are any
  * @fork_buffers: those of them that a child of fork() shall have
+ * @huge:         it is one page of the kernel's
  * @keep:         leave it mapped when the last buffer is freed
  */
 struct frame {
@@ -32,7 +33,7 @@ struct frame {
         size_t page_bytes;
         char *base;
         uint32_t buffers, fork_buffers;
-        bool keep;
+        bool huge, keep;
 };
 
 RB_HEAD(frame_tree, frame);

@@ -307,6 +307,11 @@ int grant_take_extents(struct request *request, const Wire__Reply *reply, struct
 void grant_revoked(struct par_buffer *buffer)
 {
         buffer->revoked = true;
+        grant_not_again(buffer);
+}
+
+void grant_not_again(struct par_buffer *buffer)
+{
         for (size_t i = 0; i < buffer->n_pieces; i++) {
                 if (buffer->pieces[i].frame)
                         buffer->pieces[i].frame->keep = false;

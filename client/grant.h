@@ -34,6 +34,10 @@ int grant_take_extents(struct request *request, const Wire__Reply *reply, struct
  * and its frames are not kept then. With the lock held. */
 void grant_revoked(struct par_buffer *buffer);
 
+/* The frames of this buffer are unmapped with their last buffer, so that pard does not grant them
+ * to us again. With the lock held. */
+void grant_not_again(struct par_buffer *buffer);
+
 /**
  * grant_give_up() - take a buffer apart, whole or half mapped
  *

@@ -33,7 +33,7 @@ int mapping_reserve(size_t bytes, size_t align, char **ret)
         return 0;
 }
 
-int mapping_place(int fd, size_t bytes, char *place)
+int mapping_place(int fd, size_t bytes, char *place, bool *ret_huge)
 {
         struct stat status;
         void *at;
@@ -49,7 +49,18 @@ int mapping_place(int fd, size_t bytes, char *place)
         /* The kernel has no mapping that is so from the start: a child that another thread forks
          * just now has the frame until it ends or calls exec(). */
         mapping_keep_on_fork(place, bytes, false);
+        *ret_huge = (uint64_t)status.st_blksize >= bytes;
         return 0;
+}
+
+bool mapping_has_failed(char *at)
+{
+        const int errno_before = errno;
+        bool failed;
+
+        failed = madvise(at, 1, MADV_POPULATE_READ) < 0 && errno == EHWPOISON;
+        errno = errno_before;
+        return failed;
 }
 
 int mapping_move(char *from, size_t bytes, char *to)

@@ -22,13 +22,18 @@ int mapping_reserve(size_t bytes, size_t align, char **ret);
  * @fd:    of the frame's memory; borrowed
  * @bytes: size of the frame
  * @place: reserved; stays reserved on failure
+ * @ret_huge: set on success: it is one page of the kernel's, a hugepage
  *
  * A child of fork() does not get the mapping.
  *
  * Return: 0; -ENOMEM; -EPROTO where there is less memory behind @fd than @bytes; another -errno of
  * mmap().
  */
-int mapping_place(int fd, size_t bytes, char *place);
+int mapping_place(int fd, size_t bytes, char *place, bool *ret_huge);
+
+/* Whether the memory of the page that is mapped at @at has failed, so that touching it would be a
+ * SIGBUS. Faults the page in; kernels before 5.14 do not tell, which is a no. */
+bool mapping_has_failed(char *at);
 
 /**
  * mapping_move() - move a mapped frame over reserved address space

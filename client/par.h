@@ -180,7 +180,8 @@ struct par_segment {
  * @PAR_EVENT_NONE:        nothing (never delivered)
  * @PAR_EVENT_MOVED:       memory of the buffer moved: its addresses are no longer true. Stop the
  *                         device and free the buffer
- * @PAR_EVENT_POISONED:    memory of the buffer failed
+ * @PAR_EVENT_POISONED:    memory of the buffer failed (a hardware error): touching it raises
+ * SIGBUS, and what was in it is lost. Stop the device and free the buffer
  * @PAR_EVENT_DRAINING:    an administrator empties the pool: free the buffer when you can
  * @PAR_EVENT_WANTED:      others wait for memory like this
  * @PAR_EVENT_REVOKED:     an administrator took the buffer away: stop the device, then free the
@@ -287,9 +288,10 @@ void par_device_close(struct par_device *device);
  * pool or device; -PAR_NEVER_FITS, -PAR_EXHAUSTED, -PAR_FRAGMENTED, -PAR_QUOTA, -PAR_DENIED;
  * -PAR_TIMED_OUT after wait_ms; -EINTR where a signal ended the waiting (only with wait_ms not 0,
  * and with SA_RESTART, too; a signal that comes just before the call sleeps is not noticed);
- * -PAR_BUSY where other threads' buffers got in the way again and again; -EMFILE where the process
- * has too few descriptors left, -ENOMEM without memory or address space; -EPROTO where pard sends
- * nonsense, which ends the session; -PAR_GONE; -ECHILD.
+ * -PAR_BUSY where other threads' buffers got in the way again and again; -EHWPOISON where memory
+ * was granted again and again that has failed (mostly another try gets sound memory, by itself);
+ * -EMFILE where the process has too few descriptors left, -ENOMEM without memory or address space;
+ * -EPROTO where pard sends nonsense, which ends the session; -PAR_GONE; -ECHILD.
  */
 int par_alloc(struct par *par, size_t size, const struct par_constraint *constraint,
               const struct par_alloc_options *options, struct par_buffer **ret) PAR_MUST_CHECK;

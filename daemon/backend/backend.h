@@ -27,6 +27,7 @@ struct backend;
  * @pin:        the backend's own note of the pin, and of the page after release()
  * @was_pinned: let_go() ended the pin
  * @sealed:     let_go() has sealed it against writing
+ * @poisoned:   let_go() found that its memory has failed: the system gives it to nobody any more
  * @released:   the descriptor is gone, and what remains is to see the page become free
  */
 struct backend_frame {
@@ -36,7 +37,7 @@ struct backend_frame {
         int node;
         uint32_t pin;
         bool pinned, was_pinned;
-        bool sealed, released;
+        bool sealed, released, poisoned;
 };
 
 #define BACKEND_FRAME_NONE ((struct backend_frame){ .memfd = -1, .node = NODE_ANY })
@@ -73,7 +74,8 @@ enum backend_holder {
  *        Return: 0; -EBUSY and *ret_holder, where the page is still not free (HOLDER_PATH): call
  *        release() again later, with the same frame.
  * @verify: where the frame is now, without disturbing whoever uses it.
- *        Return: 0 and *ret_phys, UINT64_MAX where its page was punched out; negative errno.
+ *        Return: 0 and *ret_phys, UINT64_MAX where its page was punched out; -EHWPOISON where its
+ *        memory has failed; other negative errno.
  * @deinit: undo everything, reserved hugepages included. Frames must have been given back or are
  *        dropped by their descriptors.
  *

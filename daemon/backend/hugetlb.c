@@ -270,6 +270,15 @@ static bool still_unpinning(struct hugetlb *hugetlb, struct backend_frame *frame
         return frame->pin != PINS_NONE;
 }
 
+static bool has_failed(const struct hugetlb *hugetlb, struct backend_frame *frame)
+{
+        uint64_t phys;
+
+        frame->poisoned = pagemap_read_file(hugetlb->pagemap, frame->memfd, frame->page_bytes,
+                                            &phys) == -EHWPOISON;
+        return frame->poisoned;
+}
+
 static int hugetlb_let_go(struct backend *backend, struct backend_frame *frame, bool owner_gone,
                           enum backend_holder *ret_holder)
 {
@@ -297,11 +306,16 @@ static int hugetlb_let_go(struct backend *backend, struct backend_frame *frame, 
         if (still_unpinning(hugetlb, frame))
                 return busy(HOLDER_NONE, ret_holder);
         r = probe_pages(frame, owner_gone);
+        /* The kernel itself refers to a page that failed, for good, and lends it to nobody. */
+        if (r == -EBUSY && !hole && has_failed(hugetlb, frame))
+                return 0;
         if (r)
                 return r == -EBUSY ? busy(HOLDER_PAGES, ret_holder) : r;
 
-        if (hole || pagemap_read_file(hugetlb->pagemap, frame->memfd, frame->page_bytes, &phys) ||
-            phys == frame->phys)
+        r = hole ? -ENOENT
+                 : pagemap_read_file(hugetlb->pagemap, frame->memfd, frame->page_bytes, &phys);
+        frame->poisoned = r == -EHWPOISON;
+        if (r || phys == frame->phys)
                 return 0;
         /* Another page: a pinned one does not move, so its holder punched it and touched it again,
          * and may have the old page yet. When he is gone, the new one is to become free. */

@@ -91,6 +91,22 @@ void keeper_tell_frame(struct keeper *keeper, uint32_t number, uint32_t flags)
         };
 
         keeper_tell(keeper, &message);
+        if (slot->poisoned)
+                keeper_tell_poisoned(keeper, number);
+}
+
+void keeper_tell_poisoned(struct keeper *keeper, uint32_t number)
+{
+        const struct slot *slot = &keeper->slots.slots[number];
+        struct keeper_message message = {
+                .type = KEEPER_POISONED,
+                .slot = number,
+                .generation = slot->generation,
+                .pool = slot->pool,
+                .node = KEEPER_NODE_ANY,
+        };
+
+        keeper_tell(keeper, &message);
 }
 
 static void welcome(struct keeper *keeper)

@@ -106,6 +106,9 @@ void keeper_tell(struct keeper *keeper, const struct keeper_message *message);
 /* KEEPER_FRAME for a slot that holds a frame. */
 void keeper_tell_frame(struct keeper *keeper, uint32_t number, uint32_t flags);
 
+/* KEEPER_POISONED for a slot. */
+void keeper_tell_poisoned(struct keeper *keeper, uint32_t number);
+
 /**
  * keeper_request() - do what the worker asks for
  *

@@ -26,6 +26,29 @@ static uint32_t enter(struct keeper *keeper, const struct backend_frame *frame, 
         return slot;
 }
 
+static struct log_fields about_slot(const struct keeper *keeper, const struct slot *slot)
+{
+        return (struct log_fields){
+                .pool = keeper->settings->pools[slot->pool].name,
+                .has_frame = true,
+                .frame = slot->told_phys,
+        };
+}
+
+/* Its memory has failed; who knows that is not told again. */
+static void poisoned(struct keeper *keeper, uint32_t number)
+{
+        struct slot *slot = &keeper->slots.slots[number];
+        struct log_fields about = about_slot(keeper, slot);
+
+        if (slot->poisoned)
+                return;
+        slot->poisoned = true;
+        log_event(LOG_WARNING, &about, "the memory of frame %u at 0x%llx has failed", number,
+                  (unsigned long long)slot->told_phys);
+        keeper_tell_poisoned(keeper, number);
+}
+
 static void left(struct keeper *keeper, struct job *job)
 {
         struct job_leave *leave = &job->leave;
@@ -37,9 +60,13 @@ static void left(struct keeper *keeper, struct job *job)
                 .node = KEEPER_NODE_ANY,
         };
 
+        if (leave->frame.poisoned)
+                poisoned(keeper, job->request.slot);
         if (leave->got)
                 enter(keeper, &leave->fresh, job->request.pool);
-        if (job->request.flags & KEEPER_RETAKE && !(leave->got && leave->same))
+        /* What has failed was not lost to anybody. */
+        if (job->request.flags & KEEPER_RETAKE && !(leave->got && leave->same) &&
+            !leave->frame.poisoned)
                 gone.flags = KEEPER_LOST;
         slots_leave(&keeper->slots, job->request.slot);
         keeper_tell(keeper, &gone);
@@ -77,10 +104,11 @@ static void lingers(struct keeper *keeper, const struct job *job, enum backend_h
         keeper_tell(keeper, &message);
 }
 
-static void verified(struct keeper *keeper, const struct job_verify_item *item)
+static void moved(struct keeper *keeper, const struct job_verify_item *item)
 {
         struct slot *slot = &keeper->slots.slots[item->slot];
-        struct keeper_message moved = {
+        struct log_fields about = about_slot(keeper, slot);
+        struct keeper_message message = {
                 .type = KEEPER_MOVED,
                 .slot = item->slot,
                 .generation = slot->generation,
@@ -90,21 +118,23 @@ static void verified(struct keeper *keeper, const struct job_verify_item *item)
                 .node = slot->frame.node,
         };
 
+        log_event(LOG_WARNING, &about, "frame %u is no longer at 0x%llx", item->slot,
+                  (unsigned long long)slot->told_phys);
+        slot->told_phys = item->phys;
+        keeper_tell(keeper, &message);
+}
+
+static void verified(struct keeper *keeper, const struct job_verify_item *item)
+{
+        struct slot *slot = &keeper->slots.slots[item->slot];
+
         slot->verifying = false;
-        if (item->result) {
+        if (item->result == -EHWPOISON)
+                poisoned(keeper, item->slot);
+        else if (item->result)
                 log_debug("cannot look where frame %u is: %s", item->slot, strerror(-item->result));
-        } else if (item->phys != slot->told_phys) {
-                log_event(LOG_WARNING,
-                          &(struct log_fields){
-                                  .pool = keeper->settings->pools[slot->pool].name,
-                                  .has_frame = true,
-                                  .frame = slot->told_phys,
-                          },
-                          "frame %u is no longer at 0x%llx", item->slot,
-                          (unsigned long long)slot->told_phys);
-                slot->told_phys = item->phys;
-                keeper_tell(keeper, &moved);
-        }
+        else if (item->phys != slot->told_phys)
+                moved(keeper, item);
 
         if (slot->job) {
                 struct keeper_message leave = job_request(slot->job);
@@ -191,7 +221,7 @@ void keeper_verify(struct keeper *keeper, uint64_t now_ns)
                 uint32_t number = next_to_verify(keeper);
                 struct slot *slot = &keeper->slots.slots[number];
 
-                if (slot->state != SLOT_HELD || slot->given_up)
+                if (slot->state != SLOT_HELD || slot->given_up || slot->poisoned)
                         continue;
                 slot->verifying = true;
                 job->verify.items[job->verify.count++] =

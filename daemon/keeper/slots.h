@@ -25,13 +25,14 @@ enum slot_state {
  * @given_up:   unpinned on behalf of a former worker: it can only leave
  * @verifying:  a job is reading its address: it cannot leave yet
  * @told_phys:  the address that the worker knows
+ * @poisoned:   its memory has failed, which the worker knows
  * @job:        while SLOT_LEAVING; with @verifying: to be done after that
  */
 struct slot {
         enum slot_state state;
         uint32_t generation, pool;
         struct backend_frame frame;
-        bool given_up, verifying;
+        bool given_up, verifying, poisoned;
         uint64_t told_phys;
         struct job *job;
 };

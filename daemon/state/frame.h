@@ -21,6 +21,14 @@ enum frame_state {
         FRAME_STATES,
 };
 
+/* What is wrong with a frame. */
+enum frame_fault {
+        FRAME_SOUND,
+        FRAME_MOVED,
+        FRAME_PUNCHED,
+        FRAME_POISONED, /* its memory failed: touching it kills */
+};
+
 /* A part of a buffer inside one frame. */
 struct buffer_piece {
         RB_ENTRY(buffer_piece) by_phys; /* frame::pieces */
@@ -51,6 +59,7 @@ LIST_HEAD(frame_list, frame);
  * @unwanted:   its pool has no use for it any more
  * @comes_back: while it is leaving or lingering: the keeper takes it again
  * @told_owner_gone: the keeper knows that what its owner punched no longer matters
+ * @fault:      why it is not in service, or leaves
  * @holder:     why it lingers: enum keeper_holder
  * @due:        end of reuse or quarantine
  */
@@ -63,6 +72,7 @@ struct frame {
         bool pinned, used, lent, told_owner_gone, in_service, divided, closed, unwanted;
         bool comes_back;
         enum frame_state state;
+        enum frame_fault fault;
         struct account *account;
         struct piece_tree pieces;
         uint32_t n_pieces, n_ended;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the keeper tells of its frames: they have come, are on their way, cannot leave yet, have
- * left, or moved.
+ * left, moved, or failed.
  */
 #pragma once
 
@@ -70,3 +70,7 @@ void state_frame_lingers(struct state *state, struct frame_name name, int holder
 void state_frame_left(struct state *state, struct frame_name name, bool lost, uint64_t now_ns);
 /* @phys: where it is now; UINT64_MAX: its page was punched out. */
 void state_frame_moved(struct state *state, struct frame_name name, uint64_t phys, uint64_t now_ns);
+
+/* Memory of the frame has failed, wherever it is: what refers to it gets SIGBUS. Nobody gets it any
+ * more, and no page is taken in its place in the same step. */
+void state_frame_poisoned(struct state *state, struct frame_name name, uint64_t now_ns);

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <syslog.h>
 
 /* Whether the pool wants the page again. */
 static bool is_wanted(const struct frame *frame)
@@ -364,64 +363,5 @@ void state_frame_left(struct state *state, struct frame_name name, bool lost, ui
          * retired. */
         if (lost || retired)
                 state_refill_later(state, pool, now_ns);
-        state_changed(state, now_ns);
-}
-
-/* Out of service, with the buffers that are in it: their memory may not be used again. */
-static void retire(struct frame *frame)
-{
-        frame_remove_from(frame, &frame->pool->all);
-        frame->in_service = false;
-        if (!frame->closed)
-                frame_close(frame);
-        frame_set_state(frame, FRAME_RETIRED);
-}
-
-static void tell_holders(struct state *state, const struct frame *frame, enum event_type type)
-{
-        const struct buffer_piece *piece;
-
-        for (piece = frame_piece_from(frame, 0); piece; piece = frame_piece_next(piece)) {
-                const struct buffer *buffer = piece->buffer;
-
-                if (!buffer->holding->client || !buffer->holding->client->data)
-                        continue;
-                state->ops->event(state->data, buffer->holding->client->data, type, buffer->id,
-                                  buffer_offset(buffer, piece->phys), piece->length_bytes);
-        }
-}
-
-void state_frame_moved(struct state *state, struct frame_name name, uint64_t phys, uint64_t now_ns)
-{
-        struct frame *frame = state_frame_named(state, name);
-        struct log_fields about;
-
-        if (!frame || frame->state == FRAME_LEAVING || frame->state == FRAME_LINGERING ||
-            frame->state == FRAME_RETIRED)
-                return;
-
-        state->counters.moved++;
-        about = (struct log_fields){
-                .pool = frame->pool->settings->name,
-                .has_frame = true,
-                .frame = frame->phys,
-        };
-        if (phys == UINT64_MAX)
-                state_log(state, LOG_WARNING, &about,
-                          "frame 0x%llx of pool %s was punched out by its holder",
-                          (unsigned long long)frame->phys, frame->pool->settings->name);
-        else
-                state_log(state, LOG_ERR, &about, "frame 0x%llx of pool %s moved to 0x%llx",
-                          (unsigned long long)frame->phys, frame->pool->settings->name,
-                          (unsigned long long)phys);
-
-        if (frame->state == FRAME_FREE) {
-                state_frame_give_back(state, frame);
-        } else if (!frame->n_pieces) {
-                state_frame_leave(state, frame);
-        } else {
-                retire(frame);
-                tell_holders(state, frame, EVENT_MOVED);
-        }
         state_changed(state, now_ns);
 }

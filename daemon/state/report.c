@@ -128,6 +128,18 @@ bool state_next_pool(const struct state *state, const struct client *asker, uint
         return true;
 }
 
+static const char *fault_note(enum frame_fault fault)
+{
+        static const char *const notes[] = {
+                [FRAME_SOUND] = "",
+                [FRAME_MOVED] = "the kernel moved it",
+                [FRAME_PUNCHED] = "its holder punched it out",
+                [FRAME_POISONED] = "its memory has failed",
+        };
+
+        return notes[fault];
+}
+
 static const char *holder_note(const struct frame *frame)
 {
         static const char *const notes[] = {
@@ -145,13 +157,21 @@ static const char *holder_note(const struct frame *frame)
         return notes[frame->holder];
 }
 
+/* Memory that fails matters more than who still has it; who has it, more than that it moved. */
+static const char *frame_note(const struct frame *frame)
+{
+        const char *note = frame->fault == FRAME_POISONED ? "" : holder_note(frame);
+
+        return *note ? note : fault_note(frame->fault);
+}
+
 void report_frame(const struct frame *frame, const struct client *asker, struct frame_report *ret)
 {
         *ret = (struct frame_report){
                 .name = frame->name,
                 .pool = frame->pool->settings->name,
                 .state = frame_state_name(frame->state),
-                .note = holder_note(frame),
+                .note = frame_note(frame),
                 .phys = frame->phys,
                 .page_bytes = frame->pool->settings->page_bytes,
                 .node = frame->node_number,

@@ -62,7 +62,7 @@ void state_pool_counters(const struct state *state, size_t pool, struct pool_cou
 #define REFUSALS (PAR_REFUSED_GONE - PAR_REFUSED_NEVER_FITS + 1)
 struct state_counters {
         uint64_t refused[REFUSALS];
-        uint64_t moved, timed_out_waits, sessions;
+        uint64_t moved, poisoned, timed_out_waits, sessions;
 };
 void state_counters(const struct state *state, struct state_counters *ret);
 
@@ -73,6 +73,7 @@ struct holder_report {
         uint32_t uid, pid;
 };
 
+/* @note: why it is retired or cannot leave, or "" */
 struct frame_report {
         struct frame_name name;
         const char *pool, *state, *note;

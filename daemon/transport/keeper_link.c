@@ -325,7 +325,8 @@ static bool may_be_heard(const struct keeper_link *link, const struct keeper_mes
         case KEEPER_FRAME: about_frame = about_pool = brings = true; break;
         case KEEPER_LINGERS:
         case KEEPER_LEFT:
-        case KEEPER_MOVED: about_frame = true; break;
+        case KEEPER_MOVED:
+        case KEEPER_POISONED: about_frame = true; break;
         case KEEPER_TAKEN:
         case KEEPER_PROGRESS: about_pool = true; break;
         case KEEPER_CONFIG: brings = true; break;
@@ -360,6 +361,7 @@ static int hear(struct keeper_link *link, const struct keeper_message *message,
         case KEEPER_MOVED:
                 state_frame_moved(state, named(message), message->phys, now_ns);
                 return 0;
+        case KEEPER_POISONED: state_frame_poisoned(state, named(message), now_ns); return 0;
         default: return -EPROTO;
         }
 }

@@ -373,6 +373,8 @@ static void put_whole(struct text *text, const struct metrics_view *view)
                 "Requests that waited until their deadline.", view->counters.timed_out_waits);
         put_one(text, COUNTER, "pard_moved_frames", NULL,
                 "Frames that were found at another address than they had.", view->counters.moved);
+        put_one(text, COUNTER, "pard_poisoned_frames", NULL, "Frames whose memory failed.",
+                view->counters.poisoned);
         put_one(text, COUNTER, "pard_worker_starts", NULL,
                 "Times that the process which serves clients was started.", view->worker_starts);
         put_one(text, GAUGE, "pard_start_time_seconds", "seconds",

@@ -5,7 +5,8 @@
  * that it was told, checks every limit, and that memory of one buffer is in no other. The sum of
  * the states is what is held, throughout.
  *
- *     test_truth [GRANTS [SEED [sim]]]        default: 500 grants, on real hugepages
+ *     test_truth [GRANTS [SEED [sim|FILE]]]   default: 500 grants, on real hugepages; FILE is a
+ *                                             configuration with a pool "any" on real hugepages
  */
 #include "macros.h"
 #include "pard_fixture.h"
@@ -264,23 +265,42 @@ static void run_grants(struct run *run, uint64_t grants)
                 free_one(run);
 }
 
+static const char *read_config(const char *path)
+{
+        static char config[4096];
+        FILE *file = fopen(path, "re");
+        size_t length;
+
+        if (!file)
+                die("%s: %s", path, strerror(errno));
+        length = fread(config, 1, sizeof(config), file);
+        fclose(file);
+        if (length == sizeof(config))
+                die("%s is too long", path);
+        return config;
+}
+
 int main(int argc, char **argv)
 {
         uint64_t grants = argc > 1 ? strtoull(argv[1], NULL, 0) : 500;
         uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
         struct run run = { .random.state = seed, .lowest = UINT64_MAX, .pagemap = -1 };
         bool sim = argc > 3 && strcmp(argv[3], "sim") == 0;
+        const char *config = sim ? pard_config_sim : pard_config_hugetlb;
         struct pard_fixture pard;
         uint64_t started;
         int r;
 
-        if (!sim) {
+        if (argc > 3 && !sim)
+                config = read_config(argv[3]);
+        else if (!sim)
                 require_hugepages(128);
+        if (!sim) {
                 run.pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
                 if (run.pagemap < 0)
                         die("pagemap: %s", strerror(errno));
         }
-        pard_fixture_start_filled(sim ? pard_config_sim : pard_config_hugetlb, &pard);
+        pard_fixture_start_filled(config, &pard);
         wire_client_open(pard.socket, "truth-admin", &run.admin);
         r = par_connect(pard.socket, NULL, &run.par);
         if (r)
@@ -288,10 +308,10 @@ int main(int argc, char **argv)
 
         started = now_ns();
         run_grants(&run, grants);
-        printf("%lu grants (seed %lu) in %.1f s: %lu frame numbers compared, 0 wrong; refused: %lu "
-               "for ever, %lu exhausted, %lu fragmented\n",
-               run.granted, seed, (double)(now_ns() - started) / 1e9, run.pages, run.never,
-               run.exhausted, run.fragmented);
+        printf("%lu grants (seed %lu) from %#lx to %#lx in %.1f s: %lu frame numbers compared, 0 "
+               "wrong; refused: %lu for ever, %lu exhausted, %lu fragmented\n",
+               run.granted, seed, run.lowest, run.highest, (double)(now_ns() - started) / 1e9,
+               run.pages, run.never, run.exhausted, run.fragmented);
 
         par_disconnect(run.par);
         look_at_states(&run);

@@ -315,7 +315,9 @@ static void step_keeper(void)
 
         if (!frame->held)
                 return;
-        if (frame->leaving) {
+        if (rnd(2000) == 0) {
+                state_frame_poisoned(world.state, frame->name, world.now_ns);
+        } else if (frame->leaving) {
                 if (rnd(4) == 0) {
                         state_frame_lingers(world.state, frame->name, 1 + (int)rnd(4),
                                             world.now_ns);

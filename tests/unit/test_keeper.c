@@ -569,6 +569,36 @@ static void script_harvest(void)
         want(hear(KEEPER_TAKEN, NULL).result == -ENOMEM);
 }
 
+/* Memory that fails is told of once: when it is looked at, or at the latest when it has left. */
+static void script_poisoned(void)
+{
+        struct keeper_message frame, message;
+        bool taken = false, told = false;
+        int fd, none;
+
+        welcome(0);
+        say(take_message(1));
+        frame = hear(KEEPER_FRAME, &fd);
+        while (!taken || (shared->item && !told)) {
+                want(hear_within(PATIENCE_MS, &message, &none));
+                taken |= message.type == KEEPER_TAKEN;
+                told |= message.type == KEEPER_POISONED && same_name(&message, &frame);
+        }
+        silence(100);
+
+        close(fd);
+        say(leave_message(&frame, KEEPER_RETAKE));
+        if (!told) {
+                message = hear(KEEPER_POISONED, NULL);
+                want(same_name(&message, &frame));
+        }
+        message = hear(KEEPER_FRAME, &fd);
+        want(message.phys != frame.phys);
+        message = hear(KEEPER_LEFT, NULL);
+        want(same_name(&message, &frame) && !message.flags);
+        silence(100);
+}
+
 static void script_moved(void)
 {
         struct keeper_message frames[20], message;
@@ -896,6 +926,7 @@ static const struct script {
         { "reload", script_reload },
         { "reload_all_the_time", script_reload_all_the_time },
         { "moved", script_moved },
+        { "poisoned", script_poisoned },
         { "deaf", script_deaf },
         { "faulty", script_faulty },
         { "identity", script_identity },
@@ -1327,6 +1358,50 @@ static void test_keeper_tells_once_what_moved(void **state)
         pass("moved", &(struct trial){ .ops = &ops, .verify_ns = 10 * NS_PER_MS }, 1);
 }
 
+static int (*sim_let_go)(struct backend *backend, struct backend_frame *frame, bool owner_gone,
+                         enum backend_holder *ret_holder);
+
+/* Of the pages that the simulation has, the first that comes. */
+#define POISONED_PHYS (126 * MiB)
+
+static int verify_poisoned(struct backend *backend, const struct backend_frame *frame,
+                           uint64_t *ret_phys)
+{
+        (void)backend;
+        *ret_phys = frame->phys;
+        return frame->phys == POISONED_PHYS ? -EHWPOISON : 0;
+}
+
+static int let_go_poisoned(struct backend *backend, struct backend_frame *frame, bool owner_gone,
+                           enum backend_holder *ret_holder)
+{
+        frame->poisoned = frame->phys == POISONED_PHYS;
+        return sim_let_go(backend, frame, owner_gone, ret_holder);
+}
+
+static void test_keeper_tells_once_what_failed(void **state)
+{
+        struct sim_settings none = { 0 };
+        struct backend *backend;
+        struct backend_ops ops;
+
+        (void)state;
+        assert_int_equal(sim_new(&none, &backend), 0);
+        ops = *backend->ops;
+        backend_free(backend);
+        sim_let_go = ops.let_go;
+        ops.let_go = let_go_poisoned;
+        pass("poisoned", &(struct trial){ .ops = &ops, .sim = { .snatch_every = 1 } }, 1);
+
+        ops.verify = verify_poisoned;
+        pass("poisoned",
+             &(struct trial){ .ops = &ops,
+                              .sim = { .snatch_every = 1 },
+                              .verify_ns = 10 * NS_PER_MS,
+                              .item = 1 },
+             1);
+}
+
 static void test_keeper_waits_for_a_deaf_worker(void **state)
 {
         (void)state;
@@ -1403,6 +1478,7 @@ int main(int argc, char **argv)
                 cmocka_unit_test(test_keeper_replaces_a_worker_that_hangs),
                 cmocka_unit_test(test_keeper_reads_the_configuration_again),
                 cmocka_unit_test(test_keeper_tells_once_what_moved),
+                cmocka_unit_test(test_keeper_tells_once_what_failed),
                 cmocka_unit_test(test_keeper_waits_for_a_deaf_worker),
                 cmocka_unit_test(test_keeper_survives_every_failing_call),
                 cmocka_unit_test(test_keeper_worker_has_no_privilege),

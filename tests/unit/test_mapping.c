@@ -47,15 +47,18 @@ static void test_mapping_moves_with_its_data(void **state)
 {
         int fd = new_memory(PAGE);
         char *from, *to;
+        bool huge = true;
 
         (void)state;
         assert_int_equal(mapping_reserve(PAGE, PAGE, &from), 0);
         assert_int_equal(mapping_reserve(2 * PAGE, PAGE, &to), 0);
-        assert_int_equal(mapping_place(fd, PAGE, from), 0);
+        assert_int_equal(mapping_place(fd, PAGE, from, &huge), 0);
         close(fd);
         memcpy(from, "still here", 11);
         assert_int_equal(mapping_move(from, PAGE, to + PAGE), 0);
         assert_string_equal(to + PAGE, "still here");
+        assert_false(huge);
+        assert_false(mapping_has_failed(to + PAGE));
         assert_false(is_mapped(from));
         mapping_release(to, 2 * PAGE);
         assert_false(is_mapped(to + PAGE));
@@ -65,13 +68,14 @@ static void test_mapping_refuses_what_is_no_frame(void **state)
 {
         int fd = new_memory(PAGE - 4096), sockets[2];
         char *place;
+        bool huge;
 
         (void)state;
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
         assert_int_equal(mapping_reserve(PAGE, PAGE, &place), 0);
-        assert_int_equal(mapping_place(fd, PAGE, place), -EPROTO);
-        assert_int_equal(mapping_place(-1, PAGE, place), -EBADF);
-        assert_true(mapping_place(sockets[0], PAGE, place) < 0);
+        assert_int_equal(mapping_place(fd, PAGE, place, &huge), -EPROTO);
+        assert_int_equal(mapping_place(-1, PAGE, place, &huge), -EBADF);
+        assert_true(mapping_place(sockets[0], PAGE, place, &huge) < 0);
         mapping_release(place, PAGE);
         close(fd);
         close(sockets[0]);

@@ -106,6 +106,7 @@ static void fill_small(struct daemon *daemon)
         daemon->view.status.pinned = true;
         daemon->view.counters = (struct state_counters){
                 .moved = 31,
+                .poisoned = 34,
                 .timed_out_waits = 32,
                 .sessions = 33,
         };

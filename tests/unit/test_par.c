@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -19,6 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -334,6 +336,84 @@ static void test_par_buffers_share_a_frame(void **state)
         check_books(mock, 0);
         assert_int_equal(mock_counts(mock).frames, 0);
         assert_int_equal(descriptors_open(), descriptors);
+        par_disconnect(par);
+        mock_stop(mock);
+}
+
+/* The next pages that are looked at have failed, so many of them; and all frames are hugepages. */
+static unsigned failing;
+
+int __real_madvise(void *at, size_t bytes, int advice);
+int __wrap_madvise(void *at, size_t bytes, int advice);
+int __wrap_madvise(void *at, size_t bytes, int advice)
+{
+        if (advice == MADV_POPULATE_READ && failing) {
+                failing--;
+                errno = EHWPOISON;
+                return -1;
+        }
+        return __real_madvise(at, bytes, advice);
+}
+
+int __real_fstat(int fd, struct stat *ret);
+int __wrap_fstat(int fd, struct stat *ret);
+int __wrap_fstat(int fd, struct stat *ret)
+{
+        int r = __real_fstat(fd, ret);
+
+        ret->st_blksize = (blksize_t)ret->st_size;
+        return r;
+}
+
+static void test_par_memory_that_failed_is_given_back(void **state)
+{
+        struct mock *mock = mock_start(&(struct mock_settings){ .keep = true });
+        struct par *par = connect_to(mock);
+        struct par_buffer *a, *b;
+
+        (void)state;
+        failing = 1;
+        a = get(par, PAGE);
+        assert_int_equal(failing, 0);
+        assert_int_equal(mock_counts(mock).frees, 1);
+        assert_int_equal(mock_counts(mock).buffers, 1);
+        assert_int_equal(mock_counts(mock).shown, 1);
+
+        /* Kept from before, where zeroing it would be the end. */
+        par_free(a);
+        failing = 1;
+        a = get(par, PAGE);
+        assert_true(is_zero(a));
+        assert_int_equal(mock_counts(mock).frees, 3);
+        assert_int_equal(mock_counts(mock).shown, 1);
+
+        failing = 2; /* tries */
+        b = get(par, 3 * PAGE);
+        assert_int_equal(mock_counts(mock).frees, 5);
+        assert_int_equal(mock_counts(mock).buffers, 2);
+        par_free(a);
+        par_free(b);
+        par_disconnect(par);
+        assert_int_equal(mock_counts(mock).still_mapped, 0);
+        mock_stop(mock);
+}
+
+static void test_par_all_memory_has_failed(void **state)
+{
+        struct mock *mock = mock_start(NULL);
+        struct par *par = connect_to(mock);
+        struct par_buffer *buffer;
+
+        (void)state;
+        failing = UINT_MAX;
+        assert_int_equal(par_alloc(par, PAGE, NULL, NULL, &buffer), -EHWPOISON);
+        failing = 0;
+        assert_null(buffer);
+        assert_non_null(strstr(par_error(par), "has failed"));
+        assert_int_equal(mock_counts(mock).buffers, 0);
+        assert_int_equal(mock_counts(mock).shown, 0);
+        buffer = get(par, PAGE);
+        par_free(buffer);
         par_disconnect(par);
         mock_stop(mock);
 }
@@ -1159,6 +1239,8 @@ int main(void)
                 cmocka_unit_test(test_par_device_is_a_name),
                 cmocka_unit_test(test_par_reclaim_tells_the_bytes),
                 cmocka_unit_test(test_par_buffers_share_a_frame),
+                cmocka_unit_test(test_par_memory_that_failed_is_given_back),
+                cmocka_unit_test(test_par_all_memory_has_failed),
                 cmocka_unit_test(test_par_uninitialized_is_not_zeroed),
                 cmocka_unit_test(test_par_spans_frames),
                 cmocka_unit_test(test_par_pages_and_addresses),

@@ -1000,6 +1000,193 @@ static void test_moved_frame_is_retired(void **unused)
         world_stop(&world);
 }
 
+/* ---- memory that fails ---------------------------------------------------------------------- */
+
+static struct frame_report frame_at(struct client *asker, uint64_t phys)
+{
+        struct lookup_report report;
+
+        state_lookup(world.state, asker, phys, world.now_ns, &report);
+        assert_true(report.held);
+        return report.frame;
+}
+
+/* Four frames; the one of a buffer of @a, or the highest free one, fails. */
+static struct frame_name fail_frame_of(const struct buffer *buffer)
+{
+        struct piece piece = { .frame = world.frames[0].name };
+
+        if (buffer)
+                buffer_piece(buffer, 0, &piece);
+        state_frame_poisoned(world.state, piece.frame, world.now_ns);
+        state_check(world.state);
+        return piece.frame;
+}
+
+static void begin_failing(struct client **ret)
+{
+        world_init(&world, 4);
+        world_start(&world);
+        world.clumsy = true;
+        *ret = world_client(&world, 1000, "a");
+}
+
+static void test_poisoned_frame_is_retired(void **unused)
+{
+        struct buffer *buffer, *other;
+        struct frame_report shown;
+        struct frame_name bad;
+        struct client *a;
+
+        (void)unused;
+        begin_failing(&a);
+        buffer = world_alloc(&world, a, world_request(4096));
+        other = world_alloc(&world, a, world_request(12288));
+        bad = fail_frame_of(buffer);
+        fail_frame_of(buffer); /* told again, which is no news */
+        assert_int_equal(world.n_of_type[EVENT_POISONED], 2);
+        assert_int_equal(world.last_event.length + world.last_event.offset,
+                         world.last_event.buffer == world_id(other) ? 12288 : 4096);
+        assert_int_equal(world_bytes(&world).retired, PAGE);
+        shown = frame_at(a, world_first(buffer));
+        assert_string_equal(shown.state, "retired");
+        assert_string_equal(shown.note, "its memory has failed");
+
+        state_release(world.state, a, world_id(buffer), world.now_ns);
+        state_release(world.state, a, world_id(other), world.now_ns);
+        assert_true(world.frames[bad.slot].leaving);
+        assert_false(world.frames[bad.slot].flags & LEAVE_RETAKE);
+        world_let_leave(&world);
+        assert_int_equal(world_bytes(&world).held, 3 * PAGE);
+        world_pass(&world, 2 * NS_PER_S);
+        assert_int_equal(world_bytes(&world).held, 4 * PAGE);
+        world_stop(&world);
+}
+
+/* One that is in stock goes before anybody gets it. */
+static void test_poisoned_free_frame_is_not_lent(void **unused)
+{
+        struct frame_name bad;
+        struct client *a;
+
+        (void)unused;
+        begin_failing(&a);
+        bad = fail_frame_of(NULL);
+        assert_int_equal(world_bytes(&world).free, 3 * PAGE);
+        assert_true(world.frames[bad.slot].leaving);
+        assert_false(world.frames[bad.slot].flags & LEAVE_RETAKE);
+        assert_string_equal(frame_at(a, world.frames[bad.slot].phys).note, "its memory has failed");
+        for (unsigned i = 0; i < 3; i++)
+                assert_int_not_equal(world_first(world_alloc(&world, a, world_request(PAGE))),
+                                     world.frames[bad.slot].phys);
+        assert_int_equal(world.n_events, 0);
+        world_stop(&world);
+}
+
+static void test_poisoned_frame_that_is_kept_leaves(void **unused)
+{
+        struct buffer *buffer;
+        struct frame_name bad;
+        struct client *a;
+        struct piece piece;
+
+        (void)unused;
+        world_init(&world, 4);
+        world.pools[0].reuse_delay_ns = NS_PER_S;
+        world_start(&world);
+        world.clumsy = true;
+        a = world_client(&world, 1000, "a");
+        buffer = world_alloc(&world, a, world_request(PAGE));
+        world_show(&world, a, buffer);
+        buffer_piece(buffer, 0, &piece);
+        state_release(world.state, a, world_id(buffer), world.now_ns);
+        assert_int_equal(world_bytes(&world).reusable, PAGE);
+        bad = piece.frame;
+        state_frame_poisoned(world.state, bad, world.now_ns);
+        assert_int_equal(world_bytes(&world).reusable, 0);
+        assert_int_equal(world_bytes(&world).leaving, PAGE);
+        assert_false(world.frames[bad.slot].flags & LEAVE_RETAKE);
+        state_check(world.state);
+        world_stop(&world);
+}
+
+/* The keeper sees it last, when the frame is on its way already. */
+static void test_poisoned_frame_that_leaves(void **unused)
+{
+        struct state_counters counters;
+        struct buffer *buffer;
+        struct frame_name bad;
+        struct client *a;
+        struct piece piece;
+        uint64_t at;
+
+        (void)unused;
+        begin_failing(&a);
+        buffer = world_alloc(&world, a, world_request(PAGE));
+        at = world_first(buffer);
+        buffer_piece(buffer, 0, &piece);
+        bad = piece.frame;
+        state_release(world.state, a, world_id(buffer), world.now_ns);
+        assert_int_equal(world_bytes(&world).leaving, PAGE);
+        state_frame_lingers(world.state, bad, FRAME_HOLDER_FILE, world.now_ns);
+        state_frame_poisoned(world.state, bad, world.now_ns);
+        state_check(world.state);
+        assert_string_equal(frame_at(a, at).note, "its memory has failed");
+        state_frame_left(world.state, bad, false, world.now_ns);
+        world.frames[bad.slot].held = world.frames[bad.slot].leaving = false;
+        assert_int_equal(world_bytes(&world).held, 3 * PAGE);
+        state_counters(world.state, &counters);
+        assert_int_equal(counters.poisoned, 1);
+        world_pass(&world, 2 * NS_PER_S);
+        assert_int_equal(world_bytes(&world).held, 4 * PAGE);
+        world_stop(&world);
+}
+
+/* It had moved before, and after its client was gone. */
+static void test_poisoned_frame_that_moved(void **unused)
+{
+        struct buffer *buffer;
+        struct client *a;
+        struct piece piece;
+
+        (void)unused;
+        begin_failing(&a);
+        buffer = world_alloc(&world, a, world_request(PAGE));
+        buffer_piece(buffer, 0, &piece);
+        state_frame_moved(world.state, piece.frame, TiB, world.now_ns);
+        assert_string_equal(frame_at(a, world_first(buffer)).note, "the kernel moved it");
+        state_frame_poisoned(world.state, piece.frame, world.now_ns);
+        assert_int_equal(world.n_of_type[EVENT_MOVED], 1);
+        assert_int_equal(world.n_of_type[EVENT_POISONED], 1);
+        assert_int_equal(world_bytes(&world).retired, PAGE);
+        world_stop(&world);
+}
+
+static void test_poisoned_frame_in_quarantine(void **unused)
+{
+        struct client *a, *root;
+        struct buffer *buffer;
+        struct piece piece;
+
+        (void)unused;
+        begin_failing(&a);
+        root = world_client(&world, 0, "root");
+        buffer = world_alloc(&world, a, world_request(PAGE));
+        buffer_piece(buffer, 0, &piece);
+        client_end(world.state, a, false, world.now_ns);
+        assert_int_equal(world_bytes(&world).quarantined, PAGE);
+        state_frame_poisoned(world.state, piece.frame, world.now_ns);
+        state_check(world.state);
+        assert_int_equal(world.n_events, 0);
+        assert_string_equal(frame_at(root, world.frames[piece.frame.slot].phys).note,
+                            "its memory has failed");
+        world_pass(&world, 10 * NS_PER_S);
+        state_check(world.state);
+        assert_int_equal(world_bytes(&world).quarantined + world_bytes(&world).retired, 0);
+        assert_false(world.frames[piece.frame.slot].flags & LEAVE_RETAKE);
+        world_stop(&world);
+}
+
 /* ---- explain -------------------------------------------------------------------------------- */
 
 static void test_explain(void **unused)
@@ -1124,6 +1311,12 @@ int main(void)
                 cmocka_unit_test(test_wait_does_not_get_round_the_quota),
                 cmocka_unit_test(test_lists_go_on_after_few_steps),
                 cmocka_unit_test(test_moved_frame_is_retired),
+                cmocka_unit_test(test_poisoned_frame_is_retired),
+                cmocka_unit_test(test_poisoned_free_frame_is_not_lent),
+                cmocka_unit_test(test_poisoned_frame_that_is_kept_leaves),
+                cmocka_unit_test(test_poisoned_frame_that_leaves),
+                cmocka_unit_test(test_poisoned_frame_that_moved),
+                cmocka_unit_test(test_poisoned_frame_in_quarantine),
                 cmocka_unit_test(test_explain),
                 cmocka_unit_test(test_explain_finds_the_largest),
         };

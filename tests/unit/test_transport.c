@@ -567,29 +567,41 @@ static void test_notice_tells_which_frames_to_unmap(void **state)
         caller_close(&watcher);
 }
 
-static void test_notice_tells_what_moved(void **state)
+/* What the keeper says of the frame of a buffer reaches the client that has it. */
+static void check_notice(enum keeper_message_type type, enum event_type told)
 {
-        struct keeper_message moved = { .type = KEEPER_MOVED, .phys = KEEPER_PHYS_NONE };
+        struct keeper_message message = { .type = type };
         const Wire__Grant *grant;
         struct caller caller;
         uint64_t frame, buffer;
 
-        (void)state;
-        caller_open(&worker, "moved", &caller);
+        caller_open(&worker, "noticed", &caller);
         grant = caller_alloc(&caller, WORKER_PAGE_BYTES, "any")->alloc;
         frame = grant->extents->pieces[0]->frame;
         buffer = grant->buffer;
-        moved.slot = (uint32_t)frame;
-        moved.generation = (uint32_t)(frame >> 32);
-        moved.phys = 123 * GiB;
-        assert_int_equal(fake_keeper_say(worker.keeper, &moved, -1), 0);
+        message.slot = (uint32_t)frame;
+        message.generation = (uint32_t)(frame >> 32);
+        message.phys = type == KEEPER_MOVED ? 123 * GiB : 0;
+        assert_int_equal(fake_keeper_say(worker.keeper, &message, -1), 0);
         assert_true(caller_receive(&caller));
         assert_int_equal(caller.packet->kind_case, WIRE__PACKET__KIND_NOTICE);
         assert_int_equal(caller.packet->notice->n_events, 1);
-        assert_int_equal(caller.packet->notice->events[0]->type, EVENT_MOVED);
+        assert_int_equal(caller.packet->notice->events[0]->type, told);
         assert_int_equal(caller.packet->notice->events[0]->buffer, buffer);
         assert_int_equal(caller.packet->notice->events[0]->length, WORKER_PAGE_BYTES);
         caller_close(&caller);
+}
+
+static void test_notice_tells_what_moved(void **state)
+{
+        (void)state;
+        check_notice(KEEPER_MOVED, EVENT_MOVED);
+}
+
+static void test_notice_tells_what_failed(void **state)
+{
+        (void)state;
+        check_notice(KEEPER_POISONED, EVENT_POISONED);
 }
 
 /* ---- lists ---------------------------------------------------------------------------------- */
@@ -711,6 +723,7 @@ int main(void)
                 LARGE(test_wait_is_answered_with_what_there_is_room_for),
                 CLUMSY(test_notice_tells_which_frames_to_unmap),
                 TEST(test_notice_tells_what_moved),
+                TEST(test_notice_tells_what_failed),
                 LARGE(test_lists_go_on_where_they_stopped),
                 TEST(test_lists_show_what_is_mine),
                 TEST(test_reclaim_ends_a_quarantine),

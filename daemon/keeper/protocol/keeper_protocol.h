@@ -71,6 +71,9 @@ enum keeper_message_type {
         /* The frame is no longer where it was: @phys is its address now, or KEEPER_PHYS_NONE where
          * its holder punched it out. */
         KEEPER_MOVED,
+        /* The frame's memory has failed; it may be on its way out already. Whoever touches it gets
+         * SIGBUS. */
+        KEEPER_POISONED,
         /* How far the take for @pool is: @count frames had, @phys bytes held beyond them. */
         KEEPER_PROGRESS,
         /* The configuration was read again; its text comes as a sealed memfd, where it could be

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A device that reaches 28 bits: memory that lies higher gives wrong data, a buffer of pard's for
+ * such a device the right data, each time.
+ *
+ *     test_edu [TRANSFERS]        default: 1,000 out of the buffer and back into it
+ */
+#include "edu.h"
+#include "macros.h"
+#include "pard_fixture.h"
+#include "process.h"
+#include "random.h"
+#include "told.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REACH        (UINT64_C(1) << EDU_DMA_BITS)
+#define BUFFER_BYTES (1 * MiB)
+#define HIGH_TRIES   65536
+#define PAGE_BYTES   4096u
+
+static const char config[] = "backend = \"hugetlb\"\n"
+                             "hugepages = \"existing\"\n"
+                             "keep_free = \"64M\"\n"
+                             "pool \"any\" { addr_min = \"256M\" spill = yes size_min = \"16M\" }\n"
+                             "pool \"bits28\" { below = \"256M\" size_min = \"16M\" }\n";
+
+/**
+ * struct setup - the device, and the buffer that it can reach
+ */
+struct setup {
+        struct pci_device edu;
+        struct par *par;
+        struct par_buffer *buffer;
+        struct random random;
+};
+
+static void fill(struct random *random, unsigned char *at, size_t bytes)
+{
+        for (size_t i = 0; i < bytes; i++)
+                at[i] = (unsigned char)random_below(random, 256);
+}
+
+static void insist(int r, const char *what)
+{
+        if (r)
+                die("%s: %s: %s", what, par_strerror(r), par_error(NULL));
+}
+
+/* Whether what the device fetches from @dma is what the processor wrote to @data. It is stored to
+ * the buffer that the device can reach: it would overwrite somebody else's memory otherwise. */
+static int comes_through(struct setup *setup, unsigned char *data, uint64_t dma)
+{
+        unsigned char *back = par_buffer_data(setup->buffer);
+
+        fill(&setup->random, data, PAGE_BYTES / 2);
+        memset(back, 0, PAGE_BYTES / 2);
+        insist(edu_fetch(&setup->edu, dma, 0, PAGE_BYTES / 2), "fetch");
+        insist(edu_store(&setup->edu, par_buffer_dma(setup->buffer), 0, PAGE_BYTES / 2), "store");
+        return memcmp(data, back, PAGE_BYTES / 2) == 0;
+}
+
+static void malloc_fails(struct setup *setup)
+{
+        unsigned char *page = NULL;
+        uint64_t dma = 0;
+
+        /* Most of the machine's memory lies higher than the device reaches: one of the first. */
+        for (int i = 0; i < HIGH_TRIES && dma < REACH; i++) {
+                page = aligned_alloc(PAGE_BYTES, PAGE_BYTES);
+                if (!page)
+                        die("no memory beyond the device's reach");
+                page[0] = 1;
+                dma = physical_address(page);
+        }
+        printf("memory from malloc at %#lx: ", dma);
+        if (comes_through(setup, page, dma))
+                die("the device has the right data");
+        printf("wrong data\n");
+}
+
+static void any_buffer_fails(struct setup *setup)
+{
+        struct par_buffer *any;
+
+        insist(par_alloc(setup->par, 2 * MiB, NULL, NULL, &any), "buffer without limit");
+        told_compare(any);
+        printf("a hugepage without limit at %#lx: ", par_buffer_dma(any));
+        if (par_buffer_dma(any) < REACH)
+                die("it lies within reach");
+        if (comes_through(setup, par_buffer_data(any), par_buffer_dma(any)))
+                die("the device has the right data");
+        printf("wrong data\n");
+        par_free(any);
+}
+
+/* From a random place of the buffer to another one. */
+static void there_and_back(struct setup *setup, size_t number)
+{
+        uint32_t bytes = 1 + (uint32_t)random_below(&setup->random, EDU_MAX_BYTES);
+        uint32_t offset = (uint32_t)random_below(&setup->random, EDU_BYTES - bytes + 1);
+        size_t half = BUFFER_BYTES / 2;
+        size_t from = random_below(&setup->random, half - bytes + 1);
+        size_t to = half + random_below(&setup->random, half - bytes + 1);
+        unsigned char *data = par_buffer_data(setup->buffer);
+        uint64_t dma = par_buffer_dma(setup->buffer);
+
+        fill(&setup->random, data + from, bytes);
+        memset(data + to, 0, bytes);
+        insist(edu_fetch(&setup->edu, dma + from, offset, bytes), "fetch");
+        insist(edu_store(&setup->edu, dma + to, offset, bytes), "store");
+        if (memcmp(data + from, data + to, bytes) != 0)
+                die("transfer %zu: %u bytes from %#lx to %#lx are wrong", number, bytes, dma + from,
+                    dma + to);
+}
+
+int main(int argc, char **argv)
+{
+        size_t transfers = argc > 1 ? strtoul(argv[1], NULL, 0) : 1000;
+        struct par_constraint limits = par_constraint_for_mask(EDU_DMA_BITS);
+        struct setup setup = { .random.state = 1 };
+        struct pard_fixture pard;
+        uint64_t started;
+
+        pard_fixture_start_filled(config, &pard);
+        insist(edu_open(&setup.edu), "edu");
+        insist(par_connect(NULL, NULL, &setup.par), "connect");
+        insist(par_alloc(setup.par, BUFFER_BYTES, &limits, NULL, &setup.buffer), "buffer");
+        told_compare(setup.buffer);
+
+        malloc_fails(&setup);
+        any_buffer_fails(&setup);
+        started = now_ns();
+        for (size_t i = 0; i < transfers; i++)
+                there_and_back(&setup, i);
+        printf("a buffer for %d bits at %#lx: %zu of %zu right, there and back, in %.1f s\n",
+               EDU_DMA_BITS, par_buffer_dma(setup.buffer), transfers, transfers,
+               (double)(now_ns() - started) / 1e9);
+        told_compare(setup.buffer);
+        told_print();
+
+        pci_close(&setup.edu);
+        par_disconnect(setup.par);
+        pard_fixture_stop(&pard);
+        return 0;
+}
