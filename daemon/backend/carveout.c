@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the directories, a descriptor of pagemap, and pages that somebody of an earlier daemon's
- * clients still refers to; frames belong to the caller. What the file system gives is looked at
- * like what the kernel gives: an address is read from pagemap, and a page is nobody's only when the
- * kernel has emptied it. Refuses to lend a descriptor that can do anything but be mapped.
+ * Owns the directories, a descriptor of pagemap, and the pages that are no frames: those that came
+ * back, and those that somebody of an earlier daemon's clients still refers to. Frames belong to
+ * the caller. What the file system gives is not believed: an address is read from pagemap, and a
+ * page is nobody's only when the kernel has emptied it. Refuses to lend a descriptor that can do
+ * anything but be mapped.
  */
 #include "carveout.h"
 
+#include "block_range.h"
 #include "deadline.h"
 #include "letgo.h"
 #include "macros.h"
 #include "numa.h"
 #include "page_file.h"
+#include "page_list.h"
 #include "pagemap.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 /**
@@ -39,8 +40,9 @@ struct area {
 /**
  * struct carveout - the backend
  * @areas:   @n_areas entries, owned
- * @lock:    over the rest
- * @busy:    @n_busy files, owned, whose page somebody else refers to; the first is looked at next
+ * @any_memory: as in struct carveout_settings
+ * @clean:   pages that were frames, and that nobody refers to any more
+ * @busy:    pages that the file system gave, and that somebody does refer to
  */
 struct carveout {
         struct backend backend;
@@ -48,9 +50,7 @@ struct carveout {
         size_t n_areas;
         bool any_memory;
         int pagemap;
-        pthread_mutex_t lock;
-        int *busy;
-        size_t n_busy;
+        struct page_list clean, busy;
 };
 
 /* A page on its way to become a frame. */
@@ -77,40 +77,6 @@ static struct carveout *carveout_of(struct backend *backend)
 uint64_t carveout_page_bytes(void)
 {
         return (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-/* ---- pages that others refer to ------------------------------------------------------------- */
-
-/* The file is consumed. Without memory it is closed, and the page comes up again. */
-static void keep_busy(struct carveout *carveout, int fd)
-{
-        int *busy;
-
-        pthread_mutex_lock(&carveout->lock);
-        busy = reallocarray(carveout->busy, carveout->n_busy + 1, sizeof(*busy));
-        if (busy) {
-                carveout->busy = busy;
-                busy[carveout->n_busy++] = fd;
-        }
-        pthread_mutex_unlock(&carveout->lock);
-        if (!busy)
-                close(fd);
-}
-
-/* The file that was looked at longest ago, owned by the caller; -1: there is none. */
-static int next_busy(struct carveout *carveout)
-{
-        int fd = -1;
-
-        pthread_mutex_lock(&carveout->lock);
-        if (carveout->n_busy > 0) {
-                fd = carveout->busy[0];
-                carveout->n_busy--;
-                memmove(carveout->busy, carveout->busy + 1,
-                        carveout->n_busy * sizeof(*carveout->busy));
-        }
-        pthread_mutex_unlock(&carveout->lock);
-        return fd;
 }
 
 /* ---- taking --------------------------------------------------------------------------------- */
@@ -191,7 +157,7 @@ static int take_file(struct carveout *carveout, int fd, struct backend_frame *re
         taking.frame.page_bytes = carveout_page_bytes();
         r = make_frame(&taking);
         if (r == -EBUSY)
-                keep_busy(carveout, STEAL_FD(taking.frame.memfd));
+                page_list_add(&carveout->busy, (struct page){ STEAL_FD(taking.frame.memfd), 0 });
         if (r)
                 return r;
         *ret = taking.frame;
@@ -212,27 +178,40 @@ static int take_from(struct carveout *carveout, const struct area *area, struct 
         return r;
 }
 
+/* What was given back last comes first: so a page that is taken again in the same step is the same.
+ */
+static int take_clean(struct carveout *carveout, struct range window, struct backend_frame *ret)
+{
+        int own, fd, r;
+
+        own = page_list_take_latest(&carveout->clean, window);
+        if (own < 0)
+                return -ENOMEM;
+        r = letgo_reopen(own, &fd);
+        close(own);
+        return r ? r : take_file(carveout, fd, ret);
+}
+
 static int carveout_take(struct backend *backend, uint64_t page_bytes, int node,
                          struct range window, bool must_pin, struct backend_frame *ret)
 {
         struct carveout *carveout = carveout_of(backend);
-        int busy, r = -ENOMEM;
+        int fd, r;
 
         (void)node; /* the caller looks */
         if (page_bytes != carveout_page_bytes())
                 return -ENOMEM;
         if (must_pin && !backend->can_pin)
                 return -EPERM;
+        r = take_clean(carveout, window, ret);
         for (size_t i = 0; r == -ENOMEM && i < carveout->n_areas; i++)
                 if (range_overlaps(carveout->areas[i].range, window))
                         r = take_from(carveout, &carveout->areas[i], ret);
         if (r != -ENOMEM)
                 return r;
 
-        busy = next_busy(carveout);
-        if (busy >= 0 && take_file(carveout, busy, ret) == 0)
-                return 0;
-        return -ENOMEM;
+        fd = page_list_take_first(&carveout->busy);
+        return fd >= 0 && take_file(carveout, fd, ret) == 0 ? 0 : -ENOMEM;
 }
 
 /* ---- lending, and giving back --------------------------------------------------------------- */
@@ -289,11 +268,17 @@ static int carveout_let_go(struct backend *backend, struct backend_frame *frame,
 static int carveout_release(struct backend *backend, struct backend_frame *frame,
                             enum backend_holder *ret_holder)
 {
-        (void)backend;
-        (void)ret_holder; /* who has an O_PATH descriptor cannot open it: it is another user's */
-        if (frame->memfd >= 0)
-                close(STEAL_FD(frame->memfd));
+        struct page page = { frame->memfd, frame->phys };
+
+        (void)ret_holder; /* who has an O_PATH descriptor cannot open the file: it is not his */
+        if (frame->released)
+                return 0;
+        frame->memfd = -1;
         frame->released = true;
+        if (frame->was_pinned) /* DAX, and let_go() has emptied it */
+                page_list_add(&carveout_of(backend)->clean, page);
+        else
+                close(page.fd);
         return 0;
 }
 
@@ -353,15 +338,13 @@ static void carveout_deinit(struct backend *backend)
 {
         struct carveout *carveout = carveout_of(backend);
 
-        for (size_t i = 0; i < carveout->n_busy; i++)
-                close(carveout->busy[i]);
-        free(carveout->busy);
+        page_list_deinit(&carveout->busy);
+        page_list_deinit(&carveout->clean);
         for (size_t i = 0; i < carveout->n_areas; i++)
                 close(carveout->areas[i].directory);
         free(carveout->areas);
         if (carveout->pagemap >= 0)
                 close(carveout->pagemap);
-        pthread_mutex_destroy(&carveout->lock);
 }
 
 static const struct backend_ops carveout_ops = {
@@ -382,35 +365,6 @@ static const struct backend_ops carveout_ops = {
 };
 
 /* ---- opening -------------------------------------------------------------------------------- */
-
-static int read_number(const char *root, dev_t device, const char *name, uint64_t *ret)
-{
-        char path[256], text[32], *rest;
-        FILE *file;
-
-        snprintf(path, sizeof(path), "%s/sys/dev/block/%u:%u/device/%s", root, major(device),
-                 minor(device), name);
-        file = fopen(path, "re");
-        if (!file)
-                return -errno;
-        if (!fgets(text, sizeof(text), file))
-                *text = '\0';
-        fclose(file);
-        errno = 0;
-        *ret = strtoull(text, &rest, 0);
-        return errno || rest == text ? -EBADMSG : 0;
-}
-
-/* Where the memory of a file system lies, as its device's driver says. */
-static struct range range_of_device(const char *root, dev_t device)
-{
-        uint64_t first, bytes;
-
-        if (read_number(root, device, "resource", &first) ||
-            read_number(root, device, "size", &bytes) || !bytes || first + bytes - 1 < first)
-                return RANGE_ALL;
-        return range_of(first, bytes);
-}
 
 /* A frame, and back again: what is missing is better found now. Not every file system keeps one
  * who has a descriptor from cutting a frozen file. */
@@ -455,7 +409,7 @@ static int open_area(struct carveout *carveout, const struct carveout_settings *
         carveout->n_areas++;
         if (fstat(area->directory, &about) < 0)
                 return -errno;
-        area->range = range_of_device(settings->sysfs_root, about.st_dev);
+        area->range = block_range(settings->sysfs_root, about.st_dev);
         return try_area(carveout, area);
 }
 
@@ -493,7 +447,8 @@ int carveout_new(const struct carveout_settings *settings, struct backend **ret,
         }
         carveout->pagemap = -1;
         carveout->any_memory = settings->any_memory;
-        pthread_mutex_init(&carveout->lock, NULL);
+        page_list_init(&carveout->clean);
+        page_list_init(&carveout->busy);
         backend = &carveout->backend;
         backend->ops = &carveout_ops;
         backend->can_pin = !settings->any_memory;
