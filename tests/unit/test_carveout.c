@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -33,6 +34,9 @@
 #include <unistd.h>
 
 #define PAGES_MAX 4096
+
+/* Of the kernel's fs/ext4/ext4.h. */
+#define EXT4_IOC_MOVE_EXT _IOC(_IOC_READ | _IOC_WRITE, 'f', 15, 40)
 
 static char directory[64];
 static bool real; /* it is carved-out memory */
@@ -163,11 +167,22 @@ static void test_carveout_tells_true_addresses(void **state)
         give_back(backend, &frame);
 }
 
+/* Who has two frames cannot have them change places either. */
+static void exchange_fails(int fd, int other)
+{
+        struct {
+                uint32_t reserved, donor;
+                uint64_t start, donor_start, blocks, moved;
+        } extent = { .donor = (uint32_t)other, .blocks = 1 };
+
+        assert_int_equal(ioctl(fd, EXT4_IOC_MOVE_EXT, &extent), -1);
+}
+
 /* Its holder may write to the page, and that is all. */
 static void test_carveout_lends_a_page_and_nothing_else(void **state)
 {
         struct backend *backend = carveout();
-        struct backend_frame frame = take(backend);
+        struct backend_frame frame = take(backend), another = take(backend);
         unsigned char *page;
         char path[32];
         int fd;
@@ -185,10 +200,12 @@ static void test_carveout_lends_a_page_and_nothing_else(void **state)
         snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
         assert_int_equal(open(path, O_RDWR), -1);
         assert_int_equal(linkat(AT_FDCWD, path, AT_FDCWD, "linked", AT_SYMLINK_FOLLOW), -1);
+        exchange_fails(fd, another.memfd);
         assert_int_equal(page[0], 7);
         munmap(page, page_bytes);
         close(fd);
         give_back(backend, &frame);
+        give_back(backend, &another);
 }
 
 static void test_carveout_knows_its_holders(void **state)
