@@ -59,12 +59,23 @@ static int make_hugetlb(const struct config *config, const char *record_path, st
         return r;
 }
 
+/* What pools may have of a carve-out: more of it would be held for nothing. */
+static size_t carveout_pages(const struct config *config)
+{
+        size_t pages = 0;
+
+        for (size_t i = 0; i < config->state.n_pools; i++)
+                if (config->pools[i].source == SOURCE_CARVEOUT)
+                        pages += config->pools[i].size_max_bytes / config->pools[i].page_bytes;
+        return pages;
+}
+
 static int make_carveout(const struct config *config, struct backend **ret)
 {
         const struct carveout_settings settings = {
                 .paths = (const char *const *)config->carveouts,
                 .n_paths = config->n_carveouts,
-                .sysfs_root = "",
+                .pages_max = carveout_pages(config),
         };
         char error[512] = "";
         int r;

@@ -8,7 +8,6 @@
  */
 #include "carveout.h"
 
-#include "block_range.h"
 #include "deadline.h"
 #include "letgo.h"
 #include "macros.h"
@@ -26,48 +25,45 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/**
- * struct area - one file system
- * @directory: owned
- * @range:     where its memory lies, with what the file system itself uses; everything where the
- *             system does not tell
- */
+/* struct area - one file system, by @directory of it, which is owned */
 struct area {
         int directory;
-        struct range range;
 };
 
 /**
  * struct carveout - the backend
  * @areas:   @n_areas entries, owned
- * @any_memory: as in struct carveout_settings
- * @clean:   pages that were frames, and that nobody refers to any more
- * @busy:    pages that the file system gave, and that somebody does refer to
+ * @any_memory, @pages_max: as in struct carveout_settings
+ * @clean:   pages that are free, emptied
+ * @busy:    pages that the file system gave, and that somebody refers to
  */
 struct carveout {
         struct backend backend;
         struct area *areas;
-        size_t n_areas;
+        size_t n_areas, pages_max;
         bool any_memory;
         int pagemap;
         struct page_list clean, busy;
 };
 
-/* A page on its way to become a frame. */
-struct taking {
-        struct carveout *carveout;
-        struct backend_frame frame;
-        bool dax;
+/* A page that is looked at. */
+struct looking {
+        int pagemap;
+        struct page page;
         void *map;
 };
 
-static void taking_deinit(struct taking *taking)
+static void looking_deinit(struct looking *looking)
 {
-        if (taking->map != MAP_FAILED)
-                munmap(taking->map, taking->frame.page_bytes);
-        if (taking->frame.memfd >= 0)
-                close(taking->frame.memfd);
+        if (looking->map != MAP_FAILED)
+                munmap(looking->map, carveout_page_bytes());
+        if (looking->page.fd >= 0)
+                close(looking->page.fd);
 }
+
+#define LOOKING_AT(carveout, file) \
+        ((struct looking){         \
+                .pagemap = (carveout)->pagemap, .page = { .fd = (file) }, .map = MAP_FAILED })
 
 static struct carveout *carveout_of(struct backend *backend)
 {
@@ -79,139 +75,153 @@ uint64_t carveout_page_bytes(void)
         return (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* ---- taking --------------------------------------------------------------------------------- */
+/* ---- the stock ------------------------------------------------------------------------------ */
 
-static int fault_in(struct taking *taking)
+/* Have the page there, and read where that is. */
+static int locate(struct looking *looking)
 {
-        if (taking->map == MAP_FAILED)
-                taking->map = mmap(NULL, taking->frame.page_bytes, PROT_READ | PROT_WRITE,
-                                   MAP_SHARED, taking->frame.memfd, 0);
-        if (taking->map == MAP_FAILED)
+        const uint64_t bytes = carveout_page_bytes();
+        int r;
+
+        looking->map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, looking->page.fd, 0);
+        if (looking->map == MAP_FAILED)
                 return -errno;
-        return madvise(taking->map, taking->frame.page_bytes, MADV_POPULATE_WRITE) < 0 ? -errno : 0;
-}
-
-/* A client of a daemon that was killed may have kept the page in a pipe. */
-static int empty_page(struct taking *taking)
-{
-        int r;
-
-        if (!taking->dax)
-                return 0;
-        r = page_file_clear(taking->frame.memfd, taking->frame.page_bytes);
-        return r ? r : fault_in(taking);
-}
-
-static int locate_page(struct taking *taking)
-{
-        struct backend_frame *frame = &taking->frame;
-        int r;
-
-        r = pagemap_read(taking->carveout->pagemap, (uint64_t)(uintptr_t)taking->map, &frame->phys);
+        if (madvise(looking->map, bytes, MADV_POPULATE_WRITE) < 0)
+                return -errno;
+        r = pagemap_read(looking->pagemap, (uint64_t)(uintptr_t)looking->map, &looking->page.phys);
         if (r)
                 return r;
-        /* Memory of a device, which that is for the kernel, has a node as a rule. */
-        if (numa_node_of(taking->map, &frame->node))
-                frame->node = NODE_ANY;
+        if (numa_node_of(looking->map, &looking->page.node))
+                looking->page.node = NODE_ANY;
         return 0;
-}
-
-/* Make a frame of the file in @taking. -EBUSY: somebody else refers to its page. */
-static int make_frame(struct taking *taking)
-{
-        int r;
-
-        r = page_file_is_dax(taking->frame.memfd, &taking->dax);
-        if (!r && !taking->dax && !taking->carveout->any_memory)
-                r = -EMEDIUMTYPE;
-        if (!r)
-                r = fault_in(taking);
-        if (!r)
-                r = empty_page(taking);
-        if (!r)
-                r = page_file_freeze(taking->frame.memfd, true);
-        if (!r)
-                r = locate_page(taking);
-        /* The kernel moves no page of persistent memory; others it may. */
-        taking->frame.pinned = taking->dax;
-        return r;
 }
 
 /**
- * take_file() - make a frame of a file
- * @fd: consumed
+ * put_in_stock() - look at a page that nobody had from this daemon
+ * @fd: its file, read and write; consumed
  *
- * Return: as take() of struct backend_ops; -EBUSY where the page was put to those that others refer
- * to.
+ * A client of a daemon that was killed may have it in a pipe.
+ *
+ * Return: 0; -EBUSY where somebody refers to it, and it is put to those; -EMEDIUMTYPE where it is
+ * not DAX; other negative errno.
  */
-static int take_file(struct carveout *carveout, int fd, struct backend_frame *ret)
+static int put_in_stock(struct carveout *carveout, int fd)
 {
-        _cleanup_(taking_deinit) struct taking taking = {
-                .carveout = carveout,
-                .frame = BACKEND_FRAME_NONE,
-                .map = MAP_FAILED,
-        };
+        _cleanup_(looking_deinit) struct looking looking = LOOKING_AT(carveout, fd);
+        struct page_list *list = &carveout->clean;
+        bool dax;
         int r;
 
-        taking.frame.memfd = fd;
-        taking.frame.page_bytes = carveout_page_bytes();
-        r = make_frame(&taking);
-        if (r == -EBUSY)
-                page_list_add(&carveout->busy, (struct page){ STEAL_FD(taking.frame.memfd), 0 });
-        if (r)
+        r = page_file_is_dax(fd, &dax);
+        if (!r && !dax && !carveout->any_memory)
+                r = -EMEDIUMTYPE;
+        if (!r)
+                r = locate(&looking);
+        if (!r && dax)
+                r = page_file_clear(fd, carveout_page_bytes());
+        if (r && r != -EBUSY)
                 return r;
-        *ret = taking.frame;
-        taking.frame.memfd = -1;
-        return 0;
-}
-
-static int take_from(struct carveout *carveout, const struct area *area, struct backend_frame *ret)
-{
-        int fd, r;
-
-        /* Each that is busy stays out of the file system: the next one is another. */
-        do {
-                r = page_file_make(area->directory, carveout_page_bytes(), &fd);
-                if (!r)
-                        r = take_file(carveout, fd, ret);
-        } while (r == -EBUSY);
+        if (r)
+                list = &carveout->busy;
+        page_list_add(list, looking.page);
+        looking.page.fd = -1;
         return r;
 }
 
-/* What was given back last comes first: so a page that is taken again in the same step is the same.
- */
-static int take_clean(struct carveout *carveout, struct range window, struct backend_frame *ret)
+/* What a file system has, but @most pages. 0; negative errno. */
+static int empty_area(struct carveout *carveout, const struct area *area, size_t most)
 {
-        int own, fd, r;
+        int fd, r = 0;
 
-        own = page_list_take_latest(&carveout->clean, window);
-        if (own < 0)
-                return -ENOMEM;
-        r = letgo_reopen(own, &fd);
-        close(own);
-        return r ? r : take_file(carveout, fd, ret);
+        for (; most > 0 && (!r || r == -EBUSY); most--) {
+                r = page_file_make(area->directory, carveout_page_bytes(), &fd);
+                if (!r)
+                        r = put_in_stock(carveout, fd);
+        }
+        return r == -ENOMEM || r == -EBUSY ? 0 : r;
+}
+
+/* What came free elsewhere: of clients that outlived a daemon, and one of those that were busy. */
+static void gather(struct carveout *carveout)
+{
+        struct page page;
+        size_t have;
+
+        for (size_t i = 0; i < carveout->n_areas; i++) {
+                have = page_list_count(&carveout->clean) + page_list_count(&carveout->busy);
+                if (have < carveout->pages_max)
+                        (void)empty_area(carveout, &carveout->areas[i], carveout->pages_max - have);
+        }
+        if (page_list_take_first(&carveout->busy, &page))
+                (void)put_in_stock(carveout, page.fd);
+}
+
+static int carveout_look(struct backend *backend, uint64_t page_bytes, int node,
+                         struct range window, void (*visit)(void *data, uint64_t phys), void *data)
+{
+        struct carveout *carveout = carveout_of(backend);
+        uint64_t *pages;
+        size_t n;
+        int r;
+
+        if (page_bytes != carveout_page_bytes())
+                return 0;
+        gather(carveout);
+        r = page_list_look(&carveout->clean, window, node, &pages, &n);
+        if (r)
+                return r;
+        for (size_t i = 0; i < n; i++)
+                visit(data, pages[i]);
+        free(pages);
+        return 0;
+}
+
+/* ---- taking --------------------------------------------------------------------------------- */
+
+/* The page is consumed. */
+static int make_frame(struct carveout *carveout, struct page *page, struct backend_frame *ret)
+{
+        _cleanup_(looking_deinit) struct looking looking = LOOKING_AT(carveout, -1);
+        bool dax = false;
+        int r;
+
+        r = letgo_reopen(page->fd, &looking.page.fd);
+        close(STEAL_FD(page->fd));
+        if (!r)
+                r = page_file_is_dax(looking.page.fd, &dax);
+        if (!r)
+                r = locate(&looking);
+        if (!r)
+                r = page_file_freeze(looking.page.fd, true);
+        if (r)
+                return r;
+        *ret = BACKEND_FRAME_NONE;
+        ret->page_bytes = carveout_page_bytes();
+        ret->phys = looking.page.phys;
+        ret->node = looking.page.node;
+        ret->pinned = dax; /* the kernel moves no page of persistent memory; others it may */
+        ret->memfd = STEAL_FD(looking.page.fd);
+        return 0;
 }
 
 static int carveout_take(struct backend *backend, uint64_t page_bytes, int node,
                          struct range window, bool must_pin, struct backend_frame *ret)
 {
         struct carveout *carveout = carveout_of(backend);
-        int fd, r;
+        struct page page;
 
-        (void)node; /* the caller looks */
         if (page_bytes != carveout_page_bytes())
                 return -ENOMEM;
         if (must_pin && !backend->can_pin)
                 return -EPERM;
-        r = take_clean(carveout, window, ret);
-        for (size_t i = 0; r == -ENOMEM && i < carveout->n_areas; i++)
-                if (range_overlaps(carveout->areas[i].range, window))
-                        r = take_from(carveout, &carveout->areas[i], ret);
-        if (r != -ENOMEM)
-                return r;
-
-        fd = page_list_take_first(&carveout->busy);
-        return fd >= 0 && take_file(carveout, fd, ret) == 0 ? 0 : -ENOMEM;
+        /* What was given back last comes first: what is taken again in the same step is the same.
+         */
+        if (!page_list_take_latest(&carveout->clean, window, node, &page)) {
+                gather(carveout);
+                if (!page_list_take_latest(&carveout->clean, window, node, &page))
+                        return -ENOMEM;
+        }
+        return make_frame(carveout, &page, ret);
 }
 
 /* ---- lending, and giving back --------------------------------------------------------------- */
@@ -268,7 +278,7 @@ static int carveout_let_go(struct backend *backend, struct backend_frame *frame,
 static int carveout_release(struct backend *backend, struct backend_frame *frame,
                             enum backend_holder *ret_holder)
 {
-        struct page page = { frame->memfd, frame->phys };
+        struct page page = { frame->memfd, frame->node, frame->phys };
 
         (void)ret_holder; /* who has an O_PATH descriptor cannot open the file: it is not his */
         if (frame->released)
@@ -289,14 +299,7 @@ static int carveout_verify(struct backend *backend, const struct backend_frame *
                                  ret_phys);
 }
 
-/* ---- the stock: the file system, which is as large as it is --------------------------------- */
-
-static int carveout_look(struct backend *backend, uint64_t page_bytes, int node,
-                         struct range window, void (*visit)(void *data, uint64_t phys), void *data)
-{
-        (void)backend, (void)page_bytes, (void)node, (void)window, (void)visit, (void)data;
-        return -EOPNOTSUPP;
-}
+/* ---- what there is, and no more ------------------------------------------------------------- */
 
 static int carveout_more(struct backend *backend, uint64_t page_bytes, int node, uint64_t count,
                          uint64_t *ret_added)
@@ -366,14 +369,17 @@ static const struct backend_ops carveout_ops = {
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-/* A frame, and back again: what is missing is better found now. Not every file system keeps one
- * who has a descriptor from cutting a frozen file. */
-static int try_area(struct carveout *carveout, const struct area *area)
+/* Not every file system keeps one who has a descriptor from cutting a frozen file. Where nothing
+ * is free now, all that there is was had by clients of an earlier daemon, and will come. */
+static int try_frame(struct carveout *carveout)
 {
         struct backend_frame frame;
+        struct page page;
         int r;
 
-        r = take_from(carveout, area, &frame);
+        if (!page_list_take_latest(&carveout->clean, RANGE_ALL, NODE_ANY, &page))
+                return 0;
+        r = make_frame(carveout, &page, &frame);
         if (r)
                 return r;
         if (ftruncate(frame.memfd, 0) == 0 && !carveout->any_memory)
@@ -389,7 +395,6 @@ static const char *reason(int r)
                 return "its file system is not mounted with -o dax, or lies on no persistent "
                        "memory (memmap=nn!ss)";
         case EPERM: return "pages cannot be frozen there: that takes CAP_LINUX_IMMUTABLE";
-        case ENOMEM: return "no page is free in it";
         case EOPNOTSUPP:
         case ENOTTY:
                 return "its file system lacks what is needed: ext4 on persistent memory has it";
@@ -397,20 +402,22 @@ static const char *reason(int r)
         }
 }
 
-static int open_area(struct carveout *carveout, const struct carveout_settings *settings,
-                     const char *path)
+static int open_area(struct carveout *carveout, const char *path)
 {
         struct area *area = &carveout->areas[carveout->n_areas];
-        struct stat about;
+        int r;
 
         area->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (area->directory < 0)
                 return -errno;
         carveout->n_areas++;
-        if (fstat(area->directory, &about) < 0)
-                return -errno;
-        area->range = block_range(settings->sysfs_root, about.st_dev);
-        return try_area(carveout, area);
+        r = empty_area(carveout, area, carveout->pages_max);
+        if (!r)
+                r = try_frame(carveout);
+        if (!r)
+                r = empty_area(carveout, area, 1); /* which was cut */
+        page_list_sort(&carveout->clean);
+        return r;
 }
 
 static int open_areas(struct carveout *carveout, const struct carveout_settings *settings,
@@ -424,7 +431,7 @@ static int open_areas(struct carveout *carveout, const struct carveout_settings 
                 return -ENOMEM;
         }
         for (size_t i = 0; i < settings->n_paths; i++) {
-                r = open_area(carveout, settings, settings->paths[i]);
+                r = open_area(carveout, settings->paths[i]);
                 if (r) {
                         snprintf(error, error_bytes, "%s: %s", settings->paths[i], reason(r));
                         return r;
@@ -447,6 +454,7 @@ int carveout_new(const struct carveout_settings *settings, struct backend **ret,
         }
         carveout->pagemap = -1;
         carveout->any_memory = settings->any_memory;
+        carveout->pages_max = settings->pages_max;
         page_list_init(&carveout->clean);
         page_list_init(&carveout->busy);
         backend = &carveout->backend;

@@ -12,14 +12,13 @@
  * struct carveout_settings - which memory
  * @paths:      @n_paths directories, each of another file system, that are pard's alone; borrowed
  *              for the call
+ * @pages_max:  of each file system, that are held in stock
  * @any_memory: also file systems that are not DAX, whose pages can move: for tests
- * @sysfs_root: "" on a real machine; a directory of fixtures in tests; borrowed for the call
  */
 struct carveout_settings {
         const char *const *paths;
-        size_t n_paths;
+        size_t n_paths, pages_max;
         bool any_memory;
-        const char *sysfs_root;
 };
 
 /**

@@ -5,6 +5,9 @@
  */
 #include "page_list.h"
 
+#include "backend.h"
+
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,34 +53,95 @@ void page_list_add(struct page_list *list, struct page page)
         pthread_mutex_unlock(&list->lock);
 }
 
-static int take(struct page_list *list, size_t i)
+size_t page_list_count(struct page_list *list)
 {
-        int fd = list->pages[i].fd;
+        size_t n;
+
+        pthread_mutex_lock(&list->lock);
+        n = list->n_pages;
+        pthread_mutex_unlock(&list->lock);
+        return n;
+}
+
+static int by_phys(const void *a, const void *b)
+{
+        const struct page *x = a, *y = b;
+
+        return (x->phys > y->phys) - (x->phys < y->phys);
+}
+
+void page_list_sort(struct page_list *list)
+{
+        pthread_mutex_lock(&list->lock);
+        if (list->n_pages > 1)
+                qsort(list->pages, list->n_pages, sizeof(*list->pages), by_phys);
+        pthread_mutex_unlock(&list->lock);
+}
+
+static bool is_wanted(const struct page *page, struct range window, int node)
+{
+        return window.first <= page->phys && page->phys <= window.last &&
+               (node == NODE_ANY || node == page->node);
+}
+
+static struct page take(struct page_list *list, size_t i)
+{
+        struct page page = list->pages[i];
 
         list->n_pages--;
         memmove(&list->pages[i], &list->pages[i + 1], (list->n_pages - i) * sizeof(*list->pages));
-        return fd;
+        return page;
 }
 
-int page_list_take_latest(struct page_list *list, struct range window)
+bool page_list_take_latest(struct page_list *list, struct range window, int node, struct page *ret)
 {
-        int fd = -1;
+        bool found = false;
 
         pthread_mutex_lock(&list->lock);
-        for (size_t i = list->n_pages; i > 0 && fd < 0; i--)
-                if (range_contains(window, range_of(list->pages[i - 1].phys, 1)))
-                        fd = take(list, i - 1);
+        for (size_t i = list->n_pages; i > 0 && !found; i--) {
+                found = is_wanted(&list->pages[i - 1], window, node);
+                if (found)
+                        *ret = take(list, i - 1);
+        }
         pthread_mutex_unlock(&list->lock);
-        return fd;
+        return found;
 }
 
-int page_list_take_first(struct page_list *list)
+bool page_list_take_first(struct page_list *list, struct page *ret)
 {
-        int fd = -1;
+        bool found;
 
         pthread_mutex_lock(&list->lock);
-        if (list->n_pages > 0)
-                fd = take(list, 0);
+        found = list->n_pages > 0;
+        if (found)
+                *ret = take(list, 0);
         pthread_mutex_unlock(&list->lock);
-        return fd;
+        return found;
+}
+
+static int by_address(const void *a, const void *b)
+{
+        uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+        return (x > y) - (x < y);
+}
+
+int page_list_look(struct page_list *list, struct range window, int node, uint64_t **ret,
+                   size_t *ret_n)
+{
+        uint64_t *pages;
+        size_t n = 0;
+
+        pthread_mutex_lock(&list->lock);
+        pages = calloc(list->n_pages + 1, sizeof(*pages));
+        for (size_t i = 0; pages && i < list->n_pages; i++)
+                if (is_wanted(&list->pages[i], window, node))
+                        pages[n++] = list->pages[i].phys;
+        pthread_mutex_unlock(&list->lock);
+        if (!pages)
+                return -ENOMEM;
+        qsort(pages, n, sizeof(*pages), by_address);
+        *ret = pages;
+        *ret_n = n;
+        return 0;
 }

@@ -161,17 +161,13 @@ static int read_source(struct config_file *file, cfg_t *section, struct pool_set
         return r;
 }
 
-/* What a pool looks for, where it can: the pages of a carve-out come as they are, and that is all
- * there are. */
 static int read_search(struct config_file *file, cfg_t *section, struct pool_settings *pool)
 {
-        static const char *const keys[] = { "run_min", "harvest_max" };
         int r;
 
-        for (size_t i = 0; pool->source == SOURCE_CARVEOUT && i < ARRAY_SIZE(keys); i++)
-                if (config_string(section, keys[i]))
-                        return config_fail(file, section, keys[i],
-                                           "pages of a carve-out cannot be looked for");
+        if (pool->source == SOURCE_CARVEOUT && config_string(section, "harvest_max"))
+                return config_fail(file, section, "harvest_max",
+                                   "pages of a carve-out lie where they lie: nothing else is held");
         r = config_size(file, section, "harvest_max", &pool->harvest_max_bytes);
         if (r)
                 return r;

@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,8 +30,8 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PAGES_MAX 4096
@@ -43,9 +44,9 @@ static bool real; /* it is carved-out memory */
 static uint64_t page_bytes;
 static struct backend *opened;
 
-static int open_with(const char *path, bool any_memory, const char *root, char error[512])
+static int open_with(const char *path, bool any_memory, char error[512])
 {
-        const struct carveout_settings settings = { &path, 1, any_memory, root };
+        const struct carveout_settings settings = { &path, 1, PAGES_MAX, any_memory };
 
         return carveout_new(&settings, &opened, error, 512);
 }
@@ -54,7 +55,7 @@ static struct backend *carveout(void)
 {
         char error[512];
 
-        if (open_with(directory, !real, "", error))
+        if (open_with(directory, !real, error))
                 fail_msg("%s", error);
         return opened;
 }
@@ -208,6 +209,45 @@ static void test_carveout_lends_a_page_and_nothing_else(void **state)
         give_back(backend, &another);
 }
 
+/* What another user can do about the file with its descriptor; 0: nothing. */
+static int try_as_nobody(int fd)
+{
+        int flags = 0, failures = 0;
+        char path[32];
+
+        if (setuid(65534) < 0)
+                return 1;
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        failures += 2 * (open(path, O_RDWR) >= 0);
+        failures += 4 * (open(path, O_RDONLY) >= 0);
+        failures += 8 * (ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0);
+        failures += 16 * (fchmod(fd, 0666) == 0);
+        failures +=
+                32 * (fcntl(fd, F_SETLEASE, F_UNLCK) == 0 && fcntl(fd, F_SETLEASE, F_RDLCK) == 0);
+        return failures;
+}
+
+static void test_carveout_gives_another_user_no_way_in(void **state)
+{
+        struct backend *backend = carveout();
+        struct backend_frame frame = take(backend);
+        unsigned char *page;
+        int fd, status;
+        pid_t child;
+
+        (void)state;
+        page = lend(backend, &frame, &fd);
+        child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+                _exit(try_as_nobody(fd));
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        munmap(page, page_bytes);
+        close(fd);
+        give_back(backend, &frame);
+}
+
 static void test_carveout_knows_its_holders(void **state)
 {
         struct backend *backend = carveout();
@@ -324,57 +364,43 @@ static void test_carveout_pages_come_back_clean(void **state)
                 printf("%zu pages, each clean when it came again\n", n);
 }
 
-/* Text into a file of the fixture. */
-static void write_fixture(const char *path, const char *name, const char *text)
+static void note_page(void *data, uint64_t phys)
 {
-        char full[256];
-        int fd;
+        uint64_t *seen = data; /* how many, and the last */
 
-        snprintf(full, sizeof(full), "%s/%s", path, name);
-        fd = open(full, O_WRONLY | O_CREAT, 0600);
-        assert_true(fd >= 0);
-        assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-        close(fd);
+        assert_true(seen[0] == 0 || phys > seen[1]);
+        seen[0]++;
+        seen[1] = phys;
 }
 
-/* sys/dev/block/MAJOR:MINOR/device of the directory's file system below @root. */
-static void make_fixture(const char *root, char path[192])
+static void test_carveout_takes_from_the_window_what_it_shows(void **state)
 {
-        static const char *const parts[] = { "sys", "dev", "block", "", "device" };
-        struct stat about;
-        char number[32];
-
-        assert_int_equal(stat(directory, &about), 0);
-        snprintf(number, sizeof(number), "%u:%u", major(about.st_dev), minor(about.st_dev));
-        snprintf(path, 192, "%s", root);
-        for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-                size_t used = strlen(path);
-
-                snprintf(path + used, 192 - used, "/%s", *parts[i] ? parts[i] : number);
-                assert_int_equal(mkdir(path, 0700), 0);
-        }
-}
-
-static void test_carveout_takes_only_what_lies_in_the_window(void **state)
-{
-        const struct range below = { 0, 16 * MiB - 1 }, inside = { 16 * MiB, 17 * MiB - 1 };
-        char root[] = "/tmp/par-test-carveout.XXXXXX", device[192], error[512], command[256];
+        struct backend *backend = carveout();
+        uint64_t all[2] = { 0 }, seen[2] = { 0 };
         struct backend_frame frame;
+        struct range window;
 
         (void)state;
-        assert_non_null(mkdtemp(root));
-        make_fixture(root, device);
-        write_fixture(device, "resource", "0x1000000\n");
-        write_fixture(device, "size", "4194304\n");
-        assert_int_equal(open_with(directory, !real, root, error), 0);
-        assert_int_equal(opened->ops->take(opened, page_bytes, NODE_ANY, below, false, &frame),
+        assert_int_equal(
+                backend->ops->look(backend, page_bytes, NODE_ANY, RANGE_ALL, note_page, all), 0);
+        assert_true(all[0] > 1);
+        window = range_of(all[1], page_bytes);
+        assert_int_equal(backend->ops->look(backend, page_bytes, NODE_ANY, window, note_page, seen),
+                         0);
+        assert_int_equal(seen[0], 1);
+        assert_int_equal(backend->ops->take(backend, page_bytes, NODE_ANY, window, false, &frame),
+                         0);
+        assert_int_equal(frame.phys, all[1]);
+
+        seen[0] = 0;
+        assert_int_equal(backend->ops->look(backend, page_bytes, NODE_ANY, window, note_page, seen),
+                         0);
+        assert_int_equal(seen[0], 0);
+        assert_int_equal(backend->ops->take(backend, page_bytes, NODE_ANY, window, false, &frame),
                          -ENOMEM);
-        assert_int_equal(opened->ops->take(opened, page_bytes, NODE_ANY, inside, false, &frame), 0);
-        give_back(opened, &frame);
-        assert_int_equal(opened->ops->take(opened, 2 * MiB, NODE_ANY, inside, false, &frame),
+        assert_int_equal(backend->ops->take(backend, 2 * MiB, NODE_ANY, RANGE_ALL, false, &frame),
                          -ENOMEM);
-        snprintf(command, sizeof(command), "rm -r %s", root);
-        assert_int_equal(system(command), 0);
+        give_back(backend, &frame);
 }
 
 static void test_carveout_refuses_what_cannot_be(void **state)
@@ -395,7 +421,7 @@ static void test_carveout_refuses_what_cannot_be(void **state)
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 char error[512] = "";
-                int r = open_with(cases[i].path, false, "", error);
+                int r = open_with(cases[i].path, false, error);
 
                 if (r != cases[i].result ||
                     strncmp(error, cases[i].sentence, strlen(cases[i].sentence)) != 0)
@@ -452,7 +478,7 @@ static int prepare(void)
                 fprintf(stderr, "skipped: no file system of its own: it takes root\n");
                 return 77;
         }
-        r = open_with(directory, !real, "", error);
+        r = open_with(directory, !real, error);
         backend_free(STEAL(opened));
         if (r && real)
                 fprintf(stderr, "%s\n", error);
@@ -466,12 +492,13 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_teardown(test_carveout_tells_true_addresses, teardown),
                 cmocka_unit_test_teardown(test_carveout_lends_a_page_and_nothing_else, teardown),
+                cmocka_unit_test_teardown(test_carveout_gives_another_user_no_way_in, teardown),
                 cmocka_unit_test_teardown(test_carveout_knows_its_holders, teardown),
                 cmocka_unit_test_teardown(test_carveout_sees_a_page_in_a_pipe, teardown),
                 cmocka_unit_test_teardown(test_carveout_spares_what_a_client_of_a_killed_one_has,
                                           teardown),
                 cmocka_unit_test_teardown(test_carveout_pages_come_back_clean, teardown),
-                cmocka_unit_test_teardown(test_carveout_takes_only_what_lies_in_the_window,
+                cmocka_unit_test_teardown(test_carveout_takes_from_the_window_what_it_shows,
                                           teardown),
                 cmocka_unit_test_teardown(test_carveout_refuses_what_cannot_be, teardown),
                 cmocka_unit_test_teardown(test_carveout_beside_another_backend, teardown),
