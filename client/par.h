@@ -180,8 +180,8 @@ struct par_segment {
  * @PAR_EVENT_NONE:        nothing (never delivered)
  * @PAR_EVENT_MOVED:       memory of the buffer moved: its addresses are no longer true. Stop the
  *                         device and free the buffer
- * @PAR_EVENT_POISONED:    memory of the buffer failed (a hardware error): touching it raises
- * SIGBUS, and what was in it is lost. Stop the device and free the buffer
+ * @PAR_EVENT_POISONED:    memory of the buffer failed (a hardware error): what was in it is lost,
+ *                         touching it raises SIGBUS. Stop the device and free the buffer
  * @PAR_EVENT_DRAINING:    an administrator empties the pool: free the buffer when you can
  * @PAR_EVENT_WANTED:      others wait for memory like this
  * @PAR_EVENT_REVOKED:     an administrator took the buffer away: stop the device, then free the

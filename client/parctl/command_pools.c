@@ -103,9 +103,9 @@ const struct command command_pools = {
         .help = "States of memory: free; granted to a client; reusable (its client's, "
                 "empty, kept for a moment); leaving (being given back); lingering (given "
                 "up, but somebody still refers to it); quarantined (its client died); "
-                "retired (its memory moved or failed).\n\nA pool's goal is what it wants to hold; it holds "
-                "more while "
-                "more is in use. Where it is filling, growing or harvesting a line below the list "
+                "retired (its memory moved or failed).\n\nA pool's goal is what it wants to hold; "
+                "it holds more while more is in use. Where it is filling, growing or harvesting a "
+                "line below the list "
                 "tells how far it is, and how much a harvest holds aside meanwhile; taking is what "
                 "it takes just now, and taken how much of that is there.",
         .columns = columns,

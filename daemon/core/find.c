@@ -2,8 +2,8 @@
 /*
  * The search for the outermost place. It goes through the window from one end to the other and
  * carries along how much is free directly before it, so that a run that lies in several children,
- * at whatever level, is seen when its far end is reached. A child that lies in the window as a
- * whole is entered only where its figures say that the place is inside. So it goes down at most
+ * at whatever level, is seen when its far end is reached. A child is entered only where its figures
+ * say that the place is inside, or may be: it is one that the window cuts. So it goes down at most
  * three ways: along one edge of the window, along the other, and to the place.
  *
  * Owns nothing. "Before" is above for the highest place, and below for the lowest.
@@ -22,6 +22,11 @@ struct walk {
         const struct tree *tree;
         uint64_t before;
 };
+
+static uint64_t min(uint64_t a, uint64_t b)
+{
+        return a < b ? a : b;
+}
 
 static uint64_t round_down(uint64_t at, unsigned bits)
 {
@@ -156,6 +161,21 @@ static bool high_in_child(struct walk *walk, const struct node *node, unsigned c
         return false;
 }
 
+/*
+ * A child that the window cuts, and that holds no place as a whole: what counts of it is what is
+ * free at those of its ends that are in the window.
+ */
+static bool high_at_ends(struct walk *walk, const struct node *node, unsigned c, uint64_t at)
+{
+        const struct tree_query *query = walk->query;
+        const uint64_t behind = at + node_child_size(node);
+
+        if (query->last >= behind - 1)
+                return high_fits(walk, behind, min(node_end(node, c), behind - query->first));
+        walk->before = min(node_start(node, c), query->last - at + 1);
+        return false;
+}
+
 static bool high_in_node(struct walk *walk, const struct node *node, uint64_t base)
 {
         const struct tree_query *query = walk->query;
@@ -168,7 +188,9 @@ static bool high_in_node(struct walk *walk, const struct node *node, uint64_t ba
                 const uint64_t at = base + c * size;
 
                 if (!in_window(query, at, at + (size - 1))) {
-                        if (high_in_child(walk, node, c, at))
+                        if (longest_aligned(node, c, at, query->align_bits) >= query->size
+                                    ? high_in_child(walk, node, c, at)
+                                    : high_at_ends(walk, node, c, at))
                                 return true;
                         continue;
                 }
@@ -250,6 +272,17 @@ static bool low_in_child(struct walk *walk, const struct node *node, unsigned c,
         return false;
 }
 
+static bool low_at_ends(struct walk *walk, const struct node *node, unsigned c, uint64_t at)
+{
+        const struct tree_query *query = walk->query;
+        const uint64_t behind = at + node_child_size(node);
+
+        if (query->first <= at)
+                return low_fits(walk, at, min(node_start(node, c), query->last - at + 1));
+        walk->before = min(node_end(node, c), behind - query->first);
+        return false;
+}
+
 static bool low_in_node(struct walk *walk, const struct node *node, uint64_t base)
 {
         const struct tree_query *query = walk->query;
@@ -262,7 +295,9 @@ static bool low_in_node(struct walk *walk, const struct node *node, uint64_t bas
                 const uint64_t at = base + c * size;
 
                 if (!in_window(query, at, at + (size - 1))) {
-                        if (low_in_child(walk, node, c, at))
+                        if (longest_aligned(node, c, at, query->align_bits) >= query->size
+                                    ? low_in_child(walk, node, c, at)
+                                    : low_at_ends(walk, node, c, at))
                                 return true;
                         continue;
                 }

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A cache line: the head is in one, and so is a row. */
+#define NODE_ALIGN ((size_t)64)
+
 struct node child_free_mark;
 
 static size_t head_bytes(unsigned bits)
@@ -21,8 +24,9 @@ size_t node_bytes(unsigned bits)
 {
         const size_t wide = (WIDE_LONGEST + bits) * sizeof(uint64_t);
         const size_t narrow = bits * sizeof(uint16_t);
+        const size_t all = head_bytes(bits) + FANOUT * (bits > NARROW_BITS ? wide : narrow);
 
-        return head_bytes(bits) + FANOUT * (bits > NARROW_BITS ? wide : narrow);
+        return (all + NODE_ALIGN - 1) & ~(NODE_ALIGN - 1);
 }
 
 void node_fill_block(struct node *node, bool full)
@@ -34,10 +38,11 @@ void node_fill_block(struct node *node, bool full)
 
 struct node *node_new(unsigned bits, bool full)
 {
-        struct node *node = calloc(1, node_bytes(bits));
+        struct node *node = aligned_alloc(NODE_ALIGN, node_bytes(bits));
 
         if (!node)
                 return NULL;
+        memset(node, 0, node_bytes(bits));
         node->rows = (char *)node + head_bytes(bits);
         node->bits = (uint8_t)bits;
         if (!full)

@@ -222,18 +222,6 @@ bool space_prev(const struct space *space, uint64_t from, struct range *ret)
         return true;
 }
 
-bool space_prev_longer(const struct space *space, uint64_t from, uint64_t size_bytes,
-                       struct range *ret)
-{
-        struct range place;
-
-        if (!space_find(space, (struct range){ 0, from }, size_bytes, 1, SPACE_HIGHEST, &place))
-                return false;
-        *ret = bytes_of(space, lower_end(space, place.first >> space->shift),
-                        place.last >> space->shift);
-        return true;
-}
-
 bool space_next_gap(const struct space *space, uint64_t from, struct range *ret)
 {
         const struct tree *tree = &space->tree;

@@ -134,15 +134,6 @@ bool space_next(const struct space *space, uint64_t from, struct range *ret);
 bool space_prev(const struct space *space, uint64_t from, struct range *ret);
 
 /**
- * space_prev_longer() - like space_prev(), but only ranges of at least @size_bytes
- *
- * Short ranges are passed over without being visited one by one. The size is that of the range
- * after clipping, and without a granule that @from cuts.
- */
-bool space_prev_longer(const struct space *space, uint64_t from, uint64_t size_bytes,
-                       struct range *ret);
-
-/**
  * space_next_gap() - what is not in the space, in ascending order: what is in the way there
  * @space: borrowed
  * @from:  look at this address and above

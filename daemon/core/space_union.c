@@ -160,7 +160,7 @@ static const struct space *space_at(struct space_union spaces, uint64_t at)
 
 struct range space_union_run_inside(struct space_union spaces, struct range window, uint64_t at)
 {
-        const struct space *space = space_at(spaces, at);
+        const struct space *space = spaces.count == 1 ? spaces.of[0] : space_at(spaces, at);
         struct range below, above, run;
         bool found;
 

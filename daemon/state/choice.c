@@ -13,6 +13,7 @@
 #include "placement.h"
 #include "segment.h"
 #include "state_private.h"
+#include "two_ends.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -78,7 +79,7 @@ static int find_partial(const struct account *account, const struct demand *dema
         if (demand->want.max_segments > 1 || !inside.boundary_bytes ||
             inside.boundary_bytes > page_bytes)
                 inside.boundary_bytes = page_bytes;
-        if (!placement_find(list.of, list.count, &inside, &place) &&
+        if (!two_ends_find(list.of, list.count, &inside, &place) &&
             segment_count(&demand->want, place) <= demand->want.max_segments)
                 return choose_one(choice, place);
 
@@ -88,7 +89,7 @@ static int find_partial(const struct account *account, const struct demand *dema
                 return PAR_REFUSED_FRAGMENTED;
         if (demand->want.boundary_bytes > inside.align_bytes)
                 inside.align_bytes = demand->want.boundary_bytes;
-        if (!placement_find(list.of, list.count, &inside, &place) &&
+        if (!two_ends_find(list.of, list.count, &inside, &place) &&
             segment_count(&demand->want, place) <= demand->want.max_segments)
                 return choose_one(choice, place);
         return PAR_REFUSED_FRAGMENTED;
@@ -101,7 +102,7 @@ static int find_whole(const struct pool *pool, const struct space_list *list,
         struct range place;
         int r;
 
-        r = placement_find(list->of, list->count, &demand->want, &place);
+        r = two_ends_find(list->of, list->count, &demand->want, &place);
         if (!r)
                 return choose_one(choice, place);
         if (r < 0 || demand->want.max_segments == 1)

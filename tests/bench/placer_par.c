@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The engine of this project: a space of what is free, and the highest place in the window. Owns
- * the space, and nothing else.
+ * The engine of this project: a space of what is free. What is found is the highest place in the
+ * window; what is taken is the place that pard takes. Owns the space, and nothing else.
  */
 #include "placer.h"
 
 #include "placement.h"
+#include "two_ends.h"
 
 #include <stdlib.h>
 
@@ -30,17 +31,13 @@ static int par_open(const struct range *memory, size_t n_memory, uint64_t granul
         return 0;
 }
 
-static int find_place(const struct space *space, const struct constraint *want, struct range *ret)
-{
-        return placement_find(&space, 1, want, ret);
-}
-
 static int par_find(const void *placer, const struct constraint *want, uint64_t *ret_first)
 {
+        const struct space *const space = placer;
         struct range place;
         int r;
 
-        r = find_place(placer, want, &place);
+        r = placement_find(&space, 1, want, &place);
         if (!r)
                 *ret_first = place.first;
         return r;
@@ -48,10 +45,11 @@ static int par_find(const void *placer, const struct constraint *want, uint64_t 
 
 static int par_take(void *placer, const struct constraint *want, uint64_t *ret_first)
 {
+        const struct space *const space = placer;
         struct range place;
         int r;
 
-        r = find_place(placer, want, &place);
+        r = two_ends_find(&space, 1, want, &place);
         if (r)
                 return r;
         r = space_remove(placer, place);

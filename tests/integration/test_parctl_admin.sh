@@ -25,7 +25,7 @@ is "in order" "$(jget '[.map.extents[].first | length] | . == sort' map)" true
 "$PARCTL" map >"$dir/out"
 says out "a map" "Physical memory that pard holds: 48M. A block is 2M, a row 128M."
 says out "a map" "not held ..."
-grep -Eqx '0x10000000 .*\.+##' "$dir/out" || fail "the row of low memory: $(cat "$dir/out")"
+grep -Eqx '0x10000000 .*##\.+' "$dir/out" || fail "the row of low memory: $(cat "$dir/out")"
 is "a map in 80 columns" "$(awk 'length($0) > 80' "$dir/out" | head -n 1)" ""
 "$PARCTL" map --scale 64K --noheadings --pool below4g >"$dir/out"
 is "64 blocks of 64K are 4M" "$(grep -c '^0x1[0-9a-f]* *################################' "$dir/out")" 1

@@ -24,7 +24,7 @@ declare -A may_include=(
         [daemon]="daemon daemon/config daemon/transport daemon/state daemon/core daemon/keeper daemon/keeper/protocol daemon/backend daemon/log proto/base"
         [client]="client proto proto/base"
         [client/parctl]="client/parctl client proto proto/base"
-        [client/examples]="client"
+        [client/examples]="client/examples client"
 )
 
 # library header (a pattern): files that may include it (patterns).

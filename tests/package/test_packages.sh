@@ -54,6 +54,10 @@ cc -Wall -Werror -o hello /usr/share/doc/libpar-dev/examples/hello_par.c $(pkg-c
 ./hello
 cc -Wall -Werror -o ring /usr/share/doc/libpar-dev/examples/ring.c $(pkg-config --cflags --libs libpar)
 ./ring
+for driver in edu_dma nvme_io; do
+        cc -Wall -Werror -o $driver /usr/share/doc/libpar-dev/examples/$driver.c $(pkg-config --cflags --libs libpar)
+        ! ./$driver # without a device
+done
 kill %1
 wait %1
 [[ ! -e $PAR_SOCKET ]]

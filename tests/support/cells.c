@@ -227,28 +227,13 @@ bool cells_next(const struct cells *cells, uint64_t from, struct range *ret)
         return true;
 }
 
-/* The last range below, whose part below is that long. */
-static bool last_of(const struct cells *cells, struct range below, uint64_t size_bytes,
-                    struct range *ret)
-{
-        for (unsigned i = cells->n; i-- > 0; i = cells->begin[i])
-                if (cells->there[i] && range_intersect(stretch(cells, i), below, ret) &&
-                    range_size(*ret) >= size_bytes)
-                        return true;
-        return false;
-}
-
 bool cells_prev(const struct cells *cells, uint64_t from, struct range *ret)
 {
-        return last_of(cells, (struct range){ 0, from }, 1, ret);
-}
-
-bool cells_prev_longer(const struct cells *cells, uint64_t from, uint64_t size_bytes,
-                       struct range *ret)
-{
-        struct range below = { 0, from };
-
-        return whole_granules(cells, below, &below) && last_of(cells, below, size_bytes, ret);
+        for (unsigned i = cells->n; i-- > 0; i = cells->begin[i])
+                if (cells->there[i] &&
+                    range_intersect(stretch(cells, i), (struct range){ 0, from }, ret))
+                        return true;
+        return false;
 }
 
 bool cells_next_gap(const struct cells *cells, uint64_t from, struct range *ret)

@@ -58,6 +58,4 @@ bool cells_contains(const struct cells *cells, struct range range);
 uint64_t cells_bytes_in(const struct cells *cells, struct range window);
 bool cells_next(const struct cells *cells, uint64_t from, struct range *ret);
 bool cells_prev(const struct cells *cells, uint64_t from, struct range *ret);
-bool cells_prev_longer(const struct cells *cells, uint64_t from, uint64_t size_bytes,
-                       struct range *ret);
 bool cells_next_gap(const struct cells *cells, uint64_t from, struct range *ret);

@@ -3,6 +3,7 @@
 #include "placement_brute.h"
 
 #include "result.h"
+#include "two_ends.h"
 
 #include <string.h>
 
@@ -73,6 +74,85 @@ int brute_find(const struct placement_world *world, const struct constraint *wan
                 }
         }
         return PAR_REFUSED_FRAGMENTED;
+}
+
+/* Addresses that as many kinds of devices reach. */
+static struct range brute_tier(uint64_t at)
+{
+        const unsigned borders[] = { 0, 24, 28, 30, 31, 32, 36, 40, 64 };
+        unsigned i = 1;
+
+        while (borders[i] < 64 && at >> borders[i])
+                i++;
+        return (struct range){ i == 1 ? 0 : UINT64_C(1) << borders[i - 1],
+                               borders[i] == 64 ? UINT64_MAX : (UINT64_C(1) << borders[i]) - 1 };
+}
+
+/* Whether @n granules can begin at one, in a run that ends below @end. */
+static bool brute_begins(const struct placement_world *world, const struct constraint *want,
+                         unsigned i, unsigned n, unsigned end)
+{
+        const uint64_t first = world_granules(world, i, i).first;
+
+        return i + n <= end && first % want->align_bytes == 0 &&
+               brute_cut(want, world_granules(world, i, i + n - 1), brute_segments(want)) !=
+                       UINT64_MAX;
+}
+
+/* Where @n granules go in the run of granules from @begin to below @end; @end: nowhere. */
+static unsigned brute_low_end(const struct placement_world *world, const struct constraint *want,
+                              unsigned n, unsigned begin, unsigned end)
+{
+        unsigned i;
+
+        for (i = begin; i < end; i++) {
+                if (world_granules(world, i, i).first % want->align_bytes == 0)
+                        break;
+        }
+        if (i < end && brute_begins(world, want, i, n, end))
+                return i;
+        for (i = begin; want->boundary_bytes && i < end; i++) {
+                if (world_granules(world, i, i).first % want->boundary_bytes == 0)
+                        break;
+        }
+        if (want->boundary_bytes && i < end && brute_begins(world, want, i, n, end))
+                return i;
+        for (i = end; i-- > begin;) {
+                if (brute_begins(world, want, i, n, end))
+                        return i;
+        }
+        return end;
+}
+
+int brute_two_ends(const struct placement_world *world, const struct constraint *want,
+                   struct range *ret)
+{
+        const unsigned n = (unsigned)brute_granules(world, want);
+        const int r = brute_find(world, want, 1, ret);
+        unsigned shortest = UINT32_MAX, end = 0, runs = 0;
+        struct range window;
+
+        if (r || want->size_bytes < TWO_ENDS_LARGE_BYTES || ret->last > brute_tier(ret->first).last)
+                return r;
+        window = brute_tier(ret->first);
+        for (unsigned i = world->n_granules; i-- > 0 && runs < TWO_ENDS_RUNS;) {
+                const bool there = world_is_free(world, i, want->window) &&
+                                   range_contains(window, world_granules(world, i, i));
+                unsigned at;
+
+                if (!there)
+                        continue;
+                for (end = i + 1; i > 0 && world_is_free(world, i - 1, want->window) &&
+                                  range_contains(window, world_granules(world, i - 1, i - 1));)
+                        i--;
+                at = brute_low_end(world, want, n, i, end);
+                runs += at < end;
+                if (at < end && end - i < shortest) {
+                        shortest = end - i;
+                        *ret = world_granules(world, at, at + n - 1);
+                }
+        }
+        return 0;
 }
 
 uint64_t brute_bytes(const struct placement_world *world, struct range window)

@@ -28,6 +28,10 @@ int brute_room(const struct placement_world *world, const struct constraint *wan
 int brute_find(const struct placement_world *world, const struct constraint *want, uint64_t page,
                struct range *ret);
 
+/* As two_ends_find(). */
+int brute_two_ends(const struct placement_world *world, const struct constraint *want,
+                   struct range *ret);
+
 /* As placement_free_bytes(). */
 uint64_t brute_bytes(const struct placement_world *world, struct range window);
 

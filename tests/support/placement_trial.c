@@ -5,6 +5,7 @@
 #include "placement_brute.h"
 #include "result.h"
 #include "segment.h"
+#include "two_ends.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,6 +81,21 @@ static void compare_contiguous(const struct question *q)
         MUST(place.first == expected.first && place.last == expected.last, q);
         compare_segments(q, place);
         q->trial->found++;
+}
+
+static void compare_two_ends(const struct question *q)
+{
+        struct range expected = { 0, 0 }, place = { 0, 0 }, highest;
+        enum limit limit;
+        int r;
+
+        if (constraint_check(q->want, &limit))
+                return;
+        r = brute_two_ends(q->world, q->want, &expected);
+        MUST(two_ends_find(q->spaces, q->world->n_spaces, q->want, &place) == r, q);
+        MUST(r || (place.first == expected.first && place.last == expected.last), q);
+        if (!r && !find(q, 1, &highest))
+                q->trial->lower += place.first < highest.first;
 }
 
 static void compare_sums(const struct question *q)
@@ -212,6 +228,8 @@ void placement_trial_run(struct placement_trial *trial, uint64_t questions)
                                                            &want };
 
                         compare_contiguous(&question);
+                        if (i % 2 == 0)
+                                compare_two_ends(&question);
                         if (i % 3 == 0)
                                 compare_scattered(&question, whole_pages);
                         if (i % 6 == 0)

@@ -13,12 +13,13 @@
  * @worlds:    how many there were
  * @questions: contiguous places that were asked for
  * @found:     how many of them there were
+ * @lower:     places of two_ends_find() that were not the highest
  * @scattered: scattered places that were asked for
  * @fewest:    those whose number of segments was compared with the fewest possible
  */
 struct placement_trial {
         struct choices choices;
-        uint64_t worlds, questions, found, scattered, fewest;
+        uint64_t worlds, questions, found, lower, scattered, fewest;
 };
 
 /**

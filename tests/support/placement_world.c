@@ -28,6 +28,18 @@ bool world_is_free(const struct placement_world *world, unsigned i, struct range
         return world->owner[i] != NOBODY && range_contains(window, world_granules(world, i, i));
 }
 
+/* Where a tier of two_ends.h ends in it, now and then. */
+static uint64_t choose_base(struct choices *choices, unsigned shift, unsigned n_granules)
+{
+        static const unsigned borders[] = { 24, 28, 30, 31, 32, 36, 40 };
+        const unsigned border = borders[choose(choices, ARRAY_SIZE(borders))];
+        const uint64_t below = choose(choices, n_granules + 1);
+
+        if (choose(choices, 4) || border <= shift || below > UINT64_C(1) << (border - shift))
+                return layout_choose_base(choices, shift, n_granules) << shift;
+        return (UINT64_C(1) << border) - (below << shift);
+}
+
 /* Where it lies, and in what pages. */
 static void choose_place(struct placement_world *world, struct choices *choices, bool whole_pages)
 {
@@ -38,7 +50,7 @@ static void choose_place(struct placement_world *world, struct choices *choices,
         world->granule = UINT64_C(1) << shift;
         world->n_granules = shift == 57 ? 128 : 1 + (unsigned)choose(choices, most);
         world->page = world->granule << choose(choices, shift == 57 ? 2 : 4);
-        world->base = layout_choose_base(choices, shift, world->n_granules) << shift;
+        world->base = choose_base(choices, shift, world->n_granules);
         if (whole_pages) {
                 world->base = align_down(world->base, world->page);
                 world->n_granules =

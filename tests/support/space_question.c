@@ -105,8 +105,6 @@ struct question question_choose(const struct cells *cells, struct choices *choic
         case QUESTION_LONGEST:
         case QUESTION_CONTAINS:
         case QUESTION_BYTES_IN: question.window = choose_window(cells, choices); break;
-        case QUESTION_PREV_LONGER:
-                question.size_bytes = choose_size(cells, choices); /* fall through */
         default: question.from = choose_address(cells, choices); break;
         }
         return question;
@@ -126,9 +124,6 @@ static struct answer space_answer(const struct question *q, const struct space *
         case QUESTION_BYTES_IN: a.bytes = space_bytes_in(space, q->window); break;
         case QUESTION_NEXT: a.found = space_next(space, q->from, &a.range); break;
         case QUESTION_PREV: a.found = space_prev(space, q->from, &a.range); break;
-        case QUESTION_PREV_LONGER:
-                a.found = space_prev_longer(space, q->from, q->size_bytes, &a.range);
-                break;
         case QUESTION_NEXT_GAP: a.found = space_next_gap(space, q->from, &a.range); break;
         case QUESTION_COUNT: break;
         }
@@ -149,9 +144,6 @@ static struct answer cells_answer(const struct question *q, const struct cells *
         case QUESTION_BYTES_IN: a.bytes = cells_bytes_in(cells, q->window); break;
         case QUESTION_NEXT: a.found = cells_next(cells, q->from, &a.range); break;
         case QUESTION_PREV: a.found = cells_prev(cells, q->from, &a.range); break;
-        case QUESTION_PREV_LONGER:
-                a.found = cells_prev_longer(cells, q->from, q->size_bytes, &a.range);
-                break;
         case QUESTION_NEXT_GAP: a.found = cells_next_gap(cells, q->from, &a.range); break;
         case QUESTION_COUNT: break;
         }
@@ -189,8 +181,8 @@ static void print_answer(const char *whose, const struct answer *a)
 void question_print(const struct question *question, const struct space *space,
                     const struct cells *cells)
 {
-        static const char *const names[] = { "find", "longest", "contains",    "bytes_in",
-                                             "next", "prev",    "prev_longer", "next_gap" };
+        static const char *const names[] = { "find", "longest", "contains", "bytes_in",
+                                             "next", "prev",    "next_gap" };
         const struct answer expected = cells_answer(question, cells);
         const struct answer answer = space_answer(question, space);
 

@@ -14,7 +14,6 @@ enum question_kind {
         QUESTION_BYTES_IN,
         QUESTION_NEXT,
         QUESTION_PREV,
-        QUESTION_PREV_LONGER,
         QUESTION_NEXT_GAP,
         QUESTION_COUNT,
 };

@@ -23,11 +23,13 @@ static void test_placement_is_what_brute_force_finds(void **unused)
         (void)unused;
         placement_trial_run(&trial, questions);
         print_message("seed %" PRIu64 ": %" PRIu64 " worlds, %" PRIu64 " places wanted, %" PRIu64
-                      " found, %" PRIu64 " scattered, %" PRIu64 " with the fewest segments\n",
-                      seed, trial.worlds, trial.questions, trial.found, trial.scattered,
-                      trial.fewest);
+                      " found, %" PRIu64 " at the other end, %" PRIu64 " scattered, %" PRIu64
+                      " with the fewest segments\n",
+                      seed, trial.worlds, trial.questions, trial.found, trial.lower,
+                      trial.scattered, trial.fewest);
         assert_int_equal(trial.questions, questions);
         assert_in_range(trial.found, questions / 5, questions);
+        assert_in_range(trial.lower, questions / 50, questions);
         assert_in_range(trial.fewest, questions / 200, questions);
 }
 

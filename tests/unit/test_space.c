@@ -204,89 +204,46 @@ enum walk { NEXT, PREV, GAP };
 static const struct {
         const char *name;
         enum walk walk;
-        uint64_t from, least_bytes;
+        uint64_t from;
         bool found;
         struct range range;
 } walk_cases[] = {
-        { "from the bottom", NEXT, 0, 0, true, { 0, 8 * K - 1 } },
-        { "from inside", NEXT, 5 * K, 0, true, { 5 * K, 8 * K - 1 } },
-        { "from its last byte", NEXT, 8 * K - 1, 0, true, { 8 * K - 1, 8 * K - 1 } },
-        { "from behind it", NEXT, 8 * K, 0, true, { 16 * K, 20 * K - 1 } },
-        { "from in front of it", NEXT, 16 * K - 1, 0, true, { 16 * K, 20 * K - 1 } },
-        { "over 4 GiB", NEXT, MiB, 0, true, { 4 * GiB - 4 * K, 4 * GiB + 8 * K - 1 } },
-        { "from 4 GiB", NEXT, 4 * GiB, 0, true, { 4 * GiB, 4 * GiB + 8 * K - 1 } },
+        { "from the bottom", NEXT, 0, true, { 0, 8 * K - 1 } },
+        { "from inside", NEXT, 5 * K, true, { 5 * K, 8 * K - 1 } },
+        { "from its last byte", NEXT, 8 * K - 1, true, { 8 * K - 1, 8 * K - 1 } },
+        { "from behind it", NEXT, 8 * K, true, { 16 * K, 20 * K - 1 } },
+        { "from in front of it", NEXT, 16 * K - 1, true, { 16 * K, 20 * K - 1 } },
+        { "over 4 GiB", NEXT, MiB, true, { 4 * GiB - 4 * K, 4 * GiB + 8 * K - 1 } },
+        { "from 4 GiB", NEXT, 4 * GiB, true, { 4 * GiB, 4 * GiB + 8 * K - 1 } },
         { "a long one",
           NEXT,
           (UINT64_C(1) << 50) + 1,
-          0,
           true,
           { (UINT64_C(1) << 50) + 1, (UINT64_C(1) << 50) + (UINT64_C(1) << 45) - 1 } },
-        { "the last one", NEXT, UINT64_C(1) << 63, 0, true, { TOP(8 * K), UINT64_MAX } },
-        { "the last byte", NEXT, UINT64_MAX, 0, true, { UINT64_MAX, UINT64_MAX } },
+        { "the last one", NEXT, UINT64_C(1) << 63, true, { TOP(8 * K), UINT64_MAX } },
+        { "the last byte", NEXT, UINT64_MAX, true, { UINT64_MAX, UINT64_MAX } },
 
-        { "down from the top", PREV, UINT64_MAX, 0, true, { TOP(8 * K), UINT64_MAX } },
-        { "down from inside", PREV, TOP(K), 0, true, { TOP(8 * K), TOP(K) } },
-        { "down from its first byte", PREV, TOP(8 * K), 0, true, { TOP(8 * K), TOP(8 * K) } },
+        { "down from the top", PREV, UINT64_MAX, true, { TOP(8 * K), UINT64_MAX } },
+        { "down from inside", PREV, TOP(K), true, { TOP(8 * K), TOP(K) } },
+        { "down from its first byte", PREV, TOP(8 * K), true, { TOP(8 * K), TOP(8 * K) } },
         { "down from below it",
           PREV,
           TOP(8 * K) - 1,
-          1,
           true,
           { UINT64_C(1) << 50, (UINT64_C(1) << 50) + (UINT64_C(1) << 45) - 1 } },
-        { "down from 4 GiB", PREV, 4 * GiB, 0, true, { 4 * GiB - 4 * K, 4 * GiB } },
-        { "down from the first gap", PREV, 12 * K, 0, true, { 0, 8 * K - 1 } },
-        { "down from the bottom", PREV, 0, 0, true, { 0, 0 } },
+        { "down from 4 GiB", PREV, 4 * GiB, true, { 4 * GiB - 4 * K, 4 * GiB } },
+        { "down from the first gap", PREV, 12 * K, true, { 0, 8 * K - 1 } },
+        { "down from the bottom", PREV, 0, true, { 0, 0 } },
 
-        { "longer, and it is just that",
-          PREV,
-          UINT64_MAX,
-          8 * K,
-          true,
-          { TOP(8 * K), UINT64_MAX } },
-        { "longer than the last one",
-          PREV,
-          UINT64_MAX,
-          8 * K + 1,
-          true,
-          { UINT64_C(1) << 50, (UINT64_C(1) << 50) + (UINT64_C(1) << 45) - 1 } },
-        { "longer, of which enough is below",
-          PREV,
-          4 * GiB + 4 * K - 1,
-          8 * K,
-          true,
-          { 4 * GiB - 4 * K, 4 * GiB + 4 * K - 1 } },
-        { "longer, of which not enough is below",
-          PREV,
-          4 * GiB + 4 * K - 2,
-          8 * K,
-          true,
-          { 0, 8 * K - 1 } },
-        { "longer, without the granule that is cut",
-          PREV,
-          4 * GiB + 3 * K,
-          4 * K,
-          true,
-          { 4 * GiB - 4 * K, 4 * GiB - 1 } },
-        { "longer than the granule that is cut", PREV, 2 * K, K, false, { 0, 0 } },
-        { "passes over short ones", PREV, 4 * GiB - 4 * K, 8 * K, true, { 0, 8 * K - 1 } },
-        { "longer than all below", PREV, MiB, 8 * K + 1, false, { 0, 0 } },
-        { "longer than all", PREV, UINT64_MAX, (UINT64_C(1) << 45) + 1, false, { 0, 0 } },
-        { "longer than anything can be", PREV, UINT64_MAX, UINT64_MAX, false, { 0, 0 } },
-
-        { "the first gap", GAP, 0, 0, true, { 8 * K, 16 * K - 1 } },
-        { "the gap from its first byte", GAP, 8 * K, 0, true, { 8 * K, 16 * K - 1 } },
-        { "the gap from inside", GAP, 9 * K, 0, true, { 9 * K, 16 * K - 1 } },
-        { "the gap from its last byte", GAP, 16 * K - 1, 0, true, { 16 * K - 1, 16 * K - 1 } },
-        { "the gap behind", GAP, 16 * K, 0, true, { 20 * K, 4 * GiB - 4 * K - 1 } },
-        { "the gap from 4 GiB",
-          GAP,
-          4 * GiB,
-          0,
-          true,
-          { 4 * GiB + 8 * K, (UINT64_C(1) << 50) - 1 } },
-        { "the last gap", GAP, UINT64_C(1) << 63, 0, true, { UINT64_C(1) << 63, TOP(8 * K) - 1 } },
-        { "no gap in the last range", GAP, TOP(8 * K), 0, false, { 0, 0 } },
-        { "no gap at the last byte", GAP, UINT64_MAX, 0, false, { 0, 0 } },
+        { "the first gap", GAP, 0, true, { 8 * K, 16 * K - 1 } },
+        { "the gap from its first byte", GAP, 8 * K, true, { 8 * K, 16 * K - 1 } },
+        { "the gap from inside", GAP, 9 * K, true, { 9 * K, 16 * K - 1 } },
+        { "the gap from its last byte", GAP, 16 * K - 1, true, { 16 * K - 1, 16 * K - 1 } },
+        { "the gap behind", GAP, 16 * K, true, { 20 * K, 4 * GiB - 4 * K - 1 } },
+        { "the gap from 4 GiB", GAP, 4 * GiB, true, { 4 * GiB + 8 * K, (UINT64_C(1) << 50) - 1 } },
+        { "the last gap", GAP, UINT64_C(1) << 63, true, { UINT64_C(1) << 63, TOP(8 * K) - 1 } },
+        { "no gap in the last range", GAP, TOP(8 * K), false, { 0, 0 } },
+        { "no gap at the last byte", GAP, UINT64_MAX, false, { 0, 0 } },
 };
 
 static void test_space_walks(void **state)
@@ -295,16 +252,13 @@ static void test_space_walks(void **state)
 
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(walk_cases); i++) {
-                const uint64_t from = walk_cases[i].from, least = walk_cases[i].least_bytes;
+                const uint64_t from = walk_cases[i].from;
                 struct range range = { 0, 0 };
                 bool found = false;
 
                 switch (walk_cases[i].walk) {
                 case NEXT: found = space_next(space, from, &range); break;
-                case PREV:
-                        found = least ? space_prev_longer(space, from, least, &range)
-                                      : space_prev(space, from, &range);
-                        break;
+                case PREV: found = space_prev(space, from, &range); break;
                 case GAP: found = space_next_gap(space, from, &range); break;
                 }
                 if (found != walk_cases[i].found || range.first != walk_cases[i].range.first ||
@@ -414,7 +368,6 @@ static void test_space_empty(void **state)
                 assert_false(space_contains(space, (struct range){ 0, 0 }));
                 assert_false(space_next(space, 0, &range));
                 assert_false(space_prev(space, UINT64_MAX, &range));
-                assert_false(space_prev_longer(space, UINT64_MAX, 1, &range));
                 assert_false(space_find(space, RANGE_ALL, 1, 1, SPACE_LOWEST, &range));
                 assert_int_equal(space_clear(space, RANGE_ALL), 0);
                 assert_true(space_next_gap(space, 0, &range));

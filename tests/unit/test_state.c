@@ -91,17 +91,18 @@ static void test_grant_over_adjacent_frames(void **unused)
         buffer_view(buffer, &view);
         assert_int_equal(view.segment_count, 1);
         assert_int_equal(view.piece_count, 4);
-        assert_int_equal(world_first(buffer), 4 * GiB - 3 * PAGE - 4096);
-        buffer_piece(buffer, 0, &piece);
-        assert_int_equal(piece.frame_offset, PAGE - 4096);
+        assert_int_equal(world_first(buffer), 4 * GiB - 8 * PAGE);
+        buffer_piece(buffer, 3, &piece);
+        assert_int_equal(piece.frame_offset, 0);
+        assert_int_equal(piece.length_bytes, 4096);
         assert_true(piece.zeroed);
         assert_false(piece.keep);
-        /* What is left of the lowest frame is its owner's for small buffers... */
+        /* What is left of the last frame is its owner's for small buffers... */
         assert_int_equal(world_first(world_alloc(&world, a, world_request(4096))),
-                         4 * GiB - 3 * PAGE - 8192);
+                         4 * GiB - 4 * PAGE - 4096);
         /* ... and not for one that would reach over frames. */
         assert_int_equal(world_first(world_alloc(&world, a, world_request(PAGE + 4096))),
-                         4 * GiB - 5 * PAGE - 4096);
+                         4 * GiB - 4 * PAGE);
         world_stop(&world);
 }
 
@@ -203,7 +204,7 @@ static void test_pool_spill(void **unused)
         world_start(&world);
         a = world_client(&world, 1000, "a");
         world_alloc(&world, a, world_request(PAGE));
-        assert_int_equal(world_first(world_alloc(&world, a, world_request(PAGE))), GiB - PAGE);
+        assert_int_equal(world_first(world_alloc(&world, a, world_request(PAGE))), GiB - 4 * PAGE);
         world_stop(&world);
 }
 
@@ -467,10 +468,11 @@ static void test_the_largest_run_can_be_had(void **unused)
         assert_int_equal(state_release(world.state, a, world_id(all), world.now_ns), 0);
         world_let_leave(&world);
         /* Nor in what is left of two: of the upper its lower, of the lower its upper part. */
-        low.want.window = (struct range){ 4 * GiB - 2 * PAGE, 4 * GiB - PAGE - 1 };
         for (uint64_t bytes = PAGE - PAGE / 8; bytes > PAGE - PAGE / 4; bytes -= 4096) {
-                top = world_alloc(&world, a, world_request(bytes));
+                low.want.size_bytes = PAGE - bytes;
+                low.want.window = range_of(4 * GiB - 2 * PAGE, PAGE - bytes);
                 rest = world_alloc(&world, a, low);
+                top = world_alloc(&world, a, world_request(bytes));
                 assert_largest(a, PAGE - PAGE / 4);
                 assert_int_equal(state_release(world.state, a, world_id(top), world.now_ns), 0);
                 assert_largest(a, bytes);
@@ -602,14 +604,14 @@ static void test_lingering_stays_charged(void **unused)
         a = world_client(&world, 1000, "a");
         buffer = world_alloc(&world, a, world_request(PAGE));
         state_release(world.state, a, world_id(buffer), world.now_ns);
-        state_frame_lingers(world.state, world.frames[0].name, 2, world.now_ns);
+        state_frame_lingers(world.state, world.frames[1].name, 2, world.now_ns);
         assert_int_equal(world_bytes(&world).lingering, PAGE);
         client_end(world.state, a, false, world.now_ns);
         a = world_client(&world, 0, "root");
         assert_true(state_next_client(world.state, a, world.now_ns, &cursor, &report));
         assert_false(report.connected);
         assert_int_equal(report.bytes.lingering, PAGE);
-        assert_true(world.frames[0].flags & LEAVE_OWNER_GONE);
+        assert_true(world.frames[1].flags & LEAVE_OWNER_GONE);
         world_let_leave(&world);
         assert_int_equal(world_bytes(&world).free, 2 * PAGE);
         cursor = 0;
@@ -634,12 +636,13 @@ static void test_who_keeps_pages_is_put_off(void **unused)
         }
         for (int i = 0; i < 3; i++)
                 state_release(world.state, clients[i], world_id(buffers[i]), world.now_ns);
-        state_frame_lingers(world.state, world.frames[0].name, FRAME_HOLDER_FILE, world.now_ns);
+        /* They have them from the bottom up, and the frames are numbered from the top down. */
+        state_frame_lingers(world.state, world.frames[2].name, FRAME_HOLDER_FILE, world.now_ns);
         assert_false(world.frames[1].flags & LEAVE_PATIENT);
-        state_frame_lingers(world.state, world.frames[0].name, FRAME_HOLDER_PAGES, world.now_ns);
+        state_frame_lingers(world.state, world.frames[2].name, FRAME_HOLDER_PAGES, world.now_ns);
         assert_true(world.frames[1].flags & LEAVE_PATIENT);
         assert_true(world.frames[1].flags & LEAVE_RETAKE);
-        assert_false(world.frames[2].flags & LEAVE_PATIENT); /* somebody else's */
+        assert_false(world.frames[0].flags & LEAVE_PATIENT); /* somebody else's */
         world_let_leave(&world);
         assert_int_equal(world_bytes(&world).free, 3 * PAGE);
         world_stop(&world);
@@ -1234,8 +1237,8 @@ static const struct explanation *explain_at(struct client *client, uint64_t firs
 /* More buffers than are looked at one by one, the largest of them above. */
 static void test_explain_finds_the_largest(void **unused)
 {
-        const uint64_t begin = 4 * GiB - 1800 * PAGE;
         const struct explanation *explanation;
+        struct request high = world_request(7 * PAGE);
         struct client *a, *b;
         uint64_t largest[2], top;
 
@@ -1245,10 +1248,14 @@ static void test_explain_finds_the_largest(void **unused)
         world_start(&world);
         a = world_client(&world, 1000, "a");
         b = world_client(&world, 1001, "b");
-        top = world_id(world_alloc(&world, a, world_request(2 * PAGE)));
-        for (size_t i = 0; i < 2; i++)
-                largest[i] = world_id(world_alloc(&world, a, world_request((20 - i) * PAGE)));
-        world_alloc(&world, a, world_request(7 * PAGE));
+        high.want.window.first = 4 * GiB - 48 * PAGE;
+        world_alloc(&world, a, high);
+        for (size_t i = 0; i < 2; i++) {
+                high.want.size_bytes = (20 - i) * PAGE;
+                largest[i] = world_id(world_alloc(&world, a, high));
+        }
+        high.want.size_bytes = 2 * PAGE;
+        top = world_id(world_alloc(&world, a, high));
         for (size_t i = 0; i < 1600; i++)
                 world_alloc(&world, a, world_request(PAGE));
         assert_int_equal(state_release(world.state, a, top, world.now_ns), 0);
@@ -1269,7 +1276,8 @@ static void test_explain_finds_the_largest(void **unused)
         assert_int_equal(explanation->blockers[0].size_bytes, PAGE);
         explanation = explain_at(b, 0, 4 * GiB - 48 * PAGE);
         assert_int_equal(explanation->blockers[0].size_bytes, 7 * PAGE);
-        assert_int_equal(explain_at(b, 0, begin + PAGE - 1)->n_blockers, 0);
+        assert_int_equal(explain_at(b, 4 * GiB - 49 * PAGE, 4 * GiB - 48 * PAGE - 1)->n_blockers,
+                         0);
         world_stop(&world);
 }
 

@@ -123,7 +123,7 @@ static void test_revoked_memory_stays_with_its_owner(void **unused)
         assert_true(report.connected);
         /* It may ask again, and gets other memory. */
         assert_int_equal(world_first(world_alloc(&world, a, world_request(PAGE))),
-                         4 * GiB - 2 * PAGE);
+                         4 * GiB - 3 * PAGE);
         world_stop(&world);
 }
 
@@ -538,9 +538,9 @@ static void test_lookup_of_a_buffer(void **unused)
         assert_int_equal(found.offset, 0);
 
         /* Beside it, in its frame; in a free frame; where pard holds nothing. */
-        state_lookup(world.state, root, world_first(buffer) - 1, world.now_ns, &found);
+        state_lookup(world.state, root, world_first(buffer) + PAGE + 4096, world.now_ns, &found);
         assert_true(found.held && !found.has_buffer);
-        state_lookup(world.state, root, 4 * GiB - 4 * PAGE, world.now_ns, &found);
+        state_lookup(world.state, root, 4 * GiB - 1, world.now_ns, &found);
         assert_true(found.held && !found.has_buffer);
         assert_string_equal(found.frame.state, "free");
         state_lookup(world.state, root, 4 * GiB, world.now_ns, &found);
@@ -697,11 +697,12 @@ static void test_map_puts_together_what_is_alike(void **unused)
                 const char *state, *pool;
         } want[] = {
                 { 0, 2, 2 * PAGE, "free", "low" },
-                { 8, 1, PAGE, "free", "any" },
+                { 8, 1, 0, "quarantined", "any" },
                 { 9, 2, PAGE - 4096, "granted", "any" },
-                { 11, 1, 0, "quarantined", "any" },
+                { 11, 1, PAGE, "free", "any" },
         };
         const uint64_t base = 4 * GiB - 12 * PAGE;
+        struct request beside = world_request(4096);
         struct extent_report extent;
         struct client *a, *b;
         uint64_t cursor = 0;
@@ -716,7 +717,8 @@ static void test_map_puts_together_what_is_alike(void **unused)
         world_alloc(&world, b, world_request(PAGE));
         client_end(world.state, b, false, world.now_ns);
         world_alloc(&world, a, world_request(PAGE));
-        world_alloc(&world, a, world_request(4096));
+        beside.want.window.last = base + 11 * PAGE - 1;
+        world_alloc(&world, a, beside);
 
         for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
                 assert_true(state_next_extent(world.state, a, RANGE_ALL, NULL, &cursor, &steps,
@@ -821,7 +823,7 @@ static void assert_longer(const struct explanation *explanation, const char *par
 
 static void test_longer_tells_the_neighbours(void **unused)
 {
-        struct request want = world_request(8 * PAGE);
+        struct request want = world_request(8 * PAGE), small = world_request(4096);
         const struct explanation *explanation;
         struct buffer *kept[8];
         struct client *a, *b;
@@ -840,29 +842,30 @@ static void test_longer_tells_the_neighbours(void **unused)
                             "16 MiB from 0xff000000 up: below it pard holds no memory, above it "
                             "pard holds no memory");
 
+        small.want.window.last = 4 * GiB - PAGE - 1;
         for (size_t i = 0; i < 8; i++)
-                kept[i] = world_alloc(&world, a, world_request(i == 3 ? 4096 : PAGE));
-        for (size_t i = 4; i < 7; i++) /* from the top down: the 5th to the 7th page */
+                kept[i] = world_alloc(&world, a, i == 6 ? small : world_request(PAGE));
+        for (size_t i = 3; i < 6; i++) /* from the bottom up: the 4th to the 6th page */
                 assert_int_equal(free_it(a, world_id(kept[i])), 0);
         world_let_leave(&world);
         explanation = explain(b, want);
         assert_int_equal(explanation->result, PAR_REFUSED_EXHAUSTED);
-        assert_int_equal(explanation->largest.first, 4 * GiB - 7 * PAGE);
+        assert_int_equal(explanation->largest.first, 4 * GiB - 5 * PAGE);
         assert_int_equal(range_size(explanation->largest), 3 * PAGE);
         assert_string_equal(explanation->longer,
-                            "6 MiB from 0xff200000 up: below it lies buffer 8 (2 MiB), above it "
-                            "lies what buffer 4 leaves of its page; with run_min = \"16M\" pool "
+                            "6 MiB from 0xff600000 up: below it lies buffer 3 (2 MiB), above it "
+                            "lies what buffer 7 leaves of its page; with run_min = \"16M\" pool "
                             "any would take pages in such runs");
         /* What it has of a page is no part of it for the client either: see choice.c. */
         world.pools[0].run_min_bytes = 8 * PAGE;
         assert_string_equal(explain(a, want)->longer,
-                            "6 MiB from 0xff200000 up: below it lies buffer 8 (2 MiB of radio), "
-                            "above it lies what buffer 4 leaves of its page");
-        want.want.window = (struct range){ 4 * GiB - 7 * PAGE, 4 * GiB - 6 * PAGE };
+                            "6 MiB from 0xff600000 up: below it lies buffer 3 (2 MiB of radio), "
+                            "above it lies what buffer 7 leaves of its page");
+        want.want.window = (struct range){ 4 * GiB - 5 * PAGE, 4 * GiB - 4 * PAGE };
         want.want.size_bytes = PAGE;
         assert_longer(explain(b, want), "below it is the end of the window");
         client_end(world.state, a, false, world.now_ns);
-        assert_longer(explain(b, world_request(PAGE)), "lies buffer 8 (2 MiB, in quarantine)");
+        assert_longer(explain(b, world_request(PAGE)), "lies buffer 3 (2 MiB, in quarantine)");
         world_stop(&world);
 }
 

@@ -78,13 +78,14 @@ static void test_free_frames_go(void **unused)
 
 static void test_what_is_in_use_goes_when_it_is_freed(void **unused)
 {
+        struct request below = world_request(3 * PAGE);
         struct buffer *one, *many;
 
         (void)unused;
         begin(8, 8);
         one = world_alloc(&world, a, world_request(4096));
-        many = world_alloc(&world, a, world_request(3 * PAGE));
-        assert_int_equal(world_first(many), pages(1, 3).first);
+        below.want.window = pages(1, 3);
+        many = world_alloc(&world, a, below);
         assert_int_equal(drain(pages(1, 2), true), 2 * PAGE);
         assert_int_equal(world.n_of_type[EVENT_DRAINING], 1);
         assert_int_equal(world.last_event.buffer, world_id(many));

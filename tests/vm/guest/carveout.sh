@@ -16,5 +16,5 @@ make_carveout() {
 
 make_carveout || exit 1
 PAR_CARVEOUT=/mnt/carveout test_carveout || exit 1
-test_isa "$@" || exit 1
+test_isa "$(./find_pci 0x1234 0x11e8)" "$@" || exit 1
 umount /mnt/carveout # nobody has any of it

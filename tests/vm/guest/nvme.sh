@@ -3,10 +3,11 @@
 #
 # nvme.sh - a driver in user space writes 64 MiB to an NVMe device and reads them back, out of buffers in many pieces
 #
+# vm timeout: 240
 # vm boot: hugepages=140
 # vm disk: 128M
 # vm qemu: -device nvme,drive=disk,serial=1
 until ls /sys/bus/pci/drivers/nvme/0* >/dev/null 2>&1; do
         sleep 0.1 # the kernel's own driver looks for devices in the background; not while ours takes over
 done
-exec test_nvme
+exec test_nvme "$(./find_pci 0x1b36 0x0010)"

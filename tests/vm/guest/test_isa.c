@@ -4,7 +4,8 @@
  * the device finds it, the data is right each time, and what one client had another gets clean, and
  * not as long as the first keeps it in a pipe.
  *
- *     test_isa [TRANSFERS]        default: 1,000 out of the buffer and back into it
+ *     test_isa ADDRESS [TRANSFERS]     of the device; default: 1,000 out of the buffer and back
+ * into it
  */
 #include "edu.h"
 #include "macros.h"
@@ -222,12 +223,14 @@ static void nothing_was_lost(void)
 
 int main(int argc, char **argv)
 {
-        size_t transfers = argc > 1 ? strtoul(argv[1], NULL, 0) : 1000;
+        size_t transfers = argc > 2 ? strtoul(argv[2], NULL, 0) : 1000;
         struct setup setup = { .random.state = 1 };
         struct pard_fixture pard;
 
+        if (argc < 2)
+                die("usage: test_isa ADDRESS [TRANSFERS]");
         pard_fixture_start_filled(config, &pard);
-        insist(edu_open(&setup.edu), "edu");
+        insist(edu_open(argv[1], &setup.edu), "edu");
         insist(par_connect(NULL, NULL, &setup.par), "connect");
         insist(par_device_open(setup.par, "isa0", &setup.isa0), "device");
 

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 64 MiB to an NVMe device and back, through lists of pages of buffers in many pieces.
+ * 64 MiB to an NVMe device and back, by client/examples/nvme_io.c, through lists of pages of
+ * buffers in many pieces.
+ *
+ *     test_nvme ADDRESS
  */
 #include "macros.h"
-#include "nvme.h"
 #include "pard_fixture.h"
 #include "process.h"
-#include "random.h"
 #include "told.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define BUFFER_BYTES (64 * MiB)
 #define FRAME_BYTES  (2 * MiB)
+#define PAGE_BYTES   4096u
 #define FRAMES       140 /* reserved at boot, too */
 #define SEGMENTS_MIN 16
 #define WAIT_MS      20000
@@ -43,94 +44,60 @@ static void make_holes(struct par *par)
                 par_free(frames[i]);
 }
 
-static struct par_buffer *get_buffer(struct par *par)
+/* What such a buffer is told, page by page. */
+static void compare_buffer(struct par *par)
 {
         struct par_constraint limits = { .max_segments = PAR_SEGMENTS_ANY };
         struct par_alloc_options options = { .wait_ms = WAIT_MS };
         struct par_buffer *buffer;
-        size_t segments;
+        uint64_t *pages;
 
         insist(par_alloc(par, BUFFER_BYTES, &limits, &options, &buffer), "buffer");
-        segments = par_buffer_segments(buffer, NULL);
-        if (segments < SEGMENTS_MIN)
-                die("only %zu segments", segments);
         told_compare(buffer);
-        printf("64 MiB in %zu segments\n", segments);
-        return buffer;
+        pages = calloc(BUFFER_BYTES / PAGE_BYTES, sizeof(*pages));
+        insist(par_buffer_pages(buffer, 0, PAGE_BYTES, pages, BUFFER_BYTES / PAGE_BYTES), "pages");
+        for (size_t i = 0; i < BUFFER_BYTES / PAGE_BYTES; i++)
+                if (pages[i] != physical_address((char *)par_buffer_data(buffer) + i * PAGE_BYTES))
+                        die("page %zu is not at %#lx", i, pages[i]);
+        free(pages);
+        par_free(buffer);
 }
 
-static uint64_t checksum(const struct par_buffer *buffer)
+/* The example, which says out of and into how many pieces. */
+static void run_example(const char *address)
 {
-        const uint64_t *words = par_buffer_data(buffer);
-        uint64_t sum = UINT64_C(0xcbf29ce484222325);
-
-        /* FNV-1a, a word at a time. */
-        for (size_t i = 0; i < par_buffer_size(buffer) / sizeof(*words); i++)
-                sum = (sum ^ words[i]) * UINT64_C(0x100000001b3);
-        return sum;
-}
-
-/**
- * move() - all of a buffer, from the first block on
- * @command: nvme_write or nvme_read
- * @growing: commands of 1, 2, 3 and more pages, in turn; otherwise all as long as they may be
- */
-static void move(struct nvme *nvme, struct par_buffer *buffer,
-                 int (*command)(struct nvme *, uint64_t, const uint64_t *, size_t), bool growing)
-{
-        static uint64_t pages[BUFFER_BYTES / NVME_PAGE_BYTES];
-        size_t count = par_buffer_size(buffer) / NVME_PAGE_BYTES, commands = 0;
+        const char *const argv[] = { "nvme_io", address, "64", NULL };
+        size_t bytes = 0, from = 0, to = 0;
         uint64_t started = now_ns();
+        char said[512];
+        int status;
 
-        insist(par_buffer_pages(buffer, 0, NVME_PAGE_BYTES, pages, count), "pages");
-        for (size_t done = 0, n; done < count; done += n) {
-                n = growing ? 1 + commands % nvme->max_pages : nvme->max_pages;
-                if (n > count - done)
-                        n = count - done;
-                insist(command(nvme, done * NVME_PAGE_BYTES / nvme->block_bytes, pages + done, n),
-                       "transfer");
-                commands++;
-        }
-        printf("%s: %zu pages by %zu commands in %.2f s\n",
-               command == nvme_write ? "written" : "read", count, commands,
-               (double)(now_ns() - started) / 1e9);
+        status = run_program(argv, said, sizeof(said));
+        printf("%s", said);
+        if (status)
+                die("nvme_io failed");
+        if (!strstr(said, " bytes out of ") ||
+            sscanf(strchr(said, '\n') + 1, "%zu bytes out of %zu segments and into %zu:", &bytes,
+                   &from, &to) != 3)
+                die("that makes no sense");
+        if (bytes != BUFFER_BYTES || from < SEGMENTS_MIN || to < SEGMENTS_MIN)
+                die("that were too few bytes or pieces");
+        printf("there and back in %.2f s\n", (double)(now_ns() - started) / 1e9);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-        struct random random = { .state = 1 };
-        struct par_buffer *out, *in;
         struct pard_fixture pard;
-        struct nvme nvme;
         struct par *par;
-        uint64_t *words;
-        uint64_t sum;
 
+        if (argc != 2)
+                die("usage: test_nvme ADDRESS");
         pard_fixture_start_filled(config, &pard);
         insist(par_connect(NULL, NULL, &par), "connect");
         make_holes(par);
-        out = get_buffer(par);
-        in = get_buffer(par);
-        insist(nvme_open(par, &nvme), "nvme");
-        printf("nvme: %lu blocks of %zu bytes, at most %zu pages a command\n", nvme.blocks,
-               nvme.block_bytes, nvme.max_pages);
-
-        words = par_buffer_data(out);
-        for (size_t i = 0; i < BUFFER_BYTES / sizeof(*words); i++)
-                words[i] = random_next(&random);
-        sum = checksum(out);
-        move(&nvme, out, nvme_write, false);
-        memset(words, 0, BUFFER_BYTES);
-        /* In other pieces: what is wrong in the same way both times does not come out right. */
-        move(&nvme, in, nvme_read, true);
-        printf("checksum written %#lx, read %#lx\n", sum, checksum(in));
-        if (checksum(in) != sum)
-                die("they differ");
-
-        told_compare(out);
-        told_compare(in);
+        compare_buffer(par);
+        run_example(argv[1]);
         told_print();
-        nvme_close(&nvme);
         par_disconnect(par);
         pard_fixture_stop(&pard);
         return 0;
