@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What moves memory does not move pard's: soft offlining, move_pages(2) between two nodes, and
- * compaction. A page of the test's own moves each time, which shows that it could have happened.
- * Where pard cannot pin, frames move: it notices, and tells who has them.
+ * What moves memory does not move pard's: soft offlining, move_pages(2) between two nodes,
+ * compaction, and others who want all the memory that there is; while a device reads and writes. A
+ * page of the test's own moves each time, which shows that it could have happened. Where pard
+ * cannot pin, frames move: it notices, and tells who has them.
  *
- *     test_move pinned|unpinned
+ *     test_move pinned ADDRESS | unpinned        ADDRESS: of an edu device
  */
 #include "events.h"
 #include "macros.h"
@@ -20,6 +21,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef MADV_SOFT_OFFLINE
@@ -29,6 +31,8 @@
 #define FRAME_BYTES   (2 * MiB)
 #define FRAMES        16
 #define ROUNDS        5
+#define TRIPS         "30" /* of the device: 200 ms each, about as long as the rounds */
+#define SPARED_KIB    65536
 #define VERIFY        "1s"
 #define EVENT_SECONDS 5
 
@@ -36,7 +40,9 @@ static const char config_format[] = "backend = \"hugetlb\"\n"
                                     "hugepages = \"existing\"\n"
                                     "keep_free = \"64M\"\n"
                                     "verify = \"" VERIFY "\"\n"
-                                    "pool \"any\" { size_min = \"64M\" pin = \"%s\" }\n";
+                                    "pool \"bits28\" { below = \"256M\" size_min = \"4M\" pin = "
+                                    "\"%1$s\" }\n"
+                                    "pool \"any\" { size_min = \"64M\" pin = \"%1$s\" }\n";
 
 static void insist(int r, const char *what)
 {
@@ -66,6 +72,28 @@ static void compact(void)
         if (fd < 0 || write(fd, "1", 1) != 1)
                 die("compact_memory: %s", strerror(errno));
         close(fd);
+}
+
+/* Use nearly all memory that is available, for a moment. */
+static void press(void)
+{
+        FILE *meminfo = fopen("/proc/meminfo", "r");
+        unsigned long kib = 0;
+        char line[128];
+        size_t bytes;
+        void *all;
+
+        while (meminfo && fgets(line, sizeof(line), meminfo) &&
+               sscanf(line, "MemAvailable: %lu", &kib) != 1) {
+        }
+        if (kib <= SPARED_KIB)
+                die("only %lu KiB are available", kib);
+        fclose(meminfo);
+        bytes = (kib - SPARED_KIB) * KiB;
+        all = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (all == MAP_FAILED || madvise(all, bytes, MADV_POPULATE_WRITE) < 0)
+                die("%zu bytes: %s", bytes, strerror(errno));
+        munmap(all, bytes);
 }
 
 /* ---- that it works here --------------------------------------------------------------------- */
@@ -107,10 +135,27 @@ static void own_page_moves(void)
 
 /* ---- pard's --------------------------------------------------------------------------------- */
 
-static void stays(struct par *par)
+static pid_t start_device(const char *address)
 {
+        pid_t pid;
+
+        fflush(NULL);
+        pid = fork();
+        if (pid < 0)
+                die("fork: %s", strerror(errno));
+        if (pid == 0) {
+                execlp("edu_dma", "edu_dma", address, TRIPS, NULL);
+                die("edu_dma: %s", strerror(errno));
+        }
+        return pid;
+}
+
+static void stays(struct par *par, const char *address)
+{
+        pid_t device = start_device(address);
         struct par_buffer *buffers[FRAMES];
         struct par_event event;
+        int status;
 
         for (size_t i = 0; i < FRAMES; i++)
                 insist(par_alloc(par, FRAME_BYTES, NULL, NULL, &buffers[i]), "buffer");
@@ -125,9 +170,12 @@ static void stays(struct par *par)
                                 die("a pinned page was taken offline");
                 }
                 compact();
+                press();
                 for (size_t i = 0; i < FRAMES; i++)
                         told_compare(buffers[i]);
         }
+        if (waitpid(device, &status, 0) != device || status)
+                die("the device has wrong data");
         events_await(par, 2, &event);
         if (event.type != PAR_EVENT_NONE)
                 die("event %u", event.type);
@@ -171,7 +219,7 @@ static void goes_and_is_noticed(struct par *par)
 
 int main(int argc, char **argv)
 {
-        bool pinned = argc > 1 && strcmp(argv[1], "pinned") == 0;
+        bool pinned = argc > 2 && strcmp(argv[1], "pinned") == 0;
         struct pard_fixture pard;
         char config[512];
         struct par *par;
@@ -181,7 +229,7 @@ int main(int argc, char **argv)
         pard_fixture_start_filled(config, &pard);
         insist(par_connect(NULL, NULL, &par), "connect");
         if (pinned)
-                stays(par);
+                stays(par, argv[2]);
         else
                 goes_and_is_noticed(par);
         par_disconnect(par);
