@@ -482,7 +482,7 @@ static int prepare(void)
         real = path != NULL;
         snprintf(directory, sizeof(directory), "%s", real ? path : "/tmp/par-carveout.XXXXXX");
         if (!real && (geteuid() != 0 || !mkdtemp(directory) || unshare(CLONE_NEWNS) < 0 ||
-                      mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+                      mount("", "/", "", MS_REC | MS_PRIVATE, "") < 0 ||
                       mount("par", directory, "tmpfs", 0, "size=256K,mode=0700") < 0)) {
                 fprintf(stderr, "skipped: no file system of its own: it takes root\n");
                 return 77;
