@@ -101,20 +101,28 @@ void experiment_text_print(const struct study *study, FILE *stream)
 
 /* Several figures side by side, by placer. */
 struct table {
-        const struct study_case *cases[WORKLOAD_MIXES_MAX * STUDY_LOADS_MAX];
+        const struct study_case *cases[WORKLOAD_MIXES_MAX];
         size_t n_cases;
 };
 
-static bool has_size(const struct study_case *of, const char *size)
+/* "16G" of "pc-16G". */
+static const char *size_of(const struct study_case *of)
 {
         const char *dash = strrchr(of->machine->name, '-');
 
-        return dash && strcmp(dash + 1, size) == 0;
+        return dash ? dash + 1 : "";
 }
 
-static bool has_figures(const struct study_row *row, enum study_metric metric)
+/* Whether there is anything to be said of a placer. */
+static bool has_figures(const struct table *table, size_t row, enum study_metric metric)
 {
-        return row->figures[metric].mean != STUDY_NONE;
+        for (size_t i = 0; i < table->n_cases; i++) {
+                const uint32_t max = table->cases[i]->rows[row].figures[metric].max;
+
+                if (max != STUDY_NONE && (max || metric != STUDY_WASTED))
+                        return true;
+        }
+        return false;
 }
 
 /* The mean, and how far the seeds are apart. */
@@ -123,20 +131,26 @@ static void print_cell(const struct study_row *row, enum study_metric metric, FI
         const struct study_figure *figure = &row->figures[metric];
         char mean[FIGURE_BYTES], min[FIGURE_BYTES], max[FIGURE_BYTES];
 
-        if (figure->min == figure->max)
-                fprintf(stream, " %s |", percent(figure->mean, 2, mean));
+        percent(figure->mean, 2, mean);
+        percent(figure->min, 2, min);
+        percent(figure->max, 2, max);
+        if (strcmp(min, max) == 0)
+                fprintf(stream, " %s |", mean);
         else
-                fprintf(stream, " %s <sub>%s–%s</sub> |", percent(figure->mean, 2, mean),
-                        percent(figure->min, 2, min), percent(figure->max, 2, max));
+                fprintf(stream, " %s <sub>%s–%s</sub> |", mean, min, max);
 }
 
-static void print_rows(const struct table *table, enum study_metric metric, FILE *stream)
+static void print_table(const struct table *table, enum study_metric metric, FILE *stream)
 {
+        fputs("| |", stream);
+        for (size_t i = 0; i < table->n_cases; i++)
+                fprintf(stream, " %s |", table->cases[i]->mix->name);
+        fputs("\n|---|", stream);
         for (size_t i = 0; i < table->n_cases; i++)
                 fputs("---:|", stream);
         fputs("\n", stream);
         for (size_t r = 0; r < table->cases[0]->n_rows; r++) {
-                if (!has_figures(&table->cases[0]->rows[r], metric))
+                if (!has_figures(table, r, metric))
                         continue;
                 fprintf(stream, "| %s |", table->cases[0]->rows[r].name);
                 for (size_t i = 0; i < table->n_cases; i++)
@@ -146,43 +160,31 @@ static void print_rows(const struct table *table, enum study_metric metric, FILE
         fputs("\n", stream);
 }
 
-/* One column for each mix. */
 static void print_mixes(const struct study *study, const char *size, unsigned load_percent,
-                        enum study_metric metric, FILE *stream)
+                        enum study_metric metric, const char *title, FILE *stream)
 {
         struct table table = { .n_cases = 0 };
 
         for (size_t i = 0; i < study->n_cases; i++) {
-                if (has_size(&study->cases[i], size) &&
-                    study->cases[i].load_percent == load_percent)
+                if (strcmp(size_of(&study->cases[i]), size) == 0 &&
+                    study->cases[i].load_percent == load_percent &&
+                    table.n_cases < ARRAY_SIZE(table.cases))
                         table.cases[table.n_cases++] = &study->cases[i];
         }
         if (!table.n_cases)
                 return;
-        fputs("| |", stream);
-        for (size_t i = 0; i < table.n_cases; i++)
-                fprintf(stream, " %s |", table.cases[i]->mix->name);
-        fputs("\n|---|", stream);
-        print_rows(&table, metric, stream);
+        fprintf(stream, "**%s** (%%, machines of %s, load %u %%)\n\n", title, size, load_percent);
+        print_table(&table, metric, stream);
 }
 
-/* One column for each load of one mix. */
-static void print_loads(const struct study *study, const struct workload_mix *mix, const char *size,
-                        enum study_metric metric, FILE *stream)
+/* Whether a case is the first on a machine of its size. */
+static bool is_first_of_size(const struct study *study, size_t number)
 {
-        struct table table = { .n_cases = 0 };
-
-        for (size_t i = 0; i < study->n_cases; i++) {
-                if (study->cases[i].mix == mix && has_size(&study->cases[i], size))
-                        table.cases[table.n_cases++] = &study->cases[i];
+        for (size_t i = 0; i < number; i++) {
+                if (strcmp(size_of(&study->cases[i]), size_of(&study->cases[number])) == 0)
+                        return false;
         }
-        if (!table.n_cases)
-                return;
-        fprintf(stream, "| %s |", mix->name);
-        for (size_t i = 0; i < table.n_cases; i++)
-                fprintf(stream, " %u %% |", table.cases[i]->load_percent);
-        fputs("\n|---|", stream);
-        print_rows(&table, metric, stream);
+        return true;
 }
 
 void experiment_text_markdown(const struct study *study, const char *size, unsigned load_percent,
@@ -190,25 +192,26 @@ void experiment_text_markdown(const struct study *study, const char *size, unsig
 {
         static const struct {
                 enum study_metric metric;
+                bool all_sizes;
                 const char *title;
         } tables[] = {
-                { STUDY_REFUSED_BYTES, "All requests: bytes refused" },
-                { STUDY_REFUSED_CONSTRAINED, "Constrained requests: refused" },
-                { STUDY_UNSERVED_CONSTRAINED,
-                  "Constrained requests: bytes that ought to be alive, and are not" },
-                { STUDY_MISPLACED_4G, "Memory below 4 GiB that is held by who does not need it" },
-                { STUDY_FRAGMENTED, "All memory: 1 - longest free run / free bytes" },
-                { STUDY_WASTED, "Memory lost by rounding" },
+                { STUDY_REFUSED_BYTES, true, "All requests: bytes refused" },
+                { STUDY_UNSERVED_CONSTRAINED, true, "Constrained requests: bytes unserved" },
+                { STUDY_REFUSED_CONSTRAINED, false, "Constrained requests: refused" },
+                { STUDY_MISPLACED_4G, false,
+                  "Memory below 4 GiB that is held by those who do not need it" },
+                { STUDY_FRAGMENTED, false, "All memory: 1 - longest free run / free bytes" },
+                { STUDY_WASTED, false, "Memory lost by rounding; all others lose none" },
         };
 
-        for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
-                fprintf(stream, "%s, %% (machines of %s, load %u %%)\n\n", tables[i].title, size,
-                        load_percent);
-                print_mixes(study, size, load_percent, tables[i].metric, stream);
-        }
-        fprintf(stream, "All requests: bytes refused, %% (machines of %s, by load)\n\n", size);
-        for (size_t i = 0; i < study->n_cases; i++) {
-                if (i == 0 || study->cases[i].mix != study->cases[i - 1].mix)
-                        print_loads(study, study->cases[i].mix, size, STUDY_REFUSED_BYTES, stream);
+        for (size_t t = 0; t < ARRAY_SIZE(tables); t++) {
+                for (size_t i = 0; i < study->n_cases; i++) {
+                        const char *of = size_of(&study->cases[i]);
+
+                        if (is_first_of_size(study, i) &&
+                            (tables[t].all_sizes || strcmp(of, size) == 0))
+                                print_mixes(study, of, load_percent, tables[t].metric,
+                                            tables[t].title, stream);
+                }
         }
 }

@@ -12,8 +12,8 @@
 void experiment_text_print(const struct study *study, FILE *stream);
 
 /*
- * Print tables in Markdown: of the mixes on the machines of one size (the part of their names after
- * the last '-'), under one load, by placer; and of that size's loads.
+ * Print tables in Markdown, of one load, a column for each mix: the figures that matter most for
+ * machines of each size (the part of their names after the last '-'), the others for one size.
  */
 void experiment_text_markdown(const struct study *study, const char *size, unsigned load_percent,
                               FILE *stream);

@@ -250,7 +250,6 @@ uint32_t world_serve_take(struct world *world, uint32_t pool, uint32_t most, int
         uint32_t got;
 
         assert_true(world->want[pool] > 0);
-        world->want[pool] = 0;
         if (most > wish.count)
                 most = wish.count;
         if (most > world->supply)
@@ -260,6 +259,7 @@ uint32_t world_serve_take(struct world *world, uint32_t pool, uint32_t most, int
                 world->supply -= got;
         if (got < wish.count && !r)
                 r = world->cancelled[pool] ? -ECANCELED : -ENOMEM;
+        world->want[pool] = 0; /* not before: while pages arrive, more can be wished away */
         state_taken(world->state, pool,
                     &(struct take_result){ .got = got, .r = r, .seen = { 1, 0 } }, world->now_ns);
         return got;
