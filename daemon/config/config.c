@@ -126,6 +126,7 @@ static int read_backend(struct config_file *file, struct config *config)
                 return r;
         config->backend = backend;
         config->state.backend = backend_words[backend];
+        config->state.invented = config->backend == BACKEND_SIM;
         r = config_word(file, file->root, "hugepages", hugepages_words, &hugepages);
         if (r)
                 return r;

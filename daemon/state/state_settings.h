@@ -89,6 +89,7 @@ struct device_settings {
  * struct state_settings - all that state needs to know of the configuration; borrowed for the life
  * of the state
  * @backend:     name for lists
+ * @invented:    its addresses are nowhere: no page of the kernel's was looked at for them
  * @admin_group: gid whose members are administrators; (gid_t)-1: only root
  * @max_buffers: of one client; beyond that PAR_REFUSED_QUOTA
  * @max_clients: sessions at once
@@ -96,6 +97,7 @@ struct device_settings {
  */
 struct state_settings {
         const char *backend;
+        bool invented;
         const struct pool_settings *pools;
         size_t n_pools;
         const struct device_settings *devices;

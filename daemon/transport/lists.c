@@ -73,6 +73,7 @@ static bool next_frame(struct list *list, uint64_t *cursor, struct reply_row *ro
                               &list->steps, &report))
                 return false;
         frame_to_wire(&report, &row->frame);
+        row->frame.unverified = list->session->server->state_settings->invented;
         return true;
 }
 

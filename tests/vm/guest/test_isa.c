@@ -241,6 +241,7 @@ int main(int argc, char **argv)
         told_print();
         /* What is given back and taken again is the same page, though there are others. */
         parctl_says("status", "\"lost_to_system\": 0");
+        parctl_says("frames", "\"verified\": true");
         parctl_says("pools", "\"backend\": \"carveout\"");
 
         pci_close(&setup.edu);
