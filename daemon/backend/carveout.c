@@ -25,22 +25,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* struct area - one file system, by @directory of it, which is owned */
-struct area {
-        int directory;
-};
-
 /**
  * struct carveout - the backend
- * @areas:   @n_areas entries, owned
+ * @directories: @n_directories of them, each of another file system, owned
  * @any_memory, @pages_max: as in struct carveout_settings
  * @clean:   pages that are free, emptied
  * @busy:    pages that the file system gave, and that somebody refers to
  */
 struct carveout {
         struct backend backend;
-        struct area *areas;
-        size_t n_areas, pages_max;
+        int *directories;
+        size_t n_directories, pages_max;
         bool any_memory;
         int pagemap;
         struct page_list clean, busy;
@@ -129,12 +124,12 @@ static int put_in_stock(struct carveout *carveout, int fd)
 }
 
 /* What a file system has, but @most pages. 0; negative errno. */
-static int empty_area(struct carveout *carveout, const struct area *area, size_t most)
+static int empty_directory(struct carveout *carveout, int directory, size_t most)
 {
         int fd, r = 0;
 
         for (; most > 0 && (!r || r == -EBUSY); most--) {
-                r = page_file_make(area->directory, carveout_page_bytes(), &fd);
+                r = page_file_make(directory, carveout_page_bytes(), &fd);
                 if (!r)
                         r = put_in_stock(carveout, fd);
         }
@@ -147,10 +142,11 @@ static void gather(struct carveout *carveout)
         struct page page;
         size_t have;
 
-        for (size_t i = 0; i < carveout->n_areas; i++) {
+        for (size_t i = 0; i < carveout->n_directories; i++) {
                 have = page_list_count(&carveout->clean) + page_list_count(&carveout->busy);
                 if (have < carveout->pages_max)
-                        (void)empty_area(carveout, &carveout->areas[i], carveout->pages_max - have);
+                        (void)empty_directory(carveout, carveout->directories[i],
+                                              carveout->pages_max - have);
         }
         if (page_list_take_first(&carveout->busy, &page))
                 (void)put_in_stock(carveout, page.fd);
@@ -343,9 +339,9 @@ static void carveout_deinit(struct backend *backend)
 
         page_list_deinit(&carveout->busy);
         page_list_deinit(&carveout->clean);
-        for (size_t i = 0; i < carveout->n_areas; i++)
-                close(carveout->areas[i].directory);
-        free(carveout->areas);
+        for (size_t i = 0; i < carveout->n_directories; i++)
+                close(carveout->directories[i]);
+        free(carveout->directories);
         if (carveout->pagemap >= 0)
                 close(carveout->pagemap);
 }
@@ -402,36 +398,35 @@ static const char *reason(int r)
         }
 }
 
-static int open_area(struct carveout *carveout, const char *path)
+static int open_directory(struct carveout *carveout, const char *path)
 {
-        struct area *area = &carveout->areas[carveout->n_areas];
-        int r;
+        int directory, r;
 
-        area->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (area->directory < 0)
+        directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (directory < 0)
                 return -errno;
-        carveout->n_areas++;
-        r = empty_area(carveout, area, carveout->pages_max);
+        carveout->directories[carveout->n_directories++] = directory;
+        r = empty_directory(carveout, directory, carveout->pages_max);
         if (!r)
                 r = try_frame(carveout);
         if (!r)
-                r = empty_area(carveout, area, 1); /* which was cut */
+                r = empty_directory(carveout, directory, 1); /* which was cut */
         page_list_sort(&carveout->clean);
         return r;
 }
 
-static int open_areas(struct carveout *carveout, const struct carveout_settings *settings,
-                      char *error, size_t error_bytes)
+static int open_all(struct carveout *carveout, const struct carveout_settings *settings,
+                    char *error, size_t error_bytes)
 {
         int r;
 
-        carveout->areas = calloc(settings->n_paths, sizeof(*carveout->areas));
-        if (!carveout->areas) {
+        carveout->directories = calloc(settings->n_paths, sizeof(*carveout->directories));
+        if (!carveout->directories) {
                 snprintf(error, error_bytes, "%s", strerror(ENOMEM));
                 return -ENOMEM;
         }
         for (size_t i = 0; i < settings->n_paths; i++) {
-                r = open_area(carveout, settings->paths[i]);
+                r = open_directory(carveout, settings->paths[i]);
                 if (r) {
                         snprintf(error, error_bytes, "%s: %s", settings->paths[i], reason(r));
                         return r;
@@ -469,7 +464,7 @@ int carveout_new(const struct carveout_settings *settings, struct backend **ret,
                 snprintf(error, error_bytes, "%s", strerror(-r));
                 return r;
         }
-        r = open_areas(carveout, settings, error, error_bytes);
+        r = open_all(carveout, settings, error, error_bytes);
         if (r)
                 return r;
         *ret = STEAL(backend);
