@@ -318,7 +318,7 @@ size_t par_buffer_size(const struct par_buffer *buffer);
  * where par_buffer_segments() is 1. */
 uint64_t par_buffer_dma(const struct par_buffer *buffer);
 
-/* Bytes of the hugepages behind the buffer. */
+/* Bytes of the pages behind the buffer: hugepages, or those of a carve-out. */
 size_t par_buffer_page_size(const struct par_buffer *buffer);
 
 /* The number under which pard's lists and messages show the buffer; 0 for NULL. */

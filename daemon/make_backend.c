@@ -4,7 +4,10 @@
  */
 #include "make_backend.h"
 
+#include "by_size.h"
+#include "carveout.h"
 #include "log.h"
+#include "macros.h"
 #include "units.h"
 
 #include <errno.h>
@@ -27,7 +30,6 @@ static int make_hugetlb(const struct config *config, const char *record_path, st
                 .reserve = config->reserve,
                 .keep_free_bytes = config->keep_free_bytes,
                 .needs = needs,
-                .n_needs = config->state.n_pools,
                 .record_path = record_path,
                 .tell = tell,
                 .sysfs_root = "",
@@ -37,9 +39,13 @@ static int make_hugetlb(const struct config *config, const char *record_path, st
 
         if (!needs)
                 return -ENOMEM;
-        for (size_t i = 0; i < config->state.n_pools; i++)
-                needs[i] =
-                        (struct hugetlb_need){ config->pools[i].page_bytes, config->pools[i].node };
+        for (size_t i = 0; i < config->state.n_pools; i++) {
+                const struct pool_settings *pool = &config->pools[i];
+
+                if (pool->source != SOURCE_CARVEOUT)
+                        needs[settings.n_needs++] =
+                                (struct hugetlb_need){ pool->page_bytes, pool->node };
+        }
         r = hugetlb_new(&settings, ret, error, sizeof(error));
         free(needs);
         if (!r)
@@ -53,6 +59,57 @@ static int make_hugetlb(const struct config *config, const char *record_path, st
         return r;
 }
 
+/* What pools may have of a carve-out: more of it would be held for nothing. */
+static size_t carveout_pages(const struct config *config)
+{
+        size_t pages = 0;
+
+        for (size_t i = 0; i < config->state.n_pools; i++)
+                if (config->pools[i].source == SOURCE_CARVEOUT)
+                        pages += config->pools[i].size_max_bytes / config->pools[i].page_bytes;
+        return pages;
+}
+
+static int make_carveout(const struct config *config, struct backend **ret)
+{
+        const struct carveout_settings settings = {
+                .paths = (const char *const *)config->carveouts,
+                .n_paths = config->n_carveouts,
+                .pages_max = carveout_pages(config),
+        };
+        char error[512] = "";
+        int r;
+
+        if (carveout_page_bytes() != GRANULE_BYTES) {
+                log_error("carved-out memory cannot be had: this kernel's pages have not 4 KiB");
+                return -EOPNOTSUPP;
+        }
+        r = carveout_new(&settings, ret, error, sizeof(error));
+        if (r)
+                log_error("carved-out memory cannot be had: %s", *error ? error : strerror(-r));
+        return r;
+}
+
+/* Hugepages, and the small pages of a carve-out beside them. */
+static int make_real(const struct config *config, const char *record_path, struct backend **ret)
+{
+        _cleanup_(backend_freep) struct backend *hugetlb = NULL;
+        struct backend *carveout;
+        int r;
+
+        r = make_hugetlb(config, record_path, &hugetlb);
+        if (r)
+                return r;
+        if (!config->n_carveouts) {
+                *ret = STEAL(hugetlb);
+                return 0;
+        }
+        r = make_carveout(config, &carveout);
+        if (r)
+                return r;
+        return by_size_new(carveout_page_bytes(), carveout, STEAL(hugetlb), ret);
+}
+
 int make_backend(const struct config *config, const char *socket_path, struct backend **ret)
 {
         char record_path[PATH_MAX];
@@ -63,7 +120,7 @@ int make_backend(const struct config *config, const char *socket_path, struct ba
                 return -ENAMETOOLONG;
 
         switch (config->backend) {
-        case BACKEND_HUGETLB: return make_hugetlb(config, record_path, ret);
+        case BACKEND_HUGETLB: return make_real(config, record_path, ret);
         case BACKEND_SIM:
                 r = sim_new(&config->sim, ret);
                 if (!r)
@@ -87,7 +144,7 @@ void warn_of_page_sizes(const struct config *config)
                 n = PAGE_SIZES_MAX;
         for (size_t i = 0; i < config->state.n_pools; i++) {
                 const struct pool_settings *pool = &config->pools[i];
-                bool known = false;
+                bool known = pool->source == SOURCE_CARVEOUT;
 
                 for (size_t k = 0; k < n; k++)
                         known |= sizes[k] == pool->page_bytes;

@@ -10,8 +10,9 @@ static const struct column columns[] = {
         { "frame", CELL_ADDRESS, SHOW_ALWAYS },  { "pool", CELL_TEXT, SHOW_ALWAYS },
         { "size", CELL_SIZE, SHOW_ALWAYS },      { "node", CELL_NUMBER, SHOW_WIDE },
         { "state", CELL_TEXT, SHOW_ALWAYS },     { "pinned", CELL_BOOL, SHOW_UNUSUAL },
-        { "buffers", CELL_NUMBER, SHOW_ALWAYS }, { "client", CELL_NAME, SHOW_ALWAYS },
-        { "uid", CELL_NUMBER, SHOW_WIDE },       { "note", CELL_TEXT, SHOW_BELOW },
+        { "verified", CELL_BOOL, SHOW_UNUSUAL }, { "buffers", CELL_NUMBER, SHOW_ALWAYS },
+        { "client", CELL_NAME, SHOW_ALWAYS },    { "uid", CELL_NUMBER, SHOW_WIDE },
+        { "note", CELL_TEXT, SHOW_BELOW },
 };
 
 static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
@@ -24,6 +25,7 @@ static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
                 listing_node(frame->node),
                 CELL_TEXT_OF(frame->state),
                 CELL_YES_IF(frame->pinned),
+                CELL_YES_IF(!frame->unverified),
                 CELL_OF(frame->buffers),
                 CELL_TEXT_IF(frame->known, frame->client),
                 CELL_IF(frame->known, frame->uid),

@@ -129,8 +129,8 @@ const char *cell_text(const struct column *column, const struct cell *cell,
         case CELL_TEXT:
         case CELL_NAME: return cell->text;
         case CELL_BOOL:
-                if (style->json) /* libsmartcols takes "false" for true: only 0, n and N are not */
-                        return cell->number ? "1" : "0";
+                if (style->json)
+                        return cell->number ? "1" : "0"; /* to libsmartcols "false" is true */
                 return cell->number ? "yes" : "no";
         case CELL_ADDRESS:
                 if (!style->json && cell->number == UINT64_MAX)

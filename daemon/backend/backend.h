@@ -19,14 +19,14 @@ struct backend;
 /**
  * struct backend_frame - one frame as a backend made it
  * @memfd:      owned by whoever holds this struct, until release() consumes it.
- *              What memfd_create() returned; never handed out itself
+ *              Of memory that is a memfd's: what memfd_create() returned, never handed out itself
  * @page_bytes: its size
  * @phys:       physical address, read after the pin
  * @node:       NUMA node, or NODE_ANY where it is not known
  * @pinned:     whether the kernel is kept from moving it
  * @pin:        the backend's own note of the pin, and of the page after release()
  * @was_pinned: let_go() ended the pin
- * @sealed:     let_go() has sealed it against writing
+ * @sealed:     let_go() has sealed it against writing, or the keeper's descriptor of it
  * @poisoned:   let_go() found that its memory has failed: the system gives it to nobody any more
  * @released:   the descriptor is gone, and what remains is to see the page become free
  */
@@ -60,8 +60,8 @@ enum backend_holder {
  *        Return: 0; -ENOMEM where the system has no page (of that size, on that node) left;
  *        -EPERM where no pin can be had and @must_pin; -EACCES where the address cannot be read;
  *        other negative errno. *ret is written only on success.
- * @open_file: a new open file of the frame's memory, read and write: what a client is given. Owned
- *        by the caller.
+ * @open_file: an open file of the frame's memory and of nothing else, read and write: what a client
+ *        is given. Owned by the caller.
  *        Return: 0; negative errno.
  * @let_go: unpin, and prove that nobody refers to the frame any more. May sleep for 0.2 s. With
  *        @owner_gone a hole that its holder punched no longer matters.

@@ -210,24 +210,6 @@ static int is_hole(int memfd, bool *ret)
         return 0;
 }
 
-static int look_where(const struct hugetlb *hugetlb, int memfd, uint64_t page_bytes,
-                      uint64_t *ret_phys)
-{
-        void *map;
-        int r = 0;
-
-        /* No reservation: it would outlive the mapping. */
-        map = mmap(NULL, page_bytes, PROT_READ, MAP_SHARED | MAP_NORESERVE, memfd, 0);
-        if (map == MAP_FAILED)
-                return -errno;
-        if (madvise(map, page_bytes, MADV_POPULATE_READ) < 0)
-                r = -errno;
-        if (!r)
-                r = pagemap_read(hugetlb->pagemap, (uint64_t)(uintptr_t)map, ret_phys);
-        munmap(map, page_bytes);
-        return r;
-}
-
 static int hugetlb_verify(struct backend *backend, const struct backend_frame *frame,
                           uint64_t *ret_phys)
 {
@@ -241,7 +223,8 @@ static int hugetlb_verify(struct backend *backend, const struct backend_frame *f
                 *ret_phys = UINT64_MAX;
                 return 0;
         }
-        return look_where(hugetlb_of(backend), frame->memfd, frame->page_bytes, ret_phys);
+        return pagemap_read_file(hugetlb_of(backend)->pagemap, frame->memfd, frame->page_bytes,
+                                 ret_phys);
 }
 
 static int probe_files(const struct hugetlb *hugetlb, int memfd, bool owner_gone)
@@ -291,7 +274,8 @@ static bool has_failed(const struct hugetlb *hugetlb, struct backend_frame *fram
 {
         uint64_t phys;
 
-        frame->poisoned = look_where(hugetlb, frame->memfd, frame->page_bytes, &phys) == -EHWPOISON;
+        frame->poisoned = pagemap_read_file(hugetlb->pagemap, frame->memfd, frame->page_bytes,
+                                            &phys) == -EHWPOISON;
         return frame->poisoned;
 }
 
@@ -328,7 +312,8 @@ static int hugetlb_let_go(struct backend *backend, struct backend_frame *frame, 
         if (r)
                 return r == -EBUSY ? busy(HOLDER_PAGES, ret_holder) : r;
 
-        r = hole ? -ENOENT : look_where(hugetlb, frame->memfd, frame->page_bytes, &phys);
+        r = hole ? -ENOENT
+                 : pagemap_read_file(hugetlb->pagemap, frame->memfd, frame->page_bytes, &phys);
         frame->poisoned = r == -EHWPOISON;
         if (r || phys == frame->phys)
                 return 0;
@@ -487,22 +472,6 @@ static const struct backend_ops hugetlb_ops = {
         .set_keep_free = hugetlb_set_keep_free,
 };
 
-/* Are frame numbers shown to this process? */
-static int check_pagemap(int pagemap, char *error, size_t error_bytes)
-{
-        uint64_t phys;
-        int r;
-
-        r = pagemap < 0 ? -errno : pagemap_read(pagemap, (uint64_t)(uintptr_t)error, &phys);
-        if (r == -EACCES || r == -EPERM)
-                snprintf(error, error_bytes,
-                         "no permission to read physical addresses from /proc/self/pagemap: that "
-                         "takes root (CAP_SYS_ADMIN), outside of user namespaces");
-        else if (r)
-                snprintf(error, error_bytes, "cannot read /proc/self/pagemap: %s", strerror(-r));
-        return r;
-}
-
 int hugetlb_new(const struct hugetlb_settings *settings, struct backend **ret, char *error,
                 size_t error_bytes)
 {
@@ -520,10 +489,7 @@ int hugetlb_new(const struct hugetlb_settings *settings, struct backend **ret, c
         backend->ops = &hugetlb_ops;
         released_init(&hugetlb->released);
 
-        if (error_bytes)
-                *error = '\0'; /* the byte whose address check_pagemap() asks for is there */
-        hugetlb->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-        r = check_pagemap(hugetlb->pagemap, error, error_bytes);
+        r = pagemap_open(&hugetlb->pagemap, error, error_bytes);
         if (r)
                 return r;
         hugetlb->kpageflags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);

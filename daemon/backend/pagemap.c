@@ -6,6 +6,10 @@
 #include "pagemap.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define PAGEMAP_PRESENT  (UINT64_C(1) << 63)
@@ -48,6 +52,40 @@ int pagemap_read(int fd, uint64_t address, uint64_t *ret_phys)
                 return -EACCES;
         *ret_phys = (entry & PAGEMAP_PFN_MASK) * page_bytes + address % page_bytes;
         return 0;
+}
+
+int pagemap_open(int *ret, char *error, size_t error_bytes)
+{
+        const char here = 0;
+        uint64_t phys;
+        int r;
+
+        *ret = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+        r = *ret < 0 ? -errno : pagemap_read(*ret, (uint64_t)(uintptr_t)&here, &phys);
+        if (r == -EACCES || r == -EPERM)
+                snprintf(error, error_bytes,
+                         "no permission to read physical addresses from /proc/self/pagemap: that "
+                         "takes root (CAP_SYS_ADMIN), outside of user namespaces");
+        else if (r)
+                snprintf(error, error_bytes, "cannot read /proc/self/pagemap: %s", strerror(-r));
+        return r;
+}
+
+int pagemap_read_file(int fd, int file, uint64_t bytes, uint64_t *ret_phys)
+{
+        void *map;
+        int r = 0;
+
+        /* No reservation: it would outlive the mapping. */
+        map = mmap(NULL, bytes, PROT_READ, MAP_SHARED | MAP_NORESERVE, file, 0);
+        if (map == MAP_FAILED)
+                return -errno;
+        if (madvise(map, bytes, MADV_POPULATE_READ) < 0)
+                r = -errno;
+        if (!r)
+                r = pagemap_read(fd, (uint64_t)(uintptr_t)map, ret_phys);
+        munmap(map, bytes);
+        return r;
 }
 
 int kpageflags_in_file(int fd, uint64_t phys, bool *ret)

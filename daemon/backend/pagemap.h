@@ -5,7 +5,17 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+/**
+ * pagemap_open() - open this address space's pagemap, and see that it shows frame numbers
+ * @ret:   owned by the caller; written on failure too: -1, or a descriptor to be closed
+ * @error: a sentence for the operator, of at most @error_bytes; written only on failure
+ *
+ * Return: 0; -EACCES or -EPERM where this process may not know them; other negative errno.
+ */
+int pagemap_open(int *ret, char *error, size_t error_bytes);
 
 /**
  * pagemap_read() - the physical address behind a virtual one
@@ -17,6 +27,19 @@
  * from this process; other negative errno.
  */
 int pagemap_read(int fd, uint64_t address, uint64_t *ret_phys);
+
+/**
+ * pagemap_read_file() - where the memory of a file lies
+ * @fd:       pagemap of this address space; borrowed
+ * @file:     in memory, read and write; borrowed
+ * @bytes:    of it, from its beginning, that are mapped for a moment
+ * @ret_phys: physical address of its first byte
+ *
+ * Touches nothing: where a touch would raise SIGBUS this fails.
+ *
+ * Return: 0; negative errno.
+ */
+int pagemap_read_file(int fd, int file, uint64_t bytes, uint64_t *ret_phys);
 
 /**
  * kpageflags_in_file() - is the hugepage at this address the content of a file?

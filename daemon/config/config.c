@@ -125,6 +125,7 @@ static int read_backend(struct config_file *file, struct config *config)
                 return r;
         config->backend = backend;
         config->state.backend = backend_words[backend];
+        config->state.invented = config->backend == BACKEND_SIM;
         r = config_word(file, file->root, "hugepages", hugepages_words, &hugepages);
         if (r)
                 return r;
@@ -145,6 +146,32 @@ static int read_backend(struct config_file *file, struct config *config)
         r = config_number(file, file->root, "threads", 1, THREADS_MAX, &threads);
         config->threads = (unsigned)threads;
         return r;
+}
+
+static int read_carveouts(struct config_file *file, struct config *config)
+{
+        const unsigned n = cfg_size(file->root, "carveout");
+
+        if (n == 0)
+                return 0;
+        if (config->backend != BACKEND_HUGETLB)
+                return config_fail(file, NULL, "carveout",
+                                   "real memory goes only with backend = \"hugetlb\"");
+        config->carveouts = calloc(n, sizeof(*config->carveouts));
+        if (!config->carveouts)
+                return -ENOMEM;
+        for (unsigned i = 0; i < n; i++) {
+                const char *path = cfg_getnstr(file->root, "carveout", i);
+
+                if (*path != '/')
+                        return config_fail(file, NULL, "carveout",
+                                           "\"%s\" is no absolute path of a directory", path);
+                config->carveouts[i] = strdup(path);
+                if (!config->carveouts[i])
+                        return -ENOMEM;
+                config->n_carveouts++;
+        }
+        return 0;
 }
 
 static int read_limits(struct config_file *file, struct config *config)
@@ -171,6 +198,23 @@ static int read_limits(struct config_file *file, struct config *config)
         return 0;
 }
 
+/* A size of pages is a backend's, and a pool of such pages has to be that backend's. */
+static int check_source(struct config_file *file, const struct config *config, unsigned i)
+{
+        const struct pool_settings *pool = &config->pools[i];
+        const bool carved = pool->source == SOURCE_CARVEOUT;
+        cfg_t *section = cfg_getnsec(file->root, "pool", i);
+
+        if (carved && !config->n_carveouts)
+                return config_fail(file, section, "source",
+                                   "\"carveout\" needs the key carveout: where that memory is");
+        if (!carved && config->n_carveouts && pool->page_bytes == GRANULE_BYTES)
+                return config_fail(file, section, "page_size",
+                                   "\"%s\": such pages come only with source = \"carveout\"",
+                                   config_string(section, "page_size"));
+        return 0;
+}
+
 static int read_pools(struct config_file *file, struct config *config)
 {
         unsigned n = cfg_size(file->root, "pool");
@@ -191,6 +235,8 @@ static int read_pools(struct config_file *file, struct config *config)
         for (unsigned i = 0; i < n; i++) {
                 r = config_pool_read(file, cfg_getnsec(file->root, "pool", i), &config->pools[i],
                                      &config->pool_highest[i]);
+                if (!r)
+                        r = check_source(file, config, i);
                 if (r)
                         return r;
         }
@@ -260,8 +306,9 @@ static int check_frames(struct config_file *file, struct config *config)
 static int read_all(struct config_file *file, struct config *config)
 {
         static int (*const parts[])(struct config_file *, struct config *) = {
-                read_socket, read_metrics,        read_identities,  read_backend, read_limits,
-                read_pools,  config_devices_read, read_devices_dir, read_sim,     check_frames,
+                read_socket,      read_metrics, read_identities, read_backend,
+                read_carveouts,   read_limits,  read_pools,      config_devices_read,
+                read_devices_dir, read_sim,     check_frames,
         };
         int r;
 
@@ -337,6 +384,9 @@ void config_free(struct config *config)
                 config_pool_deinit(&config->pools[i]);
         for (size_t i = 0; config->devices && i < config->state.n_devices; i++)
                 free(config->devices[i].name);
+        for (size_t i = 0; i < config->n_carveouts; i++)
+                free(config->carveouts[i]);
+        free(config->carveouts);
         free(config->pools);
         free(config->devices);
         free(config->pool_highest);

@@ -29,6 +29,7 @@ enum backend_kind {
  * @log_level:       as in syslog.h
  * @backend:         where frames come from
  * @reserve:         hugepages = "reserve"
+ * @carveouts:       @n_carveouts directories of carved-out memory
  * @keep_free_bytes: what the system keeps
  * @verify_ns:       period of verification; 0: never
  * @metrics:         where metrics are served: a path, or "127.0.0.1:PORT"; NULL: nowhere
@@ -54,6 +55,8 @@ struct config {
         int log_level;
         enum backend_kind backend;
         bool reserve;
+        char **carveouts;
+        size_t n_carveouts;
         uint64_t keep_free_bytes;
         uint64_t verify_ns;
         char *metrics;

@@ -155,6 +155,18 @@ static bool users_differ(const void *from, const void *to)
                (a->user == (uid_t)-1 && texts_differ(a->user_name, b->user_name));
 }
 
+static bool carveouts_differ(const void *from, const void *to)
+{
+        const struct config *a = from, *b = to;
+
+        if (a->n_carveouts != b->n_carveouts)
+                return true;
+        for (size_t i = 0; i < a->n_carveouts; i++)
+                if (strcmp(a->carveouts[i], b->carveouts[i]) != 0)
+                        return true;
+        return false;
+}
+
 static const struct setting top_settings[] = {
         { "socket", true, 0, 0, socket_differs },
         PLAIN(struct config, "mode", true, socket_mode),
@@ -165,6 +177,7 @@ static const struct setting top_settings[] = {
         PLAIN(struct config, "log_level", false, log_level),
         PLAIN(struct config, "backend", true, backend),
         PLAIN(struct config, "hugepages", true, reserve),
+        { "carveout", true, 0, 0, carveouts_differ },
         PLAIN(struct config, "keep_free", false, keep_free_bytes),
         PLAIN(struct config, "verify", false, verify_ns),
         PLAIN(struct config, "threads", true, threads),

@@ -17,6 +17,7 @@ static const struct config_key keys[] = {
         { "", "log_level", false },
         { "", "backend", false },
         { "", "hugepages", false },
+        { "", "carveout", true },
         { "", "keep_free", false },
         { "", "verify", false },
         { "", "threads", false },

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 static const char *const pin_words[] = { "required", "optional", NULL };
-static const char *const source_words[] = { "any", "demote", NULL };
+static const char *const source_words[] = { "any", "demote", "carveout", NULL };
 static const char *const isolation_words[] = { "session", "uid", NULL };
 
 static int check_multiple(struct config_file *file, cfg_t *section, const char *key, uint64_t bytes,
@@ -42,18 +42,31 @@ static int read_part(struct config_file *file, cfg_t *section, const char *key,
         return 0;
 }
 
-static int read_sizes(struct config_file *file, cfg_t *section, struct pool_settings *pool)
+static int read_page_size(struct config_file *file, cfg_t *section, struct pool_settings *pool)
 {
         int r;
 
-        pool->page_bytes = 2 * MiB;
+        pool->page_bytes = pool->source == SOURCE_CARVEOUT ? GRANULE_BYTES : 2 * MiB;
         r = config_power_of_two(file, section, "page_size", &pool->page_bytes);
         if (r)
                 return r;
         if (pool->page_bytes < GRANULE_BYTES)
                 return config_fail(file, section, "page_size", "\"%s\" is less than 4K",
                                    config_string(section, "page_size"));
+        if (pool->source == SOURCE_CARVEOUT && pool->page_bytes != GRANULE_BYTES)
+                return config_fail(file, section, "page_size",
+                                   "\"%s\": pages of a carve-out have 4K",
+                                   config_string(section, "page_size"));
+        return 0;
+}
 
+static int read_sizes(struct config_file *file, cfg_t *section, struct pool_settings *pool)
+{
+        int r;
+
+        r = read_page_size(file, section, pool);
+        if (r)
+                return r;
         if (!config_string(section, "size_min"))
                 return config_fail(file, section, NULL,
                                    "size_min is missing: how much the pool holds");
@@ -144,10 +157,17 @@ static int read_source(struct config_file *file, cfg_t *section, struct pool_set
         int r;
 
         r = config_word(file, section, "source", source_words, &source);
-        if (r)
-                return r;
         pool->source = source;
+        return r;
+}
 
+static int read_search(struct config_file *file, cfg_t *section, struct pool_settings *pool)
+{
+        int r;
+
+        if (pool->source == SOURCE_CARVEOUT && config_string(section, "harvest_max"))
+                return config_fail(file, section, "harvest_max",
+                                   "pages of a carve-out lie where they lie: nothing else is held");
         r = config_size(file, section, "harvest_max", &pool->harvest_max_bytes);
         if (r)
                 return r;
@@ -218,7 +238,7 @@ int config_pool_read(struct config_file *file, cfg_t *section, struct pool_setti
                      const char **ret_highest)
 {
         static int (*const parts[])(struct config_file *, cfg_t *, struct pool_settings *) = {
-                read_sizes, read_place, read_source, read_times, read_permissions,
+                read_source, read_sizes, read_place, read_search, read_times, read_permissions,
         };
         int r;
 

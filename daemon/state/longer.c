@@ -134,7 +134,7 @@ static void advise(const struct pool *pool, const struct demand *demand, char *t
         uint64_t bytes;
 
         to[0] = '\0';
-        if (demand->want.max_segments != 1 || settings->source == SOURCE_DEMOTE ||
+        if (demand->want.max_segments != 1 || settings->source != SOURCE_ANY ||
             !align_up(demand->want.size_bytes, settings->page_bytes, &bytes) ||
             bytes == settings->page_bytes || bytes > settings->size_max_bytes ||
             settings->run_min_bytes >= bytes)

@@ -28,9 +28,10 @@ struct principal {
 
 /* Where a pool's frames come from. */
 enum pool_source {
-        SOURCE_ANY,    /* hugepages of the pool's size */
-        SOURCE_DEMOTE, /* the largest hugepages there are, which the kernel takes apart: long runs
-                        */
+        SOURCE_ANY,      /* hugepages of the pool's size */
+        SOURCE_DEMOTE,   /* the largest hugepages there are, which the kernel takes apart: long runs
+                          */
+        SOURCE_CARVEOUT, /* small pages of memory that the kernel does not use itself */
 };
 
 /**
@@ -77,6 +78,7 @@ struct pool_settings {
  * struct state_settings - all that state needs to know of the configuration; borrowed for the life
  * of the state
  * @backend:     name for lists
+ * @invented:    its addresses are nowhere: no page of the kernel's was looked at for them
  * @admin_group: gid whose members are administrators; (gid_t)-1: only root
  * @max_buffers: of one client; beyond that PAR_REFUSED_QUOTA
  * @max_clients: sessions at once
@@ -84,6 +86,7 @@ struct pool_settings {
  */
 struct state_settings {
         const char *backend;
+        bool invented;
         const struct pool_settings *pools;
         size_t n_pools;
         const struct device_settings *devices;

@@ -48,14 +48,20 @@ struct list {
 /* Fetch one row, and move the cursor on. Return: whether there was one. */
 typedef bool next_row(struct list *list, uint64_t *cursor, struct reply_row *row);
 
+/* Where a pool's frames come from: there may be a carve-out beside the other backend. */
+static const char *backend_of(const struct list *list, const struct pool_settings *pool)
+{
+        return pool->source == SOURCE_CARVEOUT ? "carveout"
+                                               : list->session->server->state_settings->backend;
+}
+
 static bool next_pool(struct list *list, uint64_t *cursor, struct reply_row *row)
 {
         struct pool_report report;
 
         if (!state_next_pool(list->state, list->session->client, cursor, &report))
                 return false;
-        pool_to_wire(&report, list->session->server->state_settings->backend, &row->bytes,
-                     &row->pool);
+        pool_to_wire(&report, backend_of(list, report.settings), &row->bytes, &row->pool);
         return true;
 }
 
@@ -67,6 +73,7 @@ static bool next_frame(struct list *list, uint64_t *cursor, struct reply_row *ro
                               &list->steps, &report))
                 return false;
         frame_to_wire(&report, &row->frame);
+        row->frame.unverified = list->session->server->state_settings->invented;
         return true;
 }
 

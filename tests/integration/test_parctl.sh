@@ -114,6 +114,7 @@ is "first the pool, then the highest" "$("$PARCTL" frames --noheadings --columns
         < <("$PARCTL" --json frames))"
 is "pools sorted" "$(jget '[.pools[].pool]' pools --sort -pool)" '["below4g","any"]'
 is "frames" "$(jget '.frames | length' frames)" 24
+is "frames that lie nowhere" "$(jget 'any(.frames[]; .verified)' frames)" false
 is "frames below" "$(jget '.frames | length' frames --below 4G)" 8
 is "frames of a pool" "$(jget '.frames | length' frames --pool any)" 16
 is "a frame" "$(jget '.frames[0] | [.pool, .size, .state, .client]' frames --below 4G --sort frame)" \

@@ -21,6 +21,8 @@
 
 #define POOL "pool \"any\" { size_min = 2M }\n"
 
+#define CARVEOUT "carveout = \"/a\"\n"
+
 static const struct {
         const char *name;
         const char *text;
@@ -133,7 +135,7 @@ static const struct {
           "pool \"a\" {\n below = 4G\n size_min = 8M\n harvest_max = 4K\n}\n",
           "t:4: pool \"a\": harvest_max: \"4K\" is no multiple of page_size (2M)" },
         { "an unknown source", "pool \"a\" {\n size_min = 8M\n source = \"sky\"\n}\n",
-          "t:3: pool \"a\": source: \"sky\" is neither \"any\" nor \"demote\"" },
+          "t:3: pool \"a\": source: \"sky\" is neither \"any\", \"demote\" nor \"carveout\"" },
         { "a delay of shrinking without unit",
           "pool \"a\" {\n size_min = 8M\n shrink_delay = 5\n}\n",
           "t:3: pool \"a\": shrink_delay: \"5\" is no duration, such as 500us, 20ms, 5s, 2m or "
@@ -288,6 +290,25 @@ static const struct {
           "backend = sim\nsim { extent \"a\" { first = 0 size = 4M } }\n"
           "pool \"a\" { page_size = 4K size_min = 4K }\n",
           "t:3: pool \"a\": page_size: no extent of sim has pages of 4K" },
+
+        { "a carve-out whose place is relative", "carveout = { \"/a\", \"b\" }\n" POOL,
+          "t:1: carveout: \"b\" is no absolute path of a directory" },
+        { "a carve-out beside invented memory",
+          "backend = sim\ncarveout = \"/a\"\nsim { extent \"a\" { first = 0 size = 4M } }\n" POOL,
+          "t:2: carveout: real memory goes only with backend = \"hugetlb\"" },
+        { "a pool of a carve-out that there is not",
+          "pool \"a\" {\n source = carveout\n size_min = 4K }\n",
+          "t:2: pool \"a\": source: \"carveout\" needs the key carveout: where that memory is" },
+        { "a carve-out of hugepages",
+          CARVEOUT "pool \"a\" {\n source = carveout\n page_size = 2M\n size_min = 2M }\n",
+          "t:4: pool \"a\": page_size: \"2M\": pages of a carve-out have 4K" },
+        { "small pages from elsewhere than the carve-out",
+          CARVEOUT "pool \"a\" {\n page_size = 4K\n size_min = 2M }\n",
+          "t:3: pool \"a\": page_size: \"4K\": such pages come only with source = \"carveout\"" },
+        { "a harvest in a carve-out",
+          CARVEOUT "pool \"a\" {\n source = carveout\n harvest_max = 8K\n size_min = 2M }\n",
+          "t:4: pool \"a\": harvest_max: pages of a carve-out lie where they lie: nothing else is "
+          "held" },
 };
 
 static void test_config_says_what_is_wrong(void **state)
@@ -359,6 +380,24 @@ static void test_config_has_defaults(void **state)
         assert_int_equal(pool->quarantine_ns, 5 * NS_PER_S);
         assert_int_equal(pool->n_allow, 0);
         assert_int_equal(config_frames(config), 32);
+        config_free(config);
+}
+
+static void test_config_reads_carveouts(void **state)
+{
+        struct config *config =
+                load("carveout = { \"/a\", \"/b c\" }\n"
+                     "pool \"any\" { size_min = 2M }\n"
+                     "pool \"isa\" { source = carveout below = 16M size_min = 12K }");
+
+        (void)state;
+        assert_int_equal(config->n_carveouts, 2);
+        assert_string_equal(config->carveouts[0], "/a");
+        assert_string_equal(config->carveouts[1], "/b c");
+        assert_int_equal(config->pools[0].source, SOURCE_ANY);
+        assert_int_equal(config->pools[1].source, SOURCE_CARVEOUT);
+        assert_int_equal(config->pools[1].page_bytes, 4096);
+        assert_int_equal(config_frames(config), 4);
         config_free(config);
 }
 
@@ -578,6 +617,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_config_says_what_is_wrong),
                 cmocka_unit_test(test_config_has_defaults),
+                cmocka_unit_test(test_config_reads_carveouts),
                 cmocka_unit_test(test_config_reads_pools),
                 cmocka_unit_test(test_config_reads_devices),
                 cmocka_unit_test(test_config_reads_what_moves_a_device),

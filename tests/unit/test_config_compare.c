@@ -34,6 +34,8 @@ static const struct {
         { "", "log_level", "", "log_level = debug", "log_level", false },
         { "", "backend", "", "backend = sim", "backend", true },
         { "", "hugepages", "", "hugepages = existing", "hugepages", true },
+        { "", "carveout", "carveout = \"/a\"", "carveout = { \"/a\", \"/b\" }", "carveout", true },
+        { "", "carveout", "carveout = \"/a\"", "carveout = \"/b\"", "carveout", true },
         { "", "keep_free", "", "keep_free = 1G", "keep_free", false },
         { "", "verify", "", "verify = 0", "verify", false },
         { "", "threads", "", "threads = 3", "threads", true },

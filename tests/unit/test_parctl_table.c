@@ -148,6 +148,30 @@ static void test_table_find_column(void **state)
         assert_int_equal(table_find_column(columns, ARRAY_SIZE(columns), "", 0), 4);
 }
 
+static void test_table_booleans_in_json(void **state)
+{
+        static const struct column is[] = { { "is", CELL_BOOL, SHOW_ALWAYS } };
+        const struct cell yes = CELL_YES_IF(true), no = CELL_YES_IF(false);
+        struct table *table = table_new("things", is, ARRAY_SIZE(is));
+        struct table_style style = { .json = true };
+        char *printed = NULL, *first;
+        size_t size;
+
+        (void)state;
+        assert_non_null(table);
+        style.stream = open_memstream(&printed, &size);
+        assert_non_null(style.stream);
+        assert_int_equal(table_add(table, &yes), 0);
+        assert_int_equal(table_add(table, &no), 0);
+        assert_int_equal(table_print(table, &style), 0);
+        fclose(style.stream);
+        table_free(table);
+        first = strstr(printed, "\"is\": true");
+        assert_non_null(first);
+        assert_non_null(strstr(first, "\"is\": false"));
+        free(printed);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -155,6 +179,7 @@ int main(void)
                 cmocka_unit_test(test_table_sort),
                 cmocka_unit_test(test_table_columns),
                 cmocka_unit_test(test_table_find_column),
+                cmocka_unit_test(test_table_booleans_in_json),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,8 @@ libraries() { ldd "$@" | awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// &
 module_files() {
         local module
         for module; do
-                modprobe -d "$kernel" -S "$(ls "$kernel/lib/modules")" --show-depends "$module"
+                # Not by this machine's own rules (-C): they may say to run something instead.
+                modprobe -C /dev/null -d "$kernel" -S "$(ls "$kernel/lib/modules")" --show-depends "$module"
         done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }'
 }
 
