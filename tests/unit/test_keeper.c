@@ -129,8 +129,8 @@ static struct keeper_message hear(uint32_t type, int *ret_fd)
                         worker_fail("no message of type %u", type);
         } while (message.type == KEEPER_PROGRESS && message.type != type);
         if (message.type != type)
-                worker_fail("message of type %u, not %u (result %d)", message.type, type,
-                            message.result);
+                worker_fail("message of type %u, not %u (pool %u, result %d)", message.type, type,
+                            message.pool, message.result);
         if (ret_fd)
                 *ret_fd = fd;
         else
