@@ -54,7 +54,7 @@ static int open_for(void *data, const struct keeper_message *message, int *ret_f
                 *ret_fd = fcntl(keeper->offered_fd, F_DUPFD_CLOEXEC, 0);
                 return *ret_fd < 0 ? -errno : 0;
         }
-        if (message->type != KEEPER_FRAME || message->flags & KEEPER_LENT)
+        if (message->type != KEEPER_FRAME || message->flags & KEEPER_GIVEN_UP)
                 return 0;
         slot = &keeper->slots.slots[message->slot];
         if (slot->state != SLOT_HELD || slot->generation != message->generation)
@@ -126,14 +126,14 @@ static void welcome(struct keeper *keeper)
         for (uint32_t i = slots_next(&keeper->slots, 0); i < keeper->slots.room;
              i = slots_next(&keeper->slots, i + 1)) {
                 const struct slot *slot = &keeper->slots.slots[i];
+                uint32_t flags;
 
                 if (slot->state != SLOT_HELD)
                         continue;
-                keeper_tell_frame(
-                        keeper, i,
-                        slot->given_up || ledger_says_lent(&keeper->ledger, i, slot->generation)
-                                ? KEEPER_LENT
-                                : 0);
+                flags = slot->given_up ? KEEPER_LENT | KEEPER_GIVEN_UP : 0;
+                if (ledger_says_lent(&keeper->ledger, i, slot->generation))
+                        flags |= KEEPER_LENT;
+                keeper_tell_frame(keeper, i, flags);
         }
 }
 

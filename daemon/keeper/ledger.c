@@ -13,14 +13,17 @@
 
 int ledger_init(struct ledger *ledger, uint32_t slots)
 {
+        const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+        size_t records;
         int r;
 
         *ledger = (struct ledger){ .fd = -1, .map = MAP_FAILED };
         ledger->bytes = sizeof(struct keeper_ledger) + slots * sizeof(ledger->map->lent[0]);
+        records = (ledger->bytes + page - 1) / page * page;
         ledger->fd = memfd_create("pard-ledger", MFD_CLOEXEC | MFD_ALLOW_SEALING);
         if (ledger->fd < 0)
                 return -errno;
-        if (ftruncate(ledger->fd, (off_t)ledger->bytes) < 0 ||
+        if (ftruncate(ledger->fd, (off_t)(records + KEEPER_RECORDS_BYTES)) < 0 ||
             fcntl(ledger->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
                 r = -errno;
                 ledger_deinit(ledger);
@@ -35,6 +38,8 @@ int ledger_init(struct ledger *ledger, uint32_t slots)
         ledger->map->magic = KEEPER_LEDGER_MAGIC;
         ledger->map->version = KEEPER_LEDGER_VERSION;
         ledger->map->slots = slots;
+        ledger->map->records_offset = records;
+        ledger->map->records_bytes = KEEPER_RECORDS_BYTES;
         return 0;
 }
 

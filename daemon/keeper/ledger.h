@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The keeper's side of the ledger, in which the worker notes which frames clients may have seen.
+ * The keeper's side of the ledger, in which workers note what the next one must know.
  */
 #pragma once
 
@@ -11,7 +11,8 @@
 
 /**
  * struct ledger - the mapping
- * @fd: sealed memfd, owned; what a worker gets
+ * @fd:    sealed memfd, owned; what a worker gets
+ * @bytes: of what the keeper itself reads: without the records
  */
 struct ledger {
         int fd;

@@ -18,6 +18,7 @@ int owner_new(size_t n_pools, struct owner **ret)
         if (!owner)
                 return -ENOMEM;
         owner->n_pools = n_pools;
+        owner->record = LEDGER_NONE;
         *ret = owner;
         return 0;
 }

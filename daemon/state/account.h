@@ -2,6 +2,7 @@
 #pragma once
 
 #include "frame.h"
+#include "ledger.h"
 #include "lists.h"
 #include "node_spaces.h"
 #include "state.h"
@@ -29,6 +30,7 @@ struct account {
  * @is_uid:     several sessions of one uid share it
  * @n_clients:  sessions that use it now
  * @n_holdings: of clients, ended ones included
+ * @record:     a session's in the ledger; LEDGER_NONE
  * @accounts:   by the pool's index; NULL where it never had anything
  */
 struct owner {
@@ -39,6 +41,7 @@ struct owner {
         uint64_t since_ns;
         uint32_t n_clients;
         uint32_t n_holdings;
+        uint32_t record;
         struct client *client;  /* of a session; NULL once it ended */
         RB_ENTRY(owner) by_id;  /* state::owners */
         RB_ENTRY(owner) by_uid; /* state::uid_owners */

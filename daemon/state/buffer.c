@@ -80,6 +80,7 @@ int buffer_new(const struct range *places, size_t n_places, uint64_t page_bytes,
                 return -ENOMEM;
         }
         buffer->limits = *limits;
+        buffer->record = LEDGER_NONE;
         buffer->n_pieces = n_pieces;
         fill_pieces(buffer, places, n_places, page_bytes);
         fill_runs(buffer, places, n_places);

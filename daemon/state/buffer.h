@@ -2,6 +2,7 @@
 #pragma once
 
 #include "frame.h"
+#include "ledger.h"
 #include "lists.h"
 #include "state.h"
 
@@ -14,6 +15,8 @@ struct holding;
  * @dma_offset:  from memory to what its device sees, modulo 2^64
  * @ended:       its client is gone or was cut off, and its frames know it
  * @needs_below: highest address that its request allowed; 0: any
+ * @seq:         of the request that it answers
+ * @record:      in the ledger; LEDGER_NONE
  * @runs:        contiguous pieces of memory, in the order of the buffer; owned
  * @pieces:      the same, cut at frames
  *
@@ -30,11 +33,14 @@ struct buffer {
         uint64_t needs_below;
         uint64_t since_ns;
         uint64_t segment_count;
+        uint32_t seq, record;
         struct range *runs;
         size_t n_runs;
         RB_ENTRY(buffer) by_id;     /* state::buffers */
         LIST_ENTRY(buffer) held;    /* holding::buffers */
         LIST_ENTRY(buffer) by_size; /* pool::by_size */
+        RB_ENTRY(buffer) by_seq;    /* client::restored, where @restored */
+        bool restored;
         size_t n_pieces;
         struct buffer_piece pieces[];
 };

@@ -67,20 +67,19 @@ static bool some_pool_is_by_uid(const struct state *state)
         return false;
 }
 
-int client_new(struct state *state, const struct identity *identity, const char *name, void *data,
-               uint64_t now_ns, struct client **ret)
+/* Without a session and without a record. @id: 0: a new one. Return: 0; -ENOMEM. */
+static int client_make(struct state *state, const struct identity *identity, const char *name,
+                       uint64_t id, uint64_t now_ns, struct client **ret)
 {
         _cleanup_(client_freep) struct client *client = NULL;
         size_t n_pools = state->settings->n_pools;
         struct owner *owner, *uid_owner = NULL;
         int r;
 
-        if (state->n_clients >= state->settings->max_clients)
-                return PAR_REFUSED_QUOTA;
         client = calloc(1, sizeof(*client) + n_pools * sizeof(client->holdings[0]));
         if (!client)
                 return -ENOMEM;
-        r = state_owner_new(state, &owner);
+        r = state_owner_new(state, id, &owner);
         if (r)
                 return r;
         if (some_pool_is_by_uid(state)) {
@@ -103,23 +102,63 @@ int client_new(struct state *state, const struct identity *identity, const char 
         client->state = state;
         TAILQ_INIT(&client->waiters);
         LIST_INIT(&client->revoked);
+        RB_INIT(&client->restored);
+        due_init(&client->resume, DUE_RESUME);
         client->identity = *identity;
-        client->data = data;
         client->session_owner = owner;
         client_reconfigure(client);
         LIST_INSERT_HEAD(&state->clients, client, link);
         state->n_clients++;
-        state->counters.sessions++;
         *ret = STEAL(client);
+        return 0;
+}
+
+int client_new(struct state *state, const struct identity *identity, const char *name,
+               uint64_t token, void *data, uint64_t now_ns, struct client **ret)
+{
+        struct ledger_session entry = {
+                .token = token,
+                .since_ns = now_ns,
+                .uid = identity->uid,
+                .gid = identity->gid,
+                .pid = identity->pid,
+        };
+        struct client *client;
+        int r;
+
+        if (state->n_clients >= state->settings->max_clients)
+                return PAR_REFUSED_QUOTA;
+        r = client_make(state, identity, name, 0, now_ns, &client);
+        if (r)
+                return r;
+        entry.id = client_id(client);
+        entry.name = client_name(client);
+        r = ledger_add_session(state->ledger, &entry, &client->session_owner->record);
+        if (r) {
+                client_end(state, client, true, now_ns);
+                return r == -ENOSPC ? PAR_REFUSED_QUOTA : r;
+        }
+        client->token = token;
+        client->data = data;
+        state->counters.sessions++;
+        *ret = client;
         return 0;
 }
 
 int client_may_have_more(const struct client *client, struct refusal *refusal)
 {
-        if (client->n_buffers < client->state->settings->max_buffers)
-                return 0;
-        return refusal_set(refusal, PAR_REFUSED_QUOTA,
-                           "this client has %" PRIu64 " buffers: no more may", client->n_buffers);
+        const struct state *state = client->state;
+
+        if (client->n_buffers >= state->settings->max_buffers)
+                return refusal_set(refusal, PAR_REFUSED_QUOTA,
+                                   "this client has %" PRIu64 " buffers: no more may",
+                                   client->n_buffers);
+        if (!ledger_has_room(state->ledger))
+                return refusal_set(refusal, PAR_REFUSED_QUOTA,
+                                   "there are %" PRIu64 " buffers, of which no more can be kept "
+                                   "account",
+                                   state->n_buffers);
+        return 0;
 }
 
 uint64_t client_id(const struct client *client)
@@ -261,6 +300,125 @@ void state_dropped(struct state *state, struct client *client, struct frame_name
         state_changed(state, now_ns);
 }
 
+/* ---- coming back ---------------------------------------------------------------------------- */
+
+static int compare_tokens(const struct client *a, const struct client *b)
+{
+        if (a->token != b->token)
+                return a->token < b->token ? -1 : 1;
+        return 0;
+}
+
+/* Requests with the same number may both have been answered; the later answer has the higher id. */
+static int compare_seqs(const struct buffer *a, const struct buffer *b)
+{
+        if (a->seq != b->seq)
+                return a->seq < b->seq ? -1 : 1;
+        if (a->id != b->id)
+                return a->id > b->id ? -1 : 1;
+        return 0;
+}
+
+TREE_GENERATE(resumable_tree, client, by_token, compare_tokens)
+TREE_GENERATE(restored_tree, buffer, by_seq, compare_seqs)
+
+int client_restore(struct state *state, const struct ledger_session *session, uint32_t record,
+                   uint64_t now_ns, struct client **ret)
+{
+        const struct identity identity = { .uid = session->uid,
+                                           .gid = session->gid,
+                                           .pid = session->pid };
+        struct client *client;
+        int r;
+
+        r = client_make(state, &identity, session->name, session->id, now_ns, &client);
+        if (r)
+                return r;
+        client->token = session->token;
+        client->session_owner->since_ns = session->since_ns;
+        client->session_owner->record = record;
+        *ret = client;
+        return 0;
+}
+
+void client_await(struct state *state, struct client *client, uint64_t now_ns)
+{
+        /* Two with one token: nobody made it so. The second may not come back. */
+        client->is_resumable = !RB_INSERT(resumable_tree, &state->resumable, client);
+        due_set(&state->dues, &client->resume, now_ns + CLIENT_RESUME_NS);
+}
+
+static void stop_waiting_for(struct state *state, struct client *client)
+{
+        due_cancel(&state->dues, &client->resume);
+        if (client->is_resumable)
+                RB_REMOVE(resumable_tree, &state->resumable, client);
+        client->is_resumable = false;
+}
+
+int client_resume(struct state *state, const struct identity *identity, uint64_t token, void *data,
+                  uint64_t now_ns, struct client **ret)
+{
+        struct client key = { .token = token };
+        struct client *client = RB_FIND(resumable_tree, &state->resumable, &key);
+
+        if (!client || client->identity.uid != identity->uid)
+                return PAR_REFUSED_GONE;
+        stop_waiting_for(state, client);
+        client->identity = *identity;
+        client->session_owner->pid = identity->pid;
+        client->data = data;
+        client_reconfigure(client);
+        state_changed(state, now_ns);
+        *ret = client;
+        return 0;
+}
+
+void client_note_restored(struct client *client, struct buffer *buffer)
+{
+        buffer->restored = true;
+        RB_INSERT(restored_tree, &client->restored, buffer);
+}
+
+void client_forget_restored(struct client *client, struct buffer *buffer)
+{
+        if (buffer->restored)
+                RB_REMOVE(restored_tree, &client->restored, buffer);
+        buffer->restored = false;
+}
+
+struct buffer *client_restored_buffer(const struct client *client, uint32_t seq)
+{
+        struct restored_tree tree = client->restored;
+        struct buffer key = { .seq = seq, .id = UINT64_MAX };
+        struct buffer *buffer = RB_NFIND(restored_tree, &tree, &key);
+
+        /* It is noted for a moment longer than it is the client's where that is cut off from it. */
+        if (!buffer || buffer->seq != seq || buffer->holding->client != client)
+                return NULL;
+        return buffer;
+}
+
+int client_has_mapped(struct client *client, struct frame_name name)
+{
+        struct state *state = client->state;
+        struct frame *frame = state_frame_named(state, name);
+        const struct owner *owner;
+        int r;
+
+        if (!frame || !frame->account)
+                return 0;
+        owner = frame->account->owner;
+        if (owner != client->session_owner && owner != client->uid_owner)
+                return 0;
+        r = client_shown(client, name);
+        if (r < 0)
+                return r;
+        if (frame->state == FRAME_LEAVING || frame->state == FRAME_LINGERING)
+                state->ops->unneeded(state->data, client->data, name);
+        return 0;
+}
+
 /* ---- the end -------------------------------------------------------------------------------- */
 
 /* Frames that are kept for the owner, or whose holes no longer matter, when its last client goes.
@@ -319,6 +477,9 @@ void client_end(struct state *state, struct client *client, bool orderly, uint64
         struct holding *holding;
 
         client->data = NULL;
+        stop_waiting_for(state, client);
+        if (!orderly)
+                ledger_end_session(state->ledger, client->session_owner->record, now_ns);
         drop_waiters(state, client);
         while ((holding = LIST_FIRST(&client->revoked)))
                 holding_lose_client(state, holding, orderly, now_ns, &steps);

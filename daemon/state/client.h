@@ -17,11 +17,17 @@ struct shown {
 
 RB_HEAD(shown_tree, shown);
 
+RB_HEAD(restored_tree, buffer);
+RB_HEAD(resumable_tree, client);
+
 /**
  * struct client - a session
  * @session_owner: lives on after it where something is charged to it
  * @uid_owner:     shared with other sessions of the uid; NULL where no pool wants that
  * @allowed:       bit n: it may use pool n
+ * @token:         with which it comes back
+ * @resume:        until when it may, where @is_resumable: its worker died, and it has no session
+ * @restored:      buffers from before it came back, by the requests that they answer
  * @waiters:       its own, in the order of arrival
  * @revoked:       holdings from which it was cut off, until they are gone
  * @holdings:      by the pool's index
@@ -35,6 +41,11 @@ struct client {
         struct owner *session_owner, *uid_owner;
         uint64_t n_buffers;
         uint32_t n_waiting;
+        uint64_t token;
+        bool is_resumable;
+        struct due resume;
+        struct restored_tree restored;
+        RB_ENTRY(client) by_token; /* state::resumable */
         struct waiter_queue waiters;
         struct shown_tree shown;
         struct holding_list revoked;
@@ -75,6 +86,23 @@ bool client_unshow(struct client *client, const struct frame *frame);
 
 /* Nobody has it mapped any more, or it is gone. */
 void frame_unshow_all(struct frame *frame);
+
+/**
+ * client_restore() - a client of a former worker, that has not come back yet
+ * @session: what the ledger says
+ * @record:  where it says so
+ *
+ * Return: 0; -ENOMEM.
+ */
+int client_restore(struct state *state, const struct ledger_session *session, uint32_t record,
+                   uint64_t now_ns, struct client **ret);
+
+/* From now on it may come back, for a while. */
+void client_await(struct state *state, struct client *client, uint64_t now_ns);
+
+/* Note a buffer that a former worker granted; and forget any buffer, where it was noted. */
+void client_note_restored(struct client *client, struct buffer *buffer);
+void client_forget_restored(struct client *client, struct buffer *buffer);
 
 /* Copy a name for people: cut, and without control characters. */
 void name_copy(char *to, size_t room, const char *from);

@@ -41,6 +41,7 @@ static void from_request(const struct request *request, struct demand *demand)
         *limits = request->want;
         demand->nodes = request->nodes;
         demand->label = request->label;
+        demand->seq = request->seq;
         demand->devices = request->device;
         if (!limits->align_bytes)
                 limits->align_bytes = 1;

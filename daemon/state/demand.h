@@ -43,6 +43,7 @@ struct demand_view {
  * @set_by:  who set which limit of @want
  * @views:   @n_views of them, at least 1: a buffer lies in one. Without bus windows there is one
  * @low, @high: who set the addresses of @limits
+ * @seq:     of the request
  * @devices: their names, separated by commas; borrowed from the request. NULL or "": none
  * @granularity_bytes: what the size is a multiple of; 0: of whole granules
  * @windows_of: the first device that has bus windows; NULL: none
@@ -56,6 +57,7 @@ struct demand {
         uint64_t granularity_bytes;
         const struct device_settings *windows_of;
         const char *label, *devices;
+        uint32_t seq;
         size_t n_views;
         struct demand_view views[VIEWS_MAX];
 };

@@ -141,8 +141,13 @@ void state_filling_due(struct state *state)
         state->taking_told = false; /* again, when the rest is over */
 }
 
-void state_start(struct state *state, uint64_t now_ns)
+int state_start(struct state *state, uint64_t now_ns)
 {
+        int r;
+
+        r = state_restore(state, now_ns);
+        if (r)
+                return r;
         state->started = true;
         /* The narrow ranges first: what they cannot use is good enough for the wide ones. */
         state_pools_settle(state, now_ns);
@@ -152,6 +157,7 @@ void state_start(struct state *state, uint64_t now_ns)
         due_set(&state->dues, &state->filling, now_ns + FILLED_MAX_NS);
         tell_when_filled(state);
         state_changed(state, now_ns);
+        return 0;
 }
 
 /* ---- what came ------------------------------------------------------------------------------ */

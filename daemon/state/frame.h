@@ -60,6 +60,8 @@ LIST_HEAD(frame_list, frame);
  * @comes_back: while it is leaving or lingering: the keeper takes it again
  * @told_owner_gone: the keeper knows that what its owner punched no longer matters
  * @fault:      why it is not in service, or leaves
+ * @put_off:    what was told of it before it was known whose it is; FRAME_SOUND: nothing
+ * @moved_to:   where that is FRAME_MOVED: the address, or UINT64_MAX
  * @holder:     why it lingers: enum keeper_holder
  * @due:        end of reuse or quarantine
  */
@@ -72,7 +74,8 @@ struct frame {
         bool pinned, used, lent, told_owner_gone, in_service, divided, closed, unwanted;
         bool comes_back;
         enum frame_state state;
-        enum frame_fault fault;
+        enum frame_fault fault, put_off;
+        uint64_t moved_to;
         struct account *account;
         struct piece_tree pieces;
         uint32_t n_pieces, n_ended;

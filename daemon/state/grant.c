@@ -118,9 +118,41 @@ static void commit_piece(struct state *state, struct account *account, struct bu
         frame->used = true;
         frame_add_piece(frame, piece);
         if (!frame->lent) {
+                const struct owner *owner = account->owner;
+
                 frame->lent = true;
+                ledger_charge_frame(state->ledger, frame->name.slot, frame->name.generation,
+                                    owner->record, owner->uid);
                 state->ops->lend(state->data, frame->name);
         }
+}
+
+void state_list_buffer(struct state *state, struct buffer *buffer)
+{
+        struct account *account = buffer->holding->account;
+
+        LIST_INSERT_HEAD(&account->pool->by_size[buffer_class(buffer)], buffer, by_size);
+        account->n_buffers++;
+        state_buffer_insert(state, buffer);
+}
+
+static void enter_ledger(struct state *state, const struct client *client,
+                         const struct buffer *buffer, const struct choice *choice)
+{
+        ledger_commit_buffer(state->ledger, buffer->record,
+                             &(struct ledger_buffer){
+                                     .session = client->session_owner->record,
+                                     .seq = buffer->seq,
+                                     .pool = choice->pool->index,
+                                     .id = buffer->id,
+                                     .since_ns = buffer->since_ns,
+                                     .dma_offset = buffer->dma_offset,
+                                     .needs_below = buffer->needs_below,
+                                     .limits = &buffer->limits,
+                                     .label = buffer->label,
+                                     .places = choice->places,
+                                     .n_places = choice->n_places,
+                             });
 }
 
 DEFINE_CLEANUP(struct buffer, buffer_free)
@@ -148,6 +180,11 @@ int state_grant(struct state *state, struct client *client, const struct demand 
         r = hold_parts(account, buffer);
         if (r)
                 return r;
+        r = ledger_hold_buffer(state->ledger, choice->n_places, &buffer->record);
+        if (r) {
+                release_parts(account, buffer, buffer->n_pieces);
+                return r;
+        }
 
         /* From here on nothing fails. */
         take_free(choice->pool, buffer);
@@ -157,13 +194,13 @@ int state_grant(struct state *state, struct client *client, const struct demand 
         buffer->since_ns = now_ns;
         if (demand->want.window.last != UINT64_MAX)
                 buffer->needs_below = demand->want.window.last;
+        buffer->seq = demand->seq;
         name_copy(buffer->label, sizeof(buffer->label), demand->label);
         holding_add(holding, buffer);
-        LIST_INSERT_HEAD(&account->pool->by_size[buffer_class(buffer)], buffer, by_size);
-        account->n_buffers++;
+        state_list_buffer(state, buffer);
         account->pool->counters.grants++;
         state->grants++;
-        state_buffer_insert(state, buffer);
+        enter_ledger(state, client, buffer, choice);
         *ret = STEAL(buffer);
         return 0;
 }
@@ -191,6 +228,7 @@ void state_ungrant(struct state *state, struct buffer *buffer, uint64_t now_ns)
 {
         struct holding *holding = buffer->holding;
 
+        ledger_drop_buffer(state->ledger, buffer->record);
         for (size_t i = 0; i < buffer->n_pieces; i++)
                 return_piece(state, &buffer->pieces[i], buffer->ended, now_ns);
         history_note(&state->history, buffer, holding->client ? now_ns : holding->ended_ns);

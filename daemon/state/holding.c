@@ -50,6 +50,8 @@ void holding_add(struct holding *holding, struct buffer *buffer)
 
 void holding_remove(struct holding *holding, struct buffer *buffer)
 {
+        if (holding->client)
+                client_forget_restored(holding->client, buffer);
         LIST_REMOVE(buffer, held);
         holding->n_buffers--;
         holding->bytes -= buffer->size_bytes;
@@ -79,7 +81,10 @@ static void buffer_end(struct state *state, struct buffer *buffer)
                 if (frame->state == FRAME_GRANTED && frame->n_ended == frame->n_pieces)
                         frame_set_state(frame, FRAME_QUARANTINED);
         }
-        if (holding->cut_off)
+        if (!holding->cut_off)
+                return;
+        client_forget_restored(holding->cut_off, buffer);
+        if (holding->cut_off->data)
                 state->ops->event(state->data, holding->cut_off->data, EVENT_REVOKED, buffer->id, 0,
                                   buffer->size_bytes);
 }
@@ -166,6 +171,7 @@ void holding_revoke(struct state *state, struct holding *holding, uint64_t now_n
 {
         struct client *client = holding->client;
         size_t pool = holding->account->pool->index;
+        const struct buffer *buffer;
 
         if (client->holdings[pool] == holding)
                 client->holdings[pool] = NULL;
@@ -174,6 +180,8 @@ void holding_revoke(struct state *state, struct holding *holding, uint64_t now_n
         holding->ended_ns = now_ns;
         holding->revoked = true;
         holding->cut_off = client;
+        LIST_FOREACH (buffer, &holding->buffers, held)
+                ledger_revoke_buffer(state->ledger, buffer->record, now_ns);
         LIST_INSERT_HEAD(&client->revoked, holding, by_client);
         LIST_INSERT_HEAD(&state->ended, holding, ended);
         begin_quarantine(holding, now_ns);

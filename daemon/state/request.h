@@ -24,6 +24,7 @@ struct state;
  * @device: name, or several, separated by commas; NULL or "": none
  * @pool:   name; NULL or "": any
  * @label:  NULL or ""; copied
+ * @seq:    its number, by which its client asks again; 0: none
  * @patient: state_wait() follows where state_alloc() refuses it for now: the refusal is not
  * counted, the answer to the wait is
  */
@@ -31,6 +32,7 @@ struct request {
         struct constraint want;
         uint64_t nodes;
         const char *device, *pool, *label;
+        uint32_t seq;
         bool patient;
 };
 

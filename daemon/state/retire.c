@@ -62,6 +62,12 @@ static void log_moved(struct state *state, const struct frame *frame, uint64_t p
                           (unsigned long long)phys);
 }
 
+/* What is told of a frame before it is known whose it is is dealt with after that. */
+static bool is_put_off(const struct state *state, const struct frame *frame)
+{
+        return state->restoring && frame->lent;
+}
+
 void state_frame_moved(struct state *state, struct frame_name name, uint64_t phys, uint64_t now_ns)
 {
         struct frame *frame = state_frame_named(state, name);
@@ -70,6 +76,11 @@ void state_frame_moved(struct state *state, struct frame_name name, uint64_t phy
             frame->state == FRAME_RETIRED)
                 return;
 
+        if (is_put_off(state, frame)) {
+                frame->put_off = FRAME_MOVED;
+                frame->moved_to = phys;
+                return;
+        }
         state->counters.moved++;
         frame->fault = phys == UINT64_MAX ? FRAME_PUNCHED : FRAME_MOVED;
         log_moved(state, frame, phys);
@@ -91,6 +102,10 @@ void state_frame_poisoned(struct state *state, struct frame_name name, uint64_t 
 
         if (!frame || frame->fault == FRAME_POISONED)
                 return;
+        if (is_put_off(state, frame)) {
+                frame->put_off = FRAME_POISONED;
+                return;
+        }
 
         state->counters.poisoned++;
         frame->fault = FRAME_POISONED;
@@ -118,4 +133,15 @@ void state_frame_poisoned(struct state *state, struct frame_name name, uint64_t 
         case FRAME_STATES: break;
         }
         state_changed(state, now_ns);
+}
+
+void state_frame_catch_up(struct state *state, struct frame *frame, uint64_t now_ns)
+{
+        enum frame_fault fault = frame->put_off;
+
+        frame->put_off = FRAME_SOUND;
+        if (fault == FRAME_MOVED)
+                state_frame_moved(state, frame->name, frame->moved_to, now_ns);
+        else if (fault == FRAME_POISONED)
+                state_frame_poisoned(state, frame->name, now_ns);
 }

@@ -148,7 +148,7 @@ struct pool *state_pool_named(const struct state *state, const char *name)
 
 /* ---- owners --------------------------------------------------------------------------------- */
 
-int state_owner_new(struct state *state, struct owner **ret)
+int state_owner_new(struct state *state, uint64_t id, struct owner **ret)
 {
         struct owner *owner;
         int r;
@@ -156,7 +156,7 @@ int state_owner_new(struct state *state, struct owner **ret)
         r = owner_new(state->settings->n_pools, &owner);
         if (r)
                 return r;
-        owner->id = ++state->last_owner;
+        owner->id = id ? id : ++state->last_owner;
         RB_INSERT(owner_tree, &state->owners, owner);
         *ret = owner;
         return 0;
@@ -170,7 +170,7 @@ int state_uid_owner(struct state *state, uint32_t uid, uint64_t now_ns, struct o
 
         owner = RB_FIND(uid_owner_tree, &state->uid_owners, &key);
         if (!owner) {
-                r = state_owner_new(state, &owner);
+                r = state_owner_new(state, 0, &owner);
                 if (r)
                         return r;
                 owner->is_uid = true;
@@ -193,8 +193,10 @@ static void owner_remove(struct state *state, struct owner *owner)
 
 void state_owner_settle(struct state *state, struct owner *owner)
 {
-        if (owner_is_done(owner))
-                owner_remove(state, owner);
+        if (!owner_is_done(owner))
+                return;
+        ledger_drop_session(state->ledger, owner->record);
+        owner_remove(state, owner);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -426,6 +428,9 @@ static void do_due(struct state *state, struct due *due, uint64_t now_ns, unsign
                 waiting_uid_due(state, CONTAINER_OF(due, struct waiting_uid, again));
                 return;
         case DUE_FILLING: state_filling_due(state); return;
+        case DUE_RESUME:
+                client_end(state, CONTAINER_OF(due, struct client, resume), false, now_ns);
+                return;
         }
         abort();
 }

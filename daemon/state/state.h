@@ -21,6 +21,7 @@
 
 #include <stdint.h>
 
+struct ledger;
 struct state;
 
 /**
@@ -37,9 +38,20 @@ int state_new(const struct state_settings *settings, const struct state_ops *ops
               uint64_t now_ns, struct state **ret);
 void state_free(struct state *state); /* calls no operation; NULL is fine */
 
+/**
+ * state_keep_in() - have a ledger kept of who holds what
+ * @ledger: borrowed until state_free(); opened, and not read yet where another process left it.
+ *          NULL: what is in it stays as it is, whatever happens to this state
+ *
+ * Called before the first frame comes; or with NULL before the end. What is in it is read by
+ * state_start().
+ */
+void state_keep_in(struct state *state, struct ledger *ledger);
+
 /* Ask for what the pools lack. Called once, after the frames that the keeper already had. Then
- * state_ops.filled() follows, at once or when the answers have come. */
-void state_start(struct state *state, uint64_t now_ns);
+ * state_ops.filled() follows, at once or when the answers have come. Return: 0; -ENOMEM, where not all
+ * that the ledger says could be understood: another process may try again. */
+int state_start(struct state *state, uint64_t now_ns);
 
 /**
  * state_reconfigure() - go by other settings from now on

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "frame_name.h"
+#include "macros.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,17 +27,44 @@ struct identity {
         size_t n_groups;
 };
 
+/* How long a client of a worker that died may take to come back before it counts as dead. */
+#define CLIENT_RESUME_NS (10 * NS_PER_S)
+
 /**
  * client_new() - a session begins
  * @identity: copied
  * @name:     copied, cut at LABEL_BYTES_MAX, control characters replaced
+ * @token:    with which it comes back where this process dies; nobody can guess it; not 0
  * @data:     handed to the operations that concern this client
  * @ret:      valid until client_end()
  *
  * Return: 0; PAR_REFUSED_QUOTA; -ENOMEM.
  */
-int client_new(struct state *state, const struct identity *identity, const char *name, void *data,
-               uint64_t now_ns, struct client **ret);
+int client_new(struct state *state, const struct identity *identity, const char *name,
+               uint64_t token, void *data, uint64_t now_ns, struct client **ret);
+
+/**
+ * client_resume() - a client of a former worker comes back, with all that it had
+ * @identity: copied; of the same uid as before
+ * @token:    that it was given then
+ *
+ * Return: 0; PAR_REFUSED_GONE where nobody with this token is awaited.
+ */
+int client_resume(struct state *state, const struct identity *identity, uint64_t token, void *data,
+                  uint64_t now_ns, struct client **ret);
+
+/* The buffer that a former worker granted in answer to this request; NULL: it did not. */
+struct buffer *client_restored_buffer(const struct client *client, uint32_t seq);
+
+/**
+ * client_has_mapped() - a client that came back says which frame it still has mapped
+ *
+ * It is told of those that it should unmap. A frame that is not charged to one of its owners is
+ * passed over.
+ *
+ * Return: 0; -ENOMEM.
+ */
+int client_has_mapped(struct client *client, struct frame_name name);
 
 /**
  * client_end() - a session ends

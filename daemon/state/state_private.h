@@ -11,6 +11,7 @@
 #include "frame.h"
 #include "history.h"
 #include "holding.h"
+#include "ledger.h"
 #include "pool.h"
 #include "state.h"
 #include "waiter.h"
@@ -28,6 +29,9 @@ struct demand;
  * @preferred: the same pools' indexes, widest address range first
  * @slots:     the keeper's slots, @n_slots of them
  * @ended:     what ended clients left
+ * @ledger:    what the next worker will know; NULL: nothing
+ * @resumable: clients of a former worker that have not come back yet, by their tokens
+ * @restoring: that former worker's ledger has not been read: what lent frames are for is not known
  */
 struct state {
         const struct state_settings *settings;
@@ -49,6 +53,9 @@ struct state {
         bool started;     /* state_start() was called */
         bool taking_told; /* ops->filled() was called for the takes so far */
         struct holding_list ended;
+        struct ledger *ledger;
+        struct resumable_tree resumable;
+        bool restoring;
         struct history history;
         struct waiter_queue waiters;
         struct waiting_uid_tree waiting_uids;
@@ -87,10 +94,11 @@ struct pool *state_pool_named(const struct state *state, const char *name); /* o
 
 /**
  * state_owner_new() - an owner in the state's tree
+ * @id: its number, which nobody else has; 0: the next one
  *
  * Return: 0; -ENOMEM.
  */
-int state_owner_new(struct state *state, struct owner **ret);
+int state_owner_new(struct state *state, uint64_t id, struct owner **ret);
 
 /* The owner of a uid, made where there is none. Return: 0; -ENOMEM. */
 int state_uid_owner(struct state *state, uint32_t uid, uint64_t now_ns, struct owner **ret);
@@ -107,6 +115,16 @@ void state_ungrant(struct state *state, struct buffer *buffer, uint64_t now_ns);
 
 /* client.c: against max_buffers. Return: 0; PAR_REFUSED_QUOTA. */
 int client_may_have_more(const struct client *client, struct refusal *refusal);
+
+/* grant.c: a buffer whose frames and holding know it is listed everywhere else. */
+void state_list_buffer(struct state *state, struct buffer *buffer);
+
+/* retire.c: deal with what was put off. The frame may be gone after that. */
+void state_frame_catch_up(struct state *state, struct frame *frame, uint64_t now_ns);
+
+/* restore.c: what the ledger says of who held what when the former worker died. Return: 0; -ENOMEM,
+ * and the state is good for nothing. */
+int state_restore(struct state *state, uint64_t now_ns);
 
 /* lifecycle.c: a frame goes back to the kernel. */
 void state_frame_leave(struct state *state, struct frame *frame);

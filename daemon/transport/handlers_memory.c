@@ -53,6 +53,12 @@ int handle_alloc(struct session *session, const Wire__Request *request, struct r
         if (r)
                 return reply_say(reply, r, "%s", complaint);
 
+        /* Asked before, of a worker that died before its answer was heard. */
+        buffer = client_restored_buffer(session->client, request->seq);
+        if (buffer)
+                return grant_answer(session, buffer, reply);
+
+        want.seq = request->seq;
         want.patient = alloc->wait_ms != 0;
         r = state_alloc(session->server->state, session->client, &want, server_now_ns(), &buffer,
                         &reply->refusal);
@@ -75,17 +81,18 @@ int handle_extents(struct session *session, const Wire__Request *request, struct
         return grant_continue(session, buffer, extents->cursor, reply);
 }
 
+static struct frame_name frame_of_id(uint64_t id)
+{
+        return (struct frame_name){ .slot = (uint32_t)id, .generation = (uint32_t)(id >> 32) };
+}
+
 static void drop_frames(struct session *session, const uint64_t *frames, size_t count)
 {
         uint64_t now_ns = server_now_ns();
 
         for (size_t i = 0; i < count; i++) {
-                struct frame_name frame = {
-                        .slot = (uint32_t)frames[i],
-                        .generation = (uint32_t)(frames[i] >> 32),
-                };
-
-                state_dropped(session->server->state, session->client, frame, now_ns);
+                state_dropped(session->server->state, session->client, frame_of_id(frames[i]),
+                              now_ns);
         }
 }
 
@@ -99,6 +106,20 @@ int handle_free(struct session *session, const Wire__Request *request, struct re
         r = state_release(session->server->state, session->client, body->buffer, server_now_ns());
         if (r)
                 return reply_say(reply, r, "no buffer %" PRIu64 " of yours", body->buffer);
+        return 0;
+}
+
+int handle_mapped(struct session *session, const Wire__Request *request, struct reply *reply)
+{
+        const Wire__Mapped *body = request->mapped;
+
+        (void)reply;
+        for (size_t i = 0; i < body->n_frames; i++) {
+                int r = client_has_mapped(session->client, frame_of_id(body->frames[i]));
+
+                if (r)
+                        return r;
+        }
         return 0;
 }
 

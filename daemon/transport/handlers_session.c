@@ -26,6 +26,34 @@ static int make_token(uint64_t *ret)
         return 0;
 }
 
+/* Return: 0; PAR_REFUSED_GONE: no such session is awaited. */
+static int resume(struct session *session, const Wire__Hello *hello, Wire__Welcome *welcome)
+{
+        int r;
+
+        if (!hello->resume_token)
+                return PAR_REFUSED_GONE;
+        r = client_resume(session->server->state, &session->peer.identity, hello->resume_token,
+                          session, server_now_ns(), &session->client);
+        if (r)
+                return r;
+        welcome->resume_token = hello->resume_token;
+        welcome->resumed = true;
+        return 0;
+}
+
+/* Return: 0; PAR_REFUSED_QUOTA; negative errno. */
+static int begin(struct session *session, const Wire__Hello *hello, Wire__Welcome *welcome)
+{
+        int r;
+
+        r = make_token(&welcome->resume_token);
+        if (r)
+                return r;
+        return client_new(session->server->state, &session->peer.identity, hello->client_name,
+                          welcome->resume_token, session, server_now_ns(), &session->client);
+}
+
 int handle_hello(struct session *session, const Wire__Request *request, struct reply *reply)
 {
         struct server *server = session->server;
@@ -42,11 +70,9 @@ int handle_hello(struct session *session, const Wire__Request *request, struct r
                                  "client_name is longer than 63 bytes, or not UTF-8");
 
         wire__welcome__init(welcome);
-        r = make_token(&welcome->resume_token);
+        r = resume(session, hello, welcome);
         if (r)
-                return r;
-        r = client_new(server->state, &session->peer.identity, hello->client_name, session,
-                       server_now_ns(), &session->client);
+                r = begin(session, hello, welcome);
         if (r == PAR_REFUSED_QUOTA)
                 return reply_say(reply, r, "%u clients are connected, which is as many as may be",
                                  server->state_settings->max_clients);

@@ -8,6 +8,7 @@
 #include "keeper_link.h"
 
 #include "keeper_protocol.h"
+#include "ledger.h"
 #include "log.h"
 #include "packet.h"
 
@@ -37,6 +38,7 @@ struct outgoing_message {
 
 /**
  * struct keeper_link - see above
+ * @records:   the part of the ledger that is the workers' own
  * @slots:     @n_slots of them, as many as were needed so far
  * @expected:  frames that follow the welcome
  * @asked:     for each pool the frames of the take that is under way; 0: none is
@@ -48,6 +50,7 @@ struct keeper_link {
         const struct state_settings *settings;
         struct keeper_ledger *ledger;
         size_t ledger_bytes;
+        struct ledger *records;
         struct slot *slots;
         uint32_t n_slots;
         uint32_t expected, worker_starts;
@@ -78,9 +81,29 @@ static int map_ledger(struct keeper_link *link, int fd)
 
         room = (link->ledger_bytes - sizeof(*ledger)) / sizeof(ledger->lent[0]);
         if (ledger->magic != KEEPER_LEDGER_MAGIC || ledger->version != KEEPER_LEDGER_VERSION ||
-            ledger->slots == 0 || ledger->slots > KEEPER_SLOTS_MAX || ledger->slots > room)
+            ledger->slots == 0 || ledger->slots > KEEPER_SLOTS_MAX || ledger->slots > room ||
+            ledger->records_offset > link->ledger_bytes ||
+            ledger->records_bytes > link->ledger_bytes - ledger->records_offset)
                 return -EPROTO;
         return 0;
+}
+
+/* Records that this worker does not understand are of no use to anybody: then there are none, and
+ * the frames that clients have seen stay in quarantine. */
+static int open_records(struct keeper_link *link)
+{
+        const struct keeper_ledger *ledger = link->ledger;
+        unsigned char *records = (unsigned char *)link->ledger + ledger->records_offset;
+        int r;
+
+        r = ledger_open(records, ledger->records_bytes, ledger->slots, &link->records);
+        if (r != -EPROTO)
+                return r;
+        log_error("the ledger of the former worker is not one that this one understands: what its "
+                  "clients had stays in quarantine");
+        if (madvise(records, ledger->records_bytes, MADV_REMOVE))
+                return -errno;
+        return ledger_open(records, ledger->records_bytes, ledger->slots, &link->records);
 }
 
 int keeper_link_new(int channel_fd, int ledger_fd, const struct state_settings *settings,
@@ -100,6 +123,8 @@ int keeper_link_new(int channel_fd, int ledger_fd, const struct state_settings *
 
         r = map_ledger(link, ledger_fd);
         close(ledger_fd);
+        if (!r)
+                r = open_records(link);
         if (r)
                 return r;
         flags = fcntl(channel_fd, F_GETFL);
@@ -123,6 +148,7 @@ void keeper_link_free(struct keeper_link *link)
                 if (link->slots[i].fd >= 0)
                         close(link->slots[i].fd);
         free(link->slots);
+        ledger_free(link->records);
         if (link->ledger)
                 munmap(link->ledger, link->ledger_bytes);
         close(link->channel);
@@ -132,6 +158,16 @@ void keeper_link_free(struct keeper_link *link)
 int keeper_link_fd(const struct keeper_link *link)
 {
         return link->channel;
+}
+
+bool keeper_link_is_started(const struct keeper_link *link)
+{
+        return link->started;
+}
+
+struct ledger *keeper_link_records(const struct keeper_link *link)
+{
+        return link->records;
 }
 
 uint32_t keeper_link_worker_starts(const struct keeper_link *link)
@@ -205,7 +241,7 @@ static int hear_welcome(struct keeper_link *link, const struct keeper_message *m
 static int hear_frame(struct keeper_link *link, const struct keeper_message *message,
                       struct packet *packet, struct state *state, uint64_t now_ns)
 {
-        bool lent = message->flags & KEEPER_LENT;
+        bool given_up = message->flags & KEEPER_GIVEN_UP;
         struct frame_news news = {
                 .name = named(message),
                 .pool = message->pool,
@@ -213,12 +249,12 @@ static int hear_frame(struct keeper_link *link, const struct keeper_message *mes
                 .phys = message->phys,
                 .node = message->node,
                 .pinned = message->flags & KEEPER_PINNED,
-                .lent = lent,
+                .lent = message->flags & KEEPER_LENT,
         };
         struct slot *slot;
         int r;
 
-        if (packet->count != (lent ? 0 : 1))
+        if (packet->count != (given_up ? 0 : 1))
                 return -EPROTO;
         r = slots_reach(link, message->slot);
         if (r)
@@ -400,7 +436,7 @@ int keeper_link_receive(struct keeper_link *link, struct state *state, uint64_t 
 
         if (link->welcomed && !link->started && !link->expected) {
                 link->started = true;
-                state_start(state, now_ns);
+                return state_start(state, now_ns);
         }
         return 0;
 }

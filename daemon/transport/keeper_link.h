@@ -82,5 +82,11 @@ void keeper_link_reconfigure(struct keeper_link *link, const struct state_settin
  * there is none. */
 int keeper_link_frame_fd(const struct keeper_link *link, struct frame_name frame);
 
+/* Whether all has come that the keeper had at first, and the state was started. */
+bool keeper_link_is_started(const struct keeper_link *link);
+
+/* What is kept for the next worker; lives as long as the link. */
+struct ledger *keeper_link_records(const struct keeper_link *link);
+
 /* How often a worker was started, this one included; 0 before the keeper said. */
 uint32_t keeper_link_worker_starts(const struct keeper_link *link);

@@ -290,6 +290,15 @@ static void on_accept_again(evutil_socket_t fd, short what, void *data)
                 stop(server, -ENOMEM);
 }
 
+/* Nobody is heard before it is known who holds what. Return: 0; -ENOMEM. */
+static int serve_when_started(struct server *server)
+{
+        if (server->serving || !keeper_link_is_started(server->keeper))
+                return 0;
+        server->serving = true;
+        return event_add(server->acceptable, NULL) ? -ENOMEM : 0;
+}
+
 static void on_keeper_readable(evutil_socket_t fd, short what, void *data)
 {
         struct server *server = data;
@@ -304,9 +313,11 @@ static void on_keeper_readable(evutil_socket_t fd, short what, void *data)
                 if (!r && verdict.heard)
                         r = reload_heard(server, &verdict);
         }
+        if (r == -EAGAIN)
+                r = serve_when_started(server);
         if (r == -EPIPE)
                 stop(server, 0);
-        else if (r && r != -EAGAIN)
+        else if (r)
                 stop(server, r);
         server_settle(server);
 }
@@ -338,13 +349,21 @@ static void on_signal(evutil_socket_t fd, short what, void *data)
 
 /* ---- start and end -------------------------------------------------------------------------- */
 
-static struct event *add_event(struct server *server, int fd, short what, event_callback_fn call,
+static struct event *new_event(struct server *server, int fd, short what, event_callback_fn call,
                                enum server_priority priority)
 {
         struct event *event = event_new(server->base, fd, what, call, server);
 
         if (event)
                 event_priority_set(event, (int)priority);
+        return event;
+}
+
+static struct event *add_event(struct server *server, int fd, short what, event_callback_fn call,
+                               enum server_priority priority)
+{
+        struct event *event = new_event(server, fd, what, call, priority);
+
         if (event && what && !(what & EV_WRITE) && event_add(event, NULL)) {
                 event_free(event);
                 event = NULL;
@@ -356,7 +375,7 @@ static int add_events(struct server *server)
 {
         int keeper_fd = keeper_link_fd(server->keeper);
 
-        server->acceptable = add_event(server, server->listen_fd, EV_READ | EV_PERSIST,
+        server->acceptable = new_event(server, server->listen_fd, EV_READ | EV_PERSIST,
                                        on_acceptable, PRIORITY_SLOW);
         server->accept_again = add_event(server, -1, 0, on_accept_again, PRIORITY_SLOW);
         server->keeper_readable = add_event(server, keeper_fd, EV_READ | EV_PERSIST,
@@ -393,6 +412,9 @@ static void server_free(struct server *server)
 {
         struct session *session;
 
+        /* For the next worker these sessions go on. */
+        if (server->state)
+                state_keep_in(server->state, NULL);
         /* The state outlives them, the keeper's link outlives the state's last wishes. */
         while ((session = TAILQ_FIRST(&server->sessions)))
                 session_free(session);
@@ -482,6 +504,7 @@ static int server_start(struct server *server)
         r = state_new(server->state_settings, &ops, server, server_now_ns(), &server->state);
         if (r)
                 return r;
+        state_keep_in(server->state, keeper_link_records(server->keeper));
         r = reload_init(server);
         if (r)
                 return r;

@@ -50,6 +50,7 @@ struct metrics_http;
  * @name:      "pard 0.1.0"
  * @sessions:  @n_sessions connections
  * @busy:      those that have something to send, or that end
+ * @serving:   connections are accepted
  * @slow:      those of PRIORITY_SLOW; @slow_ns: when one of them, or an accept, had its last turn
  * @tick_ns:   when the tick event is due; UINT64_MAX: it is not
  * @result:    of server_run()
@@ -77,6 +78,7 @@ struct server {
         uint64_t last_session;
         TAILQ_HEAD(, session) busy, slow;
         uint64_t slow_ns;
+        bool serving;
         uint64_t tick_ns;
         int result;
         struct metrics metrics;

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define PAGES_BACK_MAX 4096
+#define RECORDS_BYTES  (8 * MiB)
 
 /* A frame that is held; generation 0: none. */
 struct held {
@@ -281,7 +282,8 @@ int fake_keeper_new(const struct fake_keeper_settings *settings, int *ret_channe
                     struct fake_keeper **ret)
 {
         struct fake_keeper *keeper = calloc(1, sizeof(*keeper));
-        size_t bytes = sizeof(*keeper->ledger) + settings->slots * sizeof(uint32_t);
+        const size_t offset = 4096 + settings->slots * sizeof(uint32_t) / 4096 * 4096 + 4096;
+        const size_t bytes = offset + RECORDS_BYTES;
         int ends[2], ledger_fd;
 
         must(keeper);
@@ -298,6 +300,8 @@ int fake_keeper_new(const struct fake_keeper_settings *settings, int *ret_channe
         keeper->ledger->magic = KEEPER_LEDGER_MAGIC;
         keeper->ledger->version = KEEPER_LEDGER_VERSION;
         keeper->ledger->slots = settings->slots;
+        keeper->ledger->records_offset = offset;
+        keeper->ledger->records_bytes = RECORDS_BYTES;
 
         keeper->channel = ends[0];
         pthread_mutex_init(&keeper->lock, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "world.h"
 
+#include "ledger.h"
 #include "macros.h"
 
 #include <errno.h>
@@ -13,6 +14,9 @@
 #include <cmocka.h>
 
 #define PAGE (2 * MiB)
+
+/* Room for some ten thousand buffers. */
+#define LEDGER_BYTES (4 * MiB)
 
 static void op_take(void *data, const struct take_wish *wish)
 {
@@ -168,11 +172,25 @@ void world_init(struct world *world, unsigned frames)
         world_add_pool(world, "any", 0, UINT64_MAX, frames);
 }
 
+static void tell_frame(struct world *world, const struct world_frame *frame)
+{
+        const struct frame_news news = {
+                .name = frame->name,
+                .pool = frame->pool,
+                .page_bytes = PAGE,
+                .phys = frame->phys,
+                .node = (int)(frame->phys / GiB % 2),
+                .pinned = true,
+                .lent = frame->lent,
+        };
+
+        assert_int_equal(state_frame_arrived(world->state, &news, world->now_ns), 0);
+}
+
 /* A frame in a slot: the first that is not in use. */
 void world_arrive_at(struct world *world, uint32_t pool, uint64_t phys)
 {
         struct world_frame *frame = world->frames;
-        struct frame_news news;
 
         while (frame->held)
                 frame++;
@@ -185,13 +203,7 @@ void world_arrive_at(struct world *world, uint32_t pool, uint64_t phys)
         frame->phys = phys;
         frame->held = true;
         frame->leaving = frame->lent = false;
-        news = (struct frame_news){ .name = frame->name,
-                                    .pool = pool,
-                                    .page_bytes = PAGE,
-                                    .phys = phys,
-                                    .node = (int)(phys / GiB % 2),
-                                    .pinned = true };
-        assert_int_equal(state_frame_arrived(world->state, &news, world->now_ns), 0);
+        tell_frame(world, frame);
 }
 
 static bool is_held(const struct world *world, uint64_t phys)
@@ -278,12 +290,18 @@ void world_serve(struct world *world)
 void world_new(struct world *world)
 {
         assert_int_equal(state_new(&world->settings, &ops, world, world->now_ns, &world->state), 0);
+        if (!world->ledger_memory)
+                world->ledger_memory = calloc(1, LEDGER_BYTES);
+        assert_int_equal(
+                ledger_open(world->ledger_memory, LEDGER_BYTES, WORLD_FRAMES_MAX, &world->ledger),
+                0);
+        state_keep_in(world->state, world->ledger);
 }
 
 void world_start(struct world *world)
 {
         world_new(world);
-        state_start(world->state, world->now_ns);
+        assert_int_equal(state_start(world->state, world->now_ns), 0);
         world_serve(world);
         assert_true(world->n_filled > 0);
 }
@@ -292,6 +310,43 @@ void world_stop(struct world *world)
 {
         state_check(world->state);
         state_free(world->state);
+        ledger_free(world->ledger);
+        free(world->ledger_memory);
+        world->ledger_memory = NULL;
+}
+
+void world_restart(struct world *world)
+{
+        state_keep_in(world->state, NULL);
+        state_free(world->state);
+        ledger_free(world->ledger);
+        memset(world->want, 0, sizeof(world->want));
+        world->n_answers = 0;
+        world_new(world);
+        for (uint32_t i = 0; i < world->n_slots; i++)
+                if (world->frames[i].held) {
+                        world->frames[i].leaving = false;
+                        tell_frame(world, &world->frames[i]);
+                }
+        if (world->poison_at_restart.generation)
+                state_frame_poisoned(world->state, world->poison_at_restart, world->now_ns);
+        assert_int_equal(state_start(world->state, world->now_ns), 0);
+        if (!world->clumsy)
+                world_let_leave(world);
+        if (!world->late)
+                world_serve(world);
+        state_check(world->state);
+}
+
+struct client *world_resume(struct world *world, uint32_t uid, uint64_t token)
+{
+        struct identity identity = { .uid = uid, .gid = uid, .pid = 5000 + uid };
+        struct client *client = NULL;
+        int r;
+
+        r = client_resume(world->state, &identity, token, world, world->now_ns, &client);
+        assert_true(r == 0 || r == PAR_REFUSED_GONE);
+        return client;
 }
 
 void world_let_frame_leave(struct world *world, struct world_frame *frame)
@@ -342,7 +397,8 @@ struct client *world_client(struct world *world, uint32_t uid, const char *name)
         struct identity identity = { .uid = uid, .gid = uid, .pid = 4000 + uid };
         struct client *client;
 
-        assert_int_equal(client_new(world->state, &identity, name, world, world->now_ns, &client),
+        assert_int_equal(client_new(world->state, &identity, name, ++world->last_token, world,
+                                    world->now_ns, &client),
                          0);
         return client;
 }

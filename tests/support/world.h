@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "ledger.h"
 #include "state.h"
 
 #include <stdbool.h>
@@ -43,6 +44,10 @@ struct world_event {
  * @scatter: they come in runs of so many; 0: adjacent
  * @clumsy:  leave() does not answer by itself: the test calls world_let_leave()
  * @snatch:  pages that leave are not had again
+ * @poison_at_restart: a frame of which the keeper tells the next worker that it has failed;
+ *           generation 0: none
+ * @last_token: that of the client that came last; the others have those before it
+ * @ledger_memory: outlives the state
  */
 struct world {
         struct state_settings settings;
@@ -65,6 +70,10 @@ struct world {
         struct world_answer answers[256];
         size_t n_answers;
         char last_log[256];
+        struct frame_name poison_at_restart;
+        void *ledger_memory;
+        struct ledger *ledger;
+        uint64_t last_token;
 };
 
 /* One pool "any" of @frames frames of 2 MiB that end at 4 GiB; fill in more before world_start().
@@ -81,6 +90,13 @@ void world_new(struct world *world);
 /* Make the state, and let the keeper fill the pools. */
 void world_start(struct world *world);
 void world_stop(struct world *world);
+
+/* The worker dies; the next one starts, and is told what the keeper holds and what the ledger says.
+ * Pointers to clients and buffers are void. */
+void world_restart(struct world *world);
+
+/* A client comes back. Return: NULL: it may not. */
+struct client *world_resume(struct world *world, uint32_t uid, uint64_t token);
 
 /* A frame arrives, asked for or not. */
 void world_arrive_at(struct world *world, uint32_t pool, uint64_t phys);

@@ -300,8 +300,8 @@ static bool live(unsigned long n, void (*script)(struct client *a, struct client
         world_start(&world);
         admin = world_client(&world, 0, "admin");
         countdown = n;
-        expect(client_new(world.state, &identity, "a", &world, world.now_ns, &a));
-        expect(client_new(world.state, &identity, "b", &world, world.now_ns, &b));
+        expect(client_new(world.state, &identity, "a", 1, &world, world.now_ns, &a));
+        expect(client_new(world.state, &identity, "b", 2, &world, world.now_ns, &b));
         if (a && b)
                 script(a, b);
         countdown = 0;

@@ -630,7 +630,7 @@ static void test_filled_is_told_after_5_s(void **unused)
         init(2, 2);
         world_add_pool(&world, "low", 0, GiB - 1, 2);
         world_new(&world);
-        state_start(world.state, world.now_ns);
+        assert_int_equal(state_start(world.state, world.now_ns), 0);
         world_serve_take(&world, 0, 2, 0);
         state_taking(world.state, 1, 1, GiB, world.now_ns);
         assert_string_equal(world_pool(&world, 1).state, "harvesting");
@@ -699,7 +699,7 @@ static void test_notes(void **unused)
                 world.pools[0].window.last = 4 * GiB - 1;
                 world.pools[0].limited = true;
                 world_new(&world);
-                state_start(world.state, world.now_ns);
+                assert_int_equal(state_start(world.state, world.now_ns), 0);
                 assert_string_equal(world_pool(&world, 0).state, "filling");
                 world_arrive(&world, 0, result.got);
                 world.want[0] = 0;
@@ -739,7 +739,7 @@ static void test_a_harvest_in_vain_is_not_repeated_soon(void **unused)
         (void)unused;
         init(4, 4);
         world_new(&world);
-        state_start(world.state, world.now_ns);
+        assert_int_equal(state_start(world.state, world.now_ns), 0);
         world_arrive(&world, 0, 2);
         world.want[0] = 0;
         state_taken(world.state, 0, &result, world.now_ns);

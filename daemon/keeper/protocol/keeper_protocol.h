@@ -56,7 +56,7 @@ enum keeper_message_type {
          * the pools; @flags as below; @first: how often a worker was started, this one included. */
         KEEPER_WELCOME = 64,
         /* A frame: slot, generation, pool, page_bytes, phys, node, flags. A descriptor comes with
-         * it (an open file of its own, read and write), unless KEEPER_LENT. */
+         * it (an open file of its own, read and write), unless KEEPER_GIVEN_UP. */
         KEEPER_FRAME,
         /* The end of a KEEPER_TAKE: @count frames were had; @result 0 or a negative errno tells why
          * not more (-ENOMEM: the system has none; -EDQUOT: keep_free; -EFBIG: harvest_max;
@@ -93,6 +93,7 @@ enum keeper_message_type {
 #define KEEPER_LOST       UINT32_C(0x10)
 #define KEEPER_OWNER_GONE UINT32_C(0x20) /* its owner no longer exists: what he punched is moot */
 #define KEEPER_HARVESTED  UINT32_C(0x40) /* the take held pages that it did not want */
+#define KEEPER_GIVEN_UP   UINT32_C(0x80) /* a former worker had it leave: it can do nothing else */
 
 #define KEEPER_PHYS_NONE UINT64_MAX
 #define KEEPER_NODE_ANY  (-1)
@@ -132,21 +133,30 @@ struct keeper_message {
 _Static_assert(sizeof(struct keeper_message) == 64, "one size, no padding");
 
 /*
- * The ledger: written by the worker before it tells a client of a frame, read by the keeper when
- * the worker has died. It says no more than which frames clients may have seen.
+ * The ledger: memory that outlives the worker. The keeper reads one thing there when a worker has
+ * died: which frames clients may have seen, noted before a client is told of one. The rest is
+ * between one worker and the next, who alone know what is in their records.
  */
 #define KEEPER_LEDGER_MAGIC   UINT64_C(0x726567646c726170) /* "parldger" */
-#define KEEPER_LEDGER_VERSION 1
+#define KEEPER_LEDGER_VERSION 2
+
+/* For the workers' records. It costs memory only where they write: this much holds more than a
+ * million buffers. */
+#define KEEPER_RECORDS_BYTES (UINT64_C(512) << 20)
 
 /**
  * struct keeper_ledger - shared by keeper and worker
  * @magic:   KEEPER_LEDGER_MAGIC
  * @version: KEEPER_LEDGER_VERSION
  * @slots:   entries of @lent
+ * @records_offset: where the records begin, in bytes from the beginning: a multiple of the page
+ *           size. All zero at first
+ * @records_bytes: KEEPER_RECORDS_BYTES
  * @lent:    generation of the frame in this slot that was lent to a client; 0: none was
  */
 struct keeper_ledger {
         uint64_t magic;
         uint32_t version, slots;
+        uint64_t records_offset, records_bytes;
         _Atomic uint32_t lent[];
 };

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ledger: what the next worker must know of who holds what, in memory that the keeper has made
+ * and keeps. Whatever can fail happens before a commit; what is written then cannot.
+ *
+ * Not thread-safe. A ledger without memory (NULL) is allowed everywhere and keeps nothing.
+ */
+#pragma once
+
+#include "constraint.h"
+#include "ledger_layout.h"
+#include "range.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ledger;
+
+/**
+ * ledger_open() - use memory as a ledger
+ * @memory: borrowed until ledger_free(), aligned for any object. All zero: it becomes an empty
+ *          ledger. Otherwise another process has left one there
+ * @bytes:  of it; as many as it was made with
+ * @slots:  the keeper's
+ * @ret:    owned by the caller
+ *
+ * Followed by ledger_read(), unless the memory was zero; before that nothing may be added.
+ *
+ * Return: 0; -EPROTO: of another version, or not a ledger at all; -ENOSPC: @bytes is too little to
+ * begin with; -ENOMEM.
+ */
+int ledger_open(void *memory, size_t bytes, uint32_t slots, struct ledger **ret);
+void ledger_free(struct ledger *ledger); /* the memory stays as it is; NULL is fine */
+
+/**
+ * struct ledger_session - what is kept of a session
+ * @name: shorter than LEDGER_TEXT_BYTES
+ */
+struct ledger_session {
+        uint64_t token, id, since_ns;
+        uint32_t uid, gid, pid;
+        const char *name;
+};
+
+/**
+ * ledger_add_session() - a session begins
+ * @ret: number of its record; LEDGER_NONE without a ledger
+ *
+ * Return: 0; -ENOSPC.
+ */
+int ledger_add_session(struct ledger *ledger, const struct ledger_session *session, uint32_t *ret);
+
+/* It has ended. Its record stays as long as it is an owner, or a buffer refers to it. */
+void ledger_end_session(struct ledger *ledger, uint32_t session, uint64_t now_ns);
+
+/* It is no owner any more. LEDGER_NONE is fine, here and in what follows. */
+void ledger_drop_session(struct ledger *ledger, uint32_t session);
+
+/**
+ * struct ledger_buffer - what is kept of a buffer
+ * @label:  shorter than LEDGER_TEXT_BYTES
+ * @places: @n_places > 0 of them
+ */
+struct ledger_buffer {
+        uint32_t session, seq, pool;
+        uint64_t id, since_ns, dma_offset, needs_below;
+        const struct constraint *limits;
+        const char *label;
+        const struct range *places;
+        size_t n_places;
+};
+
+/* Whether there is room for one more buffer; true without a ledger. */
+bool ledger_has_room(const struct ledger *ledger);
+
+/**
+ * ledger_hold_buffer() - have room for a buffer
+ * @ret: number of its record
+ *
+ * Followed by ledger_commit_buffer() or ledger_drop_buffer().
+ *
+ * Return: 0; -ENOSPC, and nothing changed.
+ */
+int ledger_hold_buffer(struct ledger *ledger, size_t n_places, uint32_t *ret);
+
+/* From here on it is granted, whatever happens to this process. */
+void ledger_commit_buffer(struct ledger *ledger, uint32_t record,
+                          const struct ledger_buffer *buffer);
+
+/* Its client is cut off from it, but the memory is not free yet. */
+void ledger_revoke_buffer(struct ledger *ledger, uint32_t record, uint64_t now_ns);
+
+/* It is no more. */
+void ledger_drop_buffer(struct ledger *ledger, uint32_t record);
+
+/**
+ * ledger_charge_frame() - to whom a frame is charged, before any client hears of it
+ * @session: LEDGER_NONE: to the uid
+ */
+void ledger_charge_frame(struct ledger *ledger, uint32_t slot, uint32_t generation,
+                         uint32_t session, uint32_t uid);
+
+/* ---- what another process has left ---------------------------------------------------------- */
+
+/**
+ * struct ledger_found - what is wrong with it
+ * @faults:  records that count and do not check: wrong sums, or what they refer to is not there.
+ *           They are given up
+ * @refused: records that check, and that a visitor did not want
+ */
+struct ledger_found {
+        uint64_t sessions, buffers;
+        uint64_t faults, refused;
+};
+
+/**
+ * struct ledger_visitor - who reads it
+ * @session: a session. @ended_ns: 0: it goes on. @record: stays its number
+ * @buffer:  a buffer of a session that was visited. @revoked_ns: 0: it was not. Those that were
+ *           come before all others; what it is given is borrowed for the call
+ * @between: after the revoked buffers
+ *
+ * Return of each: 0; positive: not wanted, its record is dropped; negative errno, which ends it.
+ */
+struct ledger_visitor {
+        int (*session)(void *data, uint32_t record, const struct ledger_session *session,
+                       uint64_t ended_ns);
+        int (*buffer)(void *data, uint32_t record, const struct ledger_buffer *buffer,
+                      uint64_t revoked_ns);
+        int (*between)(void *data);
+};
+
+/**
+ * ledger_read() - visit all that counts, and make what does not count ready for use
+ * @ret: what was found
+ *
+ * Takes time for each record that was ever used at once.
+ *
+ * Return: 0; -ENOMEM; what a visitor returned. After a failure nothing may be added.
+ */
+int ledger_read(struct ledger *ledger, const struct ledger_visitor *visitor, void *data,
+                struct ledger_found *ret);
+
+/* To whom the frame in a slot is charged. Return: whether that is known. */
+bool ledger_frame_charged(const struct ledger *ledger, uint32_t slot, uint32_t generation,
+                          uint32_t *ret_session, uint32_t *ret_uid);
+
+/* Numbers of owners and buffers up to these were given already. */
+uint64_t ledger_last_owner(const struct ledger *ledger);
+uint64_t ledger_last_buffer(const struct ledger *ledger);
+
+/* Bytes of memory that a ledger for so many needs. */
+size_t ledger_bytes(uint32_t slots, uint32_t sessions, uint32_t buffers, uint32_t extents);

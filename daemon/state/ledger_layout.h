@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How the ledger's records lie in memory that outlives the worker: tables of fixed records, found
+ * by their numbers. The next worker, which may be of another version, reads what this one wrote.
+ *
+ * A record counts exactly while its @word is not 0. That is written last, with release order, after
+ * everything else; and made 0 first. A record that was only half written is therefore none.
+ */
+#pragma once
+
+#include "constraint.h"
+#include "range.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define LEDGER_MAGIC   UINT64_C(0x7372656b6e617262)
+#define LEDGER_VERSION 1u
+
+#define LEDGER_NONE UINT32_MAX /* no record */
+
+/* Names and labels with their NUL. */
+#define LEDGER_TEXT_BYTES 64
+
+/* Places of a buffer that lie in its own record, and in each extent. */
+#define LEDGER_PLACES_INSIDE 2
+#define LEDGER_PLACES_EXTENT 7
+
+/**
+ * struct ledger_head - at the beginning
+ * @magic, @version: LEDGER_MAGIC, LEDGER_VERSION; @magic is written last of the whole head
+ * @slots:    records of frames, by the keeper's slots
+ * @sessions, @buffers, @extents: how many of each there is room for
+ * @used:     sessions, buffers, extents: records at this number and above were never used
+ * @last_owner, @last_buffer: the numbers given last, so that none is given twice
+ */
+struct ledger_head {
+        _Atomic uint64_t magic;
+        uint32_t version, slots;
+        uint32_t sessions, buffers, extents;
+        _Atomic uint32_t used[3];
+        _Atomic uint64_t last_owner, last_buffer;
+};
+
+/* How every record of a table begins. @link: the next record without a use, while @word is 0. */
+struct ledger_begin {
+        _Atomic uint32_t word;
+        uint32_t link;
+};
+
+/**
+ * struct ledger_session_record - a session, or one that ended and left memory behind
+ * @token:    with which its client comes back
+ * @id:       number in lists
+ * @ended_ns: when it ended; 0: it has not. Not in @sum: it is written later
+ * @references: buffers that refer to it, and 1 while it is an owner. Not in @sum: counted anew
+ */
+struct ledger_session_record {
+        struct ledger_begin begin;
+        uint64_t token, id, since_ns;
+        uint32_t uid, gid, pid, filler;
+        char name[LEDGER_TEXT_BYTES];
+        uint64_t sum;
+        _Atomic uint64_t ended_ns;
+        uint64_t references;
+};
+
+/* ledger_buffer_record.begin.word */
+enum ledger_buffer_state {
+        LEDGER_UNUSED,
+        LEDGER_GRANTED,
+        LEDGER_REVOKED, /* its client was cut off */
+};
+
+/**
+ * struct ledger_buffer_record - a buffer
+ * @session:  record of its session
+ * @seq:      the request that it answers
+ * @revoked_ns: when. Not in @sum: it is written later
+ * @extent:   record with the rest of the places; LEDGER_NONE: these are all
+ * @places:   contiguous memory, in the buffer's order
+ */
+struct ledger_buffer_record {
+        struct ledger_begin begin;
+        uint32_t session, seq, pool, n_places;
+        uint64_t id, since_ns, dma_offset, needs_below;
+        struct constraint limits;
+        struct range places[LEDGER_PLACES_INSIDE];
+        char label[LEDGER_TEXT_BYTES];
+        uint32_t extent, filler;
+        uint64_t sum;
+        uint64_t revoked_ns;
+};
+
+struct ledger_extent_record {
+        struct ledger_begin begin;
+        uint32_t extent, filler; /* the next one; LEDGER_NONE */
+        struct range places[LEDGER_PLACES_EXTENT];
+        uint64_t sum;
+};
+
+/**
+ * struct ledger_frame_record - to whom a frame is charged that clients have seen
+ * @generation: of the frame in this slot; another: the record is of a former one
+ * @session:    record of its session; LEDGER_NONE: it is the uid's
+ */
+struct ledger_frame_record {
+        uint32_t generation, session, uid, sum;
+};
+
+_Static_assert(sizeof(struct ledger_head) == 56 && sizeof(struct ledger_session_record) == 136 &&
+                       sizeof(struct ledger_buffer_record) == 232 &&
+                       sizeof(struct ledger_extent_record) == 136 &&
+                       sizeof(struct ledger_frame_record) == 16 && sizeof(struct constraint) == 56,
+               "the same for every compiler; whoever changes it changes the version");

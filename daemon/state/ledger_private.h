@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ledger's own parts, for those who write and those who read it.
+ */
+#pragma once
+
+#include "ledger.h"
+
+enum ledger_table {
+        LEDGER_SESSIONS,
+        LEDGER_BUFFERS,
+        LEDGER_EXTENTS,
+        LEDGER_TABLES,
+};
+
+/**
+ * struct ledger_records - a table of equal records
+ * @at:    the first one
+ * @room:  how many there may be
+ * @spare: the first one that was used and is not; LEDGER_NONE
+ */
+struct ledger_records {
+        unsigned char *at;
+        size_t record_bytes;
+        uint32_t room, spare;
+};
+
+struct ledger {
+        struct ledger_head *head;
+        struct ledger_records tables[LEDGER_TABLES];
+        struct ledger_frame_record *frames;
+        size_t bytes;
+};
+
+struct ledger_begin *ledger_record(const struct ledger *ledger, enum ledger_table table,
+                                   uint32_t number);
+
+static inline struct ledger_session_record *ledger_session(const struct ledger *ledger,
+                                                           uint32_t number)
+{
+        return (void *)ledger_record(ledger, LEDGER_SESSIONS, number);
+}
+
+static inline struct ledger_buffer_record *ledger_buffer(const struct ledger *ledger,
+                                                         uint32_t number)
+{
+        return (void *)ledger_record(ledger, LEDGER_BUFFERS, number);
+}
+
+static inline struct ledger_extent_record *ledger_extent(const struct ledger *ledger,
+                                                         uint32_t number)
+{
+        return (void *)ledger_record(ledger, LEDGER_EXTENTS, number);
+}
+
+/* Put a record among the spare ones. */
+void ledger_spare(struct ledger *ledger, enum ledger_table table, uint32_t number);
+
+/* Of what a record says once and for all. */
+uint64_t ledger_session_sum(const struct ledger_session_record *record);
+uint64_t ledger_buffer_sum(const struct ledger_buffer_record *record);
+uint64_t ledger_extent_sum(const struct ledger_extent_record *record);
+uint32_t ledger_frame_sum(const struct ledger_frame_record *record);

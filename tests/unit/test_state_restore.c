@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker dies, and the next one knows who holds what: from the ledger and from what the keeper
+ * tells of frames.
+ */
+#include "world.h"
+
+#include "ledger_private.h"
+#include "macros.h"
+#include "result.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#define PAGE (2 * MiB)
+
+static struct world world;
+
+static struct request numbered(uint64_t size, uint32_t seq)
+{
+        struct request request = world_request(size);
+
+        request.seq = seq;
+        return request;
+}
+
+/* What a buffer is, in words that can be compared. */
+struct likeness {
+        struct buffer_view view;
+        uint64_t first;
+        struct piece pieces[8];
+        struct range segments[8];
+        size_t n_segments;
+};
+
+static void look_at(const struct buffer *buffer, struct likeness *ret)
+{
+        struct segment_cursor cursor = { 0 };
+
+        memset(ret, 0, sizeof(*ret));
+        buffer_view(buffer, &ret->view);
+        ret->first = world_first(buffer);
+        for (size_t i = 0; i < ret->view.piece_count && i < ARRAY_SIZE(ret->pieces); i++) {
+                buffer_piece(buffer, i, &ret->pieces[i]);
+                ret->pieces[i].zeroed = false; /* it is not any more */
+        }
+        while (ret->n_segments < ARRAY_SIZE(ret->segments) &&
+               buffer_next_segment(buffer, &cursor, &ret->segments[ret->n_segments]))
+                ret->n_segments++;
+}
+
+static void assert_alike(const struct likeness *a, const struct likeness *b)
+{
+        assert_int_equal(a->view.id, b->view.id);
+        assert_int_equal(a->view.size_bytes, b->view.size_bytes);
+        assert_int_equal(a->view.page_bytes, b->view.page_bytes);
+        assert_string_equal(a->view.pool, b->view.pool);
+        assert_int_equal(a->view.piece_count, b->view.piece_count);
+        assert_int_equal(a->view.segment_count, b->view.segment_count);
+        assert_int_equal(a->view.dma_offset, b->view.dma_offset);
+        assert_int_equal(a->first, b->first);
+        assert_memory_equal(a->pieces, b->pieces, sizeof(a->pieces));
+        assert_memory_equal(a->segments, b->segments, sizeof(a->segments));
+}
+
+static const struct {
+        const char *name;
+        struct request request;
+} shapes[] = {
+        { "a part of a frame",
+          { .want = { .window = { 0, UINT64_MAX }, .size_bytes = 64 * KiB } } },
+        { "a frame", { .want = { .window = { 0, UINT64_MAX }, .size_bytes = PAGE } } },
+        { "three frames", { .want = { .window = { 0, UINT64_MAX }, .size_bytes = 3 * PAGE } } },
+        { "two frames and a part",
+          { .want = { .window = { 0, UINT64_MAX }, .size_bytes = 2 * PAGE + 4 * KiB } } },
+        { "boundaries",
+          { .want = { .window = { 0, UINT64_MAX },
+                      .size_bytes = 256 * KiB,
+                      .boundary_bytes = 64 * KiB,
+                      .max_segments = 8 } } },
+        { "in segments",
+          { .want = { .window = { 0, UINT64_MAX },
+                      .size_bytes = 3 * PAGE,
+                      .max_segment_bytes = PAGE,
+                      .max_segments = 3 } } },
+        { "below a limit, with a label",
+          { .want = { .window = { 0, 4 * GiB - 1 }, .size_bytes = 8 * KiB }, .label = "ring" } },
+};
+
+static void test_restore_brings_back_each_shape(void **state)
+{
+        struct likeness before[ARRAY_SIZE(shapes)], after;
+        uint32_t failed = 0;
+        struct client *client;
+
+        (void)state;
+        world_init(&world, 32);
+        world_start(&world);
+        client = world_client(&world, 1000, "radio");
+        for (uint32_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+                struct request request = shapes[i].request;
+
+                request.seq = i + 1;
+                look_at(world_alloc(&world, client, request), &before[i]);
+        }
+        world_restart(&world);
+        client = world_resume(&world, 1000, world.last_token);
+        assert_non_null(client);
+        for (uint32_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+                struct buffer *buffer = client_restored_buffer(client, i + 1);
+
+                if (!buffer) {
+                        print_error("%s: it is gone\n", shapes[i].name);
+                        failed++;
+                        continue;
+                }
+                look_at(buffer, &after);
+                assert_alike(&before[i], &after);
+                assert_ptr_equal(client_buffer(client, after.view.id), buffer);
+        }
+        assert_int_equal(failed, 0);
+        for (size_t i = 0; i < ARRAY_SIZE(shapes); i++)
+                assert_int_equal(
+                        state_release(world.state, client, before[i].view.id, world.now_ns), 0);
+        world_let_leave(&world);
+        assert_int_equal(world_bytes(&world).free, 32 * PAGE);
+        world_stop(&world);
+}
+
+/* What was left of a frame is its owner's to use, and nobody else's. */
+static void test_restore_keeps_the_rest_of_a_frame(void **state)
+{
+        struct client *client, *other;
+        uint64_t first;
+
+        (void)state;
+        world_init(&world, 4);
+        world_start(&world);
+        client = world_client(&world, 1000, "a");
+        first = world_first(world_alloc(&world, client, numbered(64 * KiB, 1)));
+        world_restart(&world);
+        client = world_resume(&world, 1000, world.last_token);
+        other = world_client(&world, 1001, "b");
+        assert_int_equal(
+                align_down(world_first(world_alloc(&world, client, numbered(KiB, 2))), PAGE),
+                align_down(first, PAGE));
+        assert_int_not_equal(
+                align_down(world_first(world_alloc(&world, other, numbered(KiB, 1))), PAGE),
+                align_down(first, PAGE));
+        assert_int_equal(world_bytes(&world).granted, 2 * PAGE);
+        world_stop(&world);
+}
+
+static void test_restore_lets_only_the_same_user_resume(void **state)
+{
+        struct client *client;
+        uint64_t token;
+
+        (void)state;
+        world_init(&world, 4);
+        world_start(&world);
+        client = world_client(&world, 1000, "a");
+        token = world.last_token;
+        world_alloc(&world, client, numbered(PAGE, 1));
+        assert_null(world_resume(&world, 1000, token)); /* it is here */
+        world_restart(&world);
+        assert_null(world_resume(&world, 1001, token));
+        assert_null(world_resume(&world, 1000, token + 1));
+        assert_null(world_resume(&world, 1000, 0));
+        assert_non_null(world_resume(&world, 1000, token));
+        assert_null(world_resume(&world, 1000, token)); /* again */
+        world_stop(&world);
+}
+
+/* Whoever does not come back is dead, and his devices may not be. */
+static void test_restore_quarantines_what_nobody_resumes(void **state)
+{
+        (void)state;
+        world_init(&world, 4);
+        world_start(&world);
+        world_alloc(&world, world_client(&world, 1000, "a"), numbered(PAGE, 1));
+        world_restart(&world);
+        assert_int_equal(world_bytes(&world).granted, PAGE);
+        world_pass(&world, CLIENT_RESUME_NS - 1);
+        assert_int_equal(world_bytes(&world).granted, PAGE);
+        world_pass(&world, 1);
+        assert_int_equal(world_bytes(&world).quarantined, PAGE);
+        assert_null(world_resume(&world, 1000, world.last_token));
+        world_pass(&world, 5 * NS_PER_S);
+        assert_int_equal(world_bytes(&world).free, 4 * PAGE);
+        world_stop(&world);
+}
+
+/* A quarantine ends when it would have ended. */
+static void test_restore_goes_on_with_a_quarantine(void **state)
+{
+        struct client *client;
+
+        (void)state;
+        world_init(&world, 4);
+        world_start(&world);
+        client = world_client(&world, 1000, "a");
+        world_alloc(&world, client, numbered(PAGE, 1));
+        client_end(world.state, client, false, world.now_ns);
+        world_pass(&world, 3 * NS_PER_S);
+        world_restart(&world);
+        assert_int_equal(world_bytes(&world).quarantined, PAGE);
+        assert_null(world_resume(&world, 1000, world.last_token));
+        world_pass(&world, 2 * NS_PER_S - 1);
+        assert_int_equal(world_bytes(&world).quarantined, PAGE);
+        world_pass(&world, 1);
+        assert_int_equal(world_bytes(&world).free, 4 * PAGE);
+        world_stop(&world);
+}
+
+static void test_restore_goes_on_with_a_revocation(void **state)
+{
+        const struct selection which = { .client = 1 };
+        struct client *client, *admin;
+        struct refusal refusal;
+        uint64_t bytes;
+
+        (void)state;
+        world_init(&world, 4);
+        world_start(&world);
+        client = world_client(&world, 1000, "a");
+        world_alloc(&world, client, numbered(64 * KiB, 1));
+        admin = world_client(&world, 0, "admin");
+        assert_int_equal(state_revoke(world.state, admin, &which, world.now_ns, &bytes, &refusal),
+                         0);
+        world_alloc(&world, client, numbered(32 * KiB, 2));
+        world_restart(&world);
+        client = world_resume(&world, 1000, 1);
+        assert_non_null(client);
+        assert_null(client_restored_buffer(client, 1));
+        assert_non_null(client_restored_buffer(client, 2));
+        assert_int_equal(world_bytes(&world).quarantined, PAGE);
+        assert_int_equal(world_bytes(&world).granted, PAGE);
+        world_pass(&world, 5 * NS_PER_S);
+        assert_int_equal(world_bytes(&world).quarantined, 0);
+        assert_int_equal(world_bytes(&world).granted, PAGE);
+        world_stop(&world);
+}
+
+static uint64_t leaving_of(const struct client *client)
+{
+        struct client_report report;
+        uint64_t cursor = 0;
+
+        while (state_next_client(world.state, client, world.now_ns, &cursor, &report))
+                if (report.id == client_id(client))
+                        return report.bytes.leaving;
+        return 0;
+}
+
+/* What was on its way out, or kept for its owner, leaves; it is still charged to him. */
+static void test_restore_sends_empty_frames_away(void **state)
+{
+        struct client *client;
+        struct buffer *buffer;
+
+        (void)state;
+        world_init(&world, 4);
+        world.clumsy = true;
+        world_start(&world);
+        client = world_client(&world, 1000, "a");
+        buffer = world_alloc(&world, client, numbered(PAGE, 1));
+        assert_int_equal(state_release(world.state, client, world_id(buffer), world.now_ns), 0);
+        assert_int_equal(world_bytes(&world).leaving, PAGE);
+        world_restart(&world);
+        assert_int_equal(world_bytes(&world).leaving, PAGE);
+        assert_int_equal(world_bytes(&world).quarantined, 0);
+        client = world_resume(&world, 1000, world.last_token);
+        assert_int_equal(leaving_of(client), PAGE);
+        world_let_leave(&world);
+        assert_int_equal(world_bytes(&world).free, 4 * PAGE);
+        world_stop(&world);
+}
+
+/* Frames that the client still has mapped need no descriptor; those that leave are to be unmapped.
+ */
+static void test_restore_hears_what_is_mapped(void **state)
+{
+        struct client *client;
+        struct buffer *kept, *freed;
+        struct piece kept_piece, freed_piece;
+
+        (void)state;
+        world_init(&world, 4);
+        world.clumsy = true;
+        world_start(&world);
+        client = world_client(&world, 1000, "a");
+        kept = world_alloc(&world, client, numbered(PAGE, 1));
+        freed = world_alloc(&world, client, numbered(PAGE, 2));
+        buffer_piece(kept, 0, &kept_piece);
+        buffer_piece(freed, 0, &freed_piece);
+        world_show(&world, client, kept);
+        world_show(&world, client, freed);
+        assert_int_equal(state_release(world.state, client, world_id(freed), world.now_ns), 0);
+        world_restart(&world);
+        world.n_unneeded = 0;
+        client = world_resume(&world, 1000, world.last_token);
+        assert_int_equal(client_has_mapped(client, kept_piece.frame), 0);
+        assert_int_equal(world.n_unneeded, 0);
+        assert_int_equal(client_has_mapped(client, freed_piece.frame), 0);
+        assert_int_equal(world.n_unneeded, 1);
+        assert_int_equal(client_shown(client, kept_piece.frame), 1);
+        world_stop(&world);
+}
+
+static void test_restore_passes_over_frames_of_others(void **state)
+{
+        struct client *a, *b;
+        struct piece piece;
+
+        (void)state;
+        world_init(&world, 4);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        buffer_piece(world_alloc(&world, a, numbered(PAGE, 1)), 0, &piece);
+        b = world_client(&world, 1001, "b");
+        assert_int_equal(client_has_mapped(b, piece.frame), 0);
+        assert_int_equal(client_has_mapped(b, (struct frame_name){ 4000, 1 }), 0);
+        assert_int_equal(client_has_mapped(b, (struct frame_name){ UINT32_MAX, 1 }), 0);
+        assert_int_equal(client_shown(b, piece.frame), 0); /* it had not been noted */
+        world_stop(&world);
+}
+
+/* What the keeper tells of a frame before it is known whose it is. */
+static void test_restore_tells_of_failures_in_between(void **state)
+{
+        struct client *client;
+        struct piece piece;
+
+        (void)state;
+        world_init(&world, 4);
+        world_start(&world);
+        client = world_client(&world, 1000, "a");
+        buffer_piece(world_alloc(&world, client, numbered(PAGE, 1)), 0, &piece);
+        world.poison_at_restart = piece.frame;
+        world_restart(&world);
+        assert_int_equal(world_bytes(&world).retired, PAGE);
+        client = world_resume(&world, 1000, world.last_token);
+        assert_non_null(client_restored_buffer(client, 1));
+        world_stop(&world);
+}
+
+/* Sessions of one uid share frames where the pool says so. */
+static void test_restore_knows_uids(void **state)
+{
+        struct client *a, *b;
+        uint64_t first;
+
+        (void)state;
+        world_init(&world, 4);
+        world.pools[0].isolation = ISOLATE_UID;
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        first = world_first(world_alloc(&world, a, numbered(64 * KiB, 1)));
+        world_restart(&world);
+        b = world_client(&world, 1000, "b");
+        assert_int_equal(align_down(world_first(world_alloc(&world, b, numbered(KiB, 2))), PAGE),
+                         align_down(first, PAGE));
+        assert_non_null(world_resume(&world, 1000, 1));
+        world_stop(&world);
+}
+
+/* ---- a ledger that is wrong ----------------------------------------------------------------- */
+
+static struct ledger_buffer_record *record_of(uint32_t number)
+{
+        return ledger_buffer(world.ledger, number);
+}
+
+static void wrong_label(void)
+{
+        record_of(0)->label[0] ^= 1;
+}
+
+static void wrong_session(void)
+{
+        record_of(0)->session = 3;
+        record_of(0)->sum = ledger_buffer_sum(record_of(0));
+}
+
+static void wrong_pool(void)
+{
+        record_of(0)->pool = 1;
+        record_of(0)->sum = ledger_buffer_sum(record_of(0));
+}
+
+static void wrong_place(void)
+{
+        record_of(0)->places[0].first += 64 * PAGE;
+        record_of(0)->places[0].last += 64 * PAGE;
+        record_of(0)->sum = ledger_buffer_sum(record_of(0));
+}
+
+static void wrong_range(void)
+{
+        record_of(0)->places[0].first = record_of(0)->places[0].last + 1;
+        record_of(0)->sum = ledger_buffer_sum(record_of(0));
+}
+
+static void wrong_count(void)
+{
+        record_of(0)->n_places = 3;
+        record_of(0)->sum = ledger_buffer_sum(record_of(0));
+}
+
+static void wrong_owner(void)
+{
+        record_of(0)->places[0] = record_of(2)->places[0]; /* in another client's frame */
+        record_of(0)->sum = ledger_buffer_sum(record_of(0));
+}
+
+static void wrong_id(void)
+{
+        record_of(0)->id = record_of(1)->id + 100;
+        record_of(0)->sum = ledger_buffer_sum(record_of(0));
+}
+
+static void wrong_state(void)
+{
+        record_of(0)->begin.word = 77;
+}
+
+static const struct {
+        const char *name;
+        void (*spoil)(void);
+} wrong_cases[] = {
+        { "a label that is another", wrong_label },
+        { "a session that is not there", wrong_session },
+        { "a pool that is not there", wrong_pool },
+        { "a place outside of all frames", wrong_place },
+        { "a place that ends before it begins", wrong_range },
+        { "more places than there are", wrong_count },
+        { "a number that was not given yet", wrong_id },
+        { "a state that means nothing", wrong_state },
+};
+
+static void test_restore_gives_up_what_does_not_check(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(wrong_cases); i++) {
+                struct client *client;
+
+                world_init(&world, 8);
+                world_start(&world);
+                client = world_client(&world, 1000, "a");
+                world_alloc(&world, client, numbered(PAGE, 1));
+                world_alloc(&world, client, numbered(2 * PAGE, 2));
+                wrong_cases[i].spoil();
+                world_restart(&world);
+                client = world_resume(&world, 1000, world.last_token);
+                if (!client || client_restored_buffer(client, 1) ||
+                    !client_restored_buffer(client, 2))
+                        fail_msg("%s: it is there, or the other is not", wrong_cases[i].name);
+                assert_non_null(strstr(world.last_log, "sessions"));
+                assert_int_equal(world_bytes(&world).granted, 2 * PAGE);
+                world_stop(&world);
+        }
+}
+
+/* Two buffers in one place: the first that is read is right; a frame is one owner's. */
+static void test_restore_puts_nobody_into_others_frames(void **state)
+{
+        struct client *a, *b;
+
+        (void)state;
+        world_init(&world, 8);
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        b = world_client(&world, 1001, "b");
+        world_alloc(&world, a, numbered(64 * KiB, 1));
+        world_alloc(&world, a, numbered(64 * KiB, 2));
+        world_alloc(&world, b, numbered(64 * KiB, 3));
+        wrong_owner();
+        world_restart(&world);
+        a = world_resume(&world, 1000, 1);
+        b = world_resume(&world, 1001, 2);
+        assert_true(!!client_restored_buffer(a, 1) != !!client_restored_buffer(b, 3));
+        assert_non_null(client_restored_buffer(a, 2));
+        world_stop(&world);
+}
+
+static void test_restore_of_a_lost_session(void **state)
+{
+        (void)state;
+        world_init(&world, 4);
+        world_start(&world);
+        world_alloc(&world, world_client(&world, 1000, "a"), numbered(PAGE, 1));
+        ledger_session(world.ledger, 0)->name[0] ^= 1;
+        world_restart(&world);
+        assert_null(world_resume(&world, 1000, world.last_token));
+        assert_int_equal(world_bytes(&world).quarantined, PAGE);
+        world_pass(&world, 5 * NS_PER_S);
+        assert_int_equal(world_bytes(&world).free, 4 * PAGE);
+        world_stop(&world);
+}
+
+/* Deaths one after the other, with changes in between, come to the same. */
+static void test_restore_again_and_again(void **state)
+{
+        struct client *client;
+        struct likeness before, after;
+
+        (void)state;
+        world_init(&world, 16);
+        world_start(&world);
+        client = world_client(&world, 1000, "a");
+        look_at(world_alloc(&world, client, numbered(3 * PAGE, 1)), &before);
+        for (uint32_t i = 0; i < 50; i++) {
+                struct buffer *buffer = world_alloc(&world, client, numbered(20 * KiB, i + 2));
+
+                assert_true(world_id(buffer) > before.view.id + i);
+                if (i % 3)
+                        assert_int_equal(
+                                state_release(world.state, client, world_id(buffer), world.now_ns),
+                                0);
+                world_restart(&world);
+                client = world_resume(&world, 1000, world.last_token);
+                assert_non_null(client);
+                look_at(client_restored_buffer(client, 1), &after);
+                assert_alike(&before, &after);
+                assert_int_equal(client_restored_buffer(client, i + 2) != NULL, !(i % 3));
+        }
+        world_stop(&world);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_restore_brings_back_each_shape),
+                cmocka_unit_test(test_restore_keeps_the_rest_of_a_frame),
+                cmocka_unit_test(test_restore_lets_only_the_same_user_resume),
+                cmocka_unit_test(test_restore_quarantines_what_nobody_resumes),
+                cmocka_unit_test(test_restore_goes_on_with_a_quarantine),
+                cmocka_unit_test(test_restore_goes_on_with_a_revocation),
+                cmocka_unit_test(test_restore_sends_empty_frames_away),
+                cmocka_unit_test(test_restore_hears_what_is_mapped),
+                cmocka_unit_test(test_restore_passes_over_frames_of_others),
+                cmocka_unit_test(test_restore_tells_of_failures_in_between),
+                cmocka_unit_test(test_restore_knows_uids),
+                cmocka_unit_test(test_restore_gives_up_what_does_not_check),
+                cmocka_unit_test(test_restore_puts_nobody_into_others_frames),
+                cmocka_unit_test(test_restore_of_a_lost_session),
+                cmocka_unit_test(test_restore_again_and_again),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
