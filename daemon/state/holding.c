@@ -72,6 +72,8 @@ static void buffer_end(struct state *state, struct buffer *buffer)
         LIST_REMOVE(buffer, held);
         LIST_INSERT_HEAD(&holding->buffers, buffer, held);
         buffer->ended = true;
+        if (holding->revoked)
+                ledger_revoke_buffer(state->ledger, buffer->record, holding->ended_ns);
         for (size_t i = 0; i < buffer->n_pieces; i++) {
                 struct frame *frame = buffer->pieces[i].frame;
 
@@ -171,7 +173,6 @@ void holding_revoke(struct state *state, struct holding *holding, uint64_t now_n
 {
         struct client *client = holding->client;
         size_t pool = holding->account->pool->index;
-        const struct buffer *buffer;
 
         if (client->holdings[pool] == holding)
                 client->holdings[pool] = NULL;
@@ -180,8 +181,6 @@ void holding_revoke(struct state *state, struct holding *holding, uint64_t now_n
         holding->ended_ns = now_ns;
         holding->revoked = true;
         holding->cut_off = client;
-        LIST_FOREACH (buffer, &holding->buffers, held)
-                ledger_revoke_buffer(state->ledger, buffer->record, now_ns);
         LIST_INSERT_HEAD(&client->revoked, holding, by_client);
         LIST_INSERT_HEAD(&state->ended, holding, ended);
         begin_quarantine(holding, now_ns);

@@ -435,13 +435,14 @@ static void script_killed(void)
                 for (uint32_t n = message.count; n > 0; n--) {
                         message = hear(KEEPER_FRAME, &fds[0]);
                         if (message.flags & KEEPER_LENT) {
-                                want(fds[0] < 0);
-                                want(message.phys == shared->phys[1] ||
-                                     message.phys == shared->phys[2]);
-                                if (message.phys == shared->phys[1])
-                                        want(message.flags & KEEPER_PINNED);
-                                else
-                                        want(!(message.flags & KEEPER_PINNED));
+                                bool given_up = message.phys == shared->phys[2];
+
+                                want(given_up || message.phys == shared->phys[1]);
+                                want(!(message.flags & KEEPER_PINNED) == given_up);
+                                want(!(message.flags & KEEPER_GIVEN_UP) == !given_up);
+                                want((fds[0] < 0) == given_up);
+                                if (fds[0] >= 0)
+                                        close(fds[0]);
                                 frames[lent++] = message;
                         } else {
                                 want(fds[0] >= 0);
