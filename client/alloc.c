@@ -119,6 +119,8 @@ static void send_free(struct par *par, uint64_t id)
 
         frames_told(&par->frames, body.n_dropped_frames);
         (void)connection_await(&par->connection, &request, false);
+        if (request.result == -PAR_GONE && request.resent)
+                return; /* the worker that died had done it */
         if (request.result == -PAR_GONE && !par->connection.gone)
                 handle_log(par, LOG_INFO, "buffer %llu had been revoked", (unsigned long long)id);
         else if (request.result)
@@ -154,6 +156,14 @@ void par_free(struct par_buffer *buffer)
 
 /* ---- getting -------------------------------------------------------------------------------- */
 
+static int64_t now_ms(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* A signal ended the waiting: have the daemon answer now. Return: -EINTR, or what came of it. */
 static int cancel(struct grant *grant)
 {
@@ -161,6 +171,7 @@ static int cancel(struct grant *grant)
         Wire__Cancel body = WIRE__CANCEL__INIT;
         Wire__Request message = WIRE__REQUEST__INIT;
 
+        grant->cancelled = true;
         body.seq = grant->request.seq;
         message.body_case = WIRE__REQUEST__BODY_CANCEL;
         message.cancel = &body;
@@ -173,6 +184,20 @@ static int cancel(struct grant *grant)
         return error_set(-EINTR, "a signal ended the waiting");
 }
 
+/* Another worker is asked: for what time is left, and it knows what was unmapped before. */
+static void ask_again(struct request *request)
+{
+        struct grant *grant = CONTAINER_OF(request, struct grant, request);
+        Wire__Alloc *alloc = request->message->alloc;
+        int64_t left_ms = grant->deadline_ms - now_ms();
+
+        grant->told = grant->par->frames.told;
+        if (grant->cancelled)
+                alloc->wait_ms = 0;
+        else if (alloc->wait_ms > 0)
+                alloc->wait_ms = left_ms > 0 ? (int32_t)left_ms : 0;
+}
+
 /* Ask for memory. Return: 0: granted, as far as it is described yet; otherwise why not. */
 static int ask(struct grant *grant, struct wish *wish)
 {
@@ -180,6 +205,7 @@ static int ask(struct grant *grant, struct wish *wish)
         int r;
 
         grant->request.take = grant_take_alloc;
+        grant->request.again = ask_again;
         r = connection_send(connection, &wish->message, &grant->request);
         if (r)
                 return r;
@@ -201,10 +227,16 @@ static int ask_rest(struct grant *grant)
         message.body_case = WIRE__REQUEST__BODY_EXTENTS;
         message.extents = &body;
         grant->request.take = grant_take_extents;
+        grant->request.again = NULL;
         while (grant->cursor && !grant->fault) {
                 body.buffer = grant->buffer->id;
                 body.cursor = grant->cursor;
                 r = connection_call(&grant->par->connection, &message, &grant->request);
+                if (r == -PAR_INVALID) {
+                        /* Another worker, which does not know where the description stopped. */
+                        grant->fault = -ESTALE;
+                        return 0;
+                }
                 if (r)
                         return r;
         }
@@ -290,7 +322,11 @@ static int reject(struct par *par, struct par_buffer *buffer)
 
 static int alloc_once(struct par *par, struct wish *wish, struct par_buffer **ret)
 {
-        struct grant grant = { .par = par, .asked_bytes = wish->alloc.size };
+        struct grant grant = {
+                .par = par,
+                .asked_bytes = wish->alloc.size,
+                .deadline_ms = now_ms() + wish->alloc.wait_ms,
+        };
         int r;
 
         grant.buffer = buffer_new(par, wish->flags & PAR_ALLOC_KEEP_ON_FORK);
@@ -310,14 +346,6 @@ static int alloc_once(struct par *par, struct wish *wish, struct par_buffer **re
                 zero_recycled(grant.buffer);
         *ret = grant.buffer;
         return 0;
-}
-
-static int64_t now_ms(void)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 int par_alloc(struct par *par, size_t size, const struct par_constraint *constraint,

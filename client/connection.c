@@ -9,6 +9,7 @@
  * every caller is told.
  */
 #include "connection_wait.h"
+#include "resume.h"
 
 #include "result.h"
 #include "waker.h"
@@ -16,30 +17,44 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+/* Longest path of a socket, without its NUL. */
+#define SOCKET_PATH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
+
 /* Numbers from here on are those of requests for whose reply nobody waits. */
 #define SEQ_UNAWAITED (UINT32_C(1) << 31)
 
-static int connect_to(int fd, const char *path)
+/* @flags: of the socket. Return: 0; -errno, and nothing is said. */
+static int open_socket(const char *path, int flags, int *ret)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
-        int r;
+        int fd, r;
 
-        if (!*path || strlen(path) >= sizeof(address.sun_path))
-                return error_set(-EINVAL, "socket path of %zu bytes: 1 to %zu are possible",
-                                 strlen(path), sizeof(address.sun_path) - 1);
         memcpy(address.sun_path, path, strlen(path) + 1);
-
+        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
+        if (fd < 0)
+                return -errno;
         do {
                 r = connect(fd, (struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
         } while (r == -EINTR);
-        if (r)
-                return error_set(r, "no connection to pard at %s: %s", path, par_strerror(r));
+        if (!r && !flags && fcntl(fd, F_SETFL, O_NONBLOCK))
+                r = -errno;
+        if (r) {
+                close(fd);
+                return r;
+        }
+        *ret = fd;
         return 0;
+}
+
+int connection_open(const char *path, int *ret)
+{
+        return open_socket(path, SOCK_NONBLOCK, ret);
 }
 
 int connection_init(struct connection *connection, const char *path, pthread_mutex_t *lock,
@@ -51,18 +66,15 @@ int connection_init(struct connection *connection, const char *path, pthread_mut
         connection->lock = lock;
         connection->ops = ops;
         connection->data = data;
-        connection->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-        if (connection->socket < 0) {
-                r = -errno;
-                return error_set(r, "no socket: %s", par_strerror(r));
-        }
-        r = connect_to(connection->socket, path);
+        if (!*path || strlen(path) > SOCKET_PATH_MAX)
+                return error_set(-EINVAL, "socket path of %zu bytes: 1 to %zu are possible",
+                                 strlen(path), SOCKET_PATH_MAX);
+        connection->resume.path = strdup(path);
+        if (!connection->resume.path)
+                return error_set(-ENOMEM, "no memory for a connection");
+        r = open_socket(path, 0, &connection->socket);
         if (r)
-                return r;
-        if (fcntl(connection->socket, F_SETFL, O_NONBLOCK)) {
-                r = -errno;
-                return error_set(r, "socket: %s", par_strerror(r));
-        }
+                return error_set(r, "no connection to pard at %s: %s", path, par_strerror(r));
         return 0;
 }
 
@@ -71,6 +83,7 @@ void connection_deinit(struct connection *connection)
         if (connection->socket >= 0)
                 close(connection->socket);
         connection->socket = -1;
+        free(connection->resume.path);
         wakers_free(&connection->spare_wakers);
         message_arena_deinit(&connection->arena);
 }
@@ -96,40 +109,53 @@ static uint32_t next_seq(struct connection *connection)
         return connection->last_seq;
 }
 
-static uint32_t next_unawaited_seq(struct connection *connection)
+uint32_t connection_unawaited_seq(struct connection *connection)
 {
         return SEQ_UNAWAITED | connection->last_unawaited++;
+}
+
+int connection_post(struct connection *connection, Wire__Request *message)
+{
+        size_t size;
+        int r;
+
+        if (message_pack_request(message, connection->outgoing, sizeof(connection->outgoing),
+                                 &size))
+                return -EINVAL;
+        do {
+                r = packet_send(connection->socket, connection->outgoing, size, NULL, 0);
+        } while (r == -EINTR);
+        return r;
 }
 
 int connection_try_send(struct connection *connection, Wire__Request *message,
                         struct request *request)
 {
-        size_t size;
         int r;
 
         if (connection->gone)
                 return error_set(-PAR_GONE, "%s", connection->why);
+        if (connection->resume.stage)
+                return -EAGAIN;
 
-        message->seq = request ? next_seq(connection) : next_unawaited_seq(connection);
-        r = message_pack_request(message, connection->outgoing, sizeof(connection->outgoing),
-                                 &size);
-        if (r)
-                return error_set(-EINVAL, "a request with names this long fits into no packet");
-
-        do {
-                r = packet_send(connection->socket, connection->outgoing, size, NULL, 0);
-        } while (r == -EINTR);
+        message->seq = request ? next_seq(connection) : connection_unawaited_seq(connection);
+        r = connection_post(connection, message);
         if (r == -EAGAIN)
                 return r;
+        if (r == -EINVAL)
+                return error_set(r, "a request with names this long fits into no packet");
         if (r) {
                 connection_read(connection); /* pard's last words */
+                if (connection->resume.stage)
+                        return -EAGAIN;
                 connection_end(connection, -PAR_GONE, par_strerror(r));
                 return error_set(-PAR_GONE, "%s", connection->why);
         }
 
         if (request) {
                 request->seq = message->seq;
-                request->answered = false;
+                request->message = message;
+                request->answered = request->unsent = request->resent = false;
                 TAILQ_INSERT_TAIL(&connection->requests, request, link);
         } else {
                 connection->unawaited++;
@@ -167,6 +193,7 @@ void connection_end(struct connection *connection, int r, const char *sentence)
         snprintf(connection->why, sizeof(connection->why), "the connection to pard is gone: %s",
                  sentence);
         shutdown(connection->socket, SHUT_RDWR); /* also wakes who sleeps on it */
+        connection_tell_of_room(connection);
         while ((request = TAILQ_FIRST(&connection->requests)))
                 answer(connection, request, r, connection->why);
         connection->ops->ended(connection->data, r, connection->why);
@@ -191,6 +218,11 @@ static bool has_rest(const struct packet *packet)
         return false;
 }
 
+static bool is_greeting(const struct connection *connection, uint32_t seq)
+{
+        return connection->resume.stage == RESUME_GREETING && connection->resume.hello.seq == seq;
+}
+
 static int take_reply(struct connection *connection, const Wire__Reply *reply,
                       struct packet *packet)
 {
@@ -198,7 +230,7 @@ static int take_reply(struct connection *connection, const Wire__Reply *reply,
         struct request *request;
         int r;
 
-        if (reply->seq >= SEQ_UNAWAITED) {
+        if (reply->seq >= SEQ_UNAWAITED && !is_greeting(connection, reply->seq)) {
                 if (!connection->unawaited)
                         return -EPROTO;
                 connection->unawaited--;
@@ -252,6 +284,25 @@ static void close_rest(struct packet *packet)
         }
 }
 
+/* The other end is gone: the session goes on with another worker where it can. */
+static void lose(struct connection *connection, const char *why)
+{
+        int r;
+
+        r = resume_begin(connection);
+        if (r)
+                connection_end(connection, -PAR_GONE, why);
+}
+
+static const char *words_for_end(int r)
+{
+        if (r == -EPROTO)
+                return "pard sent what this library does not understand";
+        if (r == -PAR_GONE)
+                return "pard was started anew, and does not know this session";
+        return par_strerror(r);
+}
+
 /* Return: whether something was read. */
 static bool read_one(struct connection *connection)
 {
@@ -267,16 +318,14 @@ static bool read_one(struct connection *connection)
         if (r || !packet.size) {
                 if (!r)
                         close_rest(&packet);
-                connection_end(connection, -PAR_GONE, r ? par_strerror(r) : "pard closed it");
+                lose(connection, r ? par_strerror(r) : "pard closed it");
                 return false;
         }
 
         r = take_packet(connection, &packet);
         close_rest(&packet);
         if (r)
-                connection_end(connection, r,
-                               r == -EPROTO ? "pard sent what this library does not understand"
-                                            : par_strerror(r));
+                connection_end(connection, r, words_for_end(r));
         return true;
 }
 
@@ -284,11 +333,13 @@ void connection_read(struct connection *connection)
 {
         while (!connection->gone && read_one(connection)) {
         }
+        resume_go_on(connection);
 }
 
 bool connection_read_until(struct connection *connection, const struct request *request)
 {
         while (!connection->gone && !request->answered && read_one(connection)) {
         }
+        resume_go_on(connection);
         return request->answered;
 }

@@ -24,6 +24,11 @@ struct waker;
  *               by whichever thread reads; NULL where there is nothing to read in it. It takes
  *               descriptors out of the packet by setting them to -1; any that is left is an error.
  *               Anything but 0 ends the session
+ * @again:       called before it is sent to another worker, because the one that had it died; NULL:
+ *               it is sent as it was
+ * @message:     borrowed while it is under way
+ * @unsent:      it is to be sent to another worker
+ * @resent:      it was: perhaps the one before had done it already
  * @deadline_ns: of CLOCK_MONOTONIC: connection_await() gives up then; 0: never
  * @seq:         0: not sent yet
  * @answered:    the rest is valid
@@ -32,12 +37,14 @@ struct waker;
  */
 struct request {
         int (*take)(struct request *request, const Wire__Reply *reply, struct packet *packet);
+        void (*again)(struct request *request);
         uint64_t deadline_ns;
 
         TAILQ_ENTRY(request) link; /* connection::requests, while sent and not answered */
         struct waker *waker;       /* while its thread sleeps */
+        Wire__Request *message;
         uint32_t seq;
-        bool answered;
+        bool unsent, resent, answered;
         int result;
         char sentence[ERROR_BYTES];
 };
@@ -45,20 +52,65 @@ struct request {
 /**
  * struct connection_ops - what the connection tells its owner, with the lock held
  * @notice: something arrived unasked
+ * @lost:   the worker is gone; the session waits for another one
+ * @found:  there is another connection, on the same descriptor. Return: 0; -errno, which ends it
+ * @mapped: the frames that are mapped with numbers above @after, in ascending order, at most @room.
+ *          Return: how many
+ * @resumed: it goes on, and everything under way was sent again
  * @ended:  the session is over; @sentence says why
  */
 struct connection_ops {
         void (*notice)(void *data, const Wire__Notice *notice);
+        void (*lost)(void *data);
+        int (*found)(void *data);
+        size_t (*mapped)(void *data, uint64_t after, uint64_t *ret, size_t room);
+        void (*resumed)(void *data);
         void (*ended)(void *data, int r, const char *sentence);
+};
+
+enum resume_stage {
+        RESUME_NOT_NEEDED,
+        RESUME_GREETING,    /* Hello is said, with the token */
+        RESUME_CATCHING_UP, /* it is welcome, and says what it has and wants */
+};
+
+/**
+ * struct resume - coming back to a daemon whose worker died
+ * @path:  of its socket, owned
+ * @name:  of the client, borrowed
+ * @token: of the session; 0: it cannot be resumed
+ * @stage: how far it is
+ * @told:  the last frame that the worker was told of
+ * @hello: the request
+ * @count: how often it has come back
+ */
+struct resume {
+        char *path;
+        const char *name;
+        uint64_t token, told;
+        enum resume_stage stage;
+        struct request hello;
+        Wire__Request message;
+        Wire__Hello body;
+        uint32_t count;
+};
+
+/* Who sleeps until there is room to send; on its own stack. @waker: NULL: it naps. */
+struct room_waiter {
+        struct waker *waker;
+        LIST_ENTRY(room_waiter) link;
 };
 
 /**
  * struct connection - the socket and what is under way on it
  * @lock:     the handle's, borrowed
- * @socket:   non-blocking; stays open, shut down, when the session has ended
+ * @socket:   non-blocking; stays open, shut down, when the session has ended. The same number as
+ *            long as the connection lives
+ * @resume:   how the session goes on with another worker
  * @gone:     the session has ended; @why says how
  * @reader:   who of the waiting callers sleeps on the socket
  * @unawaited: replies to come for which nobody waits
+ * @room_waiters: those who sleep in connection_wait_for_room()
  * @spin_us:  how long to busy-poll before sleeping
  */
 struct connection {
@@ -66,12 +118,14 @@ struct connection {
         const struct connection_ops *ops;
         void *data;
         int socket;
+        struct resume resume;
         bool gone;
         char why[ERROR_BYTES];
         uint32_t last_seq, last_unawaited, unawaited, spin_us;
         TAILQ_HEAD(, request) requests;
         const struct request *reader;
         struct waker *spare_wakers;
+        LIST_HEAD(, room_waiter) room_waiters;
         struct message_arena arena;
         uint8_t incoming[PACKET_BYTES_MAX], outgoing[PACKET_BYTES_MAX];
 };
@@ -97,8 +151,8 @@ void connection_deinit(struct connection *connection);
  * @request: from now on under way until it is answered or forgotten; NULL: nobody waits for the
  *           reply
  *
- * Return: 0; -EAGAIN where the socket is full; -PAR_GONE; -EINVAL where it does not fit into a
- * packet. par_error() is set except with -EAGAIN.
+ * Return: 0; -EAGAIN where the socket is full, or the session waits for another worker; -PAR_GONE;
+ * -EINVAL where it does not fit into a packet. par_error() is set except with -EAGAIN.
  */
 int connection_try_send(struct connection *connection, Wire__Request *message,
                         struct request *request);
@@ -127,6 +181,9 @@ void connection_forget(struct connection *connection, struct request *request);
 
 /* Read what has arrived. Never sleeps. */
 void connection_read(struct connection *connection);
+
+/* From now on the session outlives workers. @name: borrowed for the life of the connection. */
+void connection_make_resumable(struct connection *connection, const char *name, uint64_t token);
 
 /* End the session: everything under way gets @r, whatever comes later -PAR_GONE. */
 void connection_end(struct connection *connection, int r, const char *sentence);

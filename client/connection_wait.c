@@ -10,6 +10,7 @@
 #include "connection_wait.h"
 
 #include "macros.h"
+#include "resume.h"
 #include "waker.h"
 
 #include <errno.h>
@@ -50,7 +51,8 @@ static int sleep_once(struct connection *connection, struct request *request, bo
         struct waker *waker = waker_take(&connection->spare_wakers);
         struct pollfd fds[] = {
                 { .fd = waker ? waker->fd : -1, .events = POLLIN },
-                { .fd = reads ? connection->socket : -1, .events = POLLIN },
+                { .fd = reads ? connection->socket : -1,
+                  .events = resume_poll_events(connection, false) },
         };
         int timeout_ms = sleep_ms(request, waker);
         int r;
@@ -137,12 +139,28 @@ int connection_send(struct connection *connection, Wire__Request *message, struc
 
 void connection_wait_for_room(struct connection *connection)
 {
-        struct pollfd fd = { .fd = connection->socket, .events = POLLIN | POLLOUT };
+        struct room_waiter waiter = { .waker = waker_take(&connection->spare_wakers) };
+        struct pollfd fds[] = {
+                { .fd = connection->socket, .events = resume_poll_events(connection, true) },
+                { .fd = waiter.waker ? waiter.waker->fd : -1, .events = POLLIN },
+        };
 
+        LIST_INSERT_HEAD(&connection->room_waiters, &waiter, link);
         pthread_mutex_unlock(connection->lock);
-        (void)poll(&fd, 1, -1);
+        (void)poll(fds, ARRAY_SIZE(fds), waiter.waker ? -1 : NAP_MS);
         pthread_mutex_lock(connection->lock);
+        LIST_REMOVE(&waiter, link);
+        waker_put(&connection->spare_wakers, waiter.waker);
         connection_read(connection);
+}
+
+void connection_tell_of_room(struct connection *connection)
+{
+        struct room_waiter *waiter;
+
+        LIST_FOREACH (waiter, &connection->room_waiters, link)
+                if (waiter->waker)
+                        waker_ring(waiter->waker);
 }
 
 int connection_call(struct connection *connection, Wire__Request *message, struct request *request)

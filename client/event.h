@@ -29,13 +29,13 @@ struct event {
  * @bell:   an eventfd, readable while the queue is not empty
  * @poller: an epoll descriptor that watches @bell and, while there is one, the connection
  * @own:    slots of events that concern no buffer
- * @lost:   slot of PAR_EVENT_LOST
+ * @lost, @reconnected: slots of PAR_EVENT_LOST and PAR_EVENT_RECONNECTED
  */
 struct events {
         TAILQ_HEAD(, event) queue;
         int bell, poller;
         struct event own[EVENT_SLOTS];
-        struct event lost;
+        struct event lost, reconnected;
 };
 
 /**

@@ -126,6 +126,19 @@ void frames_unneeded(struct frames *frames, uint64_t id)
                 unmap(frames, frame);
 }
 
+size_t frames_mapped(const struct frames *frames, uint64_t after, uint64_t *ret, size_t room)
+{
+        struct frame_tree tree = frames->by_id;
+        struct frame key = { .id = after + 1 }, *frame;
+        size_t count = 0;
+
+        frame = RB_NFIND(frame_tree, &tree, &key);
+        for (; frame && count < room; frame = RB_NEXT(frame_tree, &tree, frame))
+                if (frame->base)
+                        ret[count++] = frame->id;
+        return count;
+}
+
 size_t frames_untold(struct frames *frames)
 {
         const struct frame *frame;

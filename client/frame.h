@@ -93,6 +93,10 @@ void frame_unref(struct frames *frames, struct frame *frame, bool keep_on_fork);
 /* The daemon does not need a frame any more: unmap it as soon as no buffer is in it. */
 void frames_unneeded(struct frames *frames, uint64_t id);
 
+/* The numbers above @after of frames that are mapped, in ascending order. Return: how many, at most
+ * @room. */
+size_t frames_mapped(const struct frames *frames, uint64_t after, uint64_t *ret, size_t room);
+
 /**
  * frames_untold() - list the first frames of which the daemon is to be told in @frames->telling
  *

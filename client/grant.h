@@ -14,6 +14,8 @@
  * @asked_bytes: what was asked for
  * @told:        frames.told when the Alloc was sent
  * @cursor:      where its description goes on; 0: it is complete
+ * @deadline_ms: of CLOCK_MONOTONIC, where it may wait
+ * @cancelled:   the caller waits no longer
  * @fault:       0; or why the buffer has to be given back although all is well with the session:
  *               -EMFILE, -ENOMEM, another -errno of mmap(), or -ESTALE: it lies in a frame that was
  *               given up, or filled otherwise, while the answer was on its way. Ask again
@@ -23,6 +25,8 @@ struct grant {
         struct par *par;
         struct par_buffer *buffer;
         uint64_t asked_bytes, told, cursor;
+        int64_t deadline_ms;
+        bool cancelled;
         int fault;
 };
 

@@ -124,8 +124,45 @@ static void take_end(void *data, int r, const char *sentence)
         handle_log(par, LOG_WARNING, "%s", sentence);
 }
 
+/* What was unmapped meanwhile is not told of as mapped; there is nothing to take back. */
+static void take_loss(void *data)
+{
+        struct par *par = data;
+
+        events_unwatch(&par->events, par->connection.socket);
+        frames_told(&par->frames, SIZE_MAX);
+        handle_log(par, LOG_NOTICE, "pard's worker is gone: waiting for another one");
+}
+
+static int take_find(void *data)
+{
+        struct par *par = data;
+
+        return events_watch(&par->events, par->connection.socket);
+}
+
+static size_t list_mapped(void *data, uint64_t after, uint64_t *ret, size_t room)
+{
+        struct par *par = data;
+
+        return frames_mapped(&par->frames, after, ret, room);
+}
+
+static void take_resumption(void *data)
+{
+        struct par *par = data;
+        const struct par_event event = { .type = PAR_EVENT_RECONNECTED };
+
+        events_push(&par->events, &par->events.reconnected, &event);
+        handle_log(par, LOG_NOTICE, "another worker of pard serves: everything goes on");
+}
+
 static const struct connection_ops connection_ops = {
         .notice = take_notice,
+        .lost = take_loss,
+        .found = take_find,
+        .mapped = list_mapped,
+        .resumed = take_resumption,
         .ended = take_end,
 };
 
@@ -194,13 +231,21 @@ static void handle_free(struct par *par, bool in_child)
         free(par);
 }
 
+/* Hello under way. */
+struct hello_request {
+        struct request request;
+        uint64_t token;
+};
+
 static int take_welcome(struct request *request, const Wire__Reply *reply, struct packet *packet)
 {
-        (void)request;
+        struct hello_request *hello = CONTAINER_OF(request, struct hello_request, request);
+
         (void)packet;
         if (reply->body_case != WIRE__REPLY__BODY_HELLO ||
             reply->hello->version != PROTOCOL_VERSION)
                 return -EPROTO;
+        hello->token = reply->hello->resume_token;
         return 0;
 }
 
@@ -208,7 +253,7 @@ static int say_hello(struct par *par)
 {
         Wire__Hello body = WIRE__HELLO__INIT;
         Wire__Request message = WIRE__REQUEST__INIT;
-        struct request request = { .take = take_welcome };
+        struct hello_request hello = { .request.take = take_welcome };
         int r;
 
         body.version = PROTOCOL_VERSION;
@@ -216,7 +261,9 @@ static int say_hello(struct par *par)
         message.body_case = WIRE__REQUEST__BODY_HELLO;
         message.hello = &body;
         pthread_mutex_lock(&par->lock);
-        r = connection_call(&par->connection, &message, &request);
+        r = connection_call(&par->connection, &message, &hello.request);
+        if (!r)
+                connection_make_resumable(&par->connection, par->name, hello.token);
         pthread_mutex_unlock(&par->lock);
         return r;
 }

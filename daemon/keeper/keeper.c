@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 #define EARLY_DEATHS_MAX 5
-#define EARLY_NS         (NS_PER_S)
+#define EARLY_NS         (100 * NS_PER_MS)
 #define RESTART_WAIT_NS  (100 * NS_PER_MS)
 #define RESTART_MAX_NS   (5 * NS_PER_S)
 #define STALLED_WAIT_NS  (10 * NS_PER_MS)
