@@ -163,6 +163,13 @@ void connection_tell_of_room(struct connection *connection)
                         waker_ring(waiter->waker);
 }
 
+void connection_wake_sleepers(struct connection *connection)
+{
+        if (connection->reader && connection->reader->waker)
+                waker_ring(connection->reader->waker);
+        connection_tell_of_room(connection);
+}
+
 int connection_call(struct connection *connection, Wire__Request *message, struct request *request)
 {
         int r;

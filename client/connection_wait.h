@@ -10,5 +10,8 @@
  * at. */
 void connection_tell_of_room(struct connection *connection);
 
+/* Wake all who sleep on the socket: their descriptor is another file now. */
+void connection_wake_sleepers(struct connection *connection);
+
 /* Read what has arrived, but not beyond the reply to @request. Return: whether it is answered. */
 bool connection_read_until(struct connection *connection, const struct request *request);

@@ -77,18 +77,20 @@ static int open_again(const char *path, int *ret)
         return r;
 }
 
-/* Under the same number: others may be about to sleep on it. Return: 0; -errno. */
+/* Under the same number: others may be asleep on it, or about to be. Return: 0; -errno. */
 static int replace_socket(struct connection *connection)
 {
         int fd, r;
 
-        shutdown(connection->socket, SHUT_RDWR); /* wakes who sleeps on it */
         r = open_again(connection->resume.path, &fd);
         if (r)
                 return r;
         if (dup3(fd, connection->socket, O_CLOEXEC) < 0)
                 r = -errno;
         close(fd);
+        /* poll() looks at the number again whenever it wakes, but waits for news only of what it
+         * saw at first. */
+        connection_wake_sleepers(connection);
         return r;
 }
 
