@@ -161,15 +161,15 @@ int resume_begin(struct connection *connection)
 /* ---- catching up ---------------------------------------------------------------------------- */
 
 /* Return: 0: all were told; -EAGAIN; another -errno. */
-static int tell_mapped(struct connection *connection)
+static int tell_kept(struct connection *connection)
 {
         uint64_t frames[FRAMES_PER_PACKET];
-        Wire__Mapped body = WIRE__MAPPED__INIT;
+        Wire__Kept body = WIRE__KEPT__INIT;
         Wire__Request message = WIRE__REQUEST__INIT;
         int r;
 
-        message.body_case = WIRE__REQUEST__BODY_MAPPED;
-        message.mapped = &body;
+        message.body_case = WIRE__REQUEST__BODY_KEPT;
+        message.kept = &body;
         body.frames = frames;
         for (;;) {
                 body.n_frames = connection->ops->mapped(connection->data, connection->resume.told,
@@ -214,7 +214,7 @@ void resume_go_on(struct connection *connection)
                 connection_end(connection, -PAR_GONE, connection->resume.hello.sentence);
         if (connection->resume.stage != RESUME_CATCHING_UP)
                 return;
-        r = tell_mapped(connection);
+        r = tell_kept(connection);
         if (!r)
                 r = ask_again(connection);
         if (r) /* no room for now; or this worker is gone as well, which reading tells */

@@ -356,6 +356,31 @@ static void stop_waiting_for(struct state *state, struct client *client)
         client->is_resumable = false;
 }
 
+struct client *state_next_awaited(const struct state *state, const struct client *after)
+{
+        struct resumable_tree tree = state->resumable;
+
+        if (!after)
+                return RB_MIN(resumable_tree, &tree);
+        return RB_NEXT(resumable_tree, &tree, (struct client *)(uintptr_t)after);
+}
+
+void client_watched(struct state *state, struct client *client, void *watch)
+{
+        client->watch = watch;
+        due_cancel(&state->dues, &client->resume);
+}
+
+void *client_watch(const struct client *client)
+{
+        return client->watch;
+}
+
+uint32_t client_pid(const struct client *client)
+{
+        return client->identity.pid;
+}
+
 int client_resume(struct state *state, const struct identity *identity, uint64_t token, void *data,
                   uint64_t now_ns, struct client **ret)
 {

@@ -27,6 +27,7 @@ RB_HEAD(resumable_tree, client);
  * @allowed:       bit n: it may use pool n
  * @token:         with which it comes back
  * @resume:        until when it may, where @is_resumable: its worker died, and it has no session
+ * @watch:         of whoever watches its process; NULL: nobody does
  * @restored:      buffers from before it came back, by the requests that they answer
  * @waiters:       its own, in the order of arrival
  * @revoked:       holdings from which it was cut off, until they are gone
@@ -44,6 +45,7 @@ struct client {
         uint64_t token;
         bool is_resumable;
         struct due resume;
+        void *watch;
         struct restored_tree restored;
         RB_ENTRY(client) by_token; /* state::resumable */
         struct waiter_queue waiters;

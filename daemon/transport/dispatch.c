@@ -49,7 +49,7 @@ static const struct handler handlers[] = {
         [WIRE__REQUEST__BODY_DRAIN] = { "Drain", ROLE_ADMIN, handle_drain },
         [WIRE__REQUEST__BODY_REVOKE] = { "Revoke", ROLE_ADMIN, handle_revoke },
         [WIRE__REQUEST__BODY_RELEASE] = { "Release", ROLE_CLIENT, handle_release },
-        [WIRE__REQUEST__BODY_MAPPED] = { "Mapped", ROLE_CLIENT, handle_mapped },
+        [WIRE__REQUEST__BODY_KEPT] = { "Kept", ROLE_CLIENT, handle_kept },
         [WIRE__REQUEST__BODY_RELOAD] = { "Reload", ROLE_ADMIN, handle_reload },
 };
 

@@ -30,8 +30,8 @@ typedef int handler_function(struct session *session, const Wire__Request *reque
 /* handlers_session.c */
 handler_function handle_hello, handle_bye, handle_cancel;
 /* handlers_memory.c */
-handler_function handle_alloc, handle_extents, handle_free, handle_drop, handle_mapped, handle_explain,
-        handle_device_open, handle_reclaim;
+handler_function handle_alloc, handle_extents, handle_free, handle_drop, handle_kept,
+        handle_explain, handle_device_open, handle_reclaim;
 /* lists.c */
 handler_function handle_status, handle_pools, handle_frames, handle_buffers, handle_clients,
         handle_devices, handle_map, handle_lookup;

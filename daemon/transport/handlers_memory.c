@@ -109,9 +109,9 @@ int handle_free(struct session *session, const Wire__Request *request, struct re
         return 0;
 }
 
-int handle_mapped(struct session *session, const Wire__Request *request, struct reply *reply)
+int handle_kept(struct session *session, const Wire__Request *request, struct reply *reply)
 {
-        const Wire__Mapped *body = request->mapped;
+        const Wire__Kept *body = request->kept;
 
         (void)reply;
         for (size_t i = 0; i < body->n_frames; i++) {

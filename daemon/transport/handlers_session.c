@@ -4,6 +4,7 @@
  */
 #include "dispatch.h"
 
+#include "awaited.h"
 #include "convert.h"
 #include "server_private.h"
 
@@ -37,6 +38,7 @@ static int resume(struct session *session, const Wire__Hello *hello, Wire__Welco
                           session, server_now_ns(), &session->client);
         if (r)
                 return r;
+        awaited_forget(session->server, session->client);
         welcome->resume_token = hello->resume_token;
         welcome->resumed = true;
         return 0;

@@ -35,6 +35,15 @@ static int read_groups(int socket, struct identity *identity)
         return 0;
 }
 
+int peer_open_pidfd(uint32_t pid)
+{
+        int fd = pid ? (int)syscall(SYS_pidfd_open, (pid_t)pid, 0) : -1;
+
+        if (!pid)
+                return -ESRCH;
+        return fd < 0 ? -errno : fd;
+}
+
 static int open_pidfd(int socket, uint32_t pid, int *ret)
 {
         socklen_t size = sizeof(*ret);
@@ -50,9 +59,9 @@ static int open_pidfd(int socket, uint32_t pid, int *ret)
                 *ret = -1;
                 return 0;
         }
-        fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+        fd = peer_open_pidfd(pid);
         if (fd < 0)
-                return -errno;
+                return fd;
         *ret = fd;
         return 0;
 }

@@ -26,3 +26,7 @@ struct peer {
  */
 int peer_init(int socket, struct peer *ret);
 void peer_deinit(struct peer *peer);
+
+/* A pidfd of the process of this number, owned by the caller. Return: it; -ESRCH: there is none, or
+ * it has no number here; other negative errno. */
+int peer_open_pidfd(uint32_t pid);

@@ -7,6 +7,7 @@
  */
 #include "server.h"
 
+#include "awaited.h"
 #include "log.h"
 #include "metrics_http.h"
 #include "server_private.h"
@@ -296,6 +297,7 @@ static int serve_when_started(struct server *server)
         if (server->serving || !keeper_link_is_started(server->keeper))
                 return 0;
         server->serving = true;
+        awaited_watch(server);
         return event_add(server->acceptable, NULL) ? -ENOMEM : 0;
 }
 
@@ -418,6 +420,7 @@ static void server_free(struct server *server)
         /* The state outlives them, the keeper's link outlives the state's last wishes. */
         while ((session = TAILQ_FIRST(&server->sessions)))
                 session_free(session);
+        awaited_free_all(server);
         reload_deinit(server);
         metrics_http_free(server->metrics_http);
         free_events(server);

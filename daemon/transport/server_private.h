@@ -51,6 +51,7 @@ struct metrics_http;
  * @sessions:  @n_sessions connections
  * @busy:      those that have something to send, or that end
  * @serving:   connections are accepted
+ * @awaited:   clients of a former worker, whose processes are watched
  * @slow:      those of PRIORITY_SLOW; @slow_ns: when one of them, or an accept, had its last turn
  * @tick_ns:   when the tick event is due; UINT64_MAX: it is not
  * @result:    of server_run()
@@ -79,6 +80,7 @@ struct server {
         TAILQ_HEAD(, session) busy, slow;
         uint64_t slow_ns;
         bool serving;
+        LIST_HEAD(, awaited) awaited;
         uint64_t tick_ns;
         int result;
         struct metrics metrics;
