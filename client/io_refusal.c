@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the sentences: what was asked for, what rules it out, who set that, and the figures. Refuses
+ * to change anything.
+ */
+#include "io_refusal.h"
+
+#include "error.h"
+#include "memlock.h"
+#include "reserved.h"
+
+#include "units.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LIST_BYTES 200
+#define WHO_BYTES  160
+
+/* Where /sys says how many mappings a container takes. */
+#define ENTRY_LIMIT "/sys/module/vfio_iommu_type1/parameters/dma_entry_limit"
+
+/* The usable ranges, as far as there is room for them. */
+static const char *list_usable(const struct iova_plan *plan, char text[LIST_BYTES])
+{
+        struct range range;
+        uint64_t from = 0;
+        size_t used = 0;
+
+        text[0] = '\0';
+        while (iova_plan_next(plan, from, &range)) {
+                int n = snprintf(text + used, LIST_BYTES - used, "%s%#" PRIx64 "-%#" PRIx64,
+                                 used ? ", " : "", range.first, range.last);
+
+                if (n < 0 || (size_t)n >= LIST_BYTES - used) {
+                        text[used] = '\0';
+                        break;
+                }
+                used += (size_t)n;
+                if (range.last == UINT64_MAX)
+                        break;
+                from = range.last + 1;
+        }
+        return text;
+}
+
+/* Who set the window, where it was not the request: " (addr_max of device edu0)"; or "". */
+static const char *who_set(const struct io_want *want, char text[WHO_BYTES])
+{
+        const bool first = want->set_by_device[LIMIT_ADDR_MIN];
+        const bool last = want->set_by_device[LIMIT_ADDR_MAX];
+
+        text[0] = '\0';
+        if (first || last)
+                snprintf(text, WHO_BYTES, " (%s of device %s)",
+                         first && last ? "addr_min and addr_max"
+                         : first       ? "addr_min"
+                                       : "addr_max",
+                         want->who);
+        return text;
+}
+
+/* One end of the window is the device's, the other one the request's. */
+static bool contradict(const struct io_want *want)
+{
+        return want->limits.window.first > want->limits.window.last &&
+               want->set_by_device[LIMIT_ADDR_MIN] != want->set_by_device[LIMIT_ADDR_MAX];
+}
+
+static int refuse_window(const struct io_want *want)
+{
+        const bool first = want->set_by_device[LIMIT_ADDR_MIN];
+
+        return error_set(-PAR_NEVER_FITS,
+                         "addr_min %#" PRIx64 " of %s%s is above addr_max %#" PRIx64 " of %s%s",
+                         want->limits.window.first, first ? "device " : "the request",
+                         first ? want->who : "", want->limits.window.last,
+                         first ? "the request" : "device ", first ? "" : want->who);
+}
+
+static int refuse_limit(int r, const struct io_want *want, enum limit limit, bool meaningless)
+{
+        const struct constraint *limits = &want->limits;
+        const char *why = meaningless ? "is not valid" : "cannot be met";
+
+        if (limit == LIMIT_ADDR_MIN && contradict(want))
+                return refuse_window(want);
+        return error_set(-r,
+                         "%s %s for I/O addresses: %" PRIu64 " bytes from %#" PRIx64 " to %#" PRIx64
+                         ", align %#" PRIx64 ", boundary %#" PRIx64 ", max_segment_bytes %" PRIu64
+                         ", max_segments %" PRIu32 "%s%s",
+                         limit_name(limit), why, limits->size_bytes, limits->window.first,
+                         limits->window.last, limits->align_bytes, limits->boundary_bytes,
+                         limits->max_segment_bytes, limits->max_segments,
+                         want->set_by_device[limit] ? "; it is set by device " : "",
+                         want->set_by_device[limit] ? want->who : "");
+}
+
+/* The IOMMU maps nothing there: for want of lines, or since the addresses mean something else. */
+static int refuse_unusable(int r, const struct iova_plan *plan, const struct io_want *want)
+{
+        const struct range window = want->limits.window;
+        char kind[RESERVED_KIND_BYTES], list[LIST_BYTES], who[WHO_BYTES], reason[64] = "";
+
+        if (reserved_kind(NULL, window, kind))
+                snprintf(reason, sizeof(reason), ": reserved, %s",
+                         strcmp(kind, "msi") ? kind : "for interrupts (msi)");
+        return error_set(-r,
+                         "the IOMMU maps no I/O address from %#" PRIx64 " to %#" PRIx64 "%s%s; it "
+                         "maps %s",
+                         window.first, window.last, who_set(want, who), reason,
+                         list_usable(plan, list));
+}
+
+int io_refusal_place(int r, const struct iova_plan *plan, const struct io_want *want,
+                     const struct iova_refusal *refusal)
+{
+        const struct range window = want->limits.window;
+        char list[LIST_BYTES], who[WHO_BYTES];
+
+        switch (refusal->reason) {
+        case IOVA_MEANINGLESS:
+        case IOVA_CONTRADICTORY:
+                return refuse_limit(r, want, refusal->limit, refusal->reason == IOVA_MEANINGLESS);
+        case IOVA_UNUSABLE: return refuse_unusable(r, plan, want);
+        case IOVA_TOO_NARROW:
+                return error_set(-r,
+                                 "%" PRIu64 " bytes of I/O addresses from %#" PRIx64 " to %#" PRIx64
+                                 "%s: the IOMMU maps %" PRIu64 " there, the longest run is %" PRIu64
+                                 "; it maps %s",
+                                 want->limits.size_bytes, window.first, window.last,
+                                 who_set(want, who), refusal->usable, refusal->usable_run,
+                                 list_usable(plan, list));
+        case IOVA_FULL:
+        case IOVA_SCATTERED: break;
+        }
+        return error_set(-r,
+                         "%" PRIu64 " bytes of I/O addresses from %#" PRIx64 " to %#" PRIx64
+                         "%s: %" PRIu64 " of %" PRIu64
+                         " are free there, the longest run is %" PRIu64,
+                         want->limits.size_bytes, window.first, window.last, who_set(want, who),
+                         refusal->free, refusal->usable, refusal->free_run);
+}
+
+/* Of a container; 0 where the system does not say. */
+static unsigned entry_limit(void)
+{
+        FILE *file = fopen(ENTRY_LIMIT, "re");
+        unsigned limit = 0;
+
+        if (!file)
+                return 0;
+        if (fscanf(file, "%u", &limit) != 1)
+                limit = 0;
+        fclose(file);
+        return limit;
+}
+
+static int refuse_more(size_t mappings)
+{
+        const unsigned limit = entry_limit();
+        char text[64] = "";
+
+        if (limit)
+                snprintf(text, sizeof(text), " of %u (dma_entry_limit of vfio_iommu_type1)", limit);
+        return error_set(-PAR_QUOTA,
+                         "the VFIO container takes no more mappings%s; %zu are this connection's, "
+                         "one for each buffer",
+                         text, mappings);
+}
+
+/* Return: whether the limit of locked memory is why @bytes cannot be mapped. */
+static bool memlock_explains(uint64_t bytes, struct memlock *ret)
+{
+        return memlock_read(ret) && ret->limit_bytes != UINT64_MAX &&
+               (ret->locked_bytes > ret->limit_bytes ||
+                bytes > ret->limit_bytes - ret->locked_bytes);
+}
+
+int io_refusal_map(int r, struct range place, size_t mappings)
+{
+        const uint64_t bytes = range_size(place);
+        struct memlock memlock;
+
+        if (r == -ENOSPC)
+                return refuse_more(mappings);
+        if (r == -ENOMEM && memlock_explains(bytes, &memlock))
+                return error_set(-PAR_QUOTA,
+                                 "VFIO counts what it maps against RLIMIT_MEMLOCK: %" PRIu64
+                                 " bytes more than the %" PRIu64 " that are locked are above its "
+                                 "%" PRIu64,
+                                 bytes, memlock.locked_bytes, memlock.limit_bytes);
+        return error_set(r, "VFIO cannot map %" PRIu64 " bytes at I/O address %#" PRIx64 ": %s",
+                         bytes, place.first, par_strerror(r));
+}

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+/* The I/O addresses of a container: places, mappings, and each way in which they fail. */
+#include "io_space.h"
+
+#include "error.h"
+#include "fake_mapper.h"
+#include "heap.h"
+#include "macros.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <cmocka.h>
+
+static char memory[64 * KiB];
+
+/* A fake container, and its space with one reference. */
+struct setup {
+        struct fake_mapper fake;
+        struct io_space_list spaces;
+        struct io_space *space;
+};
+
+static void begin(struct setup *setup)
+{
+        LIST_INIT(&setup->spaces);
+        fake_mapper_init(&setup->fake, 7);
+        assert_int_equal(io_space_get(&setup->spaces, &setup->fake.mapper, 7, &setup->space), 0);
+}
+
+static void end(struct setup *setup)
+{
+        io_space_unref(setup->space);
+        assert_int_equal(setup->fake.frees, 1);
+        assert_true(LIST_EMPTY(&setup->spaces));
+}
+
+static struct io_want want_below(uint64_t addr_max, uint64_t size)
+{
+        return (struct io_want){
+                .limits = { .window = { 0, addr_max },
+                            .size_bytes = size,
+                            .align_bytes = 1,
+                            .max_segments = 1 },
+                .who = "edu0",
+        };
+}
+
+static void assert_said(const char *name, const char *words)
+{
+        if (!strstr(par_error(NULL), words))
+                fail_msg("%s: \"%s\" is not in \"%s\"", name, words, par_error(NULL));
+}
+
+/* ---- the way of a buffer -------------------------------------------------------------------- */
+
+static void test_io_space_maps_and_unmaps(void **state)
+{
+        struct io_want want = want_below(0xfffffff, sizeof(memory));
+        struct range place, second;
+        struct setup setup;
+
+        (void)state;
+        begin(&setup);
+        assert_int_equal(io_space_granule(setup.space), 4 * KiB);
+        assert_int_equal(io_space_take(setup.space, &want, &place), 0);
+        assert_int_equal(io_space_map(setup.space, memory, &want, &place), 0);
+        assert_int_equal(place.last, 0xfffffff);
+        assert_int_equal(setup.fake.n_mappings, 1);
+        assert_ptr_equal(setup.fake.mappings[0].memory, memory);
+        assert_int_equal(setup.fake.mappings[0].at.first, place.first);
+        assert_int_equal(range_size(setup.fake.mappings[0].at), sizeof(memory));
+
+        assert_int_equal(io_space_take(setup.space, &want, &second), 0);
+        assert_int_equal(second.last, place.first - 1);
+        io_space_give(setup.space, second);
+        assert_int_equal(io_space_unmap(setup.space, place), 0);
+        assert_int_equal(setup.fake.n_mappings, 0);
+        assert_int_equal(io_space_take(setup.space, &want, &second), 0);
+        assert_int_equal(second.first, place.first);
+        end(&setup);
+}
+
+static void test_io_space_is_one_for_a_container(void **state)
+{
+        struct fake_mapper same, other;
+        struct io_space *again, *second;
+        struct io_want want = want_below(UINT64_MAX, 4 * KiB);
+        struct range place;
+        struct setup setup;
+
+        (void)state;
+        begin(&setup);
+        /* A device with a memory region of its own came to it. */
+        setup.fake.facts.ranges[1].last = 0xffffffff;
+        fake_mapper_init(&same, 7);
+        fake_mapper_init(&other, 8);
+        assert_int_equal(io_space_get(&setup.spaces, &same.mapper, 7, &again), 0);
+        assert_ptr_equal(again, setup.space);
+        assert_int_equal(same.frees, 1);
+        assert_int_equal(io_space_take(setup.space, &want, &place), 0);
+        assert_int_equal(place.last, 0xffffffff);
+
+        assert_int_equal(io_space_get(&setup.spaces, &other.mapper, 8, &second), 0);
+        assert_ptr_not_equal(second, setup.space);
+        assert_int_equal(io_space_take(second, &want, &place), 0);
+        assert_int_equal(place.last, 0x7fffffffff);
+
+        io_space_unref(second);
+        assert_int_equal(other.frees, 1);
+        io_space_unref(again);
+        assert_int_equal(setup.fake.frees, 0);
+        io_space_unref(NULL);
+        end(&setup);
+}
+
+/* ---- others in the same container ----------------------------------------------------------- */
+
+static void test_io_space_tries_elsewhere(void **state)
+{
+        struct io_want want = want_below(0xfffff, sizeof(memory));
+        struct range place;
+        struct setup setup;
+
+        (void)state;
+        begin(&setup);
+        fake_mapper_intrude(&setup.fake, (struct range){ 0xff000, 0xfffff });
+        fake_mapper_intrude(&setup.fake, (struct range){ 0xe8000, 0xe8fff });
+        assert_int_equal(io_space_take(setup.space, &want, &place), 0);
+        assert_int_equal(io_space_map(setup.space, memory, &want, &place), 0);
+        assert_int_equal(place.first, 0xd0000);
+        assert_int_equal(setup.fake.calls, 3);
+
+        /* The next one need not find that out again. */
+        assert_int_equal(io_space_take(setup.space, &want, &place), 0);
+        assert_int_equal(place.first, 0xc0000);
+        end(&setup);
+}
+
+static void test_io_space_gives_up_where_others_are_everywhere(void **state)
+{
+        struct io_want want = want_below(0xffff, 4 * KiB);
+        struct range place;
+        struct setup setup;
+
+        (void)state;
+        begin(&setup);
+        fake_mapper_intrude(&setup.fake, (struct range){ 0, 0xffff });
+        assert_int_equal(io_space_take(setup.space, &want, &place), 0);
+        assert_int_equal(io_space_map(setup.space, memory, &want, &place), -PAR_BUSY);
+        assert_said("everywhere", "each of 256 places for 4096 bytes");
+
+        setup.fake.n_mappings = 0;
+        for (int i = 0; i < 16; i++)
+                assert_int_equal(io_space_take(setup.space, &want, &place), 0);
+        assert_int_equal(io_space_take(setup.space, &want, &place), -PAR_EXHAUSTED);
+        end(&setup);
+}
+
+/* ---- refusals ------------------------------------------------------------------------------- */
+
+static const struct {
+        const char *name;
+        struct io_want want;
+        int result;
+        const char *words;
+} refusals[] = {
+        { "the window of the interrupts",
+          { .limits = { { 0xfee00000, 0xfee00fff }, 4096, 1, 0, 0, 1 } },
+          -PAR_NEVER_FITS,
+          "maps no I/O address from 0xfee00000 to 0xfee00fff" },
+        { "what it maps instead",
+          { .limits = { { 0xfee00000, 0xfee00fff }, 4096, 1, 0, 0, 1 } },
+          -PAR_NEVER_FITS,
+          "it maps 0-0xfedfffff, 0xfef00000-0x7fffffffff" },
+        { "beyond the aperture",
+          { .limits = { { 0x8000000000, UINT64_MAX }, 4096, 1, 0, 0, 1 } },
+          -PAR_NEVER_FITS,
+          "from 0x8000000000 to 0xffffffffffffffff" },
+        { "across the interrupts",
+          { .limits = { { 0xfed00000, 0xfeffffff }, 2 * MiB, 1, 0, 0, 1 } },
+          -PAR_NEVER_FITS,
+          "the IOMMU maps 2097152 there, the longest run is 1048576" },
+        { "the mask of the device",
+          { .limits = { { 0xfed00000, 0xfeffffff }, 2 * MiB, 1, 0, 0, 1 },
+            .who = "edu0",
+            .set_by_device = { [LIMIT_ADDR_MAX] = true } },
+          -PAR_NEVER_FITS,
+          "(addr_max of device edu0)" },
+        { "larger than the device reaches",
+          { .limits = { { 0, 0xfffffff }, GiB, 1, 0, 0, 1 },
+            .who = "edu0",
+            .set_by_device = { [LIMIT_ADDR_MAX] = true } },
+          -PAR_NEVER_FITS,
+          "addr_max cannot be met for I/O addresses: 1073741824 bytes from 0 to 0xfffffff" },
+        { "and who says so",
+          { .limits = { { 0, 0xfffffff }, GiB, 1, 0, 0, 1 },
+            .who = "edu0",
+            .set_by_device = { [LIMIT_ADDR_MAX] = true } },
+          -PAR_NEVER_FITS,
+          "it is set by device edu0" },
+        { "below what the device reaches",
+          { .limits = { { 0x10000, 0xfff }, 4096, 1, 0, 0, 1 },
+            .who = "edu0",
+            .set_by_device = { [LIMIT_ADDR_MIN] = true } },
+          -PAR_NEVER_FITS,
+          "addr_min 0x10000 of device edu0 is above addr_max 0xfff of the request" },
+        { "a window that is none",
+          { .limits = { { 0x10000, 0xfff }, 4096, 1, 0, 0, 1 } },
+          -PAR_INVALID,
+          "addr_min is not valid for I/O addresses" },
+        { "an alignment that is none",
+          { .limits = { { 0, UINT64_MAX }, 4096, 3, 0, 0, 1 } },
+          -PAR_INVALID,
+          "align is not valid for I/O addresses" },
+};
+
+static void test_io_space_says_why_not(void **state)
+{
+        struct setup setup;
+
+        (void)state;
+        begin(&setup);
+        for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+                struct range place;
+                int r = io_space_take(setup.space, &refusals[i].want, &place);
+
+                if (r != refusals[i].result)
+                        fail_msg("%s: %d, %s", refusals[i].name, r, par_error(NULL));
+                assert_said(refusals[i].name, refusals[i].words);
+        }
+        end(&setup);
+}
+
+static void test_io_space_says_how_much_is_free(void **state)
+{
+        struct io_want want = want_below(0xffff, 40 * KiB);
+        struct range place;
+        struct setup setup;
+
+        (void)state;
+        begin(&setup);
+        assert_int_equal(io_space_take(setup.space, &want, &place), 0);
+        assert_int_equal(io_space_take(setup.space, &want, &place), -PAR_EXHAUSTED);
+        assert_said("full", "40960 bytes of I/O addresses from 0 to 0xffff: 24576 of 65536 are "
+                            "free there, the longest run is 24576");
+        end(&setup);
+}
+
+/* ---- faults --------------------------------------------------------------------------------- */
+
+static const struct {
+        const char *name;
+        int fault, result;
+        const char *words;
+} map_faults[] = {
+        { "no more mappings", -ENOSPC, -PAR_QUOTA, "takes no more mappings" },
+        { "whose they are", -ENOSPC, -PAR_QUOTA, "0 are this connection's" },
+        { "not usable", -EINVAL, -EINVAL,
+          "65536 bytes at I/O address 0xfff0000: Invalid argument" },
+        { "no memory at all", -ENOMEM, -ENOMEM, "Cannot allocate memory" },
+        { "memory that is not there", -EFAULT, -EFAULT, "Bad address" },
+};
+
+static void test_io_space_undoes_what_cannot_be_mapped(void **state)
+{
+        struct io_want want = want_below(0xfffffff, sizeof(memory));
+        struct rlimit before, none = { RLIM_INFINITY, RLIM_INFINITY };
+        struct setup setup;
+
+        (void)state;
+        assert_int_equal(getrlimit(RLIMIT_MEMLOCK, &before), 0);
+        none.rlim_max = before.rlim_max;
+        none.rlim_cur = before.rlim_max;
+        assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &none), 0);
+        begin(&setup);
+        for (size_t i = 0; i < ARRAY_SIZE(map_faults); i++) {
+                struct range place, again;
+                int r;
+
+                setup.fake.map = map_faults[i].fault;
+                assert_int_equal(io_space_take(setup.space, &want, &place), 0);
+                again = place;
+                r = io_space_map(setup.space, memory, &want, &again);
+                if (r != map_faults[i].result)
+                        fail_msg("%s: %d, %s", map_faults[i].name, r, par_error(NULL));
+                assert_said(map_faults[i].name, map_faults[i].words);
+                assert_int_equal(setup.fake.n_mappings, 0);
+
+                assert_int_equal(io_space_take(setup.space, &want, &again), 0);
+                assert_int_equal(again.first, place.first);
+                io_space_give(setup.space, again);
+        }
+        end(&setup);
+        assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &before), 0);
+}
+
+static void test_io_space_names_the_limit_of_locked_memory(void **state)
+{
+        struct io_want want = want_below(0xfffffff, sizeof(memory));
+        struct rlimit before, small;
+        struct range place;
+        struct setup setup;
+
+        (void)state;
+        assert_int_equal(getrlimit(RLIMIT_MEMLOCK, &before), 0);
+        small = (struct rlimit){ 32 * KiB, before.rlim_max };
+        assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &small), 0);
+        begin(&setup);
+        setup.fake.map = -ENOMEM;
+        assert_int_equal(io_space_take(setup.space, &want, &place), 0);
+        assert_int_equal(io_space_map(setup.space, memory, &want, &place), -PAR_QUOTA);
+        assert_said("memlock", "RLIMIT_MEMLOCK: 65536 bytes more than the 0 that are locked are "
+                               "above its 32768");
+        end(&setup);
+        assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &before), 0);
+}
+
+static void test_io_space_keeps_what_cannot_be_unmapped(void **state)
+{
+        struct io_want want = want_below(0xffff, sizeof(memory));
+        struct range place;
+        struct setup setup;
+
+        (void)state;
+        begin(&setup);
+        assert_int_equal(io_space_take(setup.space, &want, &place), 0);
+        assert_int_equal(io_space_map(setup.space, memory, &want, &place), 0);
+        setup.fake.unmap = -EIO;
+        assert_int_equal(io_space_unmap(setup.space, place), -EIO);
+        assert_int_equal(io_space_take(setup.space, &want, &place), -PAR_EXHAUSTED);
+        end(&setup);
+}
+
+static const struct {
+        const char *name;
+        struct mapper_facts facts;
+        int fault, result;
+} describe_faults[] = {
+        { "it does not answer", { .n_ranges = 0 }, -EIO, -EIO },
+        { "nothing is usable", { .n_ranges = 0, .page_sizes = 4 * KiB }, 0, -EINVAL },
+        { "no page size", { .ranges = { { 0, 0xfffff } }, .n_ranges = 1 }, 0, -EINVAL },
+};
+
+static void test_io_space_needs_facts(void **state)
+{
+        struct setup setup = { .space = NULL };
+
+        (void)state;
+        LIST_INIT(&setup.spaces);
+        for (size_t i = 0; i < ARRAY_SIZE(describe_faults); i++) {
+                int r;
+
+                fake_mapper_init(&setup.fake, 7);
+                setup.fake.facts = describe_faults[i].facts;
+                setup.fake.describe = describe_faults[i].fault;
+                r = io_space_get(&setup.spaces, &setup.fake.mapper, 7, &setup.space);
+                if (r != describe_faults[i].result || setup.space)
+                        fail_msg("%s: %d", describe_faults[i].name, r);
+                assert_int_equal(setup.fake.frees, 1);
+                assert_true(LIST_EMPTY(&setup.spaces));
+        }
+}
+
+static void test_io_space_needs_facts_again(void **state)
+{
+        struct io_space *again;
+        struct fake_mapper same;
+        struct setup setup;
+
+        (void)state;
+        begin(&setup);
+        fake_mapper_init(&same, 7);
+        setup.fake.describe = -EIO;
+        assert_int_equal(io_space_get(&setup.spaces, &same.mapper, 7, &again), -EIO);
+        assert_int_equal(same.frees, 1);
+        setup.fake.describe = 0;
+        setup.fake.facts.n_ranges = 0;
+        assert_int_equal(io_space_get(&setup.spaces, &same.mapper, 7, &again), -EINVAL);
+        end(&setup);
+}
+
+static void test_io_space_survives_without_memory(void **state)
+{
+        bool failed = true;
+
+        (void)state;
+        for (unsigned long n = 1; failed; n++) {
+                struct io_want want = want_below(0xfffffff, 20 * KiB);
+                struct setup setup = { .space = NULL };
+                struct range place;
+                int r;
+
+                LIST_INIT(&setup.spaces);
+                fake_mapper_init(&setup.fake, 7);
+                heap_fail(n, n);
+                r = io_space_get(&setup.spaces, &setup.fake.mapper, 7, &setup.space);
+                if (!r)
+                        r = io_space_take(setup.space, &want, &place);
+                failed = heap_mend();
+                assert_int_equal(r, failed ? -ENOMEM : 0);
+                if (setup.space)
+                        io_space_unref(setup.space);
+                assert_int_equal(setup.fake.frees, 1);
+                assert_true(!failed || n < 1000);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_io_space_maps_and_unmaps),
+                cmocka_unit_test(test_io_space_is_one_for_a_container),
+                cmocka_unit_test(test_io_space_tries_elsewhere),
+                cmocka_unit_test(test_io_space_gives_up_where_others_are_everywhere),
+                cmocka_unit_test(test_io_space_says_why_not),
+                cmocka_unit_test(test_io_space_says_how_much_is_free),
+                cmocka_unit_test(test_io_space_undoes_what_cannot_be_mapped),
+                cmocka_unit_test(test_io_space_names_the_limit_of_locked_memory),
+                cmocka_unit_test(test_io_space_keeps_what_cannot_be_unmapped),
+                cmocka_unit_test(test_io_space_needs_facts),
+                cmocka_unit_test(test_io_space_needs_facts_again),
+                cmocka_unit_test(test_io_space_survives_without_memory),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
