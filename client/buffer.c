@@ -43,6 +43,11 @@ struct par_buffer *buffers_first(struct buffers *buffers)
         return RB_MIN(buffer_tree, &buffers->by_id);
 }
 
+struct par_buffer *buffers_next(struct par_buffer *buffer)
+{
+        return RB_NEXT(buffer_tree, NULL, buffer);
+}
+
 struct par_buffer *buffer_new(struct par *par, bool keep_on_fork)
 {
         struct par_buffer *buffer = calloc(1, sizeof(*buffer));

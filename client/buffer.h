@@ -10,6 +10,8 @@
 
 #define POOL_NAME_BYTES 64
 
+struct io_space;
+
 /**
  * struct piece - a part of a buffer inside one frame
  * @frame:  counts this piece among its buffers
@@ -34,6 +36,8 @@ struct piece {
  * @runs:       @n_runs
  * @keep_on_fork: PAR_ALLOC_KEEP_ON_FORK
  * @revoked:    the daemon does not know it any more, but it is still mapped
+ * @io_space:   where it is mapped for a device behind an IOMMU, at @io_first; NULL: its addresses
+ *              are physical. A reference
  * @events:     slots of what happens to it
  *
  * Once it is whole, everything but @revoked and @events stays as it is until par_free(); so it is
@@ -52,6 +56,8 @@ struct par_buffer {
         struct par_segment *segments, *runs;
         size_t n_segments, segment_count, segment_room, n_runs;
         bool keep_on_fork, revoked;
+        struct io_space *io_space;
+        uint64_t io_first;
         struct event events[EVENT_SLOTS];
 };
 
@@ -69,6 +75,7 @@ struct par_buffer *buffers_find(struct buffers *buffers, uint64_t id);
 bool buffers_insert(struct buffers *buffers, struct par_buffer *buffer);
 void buffers_remove(struct buffers *buffers, struct par_buffer *buffer);
 struct par_buffer *buffers_first(struct buffers *buffers);
+struct par_buffer *buffers_next(struct par_buffer *buffer);
 
 /* An empty buffer; NULL without memory. */
 struct par_buffer *buffer_new(struct par *par, bool keep_on_fork);

@@ -7,6 +7,7 @@
  * fork(): a thread that is not there any more may hold it.
  */
 #include "grant.h"
+#include "io_wish.h"
 
 #include "macros.h"
 #include "protocol.h"
@@ -167,6 +168,7 @@ static struct par *handle_new(const struct par_connect_options *options)
         frames_init(&par->frames);
         RB_INIT(&par->buffers.by_id);
         LIST_INIT(&par->devices);
+        LIST_INIT(&par->io_spaces);
         return par;
 }
 
@@ -182,6 +184,7 @@ static void handle_free(struct par *par, bool in_child)
         }
         while ((buffer = buffers_first(&par->buffers))) {
                 buffers_remove(&par->buffers, buffer);
+                io_space_unref(buffer->io_space);
                 buffer_free(buffer);
         }
         frames_deinit(&par->frames, in_child);
@@ -303,6 +306,15 @@ static void say_bye(struct par *par)
         (void)connection_call(&par->connection, &message, &request);
 }
 
+/* No device may use what is about to be given back. */
+static void unmap_all(struct par *par)
+{
+        struct par_buffer *buffer = buffers_first(&par->buffers);
+
+        for (; buffer; buffer = buffers_next(buffer))
+                io_unmap(buffer);
+}
+
 static void disconnect(struct par *par)
 {
         if (par->pid != getpid()) {
@@ -310,6 +322,7 @@ static void disconnect(struct par *par)
                 return;
         }
         pthread_mutex_lock(&par->lock);
+        unmap_all(par);
         frames_deinit(&par->frames, false); /* before the daemon looks who still has them mapped */
         if (!par->connection.gone)
                 say_bye(par);

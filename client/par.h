@@ -85,7 +85,7 @@ enum par_result {
 };
 
 #define PAR_SEGMENTS_ANY UINT32_MAX
-#define PAR_PHYS_NONE    UINT64_MAX /* a segment's phys where it is not disclosed */
+#define PAR_PHYS_NONE    UINT64_MAX /* a segment's phys: not disclosed, or several */
 
 struct par;        /* a connection to pard */
 struct par_device; /* limits of one device, by a name that pard's configuration knows */
@@ -165,7 +165,8 @@ struct par_connect_options {
 /**
  * struct par_segment - contiguous memory of a buffer
  * @dma:    address to give to the device
- * @phys:   CPU physical address; PAR_PHYS_NONE where pard does not disclose it
+ * @phys:   CPU physical address; PAR_PHYS_NONE where pard does not disclose it, and behind an IOMMU
+ *          where the segment lies in several places of memory
  * @length: bytes
  * @offset: where in the buffer it starts
  *
@@ -265,11 +266,21 @@ int par_device_open(struct par *par, const char *name_or_pci,
 /**
  * par_device_attach_vfio() - map every further buffer of this device through a VFIO container
  * @device:       from par_device_open()
- * @container_fd: borrowed
+ * @container_fd: an open /dev/vfio/vfio, of type 1, with the device's group and an IOMMU set;
+ *                borrowed: a duplicate is kept while the device is open or such a buffer is there
  *
- * Not there yet.
+ * From now on limits that par_alloc() is given with this device, and the device's own, are of the
+ * addresses that the IOMMU translates (IOVA): any memory of pard's will do, and however scattered
+ * it is, the device sees it as one, in one mapping. dma is such an address; par_buffer_runs() tells
+ * where the memory lies. par_free() and par_disconnect() unmap.
  *
- * Return: -ENOTSUP; -EINVAL.
+ * The addresses are planned here, for the ranges that the container says are usable. What others
+ * map in the same container is found where it is in the way, and avoided.
+ *
+ * Return: 0; -EBADF; -EINVAL where it is no container, or has no IOMMU yet; -ENOTSUP where the
+ * IOMMU is of another type, or the kernel does not say what is usable (before Linux 5.4); -EBUSY
+ * where the device is attached already; -EOVERFLOW where more than 64 ranges are usable; -EMFILE,
+ * -ENOMEM; -ECHILD.
  */
 int par_device_attach_vfio(struct par_device *device, int container_fd) PAR_MUST_CHECK;
 
@@ -296,6 +307,11 @@ void par_device_close(struct par_device *device);
  * was granted again and again that has failed (mostly another try gets sound memory, by itself);
  * -EMFILE where the process has too few descriptors left, -ENOMEM without memory or address space;
  * -EPROTO where pard sends nonsense, which ends the session; -PAR_GONE; -ECHILD.
+ *
+ * With a device that is attached to a VFIO container the first four are said of its addresses, too,
+ * and wait_ms does not wait for these; -PAR_QUOTA also where RLIMIT_MEMLOCK or the container's
+ * number of mappings is reached; -PAR_BUSY where others' mappings are in the way everywhere; and
+ * what else the kernel says to the mapping, as -errno.
  */
 int par_alloc(struct par *par, size_t size, const struct par_constraint *constraint,
               const struct par_alloc_options *options, struct par_buffer **ret) PAR_MUST_CHECK;
