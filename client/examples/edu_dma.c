@@ -5,12 +5,8 @@
  *
  *     edu_dma ADDRESS [TRIPS]         such as edu_dma 0000:00:03.0 1000
  *
- * Behind an IOMMU two lines come before par_alloc(), once par_device_attach_vfio() is there:
- *
- *     par_device_open(par, ADDRESS, &device);
- *     par_device_attach_vfio(device, container);
- *
- * with options.device = device. par_buffer_dma() is then an address of the device's own space.
+ * The same behind an IOMMU and without one: only par_device_attach_vfio() is called or not. pard's
+ * configuration lists the device by its address then.
  */
 #include "edu.h"
 
@@ -44,13 +40,23 @@ static size_t random_below(size_t bound)
         return (size_t)random() % bound;
 }
 
-/* Memory that the device reaches: in one piece, below 256 MiB. */
+/* Memory that the device reaches: in one piece, below 256 MiB. Behind an IOMMU that is where the
+ * device sees it, wherever it lies. */
 static int get_memory(struct driver *driver)
 {
         struct par_constraint limits = par_constraint_for_mask(EDU_DMA_BITS);
         struct par_alloc_options options = { .label = "edu" };
+        struct par_device *device;
         int r;
 
+        if (driver->edu.behind_iommu) {
+                r = par_device_open(driver->par, driver->edu.address, &device);
+                if (!r)
+                        r = par_device_attach_vfio(device, driver->edu.vfio.container);
+                if (r)
+                        return complain("device", r);
+                options.device = device;
+        }
         r = par_alloc(driver->par, BUFFER_BYTES, &limits, &options, &driver->buffer);
         if (r)
                 return complain("buffer", r);
