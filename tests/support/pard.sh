@@ -14,8 +14,9 @@ failures=0
 stop_pard() {
         local status=0
         [[ -n $pard_pid ]] || return 0
-        kill -TERM "$pard_pid" 2>/dev/null || true
+        # In this order: a leak checker stops the process as it ends, and must not be undone.
         kill -CONT "$pard_pid" 2>/dev/null || true
+        kill -TERM "$pard_pid" 2>/dev/null || true
         wait "$pard_pid" || status=$?
         pard_pid=
         return "$status"

@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@ static char text[65536];
 
 static void read_file(const char *name)
 {
-        char path[512];
+        char path[PATH_MAX];
         FILE *file;
 
         snprintf(path, sizeof(path), PAR_CONF_DIR "/%s", name);
@@ -120,7 +121,7 @@ static void test_config_loads_each_profile(void **state)
         assert_true(n >= 11);
         for (int i = 0; i < n; i++) {
                 struct config *config = NULL;
-                char error[512] = "", name[512];
+                char error[512] = "", name[300];
 
                 snprintf(name, sizeof(name), "devices/%s", names[i]->d_name);
                 read_file(name);

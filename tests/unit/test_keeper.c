@@ -717,7 +717,7 @@ static void script_cancel(void)
                         ends++;
                 }
         }
-        want(n < 10);
+        want(n < 30);
         silence(50);
         take(2, (struct keeper_message[2]){ 0 }, (int[2]){ 0 });
         frame.type = KEEPER_NUDGE;

@@ -77,15 +77,16 @@ static void compact(void)
 /* Use nearly all memory that is available, for a moment. */
 static void press(void)
 {
+        static const char key[] = "MemAvailable:";
         FILE *meminfo = fopen("/proc/meminfo", "r");
         unsigned long kib = 0;
         char line[128];
         size_t bytes;
         void *all;
 
-        while (meminfo && fgets(line, sizeof(line), meminfo) &&
-               sscanf(line, "MemAvailable: %lu", &kib) != 1) {
-        }
+        while (meminfo && !kib && fgets(line, sizeof(line), meminfo))
+                if (strncmp(line, key, sizeof(key) - 1) == 0)
+                        kib = strtoul(line + sizeof(key) - 1, NULL, 10);
         if (kib <= SPARED_KIB)
                 die("only %lu KiB are available", kib);
         fclose(meminfo);

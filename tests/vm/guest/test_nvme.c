@@ -10,6 +10,7 @@
 #include "process.h"
 #include "told.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,12 +64,29 @@ static void compare_buffer(struct par *par)
         par_free(buffer);
 }
 
+/* The number in front of some words, the first of them from @at on, which moves behind them. */
+static size_t number_before(const char **at, const char *words)
+{
+        const char *found = strstr(*at, words);
+        char *end;
+        size_t number;
+
+        while (found && found > *at && isdigit((unsigned char)found[-1]))
+                found--;
+        if (!found)
+                die("no number of%s", words);
+        number = strtoul(found, &end, 10);
+        *at = end;
+        return number;
+}
+
 /* The example, which says out of and into how many pieces. */
 static void run_example(const char *address)
 {
         const char *const argv[] = { "nvme_io", address, "64", NULL };
-        size_t bytes = 0, from = 0, to = 0;
+        size_t bytes, from, to;
         uint64_t started = now_ns();
+        const char *at;
         char said[512];
         int status;
 
@@ -76,10 +94,10 @@ static void run_example(const char *address)
         printf("%s", said);
         if (status)
                 die("nvme_io failed");
-        if (!strstr(said, " bytes out of ") ||
-            sscanf(strchr(said, '\n') + 1, "%zu bytes out of %zu segments and into %zu:", &bytes,
-                   &from, &to) != 3)
-                die("that makes no sense");
+        at = said;
+        bytes = number_before(&at, " bytes out of ");
+        from = number_before(&at, " segments and into ");
+        to = number_before(&at, ":");
         if (bytes != BUFFER_BYTES || from < SEGMENTS_MIN || to < SEGMENTS_MIN)
                 die("that were too few bytes or pieces");
         printf("there and back in %.2f s\n", (double)(now_ns() - started) / 1e9);

@@ -88,13 +88,10 @@ static char frames_text[16384];
 /* Read it anew. Return: the line of a frame; NULL where pard does not have it. */
 static const char *frame_row(uint64_t phys)
 {
-        FILE *stream = popen("parctl frames", "r");
+        static const char *const argv[] = { "parctl", "frames", NULL };
         char address[32];
 
-        if (!stream)
-                die("parctl: %s", strerror(errno));
-        frames_text[fread(frames_text, 1, sizeof(frames_text) - 1, stream)] = '\0';
-        if (pclose(stream) != 0)
+        if (run_program(argv, frames_text, sizeof(frames_text)))
                 die("parctl failed");
         snprintf(address, sizeof(address), "0x%lx ", phys);
         return strstr(frames_text, address);
