@@ -16,8 +16,8 @@
 static _Thread_local char sentence_of_thread[ERROR_BYTES];
 
 static const char *const refusal_texts[] = {
-        [0] = "Never fits: no memory of pard can satisfy this",
-        [PAR_EXHAUSTED - PAR_NEVER_FITS] = "Exhausted: too little memory is free in the window",
+        [0] = "Never fits: no place can satisfy this",
+        [PAR_EXHAUSTED - PAR_NEVER_FITS] = "Exhausted: too little is free in the window",
         [PAR_FRAGMENTED - PAR_NEVER_FITS] = "Fragmented: no free piece is large enough",
         [PAR_QUOTA - PAR_NEVER_FITS] = "A limit of this client is reached",
         [PAR_DENIED - PAR_NEVER_FITS] = "Denied by pard",

@@ -72,8 +72,7 @@ static int get_info(int container, struct vfio_iommu_type1_info **ret)
         return r;
 }
 
-/* Copy from the description: what is in it need not be aligned before Linux 6.6. Return: whether it
- * is in there. */
+/* Copy from the description: what is in it need not be aligned. Return: whether it is in there. */
 static bool copy_from(const struct vfio_iommu_type1_info *info, uint32_t at, void *to, size_t bytes)
 {
         if (at > info->argsz || bytes > info->argsz - at)

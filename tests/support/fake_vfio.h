@@ -39,6 +39,6 @@ extern struct fake_vfio fake_vfio;
 
 /**
  * fake_vfio_init() - an Intel IOMMU, as Linux describes it
- * @cap_align: on which multiples its capabilities begin: 8 since Linux 6.6, 4 before
+ * @cap_align: on which multiples its capabilities begin: 8, with older kernels 4
  */
 void fake_vfio_init(uint32_t cap_align);

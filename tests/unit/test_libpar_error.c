@@ -56,6 +56,19 @@ static void test_error_texts(void **state)
         }
 }
 
+/* Without an IOMMU a place is of memory, behind one it is of I/O addresses. */
+static void test_error_texts_name_no_memory(void **state)
+{
+        static const int results[] = { -PAR_NEVER_FITS, -PAR_EXHAUSTED, -PAR_FRAGMENTED,
+                                       -PAR_QUOTA, -PAR_BUSY };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(results); i++) {
+                if (strstr(par_strerror(results[i]), "memory"))
+                        fail_msg("\"%s\"", par_strerror(results[i]));
+        }
+}
+
 static void test_error_is_cut_and_terminated(void **state)
 {
         char longer[2 * ERROR_BYTES];
@@ -111,6 +124,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_error_texts),
+                cmocka_unit_test(test_error_texts_name_no_memory),
                 cmocka_unit_test(test_error_is_cut_and_terminated),
                 cmocka_unit_test(test_error_without_sentence_is_the_result),
                 cmocka_unit_test(test_error_is_the_threads_own),
