@@ -42,7 +42,7 @@ struct par {
         struct buffers buffers;
         struct events events;
         struct device_list devices;
-        struct io_space_list io_spaces;
+        struct io_spaces io_spaces;
 };
 
 /**

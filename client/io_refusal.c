@@ -18,9 +18,6 @@
 #define LIST_BYTES 200
 #define WHO_BYTES  160
 
-/* Where /sys says how many mappings a container takes. */
-#define ENTRY_LIMIT "/sys/module/vfio_iommu_type1/parameters/dma_entry_limit"
-
 /* The usable ranges, as far as there is room for them. */
 static const char *list_usable(const struct iova_plan *plan, char text[LIST_BYTES])
 {
@@ -143,31 +140,20 @@ int io_refusal_place(int r, const struct iova_plan *plan, const struct io_want *
                          refusal->free, refusal->usable, refusal->free_run);
 }
 
-/* Of a container; 0 where the system does not say. */
-static unsigned entry_limit(void)
+/* The system's limit may have been changed since, and others may map in the container, too. */
+static int refuse_more(const struct io_count *count)
 {
-        FILE *file = fopen(ENTRY_LIMIT, "re");
-        unsigned limit = 0;
+        char text[128] = "";
 
-        if (!file)
-                return 0;
-        if (fscanf(file, "%u", &limit) != 1)
-                limit = 0;
-        fclose(file);
-        return limit;
-}
-
-static int refuse_more(size_t mappings)
-{
-        const unsigned limit = entry_limit();
-        char text[64] = "";
-
-        if (limit)
-                snprintf(text, sizeof(text), " of %u (dma_entry_limit of vfio_iommu_type1)", limit);
+        if (count->room != UINT32_MAX)
+                snprintf(text, sizeof(text),
+                         "; there was room for %zu when the device was attached (dma_entry_limit "
+                         "of vfio_iommu_type1)",
+                         count->room);
         return error_set(-PAR_QUOTA,
-                         "the VFIO container takes no more mappings%s; %zu are this connection's, "
-                         "one for each buffer",
-                         text, mappings);
+                         "the VFIO container takes no more mappings: %zu are this connection's, "
+                         "one for each buffer%s",
+                         count->mappings, text);
 }
 
 /* Return: whether the limit of locked memory is why @bytes cannot be mapped. */
@@ -178,13 +164,13 @@ static bool memlock_explains(uint64_t bytes, struct memlock *ret)
                 bytes > ret->limit_bytes - ret->locked_bytes);
 }
 
-int io_refusal_map(int r, struct range place, size_t mappings)
+int io_refusal_map(int r, struct range place, const struct io_count *count)
 {
         const uint64_t bytes = range_size(place);
         struct memlock memlock;
 
         if (r == -ENOSPC)
-                return refuse_more(mappings);
+                return refuse_more(count);
         if (r == -ENOMEM && memlock_explains(bytes, &memlock))
                 return error_set(-PAR_QUOTA,
                                  "VFIO counts what it maps against RLIMIT_MEMLOCK: %" PRIu64

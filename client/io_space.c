@@ -16,26 +16,58 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* So many places with others' mappings in them may be tried for a buffer. */
 #define TRIES_MAX 256
 
 /**
  * struct io_space - a space
- * @refs:     devices and buffers; protected by the lock of the handle
- * @lock:     protects @plan and @mappings
- * @mappings: how many there are
+ * @refs:      devices and buffers; protected by the lock of the handle
+ * @container: its place in io_spaces::containers
+ * @lock:      protects what follows, but @mapper
+ * @mappings:  how many there are
+ * @room:      how many it would have taken when a device came to it, others' mappings being there;
+ *             UINT32_MAX: it does not say
  */
 struct io_space {
-        LIST_ENTRY(io_space) link; /* par::io_spaces */
+        LIST_ENTRY(io_space) link; /* io_spaces::list */
         unsigned refs;
+        atomic_int *container;
+        struct mapper *mapper;
         pthread_mutex_t lock;
         struct iova_plan *plan;
-        struct mapper *mapper;
-        size_t mappings;
+        size_t mappings, room;
 };
 
 /* ---- life ----------------------------------------------------------------------------------- */
+
+void io_spaces_init(struct io_spaces *spaces)
+{
+        LIST_INIT(&spaces->list);
+        for (size_t i = 0; i < IO_SPACES_MAX; i++)
+                atomic_init(&spaces->containers[i], -1);
+}
+
+void io_spaces_abandon(struct io_spaces *spaces)
+{
+        for (size_t i = 0; i < IO_SPACES_MAX; i++) {
+                const int fd = atomic_exchange(&spaces->containers[i], -1);
+
+                if (fd >= 0)
+                        close(fd);
+        }
+}
+
+/* Return: the place for another container; NULL: none is left. */
+static atomic_int *free_container(struct io_spaces *spaces)
+{
+        for (size_t i = 0; i < IO_SPACES_MAX; i++) {
+                if (atomic_load(&spaces->containers[i]) < 0)
+                        return &spaces->containers[i];
+        }
+        return NULL;
+}
 
 void io_space_ref(struct io_space *space)
 {
@@ -55,6 +87,7 @@ void io_space_unref(struct io_space *space)
         if (!space || --space->refs)
                 return;
         LIST_REMOVE(space, link);
+        atomic_store(space->container, -1); /* before another file has the number */
         destroy(space);
 }
 
@@ -64,11 +97,29 @@ static int plan_error(int r)
                                          : "the IOMMU maps no address in pages of 4 KiB or more");
 }
 
+static size_t room_of(const struct mapper_facts *facts, size_t mappings)
+{
+        return facts->room == UINT32_MAX ? UINT32_MAX : facts->room + mappings;
+}
+
+/* What is usable of a container that nothing is known of. */
+static int describe(struct io_space *space)
+{
+        struct mapper_facts facts;
+        int r;
+
+        r = space->mapper->ops->describe(space->mapper, &facts);
+        if (r)
+                return r;
+        space->room = room_of(&facts, 0);
+        r = iova_plan_new(facts.ranges, facts.n_ranges, facts.page_sizes, &space->plan);
+        return r ? plan_error(r) : 0;
+}
+
 /* A container that is not in the list. */
 static int create(struct mapper *mapper, struct io_space **ret)
 {
         struct io_space *space = calloc(1, sizeof(*space));
-        struct mapper_facts facts;
         int r;
 
         if (!space) {
@@ -77,12 +128,7 @@ static int create(struct mapper *mapper, struct io_space **ret)
         }
         pthread_mutex_init(&space->lock, NULL);
         space->mapper = mapper;
-        r = mapper->ops->describe(mapper, &facts);
-        if (!r) {
-                r = iova_plan_new(facts.ranges, facts.n_ranges, facts.page_sizes, &space->plan);
-                if (r)
-                        plan_error(r);
-        }
+        r = describe(space);
         if (r)
                 destroy(space);
         else
@@ -100,17 +146,36 @@ static int look_again(struct io_space *space)
         if (r)
                 return r;
         pthread_mutex_lock(&space->lock);
+        space->room = room_of(&facts, space->mappings);
         r = iova_plan_narrow(space->plan, facts.ranges, facts.n_ranges);
         pthread_mutex_unlock(&space->lock);
         return r ? plan_error(r) : 0;
 }
 
-int io_space_get(struct io_space_list *spaces, struct mapper *mapper, int fd, struct io_space **ret)
+static int add(struct io_spaces *spaces, struct mapper *mapper, struct io_space **ret)
+{
+        atomic_int *container = free_container(spaces);
+        int r;
+
+        if (!container) {
+                mapper->ops->free(mapper);
+                return error_set(-EMFILE, "a connection has at most %d containers", IO_SPACES_MAX);
+        }
+        r = create(mapper, ret);
+        if (r)
+                return r;
+        (*ret)->container = container;
+        atomic_store(container, mapper->fd);
+        LIST_INSERT_HEAD(&spaces->list, *ret, link);
+        return 0;
+}
+
+int io_space_get(struct io_spaces *spaces, struct mapper *mapper, int fd, struct io_space **ret)
 {
         struct io_space *space;
         int r;
 
-        LIST_FOREACH (space, spaces, link) {
+        LIST_FOREACH (space, &spaces->list, link) {
                 if (space->mapper->ops->is(space->mapper, fd))
                         break;
         }
@@ -118,9 +183,7 @@ int io_space_get(struct io_space_list *spaces, struct mapper *mapper, int fd, st
                 mapper->ops->free(mapper);
                 r = look_again(space);
         } else {
-                r = create(mapper, &space);
-                if (!r)
-                        LIST_INSERT_HEAD(spaces, space, link);
+                r = add(spaces, mapper, &space);
         }
         if (r)
                 return r;
@@ -165,16 +228,11 @@ static void avoid(struct io_space *space, struct range place)
         pthread_mutex_unlock(&space->lock);
 }
 
-/* Return: how many mappings there are now. */
-static size_t count_mapping(struct io_space *space, bool more)
+static void count_mapping(struct io_space *space, bool more)
 {
-        size_t mappings;
-
         pthread_mutex_lock(&space->lock);
         space->mappings = more ? space->mappings + 1 : space->mappings - 1;
-        mappings = space->mappings;
         pthread_mutex_unlock(&space->lock);
-        return mappings;
 }
 
 /* ---- mapping -------------------------------------------------------------------------------- */
@@ -182,14 +240,20 @@ static size_t count_mapping(struct io_space *space, bool more)
 /* Return: 0; -EEXIST; another negative errno or -PAR_QUOTA, with par_error() set. */
 static int map_once(struct io_space *space, void *at, struct range place)
 {
-        const size_t mappings = count_mapping(space, true);
+        struct io_count count;
         int r;
 
         r = space->mapper->ops->map(space->mapper, at, place.first, range_size(place));
-        if (!r)
+        if (r == -EEXIST)
+                return r;
+        if (!r) {
+                count_mapping(space, true);
                 return 0;
-        count_mapping(space, false);
-        return r == -EEXIST ? r : io_refusal_map(r, place, mappings - 1);
+        }
+        pthread_mutex_lock(&space->lock);
+        count = (struct io_count){ .mappings = space->mappings, .room = space->room };
+        pthread_mutex_unlock(&space->lock);
+        return io_refusal_map(r, place, &count);
 }
 
 int io_space_map(struct io_space *space, void *at, const struct io_want *want, struct range *place)

@@ -8,6 +8,7 @@
 #include "constraint.h"
 #include "mapper.h"
 
+#include <stdatomic.h>
 #include <sys/queue.h>
 
 /**
@@ -23,7 +24,26 @@ struct io_want {
 };
 
 struct io_space;
-LIST_HEAD(io_space_list, io_space);
+
+/* A connection has no more containers than this. */
+#define IO_SPACES_MAX 32
+
+/**
+ * struct io_spaces - the containers of a connection
+ * @list:       their spaces
+ * @containers: their descriptors; -1: none. A child of fork() can read that, also where another
+ *              thread was changing the list at that moment
+ */
+struct io_spaces {
+        LIST_HEAD(io_space_list, io_space) list;
+        atomic_int containers[IO_SPACES_MAX];
+};
+
+void io_spaces_init(struct io_spaces *spaces);
+
+/* In a child of fork() that can free nothing: let go of the containers, or they would outlive the
+ * parent with all that is mapped in them. */
+void io_spaces_abandon(struct io_spaces *spaces);
 
 /**
  * io_space_get() - the space of a mapper
@@ -34,10 +54,9 @@ LIST_HEAD(io_space_list, io_space);
  *
  * The container may be known already; then what is usable may have become less.
  *
- * Return: 0; negative errno, with par_error() set.
+ * Return: 0; -EMFILE where there are IO_SPACES_MAX; another negative errno. par_error() is set.
  */
-int io_space_get(struct io_space_list *spaces, struct mapper *mapper, int fd,
-                 struct io_space **ret);
+int io_space_get(struct io_spaces *spaces, struct mapper *mapper, int fd, struct io_space **ret);
 
 /* With the lock of the handle held. The last one leaves the list; what is mapped stays so. */
 void io_space_ref(struct io_space *space);

@@ -48,7 +48,12 @@ struct mapper_ops {
         void (*free)(struct mapper *mapper);
 };
 
-/* Embedded by its implementations. Calls of @map and @unmap may come from several threads. */
+/**
+ * struct mapper - embedded by its implementations
+ * @ops: its @map and @unmap may be called by several threads
+ * @fd:  the container, for a child of fork() that can do no more than close it
+ */
 struct mapper {
         const struct mapper_ops *ops;
+        int fd;
 };

@@ -168,7 +168,7 @@ static struct par *handle_new(const struct par_connect_options *options)
         frames_init(&par->frames);
         RB_INIT(&par->buffers.by_id);
         LIST_INIT(&par->devices);
-        LIST_INIT(&par->io_spaces);
+        io_spaces_init(&par->io_spaces);
         return par;
 }
 
@@ -289,6 +289,7 @@ static void disconnect_in_child(struct par *par)
         /* At the fork another thread was changing it: its memory stays where it is. */
         close(par->connection.socket);
         events_deinit(&par->events);
+        io_spaces_abandon(&par->io_spaces);
 }
 
 static void say_bye(struct par *par)

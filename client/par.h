@@ -280,7 +280,7 @@ int par_device_open(struct par *par, const char *name_or_pci,
  * Return: 0; -EBADF; -EINVAL where it is no container, or has no IOMMU yet; -ENOTSUP where the
  * IOMMU is of another type, or the kernel does not say what is usable (before Linux 5.4); -EBUSY
  * where the device is attached already; -EOVERFLOW where more than 64 ranges are usable; -EMFILE,
- * -ENOMEM; -ECHILD.
+ * also where the connection has 32 containers; -ENOMEM; -ECHILD.
  */
 int par_device_attach_vfio(struct par_device *device, int container_fd) PAR_MUST_CHECK;
 

@@ -10,8 +10,6 @@
 
 #include "error.h"
 
-#include "macros.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
@@ -24,16 +22,6 @@
 
 /* The kernel's answer grows with what it knows: a few hundred bytes today. */
 #define INFO_BYTES_MAX 65536u
-
-struct vfio {
-        struct mapper mapper;
-        int container;
-};
-
-static struct vfio *vfio_of(struct mapper *mapper)
-{
-        return CONTAINER_OF(mapper, struct vfio, mapper);
-}
 
 /* ---- what it can do ------------------------------------------------------------------------- */
 
@@ -133,7 +121,7 @@ static int vfio_describe(struct mapper *mapper, struct mapper_facts *ret)
         struct vfio_iommu_type1_info *info;
         int r;
 
-        r = get_info(vfio_of(mapper)->container, &info);
+        r = get_info(mapper->fd, &info);
         if (r == -EINVAL)
                 return error_set(r, "the container has no IOMMU yet: first comes a group "
                                     "(VFIO_GROUP_SET_CONTAINER), then VFIO_SET_IOMMU");
@@ -163,7 +151,7 @@ static int vfio_map(struct mapper *mapper, void *at, uint64_t iova, uint64_t byt
                 .size = bytes,
         };
 
-        return ioctl(vfio_of(mapper)->container, VFIO_IOMMU_MAP_DMA, &map) < 0 ? -errno : 0;
+        return ioctl(mapper->fd, VFIO_IOMMU_MAP_DMA, &map) < 0 ? -errno : 0;
 }
 
 static int vfio_unmap(struct mapper *mapper, uint64_t iova, uint64_t bytes)
@@ -174,24 +162,22 @@ static int vfio_unmap(struct mapper *mapper, uint64_t iova, uint64_t bytes)
                 .size = bytes,
         };
 
-        if (ioctl(vfio_of(mapper)->container, VFIO_IOMMU_UNMAP_DMA, &unmap) < 0)
+        if (ioctl(mapper->fd, VFIO_IOMMU_UNMAP_DMA, &unmap) < 0)
                 return -errno;
         return unmap.size == bytes ? 0 : -ENOENT; /* somebody else has unmapped it */
 }
 
 static bool vfio_is(const struct mapper *mapper, int fd)
 {
-        const struct vfio *vfio =
-                CONTAINER_OF((struct mapper *)(uintptr_t)mapper, struct vfio, mapper);
         const pid_t self = getpid();
 
-        return !syscall(SYS_kcmp, self, self, KCMP_FILE, vfio->container, fd);
+        return !syscall(SYS_kcmp, self, self, KCMP_FILE, mapper->fd, fd);
 }
 
 static void vfio_free(struct mapper *mapper)
 {
-        close(vfio_of(mapper)->container);
-        free(vfio_of(mapper));
+        close(mapper->fd);
+        free(mapper);
 }
 
 static const struct mapper_ops vfio_ops = {
@@ -215,23 +201,23 @@ static int check_container(int fd)
 
 int vfio_new(int container_fd, struct mapper **ret)
 {
-        struct vfio *vfio;
+        struct mapper *mapper;
         int r;
 
-        vfio = calloc(1, sizeof(*vfio));
-        if (!vfio)
+        mapper = calloc(1, sizeof(*mapper));
+        if (!mapper)
                 return error_set(-ENOMEM, "no memory for a container");
-        vfio->mapper.ops = &vfio_ops;
-        vfio->container = fcntl(container_fd, F_DUPFD_CLOEXEC, 3);
-        if (vfio->container < 0) {
+        mapper->ops = &vfio_ops;
+        mapper->fd = fcntl(container_fd, F_DUPFD_CLOEXEC, 3);
+        if (mapper->fd < 0) {
                 r = -errno;
-                free(vfio);
+                free(mapper);
                 return error_set(r, "the VFIO container: %s", par_strerror(r));
         }
-        r = check_container(vfio->container);
+        r = check_container(mapper->fd);
         if (r)
-                vfio_free(&vfio->mapper);
+                vfio_free(mapper);
         else
-                *ret = &vfio->mapper;
+                *ret = mapper;
         return r;
 }

@@ -91,7 +91,7 @@ static const struct mapper_ops fake_ops = {
 void fake_mapper_init(struct fake_mapper *fake, int fd)
 {
         *fake = (struct fake_mapper){
-                .mapper.ops = &fake_ops,
+                .mapper = { .ops = &fake_ops, .fd = fd },
                 .facts = { .ranges = { { 0, 0xfedfffff }, { 0xfef00000, 0x7fffffffff } },
                            .n_ranges = 2,
                            .page_sizes = 4 * KiB | 2 * MiB | GiB,

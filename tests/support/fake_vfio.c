@@ -4,6 +4,7 @@
  */
 #include "fake_vfio.h"
 
+#include "heap.h"
 #include "macros.h"
 
 #include <errno.h>
@@ -91,6 +92,8 @@ static int map(const struct vfio_iommu_type1_dma_map *map)
                 return refuse(ENOSPC);
         fake_vfio.maps[fake_vfio.n_maps++] =
                 (struct fake_vfio_map){ map->vaddr, map->iova, map->size };
+        if (fake_vfio.no_memory_after_map)
+                heap_fail(1, 1);
         return 0;
 }
 

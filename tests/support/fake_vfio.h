@@ -25,9 +25,10 @@ struct fake_vfio_map {
  * @grow_info:    the answer grows each time that one asks
  * @maps:         @n_maps
  * @unmap_less:   unmapping finds nothing
+ * @no_memory_after_map: the allocation that follows a mapping fails; heap_mend() ends that
  */
 struct fake_vfio {
-        bool no_container, other_type, grow_info, unmap_less;
+        bool no_container, other_type, grow_info, unmap_less, no_memory_after_map;
         int fail_info, fail_map, fail_unmap;
         uint32_t info_bytes;
         uint8_t info[FAKE_VFIO_INFO_BYTES];

@@ -7,7 +7,10 @@
 #include "heap.h"
 #include "macros.h"
 
+#include "descriptors.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,13 +24,13 @@ static char memory[64 * KiB];
 /* A fake container, and its space with one reference. */
 struct setup {
         struct fake_mapper fake;
-        struct io_space_list spaces;
+        struct io_spaces spaces;
         struct io_space *space;
 };
 
 static void begin(struct setup *setup)
 {
-        LIST_INIT(&setup->spaces);
+        io_spaces_init(&setup->spaces);
         fake_mapper_init(&setup->fake, 7);
         assert_int_equal(io_space_get(&setup->spaces, &setup->fake.mapper, 7, &setup->space), 0);
 }
@@ -36,7 +39,7 @@ static void end(struct setup *setup)
 {
         io_space_unref(setup->space);
         assert_int_equal(setup->fake.frees, 1);
-        assert_true(LIST_EMPTY(&setup->spaces));
+        assert_true(LIST_EMPTY(&setup->spaces.list));
 }
 
 static struct io_want want_below(uint64_t addr_max, uint64_t size)
@@ -116,6 +119,50 @@ static void test_io_space_is_one_for_a_container(void **state)
         assert_int_equal(setup.fake.frees, 0);
         io_space_unref(NULL);
         end(&setup);
+}
+
+static void test_io_space_is_one_of_a_few(void **state)
+{
+        static struct fake_mapper fakes[IO_SPACES_MAX + 1];
+        struct io_space *got[IO_SPACES_MAX], *none = NULL;
+        struct io_spaces spaces;
+
+        (void)state;
+        io_spaces_init(&spaces);
+        for (int i = 0; i <= IO_SPACES_MAX; i++)
+                fake_mapper_init(&fakes[i], 100 + i);
+        for (int i = 0; i < IO_SPACES_MAX; i++)
+                assert_int_equal(io_space_get(&spaces, &fakes[i].mapper, 100 + i, &got[i]), 0);
+        assert_int_equal(io_space_get(&spaces, &fakes[IO_SPACES_MAX].mapper, 200, &none), -EMFILE);
+        assert_null(none);
+        assert_said("the last one", "at most 32 containers");
+        assert_int_equal(fakes[IO_SPACES_MAX].frees, 1);
+
+        io_space_unref(got[3]);
+        fake_mapper_init(&fakes[3], 103);
+        assert_int_equal(io_space_get(&spaces, &fakes[3].mapper, 103, &got[3]), 0);
+        for (int i = 0; i < IO_SPACES_MAX; i++)
+                io_space_unref(got[i]);
+        assert_true(LIST_EMPTY(&spaces.list));
+}
+
+static void test_io_space_lets_go_of_its_containers(void **state)
+{
+        const unsigned descriptors = descriptors_open();
+        const int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+        struct io_space *space;
+        struct io_spaces spaces;
+        struct fake_mapper fake;
+
+        (void)state;
+        assert_true(fd >= 0);
+        io_spaces_init(&spaces);
+        fake_mapper_init(&fake, fd);
+        assert_int_equal(io_space_get(&spaces, &fake.mapper, fd, &space), 0);
+        io_spaces_abandon(&spaces);
+        assert_int_equal(descriptors_open(), descriptors);
+        io_spaces_abandon(&spaces); /* not twice: the number may be another file's */
+        io_space_unref(space);
 }
 
 /* ---- others in the same container ----------------------------------------------------------- */
@@ -260,6 +307,7 @@ static const struct {
 } map_faults[] = {
         { "no more mappings", -ENOSPC, -PAR_QUOTA, "takes no more mappings" },
         { "whose they are", -ENOSPC, -PAR_QUOTA, "0 are this connection's" },
+        { "how many there could be", -ENOSPC, -PAR_QUOTA, "there was room for 65535 when" },
         { "not usable", -EINVAL, -EINVAL,
           "65536 bytes at I/O address 0xfff0000: Invalid argument" },
         { "no memory at all", -ENOMEM, -ENOMEM, "Cannot allocate memory" },
@@ -297,6 +345,40 @@ static void test_io_space_undoes_what_cannot_be_mapped(void **state)
         }
         end(&setup);
         assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &before), 0);
+}
+
+/* Others' mappings are in the container, and a device comes to it when some of ours are, too. */
+static void test_io_space_says_what_there_was_room_for(void **state)
+{
+        struct io_want want = want_below(0xfffffff, sizeof(memory));
+        struct range place;
+        struct io_space *again;
+        struct fake_mapper same;
+        struct setup setup;
+
+        (void)state;
+        begin(&setup);
+        assert_int_equal(io_space_take(setup.space, &want, &place), 0);
+        assert_int_equal(io_space_map(setup.space, memory, &want, &place), 0);
+        setup.fake.facts.room = 5;
+        fake_mapper_init(&same, 7);
+        assert_int_equal(io_space_get(&setup.spaces, &same.mapper, 7, &again), 0);
+        setup.fake.map = -ENOSPC;
+        assert_int_equal(io_space_take(setup.space, &want, &place), 0);
+        assert_int_equal(io_space_map(setup.space, memory, &want, &place), -PAR_QUOTA);
+        assert_said("room", "1 are this connection's, one for each buffer; there was room for 6 ");
+        io_space_unref(again);
+
+        /* A kernel that does not say. */
+        setup.fake.facts.room = UINT32_MAX;
+        fake_mapper_init(&same, 7);
+        assert_int_equal(io_space_get(&setup.spaces, &same.mapper, 7, &again), 0);
+        assert_int_equal(io_space_take(setup.space, &want, &place), 0);
+        assert_int_equal(io_space_map(setup.space, memory, &want, &place), -PAR_QUOTA);
+        if (strstr(par_error(NULL), "room"))
+                fail_msg("%s", par_error(NULL));
+        io_space_unref(again);
+        end(&setup);
 }
 
 static void test_io_space_names_the_limit_of_locked_memory(void **state)
@@ -351,7 +433,7 @@ static void test_io_space_needs_facts(void **state)
         struct setup setup = { .space = NULL };
 
         (void)state;
-        LIST_INIT(&setup.spaces);
+        io_spaces_init(&setup.spaces);
         for (size_t i = 0; i < ARRAY_SIZE(describe_faults); i++) {
                 int r;
 
@@ -362,7 +444,7 @@ static void test_io_space_needs_facts(void **state)
                 if (r != describe_faults[i].result || setup.space)
                         fail_msg("%s: %d", describe_faults[i].name, r);
                 assert_int_equal(setup.fake.frees, 1);
-                assert_true(LIST_EMPTY(&setup.spaces));
+                assert_true(LIST_EMPTY(&setup.spaces.list));
         }
 }
 
@@ -395,7 +477,7 @@ static void test_io_space_survives_without_memory(void **state)
                 struct range place;
                 int r;
 
-                LIST_INIT(&setup.spaces);
+                io_spaces_init(&setup.spaces);
                 fake_mapper_init(&setup.fake, 7);
                 heap_fail(n, n);
                 r = io_space_get(&setup.spaces, &setup.fake.mapper, 7, &setup.space);
@@ -415,11 +497,14 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_io_space_maps_and_unmaps),
                 cmocka_unit_test(test_io_space_is_one_for_a_container),
+                cmocka_unit_test(test_io_space_is_one_of_a_few),
+                cmocka_unit_test(test_io_space_lets_go_of_its_containers),
                 cmocka_unit_test(test_io_space_tries_elsewhere),
                 cmocka_unit_test(test_io_space_gives_up_where_others_are_everywhere),
                 cmocka_unit_test(test_io_space_says_why_not),
                 cmocka_unit_test(test_io_space_says_how_much_is_free),
                 cmocka_unit_test(test_io_space_undoes_what_cannot_be_mapped),
+                cmocka_unit_test(test_io_space_says_what_there_was_room_for),
                 cmocka_unit_test(test_io_space_names_the_limit_of_locked_memory),
                 cmocka_unit_test(test_io_space_keeps_what_cannot_be_unmapped),
                 cmocka_unit_test(test_io_space_needs_facts),

@@ -3,9 +3,10 @@
  * Buffers for a device behind an IOMMU: against a daemon in a thread (tests/support/mock_server.c)
  * and a container without a kernel (tests/support/fake_vfio.c).
  */
-#include "public.h"
+#include "handle.h"
 
 #include "fake_vfio.h"
+#include "heap.h"
 #include "macros.h"
 #include "mock_server.h"
 
@@ -15,6 +16,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -71,7 +75,7 @@ static void begin(struct setup *setup)
 
         fake_vfio_init(8);
         *setup = (struct setup){ .mock = mock_start(&settings) };
-        setup->container = open("/dev/null", O_RDWR | O_CLOEXEC);
+        setup->container = memfd_create("container", MFD_CLOEXEC);
         assert_true(setup->container >= 0);
         assert_int_equal(par_connect(setup->mock->path, &options, &setup->par), 0);
         assert_int_equal(par_device_open(setup->par, "capture0", &setup->device), 0);
@@ -79,12 +83,11 @@ static void begin(struct setup *setup)
         setup->options.device = setup->device;
 }
 
-/* All is given back, with or without par_free(). */
+/* All is unmapped, with or without par_free(). */
 static void end(struct setup *setup)
 {
         par_disconnect(setup->par);
         assert_int_equal(fake_vfio.n_maps, 0);
-        assert_int_equal(mock_counts(setup->mock).buffers, 0);
         mock_stop(setup->mock);
         close(setup->container);
 }
@@ -97,6 +100,17 @@ static struct par_buffer *get(struct setup *setup, size_t size,
         if (par_alloc(setup->par, size, constraint, &setup->options, &buffer))
                 fail_msg("%zu bytes: %s", size, par_error(setup->par));
         return buffer;
+}
+
+/* How many descriptors this process has of the file that stands for the container. */
+static unsigned descriptors_of(ino_t container)
+{
+        struct stat info;
+        unsigned n = 0;
+
+        for (int fd = 3; fd < 256; fd++)
+                n += !fstat(fd, &info) && info.st_ino == container;
+        return n;
 }
 
 /* ---- what a driver sees --------------------------------------------------------------------- */
@@ -249,6 +263,35 @@ static void test_par_vfio_buffers_outlive_their_device(void **state)
         end(&setup);
 }
 
+/* Another thread holds the lock at the fork: the child can free nothing, but must not keep the
+ * container open. */
+static void test_par_vfio_child_keeps_no_container(void **state)
+{
+        struct setup setup;
+        struct stat info;
+        int status;
+        pid_t pid;
+
+        (void)state;
+        begin(&setup);
+        assert_int_equal(fstat(setup.container, &info), 0);
+        assert_int_equal(descriptors_of(info.st_ino), 2);
+        pthread_mutex_lock(&setup.par->lock);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (!pid) {
+                par_disconnect(setup.par);
+                _exit((int)descriptors_of(info.st_ino)); /* the test's own */
+        }
+        pthread_mutex_unlock(&setup.par->lock);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 1);
+        assert_int_equal(descriptors_of(info.st_ino), 2);
+        end(&setup);
+        assert_int_equal(descriptors_of(info.st_ino), 0);
+}
+
 /* ---- refusals and faults -------------------------------------------------------------------- */
 
 static const struct {
@@ -311,6 +354,26 @@ static void test_par_vfio_gives_back_what_cannot_be_mapped(void **state)
         assert_int_equal(mock_counts(setup.mock).buffers, 0);
         fake_vfio.fail_map = 0;
         assert_int_equal(par_buffer_dma(get(&setup, PAGE, NULL)), before);
+        end(&setup);
+}
+
+/* It is mapped already when there is no memory for its segments. */
+static void test_par_vfio_unmaps_without_memory(void **state)
+{
+        struct par_buffer *buffer;
+        struct setup setup;
+
+        (void)state;
+        begin(&setup);
+        fake_vfio.no_memory_after_map = true;
+        assert_int_equal(par_alloc(setup.par, PAGE, NULL, &setup.options, &buffer), -ENOMEM);
+        assert_true(heap_mend());
+        assert_null(buffer);
+        assert_non_null(strstr(par_error(setup.par), "no memory for the segments of a buffer"));
+        assert_int_equal(fake_vfio.n_maps, 0);
+        assert_int_equal(mock_counts(setup.mock).buffers, 0);
+        fake_vfio.no_memory_after_map = false;
+        assert_int_equal(par_buffer_dma(get(&setup, PAGE, NULL)), 0xfffffff + 1 - PAGE);
         end(&setup);
 }
 
@@ -392,8 +455,10 @@ int main(void)
                 cmocka_unit_test(test_par_vfio_attaches_once),
                 cmocka_unit_test(test_par_vfio_needs_a_ready_container),
                 cmocka_unit_test(test_par_vfio_buffers_outlive_their_device),
+                cmocka_unit_test(test_par_vfio_child_keeps_no_container),
                 cmocka_unit_test(test_par_vfio_refuses_before_it_asks_for_memory),
                 cmocka_unit_test(test_par_vfio_gives_back_what_cannot_be_mapped),
+                cmocka_unit_test(test_par_vfio_unmaps_without_memory),
                 cmocka_unit_test(test_par_vfio_makes_way_for_others),
                 cmocka_unit_test(test_par_vfio_warns_of_what_stays_mapped),
                 cmocka_unit_test(test_par_vfio_maps_what_was_planned_only),
