@@ -18,8 +18,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* So many places with others' mappings in them may be tried for a buffer. */
-#define TRIES_MAX 256
+/* So many places with others' mappings in them may be tried for a buffer: the first few one below
+ * the other, then ever farther apart. */
+#define TRIES_MAX  256
+#define TRIES_NEAR 8
 
 /**
  * struct io_space - a space
@@ -256,8 +258,44 @@ static int map_once(struct io_space *space, void *at, struct range place)
         return io_refusal_map(r, place, &count);
 }
 
+/* A place farther down than @place, with so many bytes between them. Return: whether there is one.
+ */
+static bool take_below(struct io_space *space, const struct io_want *want, uint64_t skip_bytes,
+                       struct range *place)
+{
+        struct constraint below = want->limits;
+        bool taken;
+
+        if (place->first < skip_bytes || place->first - skip_bytes <= below.window.first)
+                return false;
+        below.window.last = place->first - skip_bytes - 1;
+        pthread_mutex_lock(&space->lock);
+        taken = iova_plan_try(space->plan, &below, place);
+        pthread_mutex_unlock(&space->lock);
+        return taken;
+}
+
+/* Others' mappings often lie side by side: what is next to one is skipped, twice as much each time,
+ * and less again near the lower end. Then comes what was skipped. */
+static int take_elsewhere(struct io_space *space, const struct io_want *want, unsigned tries,
+                          uint64_t *skip_bytes, struct range *place)
+{
+        const uint64_t bytes = want->limits.size_bytes;
+
+        if (tries > TRIES_NEAR && *skip_bytes <= UINT64_MAX / 2) {
+                *skip_bytes = *skip_bytes ? *skip_bytes * 2 : bytes;
+                for (; *skip_bytes >= bytes; *skip_bytes /= 2) {
+                        if (take_below(space, want, *skip_bytes, place))
+                                return 0;
+                }
+        }
+        *skip_bytes = 0;
+        return io_space_take(space, want, place);
+}
+
 int io_space_map(struct io_space *space, void *at, const struct io_want *want, struct range *place)
 {
+        uint64_t skip_bytes = 0;
         int r;
 
         for (unsigned tries = 1; (r = map_once(space, at, *place)) == -EEXIST; tries++) {
@@ -267,7 +305,7 @@ int io_space_map(struct io_space *space, void *at, const struct io_want *want, s
                                          "others have mapped something in this VFIO container at "
                                          "each of %d places for %llu bytes",
                                          TRIES_MAX, (unsigned long long)want->limits.size_bytes);
-                r = io_space_take(space, want, place);
+                r = take_elsewhere(space, want, tries, &skip_bytes, place);
                 if (r)
                         return r;
         }

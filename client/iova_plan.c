@@ -183,6 +183,31 @@ static int refuse(const struct iova_plan *plan, const struct constraint *want, i
         return PAR_REFUSED_NEVER_FITS;
 }
 
+/* Take what was found. */
+static int take(struct iova_plan *plan, struct range place)
+{
+        int r;
+
+        r = space_hold(plan->free, place, iova_plan_granule(plan));
+        if (r)
+                return r;
+        r = space_remove(plan->free, place);
+        assert(!r); /* it is held */
+        return r;
+}
+
+bool iova_plan_try(struct iova_plan *plan, const struct constraint *want, struct range *ret)
+{
+        struct range place;
+        enum limit ignored;
+
+        if (constraint_check(want, &ignored) || find(plan, plan->free, want, &place) ||
+            take(plan, place))
+                return false;
+        *ret = place;
+        return true;
+}
+
 int iova_plan_take(struct iova_plan *plan, const struct constraint *want, struct range *ret,
                    struct iova_refusal *ret_refusal)
 {
@@ -203,12 +228,9 @@ int iova_plan_take(struct iova_plan *plan, const struct constraint *want, struct
         }
         if (r)
                 return refuse(plan, want, r, ret_refusal);
-        r = space_hold(plan->free, place, iova_plan_granule(plan));
-        if (r)
-                return r;
-        r = space_remove(plan->free, place);
-        assert(!r); /* it is held */
-        *ret = place;
+        r = take(plan, place);
+        if (!r)
+                *ret = place;
         return r;
 }
 

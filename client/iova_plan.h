@@ -88,6 +88,13 @@ uint64_t iova_plan_granule(const struct iova_plan *plan);
 int iova_plan_take(struct iova_plan *plan, const struct constraint *want, struct range *ret,
                    struct iova_refusal *ret_refusal);
 
+/**
+ * iova_plan_try() - the same, never where it is to be avoided
+ *
+ * Return: whether a place is taken.
+ */
+bool iova_plan_try(struct iova_plan *plan, const struct constraint *want, struct range *ret);
+
 /* Give a place back as it was taken. */
 void iova_plan_give(struct iova_plan *plan, struct range place);
 

@@ -188,6 +188,30 @@ static void test_io_space_tries_elsewhere(void **state)
         end(&setup);
 }
 
+/* Another process has mapped more places side by side than may be tried one by one; between what
+ * it has and what it has not, nothing is lost. */
+static void test_io_space_gets_past_many_mappings(void **state)
+{
+        struct io_want want = want_below(0x1fffff, 4 * KiB);
+        struct range place;
+        struct setup setup;
+
+        (void)state;
+        begin(&setup);
+        for (uint64_t i = 1; i <= 500; i++)
+                fake_mapper_intrude(&setup.fake, range_of(0x200000 - i * 4 * KiB, 4 * KiB));
+        for (unsigned i = 0; i < 12; i++) {
+                setup.fake.calls = 0;
+                assert_int_equal(io_space_take(setup.space, &want, &place), 0);
+                if (io_space_map(setup.space, memory, &want, &place))
+                        fail_msg("buffer %u: %s", i, par_error(NULL));
+                assert_true(place.last < 0x200000 - 500 * 4 * KiB);
+                assert_true(setup.fake.calls <= 256);
+        }
+        assert_int_equal(setup.fake.n_mappings, FAKE_MAPPINGS_MAX);
+        end(&setup);
+}
+
 static void test_io_space_gives_up_where_others_are_everywhere(void **state)
 {
         struct io_want want = want_below(0xffff, 4 * KiB);
@@ -500,6 +524,7 @@ int main(void)
                 cmocka_unit_test(test_io_space_is_one_of_a_few),
                 cmocka_unit_test(test_io_space_lets_go_of_its_containers),
                 cmocka_unit_test(test_io_space_tries_elsewhere),
+                cmocka_unit_test(test_io_space_gets_past_many_mappings),
                 cmocka_unit_test(test_io_space_gives_up_where_others_are_everywhere),
                 cmocka_unit_test(test_io_space_says_why_not),
                 cmocka_unit_test(test_io_space_says_how_much_is_free),
