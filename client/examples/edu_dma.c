@@ -5,8 +5,7 @@
  *
  *     edu_dma ADDRESS [TRIPS]         such as edu_dma 0000:00:03.0 1000
  *
- * The same behind an IOMMU and without one: only par_device_attach_vfio() is called or not. pard's
- * configuration lists the device by its address then.
+ * The same with an IOMMU and without one, but for one line: pci_attach().
  */
 #include "edu.h"
 
@@ -18,6 +17,7 @@
 
 /**
  * struct driver - the device and its memory
+ * @device:   for its buffers; NULL without an IOMMU
  * @buffer:   what the device reads and writes
  * @data:     the same for the processor
  * @expected: what must be there; an ordinary copy
@@ -25,6 +25,7 @@
 struct driver {
         struct pci_device edu;
         struct par *par;
+        struct par_device *device;
         struct par_buffer *buffer;
         unsigned char *data, *expected;
 };
@@ -45,18 +46,9 @@ static size_t random_below(size_t bound)
 static int get_memory(struct driver *driver)
 {
         struct par_constraint limits = par_constraint_for_mask(EDU_DMA_BITS);
-        struct par_alloc_options options = { .label = "edu" };
-        struct par_device *device;
+        struct par_alloc_options options = { .device = driver->device, .label = "edu" };
         int r;
 
-        if (driver->edu.behind_iommu) {
-                r = par_device_open(driver->par, driver->edu.address, &device);
-                if (!r)
-                        r = par_device_attach_vfio(device, driver->edu.vfio.container);
-                if (r)
-                        return complain("device", r);
-                options.device = device;
-        }
         r = par_alloc(driver->par, BUFFER_BYTES, &limits, &options, &driver->buffer);
         if (r)
                 return complain("buffer", r);
@@ -109,6 +101,9 @@ static int drive(struct driver *driver, const char *address, unsigned long trips
         r = par_connect(NULL, NULL, &driver->par);
         if (r)
                 return complain("connect", r);
+        r = pci_attach(&driver->edu, driver->par, &driver->device);
+        if (r)
+                return complain("device", r);
         r = get_memory(driver);
         while (!r && right < trips) {
                 r = trip(driver);

@@ -6,7 +6,8 @@
  *     nvme_io ADDRESS [MEBIBYTES]         such as nvme_io 0000:01:00.0 64
  *
  * The data lie in as many pieces as it takes; the device gets the address of each page (PRP lists).
- * Behind an IOMMU these are addresses of its own space, where each buffer is one piece.
+ * The same with an IOMMU, but for one line, pci_attach(): the addresses are of its own space then,
+ * and each buffer is one piece.
  */
 #include "nvme.h"
 
@@ -19,7 +20,7 @@ enum page { PAGE_ADMIN, PAGE_IO = 2, PAGE_IDENTITY = 4, PAGE_LIST, N_PAGES };
 
 /**
  * struct driver - the controller and its memory
- * @device: NULL without an IOMMU: any memory will do
+ * @device: for its buffers; NULL without an IOMMU
  * @memory: its queues, a page for what it says of itself, and one for lists of pages
  */
 struct driver {
@@ -36,16 +37,6 @@ static int complain(const char *what, int r)
 {
         fprintf(stderr, "%s: %s: %s\n", what, par_strerror(r), par_error(NULL));
         return r;
-}
-
-/* All further buffers are mapped for the controller. Return: 0; what libpar returns. */
-static int attach(struct driver *driver)
-{
-        const struct pci_device *pci = &driver->nvme.pci;
-        int r;
-
-        r = par_device_open(driver->par, pci->address, &driver->device);
-        return r ? r : par_device_attach_vfio(driver->device, pci->vfio.container);
 }
 
 /* Pages that the controller and we share for as long as it runs, wherever they lie. */
@@ -182,8 +173,8 @@ static int drive(struct driver *driver, const char *address, size_t bytes)
         if (r)
                 return complain(address, r);
         r = par_connect(NULL, NULL, &driver->par);
-        if (!r && driver->nvme.pci.behind_iommu)
-                r = attach(driver);
+        if (!r)
+                r = pci_attach(&driver->nvme.pci, driver->par, &driver->device);
         if (!r)
                 r = get_memory(driver);
         if (r)

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <par.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -181,6 +182,25 @@ static inline int pci_open(const char *address, struct pci_device *ret)
         snprintf(ret->address, sizeof(ret->address), "%s", address);
         r = pci_is_vfio(ret) ? pci_open_vfio(ret) : pci_open_sysfs(ret);
         return r ? r : pci_set_master(ret, true);
+}
+
+/**
+ * pci_attach() - have the buffers of a device mapped for it, where it is behind an IOMMU
+ * @pci: opened; pard's configuration lists its address
+ * @par: the connection
+ * @ret: for par_alloc_options; NULL without an IOMMU: the device takes physical addresses then
+ *
+ * Return: 0; what libpar returns.
+ */
+static inline int pci_attach(const struct pci_device *pci, struct par *par, struct par_device **ret)
+{
+        int r;
+
+        *ret = NULL;
+        if (!pci->behind_iommu)
+                return 0;
+        r = par_device_open(par, pci->address, ret);
+        return r ? r : par_device_attach_vfio(*ret, pci->vfio.container);
 }
 
 /* Registers, little-endian as the processor is. */
