@@ -154,6 +154,14 @@ static int vfio_map(struct mapper *mapper, void *at, uint64_t iova, uint64_t byt
         return ioctl(mapper->fd, VFIO_IOMMU_MAP_DMA, &map) < 0 ? -errno : 0;
 }
 
+/* When the last group leaves a container, its IOMMU does, with all that was mapped. */
+static bool has_iommu(int container)
+{
+        struct vfio_iommu_type1_info info = { .argsz = sizeof(info) };
+
+        return !ioctl(container, VFIO_IOMMU_GET_INFO, &info) || errno != EINVAL;
+}
+
 static int vfio_unmap(struct mapper *mapper, uint64_t iova, uint64_t bytes)
 {
         struct vfio_iommu_type1_dma_unmap unmap = {
@@ -161,9 +169,12 @@ static int vfio_unmap(struct mapper *mapper, uint64_t iova, uint64_t bytes)
                 .iova = iova,
                 .size = bytes,
         };
+        int r;
 
-        if (ioctl(mapper->fd, VFIO_IOMMU_UNMAP_DMA, &unmap) < 0)
-                return -errno;
+        if (ioctl(mapper->fd, VFIO_IOMMU_UNMAP_DMA, &unmap) < 0) {
+                r = -errno;
+                return r == -EINVAL && !has_iommu(mapper->fd) ? 0 : r;
+        }
         return unmap.size == bytes ? 0 : -ENOENT; /* somebody else has unmapped it */
 }
 

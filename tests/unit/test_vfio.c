@@ -252,6 +252,11 @@ static void test_vfio_maps_and_unmaps(void **state)
 
         fake_vfio.fail_unmap = EIO;
         assert_int_equal(mapper->ops->unmap(mapper, 0x10000, sizeof(memory)), -EIO);
+        fake_vfio.fail_unmap = EINVAL;
+        assert_int_equal(mapper->ops->unmap(mapper, 0x10000, sizeof(memory)), -EINVAL);
+        fake_vfio.fail_info = EINVAL; /* the last device has left, and the IOMMU is no more */
+        assert_int_equal(mapper->ops->unmap(mapper, 0x10000, sizeof(memory)), 0);
+        fake_vfio.fail_info = 0;
         fake_vfio.fail_unmap = 0;
         fake_vfio.unmap_less = true;
         assert_int_equal(mapper->ops->unmap(mapper, 0x10000, sizeof(memory)), -ENOENT);
