@@ -4,7 +4,10 @@
  * anywhere; what else such a device can hit, which is nothing; and each refusal by the kernel's own
  * limits.
  *
- *     test_iommu EDU NVME [TRIPS]     addresses; both are bound to vfio-pci. Default: 1,000 trips
+ *     test_iommu BITS EDU NVME [TRIPS]
+ *
+ * BITS: of the addresses that the IOMMU translates. EDU and NVME: addresses of devices that are
+ * bound to vfio-pci. Default: 1,000 trips.
  */
 #include "edu.h"
 #include "macros.h"
@@ -19,6 +22,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #define REACH        (UINT64_C(1) << EDU_DMA_BITS)
@@ -51,6 +55,14 @@ static void insist(int r, const char *what)
 {
         if (r)
                 die("%s: %s: %s", what, par_strerror(r), par_error(NULL));
+}
+
+/* What libpar warns of is a failure: it could not unmap something. */
+static void be_warned(void *data, int level, const char *message)
+{
+        (void)data;
+        if (level <= LOG_WARNING)
+                die("libpar warns: %s", message);
 }
 
 /* Every other frame is in use, so that what is free is in pieces. Never given back. */
@@ -180,13 +192,22 @@ static void refused(struct par *par, const struct par_device *device, size_t siz
                 die("that should have been %s, \"%s\"", par_strerror(result), words);
 }
 
-static void refusals(struct par *par, const struct par_device *edu, const struct par_device *wide)
+/* @last: address that the IOMMU translates. */
+static void refusals(struct par *par, const struct par_device *edu, const struct par_device *wide,
+                     uint64_t last)
 {
+        char usable[64];
+
+        snprintf(usable, sizeof(usable), "it maps 0-0xfedfffff, 0xfef00000-%#lx", last);
         refused(par, wide, PAGE_BYTES,
                 (struct par_constraint){ .addr_min = 0xfee00000, .addr_max = 0xfee00fff },
                 -PAR_NEVER_FITS, "reserved, for interrupts (msi)");
-        refused(par, wide, PAGE_BYTES, (struct par_constraint){ .addr_min = UINT64_C(1) << 60 },
-                -PAR_NEVER_FITS, "it maps 0-0xfedfffff, 0xfef00000-0x");
+        refused(par, wide, PAGE_BYTES,
+                (struct par_constraint){ .addr_min = 0xfee00000, .addr_max = 0xfeefffff },
+                -PAR_NEVER_FITS, usable);
+        if (last != UINT64_MAX) /* or there is no address beyond it */
+                refused(par, wide, PAGE_BYTES, (struct par_constraint){ .addr_min = last + 1 },
+                        -PAR_NEVER_FITS, usable);
         refused(par, edu, 512 * MiB, (struct par_constraint){ .flags = 0 }, -PAR_NEVER_FITS,
                 "set by device");
 }
@@ -217,7 +238,7 @@ static void mapping_limit(const char *address, unsigned limit_after)
                                  &(struct par_constraint){ .flags = 0 }, &options, &buffer),
                        "mapping");
         refused(par, options.device, PAGE_BYTES, (struct par_constraint){ .flags = 0 }, -PAR_QUOTA,
-                "4 are this connection's, one for each buffer");
+                "4 are this connection's, one for each buffer; there was room for 4 ");
         par_free(buffer);
         insist(par_alloc(par, PAGE_BYTES, NULL, &options, &buffer), "after one was freed");
         pci_close(&pci);
@@ -269,7 +290,7 @@ static void as_user(void (*run)(const char *address), const char *address)
 
 /* ---- all of it ------------------------------------------------------------------------------ */
 
-static void drive_edu(struct par *par, const char *address)
+static void drive_edu(struct par *par, const char *address, uint64_t last)
 {
         struct par_device *device, *wide;
         struct par_buffer *buffer;
@@ -280,7 +301,7 @@ static void drive_edu(struct par *par, const char *address)
         wide = attach(par, "wide", edu.vfio.container);
         buffer = scattered_buffer(par, device);
         stray_write_hits_nothing(&edu, par, buffer);
-        refusals(par, device, wide);
+        refusals(par, device, wide, last);
         pci_close(&edu);
         par_free(buffer);
         par_device_close(device);
@@ -289,21 +310,23 @@ static void drive_edu(struct par *par, const char *address)
 
 int main(int argc, char **argv)
 {
+        const unsigned long bits = argc > 1 ? strtoul(argv[1], NULL, 0) : 0;
         struct pard_fixture pard;
+        struct par_connect_options options = { .log = be_warned };
         char text[TEXT_BYTES];
         struct par *par;
 
-        if (argc < 3)
-                die("usage: test_iommu EDU NVME [TRIPS]");
-        snprintf(text, sizeof(text), config, argv[1], argv[2]);
+        if (argc < 4 || !bits || bits > 64)
+                die("usage: test_iommu BITS EDU NVME [TRIPS]");
+        snprintf(text, sizeof(text), config, argv[2], argv[3]);
         pard_fixture_start_filled(text, &pard);
-        insist(par_connect(NULL, NULL, &par), "connect");
+        insist(par_connect(NULL, &options, &par), "connect");
         make_holes(par);
-        run_edu(argv[1], argc > 3 ? argv[3] : "1000");
-        run_nvme(argv[2]);
-        drive_edu(par, argv[1]);
-        mapping_limit(argv[1], 65535);
-        as_user(lock_limit, argv[1]);
+        run_edu(argv[2], argc > 4 ? argv[4] : "1000");
+        run_nvme(argv[3]);
+        drive_edu(par, argv[2], UINT64_MAX >> (64 - bits));
+        mapping_limit(argv[2], 65535);
+        as_user(lock_limit, argv[2]);
         par_disconnect(par);
         pard_fixture_stop(&pard);
         return 0;
