@@ -104,12 +104,17 @@ int par_device_open(struct par *par, const char *name_or_pci, struct par_device 
 /* With the lock held; @mapper is consumed. */
 static int attach(struct par_device *device, struct mapper *mapper, int fd)
 {
+        const struct io_user user = {
+                .name = device->name,
+                .last = device->limits.addr_max ? device->limits.addr_max : UINT64_MAX,
+        };
+
         if (device->io_space) {
                 mapper->ops->free(mapper);
                 return error_set(-EBUSY, "device %s is attached to a container already",
                                  device->name);
         }
-        return io_space_get(&device->par->io_spaces, mapper, fd, &device->io_space);
+        return io_space_get(&device->par->io_spaces, mapper, fd, &user, &device->io_space);
 }
 
 int par_device_attach_vfio(struct par_device *device, int container_fd)

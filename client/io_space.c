@@ -12,6 +12,7 @@
 #include "error.h"
 #include "io_refusal.h"
 #include "iova_plan.h"
+#include "reserved.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -104,13 +105,35 @@ static size_t room_of(const struct mapper_facts *facts, size_t mappings)
         return facts->room == UINT32_MAX ? UINT32_MAX : facts->room + mappings;
 }
 
+/* What the mapper says; and of what is usable, where it does not, what sysfs says. */
+static int get_facts(struct mapper *mapper, const struct io_user *user, struct mapper_facts *ret)
+{
+        int r;
+
+        r = mapper->ops->describe(mapper, ret);
+        if (r || ret->n_ranges)
+                return r;
+        if (user->last == UINT64_MAX)
+                return error_set(-ENOTSUP,
+                                 "the container does not say which addresses the IOMMU maps, and "
+                                 "no limit of device %s is known",
+                                 user->name);
+        r = reserved_usable(NULL, user->name, user->last, ret);
+        if (r)
+                return error_set(-ENOTSUP,
+                                 "the container does not say which addresses the IOMMU maps, nor "
+                                 "does sysfs for device %s: %s",
+                                 user->name, par_strerror(r));
+        return 0;
+}
+
 /* What is usable of a container that nothing is known of. */
-static int describe(struct io_space *space)
+static int describe(struct io_space *space, const struct io_user *user)
 {
         struct mapper_facts facts;
         int r;
 
-        r = space->mapper->ops->describe(space->mapper, &facts);
+        r = get_facts(space->mapper, user, &facts);
         if (r)
                 return r;
         space->room = room_of(&facts, 0);
@@ -119,7 +142,7 @@ static int describe(struct io_space *space)
 }
 
 /* A container that is not in the list. */
-static int create(struct mapper *mapper, struct io_space **ret)
+static int create(struct mapper *mapper, const struct io_user *user, struct io_space **ret)
 {
         struct io_space *space = calloc(1, sizeof(*space));
         int r;
@@ -130,7 +153,7 @@ static int create(struct mapper *mapper, struct io_space **ret)
         }
         pthread_mutex_init(&space->lock, NULL);
         space->mapper = mapper;
-        r = describe(space);
+        r = describe(space, user);
         if (r)
                 destroy(space);
         else
@@ -139,12 +162,12 @@ static int create(struct mapper *mapper, struct io_space **ret)
 }
 
 /* Another device came to the container: are all addresses still usable? */
-static int look_again(struct io_space *space)
+static int look_again(struct io_space *space, const struct io_user *user)
 {
         struct mapper_facts facts;
         int r;
 
-        r = space->mapper->ops->describe(space->mapper, &facts);
+        r = get_facts(space->mapper, user, &facts);
         if (r)
                 return r;
         pthread_mutex_lock(&space->lock);
@@ -154,7 +177,8 @@ static int look_again(struct io_space *space)
         return r ? plan_error(r) : 0;
 }
 
-static int add(struct io_spaces *spaces, struct mapper *mapper, struct io_space **ret)
+static int add(struct io_spaces *spaces, struct mapper *mapper, const struct io_user *user,
+               struct io_space **ret)
 {
         atomic_int *container = free_container(spaces);
         int r;
@@ -163,7 +187,7 @@ static int add(struct io_spaces *spaces, struct mapper *mapper, struct io_space 
                 mapper->ops->free(mapper);
                 return error_set(-EMFILE, "a connection has at most %d containers", IO_SPACES_MAX);
         }
-        r = create(mapper, ret);
+        r = create(mapper, user, ret);
         if (r)
                 return r;
         (*ret)->container = container;
@@ -172,7 +196,8 @@ static int add(struct io_spaces *spaces, struct mapper *mapper, struct io_space 
         return 0;
 }
 
-int io_space_get(struct io_spaces *spaces, struct mapper *mapper, int fd, struct io_space **ret)
+int io_space_get(struct io_spaces *spaces, struct mapper *mapper, int fd,
+                 const struct io_user *user, struct io_space **ret)
 {
         struct io_space *space;
         int r;
@@ -183,9 +208,9 @@ int io_space_get(struct io_spaces *spaces, struct mapper *mapper, int fd, struct
         }
         if (space) {
                 mapper->ops->free(mapper);
-                r = look_again(space);
+                r = look_again(space, user);
         } else {
-                r = add(spaces, mapper, &space);
+                r = add(spaces, mapper, user, &space);
         }
         if (r)
                 return r;

@@ -46,17 +46,31 @@ void io_spaces_init(struct io_spaces *spaces);
 void io_spaces_abandon(struct io_spaces *spaces);
 
 /**
+ * struct io_user - the device that comes to a container
+ * @name: a PCI address, or one that sysfs does not know
+ * @last: the highest address that it reaches; UINT64_MAX: no limit is known
+ */
+struct io_user {
+        const char *name;
+        uint64_t last;
+};
+
+/**
  * io_space_get() - the space of a mapper
  * @spaces: of the handle, whose lock is held
  * @mapper: consumed, also on failure
  * @fd:     of its container; borrowed
+ * @user:   borrowed
  * @ret:    one more reference: io_space_unref()
  *
- * The container may be known already; then what is usable may have become less.
+ * The container may be known already; then what is usable may have become less. Where the mapper
+ * does not say what is usable, it is what @user reaches, without what sysfs lists as reserved.
  *
- * Return: 0; -EMFILE where there are IO_SPACES_MAX; another negative errno. par_error() is set.
+ * Return: 0; -EMFILE where there are IO_SPACES_MAX; -ENOTSUP where nobody knows what is usable;
+ * another negative errno. par_error() is set.
  */
-int io_space_get(struct io_spaces *spaces, struct mapper *mapper, int fd, struct io_space **ret);
+int io_space_get(struct io_spaces *spaces, struct mapper *mapper, int fd,
+                 const struct io_user *user, struct io_space **ret);
 
 /* With the lock of the handle held. The last one leaves the list; what is mapped stays so. */
 void io_space_ref(struct io_space *space);

@@ -18,7 +18,7 @@ struct mapper;
 
 /**
  * struct mapper_facts - what a mapper can do
- * @ranges:     @n_ranges usable ones, as the kernel says
+ * @ranges:     @n_ranges usable ones, as the kernel says; none: it does not say
  * @page_sizes: a bit each
  * @room:       how many mappings it still takes; UINT32_MAX where it does not say
  */

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "range.h"
+#include "mapper.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,3 +22,17 @@
  * Return: whether there is one.
  */
 bool reserved_kind(const char *groups, struct range window, char kind[RESERVED_KIND_BYTES]);
+
+/**
+ * reserved_usable() - what is usable of a device's addresses, where the container does not say it
+ * @devices: NULL: /sys/bus/pci/devices; a folder like it
+ * @device:  its address there, such as "0000:00:03.0"
+ * @last:    the highest address that it reaches; the IOMMU has to reach as far
+ * @facts:   its ranges are set; none, where it fails
+ *
+ * Return: 0; -ENOENT where it is no such device, or has no IOMMU; -EINVAL where its list is not
+ * understood; -EOVERFLOW where there are more ranges than MAPPER_RANGES_MAX; another negative
+ * errno.
+ */
+int reserved_usable(const char *devices, const char *device, uint64_t last,
+                    struct mapper_facts *facts);

@@ -3,8 +3,8 @@
  * Owns a duplicate of the descriptor of a VFIO container; makes the ioctls and nothing else.
  *
  * Invariant: memory of this process is only mapped as a whole, and unmapped as it was mapped.
- * Refuses to guess which addresses are usable: a kernel that does not say so (before 5.4) is not
- * supported.
+ * Refuses to guess which addresses are usable: where the kernel does not say so (before 5.4), there
+ * are none here.
  */
 #include "vfio.h"
 
@@ -132,10 +132,8 @@ static int vfio_describe(struct mapper *mapper, struct mapper_facts *ret)
         if (r)
                 return error_set(r, "the container has more than %d usable ranges of addresses",
                                  MAPPER_RANGES_MAX);
-        if (!ret->n_ranges || !ret->page_sizes)
-                return error_set(-ENOTSUP,
-                                 "the kernel does not say which addresses the IOMMU maps, or in "
-                                 "which pages (Linux 5.4 and later do)");
+        if (!ret->page_sizes)
+                return error_set(-ENOTSUP, "the kernel does not say in which pages the IOMMU maps");
         return 0;
 }
 

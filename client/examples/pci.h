@@ -139,7 +139,7 @@ static inline bool pci_is_vfio(const struct pci_device *pci)
 
 static inline int pci_open_vfio(struct pci_device *pci)
 {
-        void *registers;
+        void *registers = NULL;
         int r;
 
         pci->behind_iommu = true;

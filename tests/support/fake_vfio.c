@@ -39,18 +39,20 @@ void fake_vfio_init(uint32_t cap_align)
                 .header = { VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL, 1, 0 },
                 .avail = 65535,
         };
-        struct {
-                struct vfio_iommu_type1_info_cap_iova_range head;
-                struct vfio_iova_range ranges[2];
-        } usable = { .head = { { VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, 1, 0 }, 2, 0 } };
+        static const struct vfio_iommu_type1_info_cap_iova_range list = {
+                .header = { VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, 1, 0 },
+                .nr_iovas = ARRAY_SIZE(ranges),
+        };
+        uint8_t usable[sizeof(list) + sizeof(ranges)];
         uint32_t last = offsetof(struct vfio_iommu_type1_info, cap_offset);
 
-        memcpy(usable.ranges, ranges, sizeof(ranges));
+        memcpy(usable, &list, sizeof(list));
+        memcpy(usable + sizeof(list), ranges, sizeof(ranges));
         memset(&fake_vfio, 0, sizeof(fake_vfio));
         memcpy(fake_vfio.info, &head, sizeof(head));
         fake_vfio.info_bytes = sizeof(head);
         add_capability(cap_align, &last, &room, sizeof(room));
-        add_capability(cap_align, &last, &usable, sizeof(usable));
+        add_capability(cap_align, &last, usable, sizeof(usable));
 }
 
 static int refuse(int error)

@@ -21,6 +21,8 @@
 
 static char memory[64 * KiB];
 
+static const struct io_user edu0 = { "edu0", 0xfffffff };
+
 /* A fake container, and its space with one reference. */
 struct setup {
         struct fake_mapper fake;
@@ -32,7 +34,8 @@ static void begin(struct setup *setup)
 {
         io_spaces_init(&setup->spaces);
         fake_mapper_init(&setup->fake, 7);
-        assert_int_equal(io_space_get(&setup->spaces, &setup->fake.mapper, 7, &setup->space), 0);
+        assert_int_equal(io_space_get(&setup->spaces, &setup->fake.mapper, 7, &edu0, &setup->space),
+                         0);
 }
 
 static void end(struct setup *setup)
@@ -102,13 +105,13 @@ static void test_io_space_is_one_for_a_container(void **state)
         setup.fake.facts.ranges[1].last = 0xffffffff;
         fake_mapper_init(&same, 7);
         fake_mapper_init(&other, 8);
-        assert_int_equal(io_space_get(&setup.spaces, &same.mapper, 7, &again), 0);
+        assert_int_equal(io_space_get(&setup.spaces, &same.mapper, 7, &edu0, &again), 0);
         assert_ptr_equal(again, setup.space);
         assert_int_equal(same.frees, 1);
         assert_int_equal(io_space_take(setup.space, &want, &place), 0);
         assert_int_equal(place.last, 0xffffffff);
 
-        assert_int_equal(io_space_get(&setup.spaces, &other.mapper, 8, &second), 0);
+        assert_int_equal(io_space_get(&setup.spaces, &other.mapper, 8, &edu0, &second), 0);
         assert_ptr_not_equal(second, setup.space);
         assert_int_equal(io_space_take(second, &want, &place), 0);
         assert_int_equal(place.last, 0x7fffffffff);
@@ -132,15 +135,17 @@ static void test_io_space_is_one_of_a_few(void **state)
         for (int i = 0; i <= IO_SPACES_MAX; i++)
                 fake_mapper_init(&fakes[i], 100 + i);
         for (int i = 0; i < IO_SPACES_MAX; i++)
-                assert_int_equal(io_space_get(&spaces, &fakes[i].mapper, 100 + i, &got[i]), 0);
-        assert_int_equal(io_space_get(&spaces, &fakes[IO_SPACES_MAX].mapper, 200, &none), -EMFILE);
+                assert_int_equal(io_space_get(&spaces, &fakes[i].mapper, 100 + i, &edu0, &got[i]),
+                                 0);
+        assert_int_equal(io_space_get(&spaces, &fakes[IO_SPACES_MAX].mapper, 200, &edu0, &none),
+                         -EMFILE);
         assert_null(none);
         assert_said("the last one", "at most 32 containers");
         assert_int_equal(fakes[IO_SPACES_MAX].frees, 1);
 
         io_space_unref(got[3]);
         fake_mapper_init(&fakes[3], 103);
-        assert_int_equal(io_space_get(&spaces, &fakes[3].mapper, 103, &got[3]), 0);
+        assert_int_equal(io_space_get(&spaces, &fakes[3].mapper, 103, &edu0, &got[3]), 0);
         for (int i = 0; i < IO_SPACES_MAX; i++)
                 io_space_unref(got[i]);
         assert_true(LIST_EMPTY(&spaces.list));
@@ -158,7 +163,7 @@ static void test_io_space_lets_go_of_its_containers(void **state)
         assert_true(fd >= 0);
         io_spaces_init(&spaces);
         fake_mapper_init(&fake, fd);
-        assert_int_equal(io_space_get(&spaces, &fake.mapper, fd, &space), 0);
+        assert_int_equal(io_space_get(&spaces, &fake.mapper, fd, &edu0, &space), 0);
         io_spaces_abandon(&spaces);
         assert_int_equal(descriptors_open(), descriptors);
         io_spaces_abandon(&spaces); /* not twice: the number may be another file's */
@@ -386,7 +391,7 @@ static void test_io_space_says_what_there_was_room_for(void **state)
         assert_int_equal(io_space_map(setup.space, memory, &want, &place), 0);
         setup.fake.facts.room = 5;
         fake_mapper_init(&same, 7);
-        assert_int_equal(io_space_get(&setup.spaces, &same.mapper, 7, &again), 0);
+        assert_int_equal(io_space_get(&setup.spaces, &same.mapper, 7, &edu0, &again), 0);
         setup.fake.map = -ENOSPC;
         assert_int_equal(io_space_take(setup.space, &want, &place), 0);
         assert_int_equal(io_space_map(setup.space, memory, &want, &place), -PAR_QUOTA);
@@ -396,7 +401,7 @@ static void test_io_space_says_what_there_was_room_for(void **state)
         /* A kernel that does not say. */
         setup.fake.facts.room = UINT32_MAX;
         fake_mapper_init(&same, 7);
-        assert_int_equal(io_space_get(&setup.spaces, &same.mapper, 7, &again), 0);
+        assert_int_equal(io_space_get(&setup.spaces, &same.mapper, 7, &edu0, &again), 0);
         assert_int_equal(io_space_take(setup.space, &want, &place), 0);
         assert_int_equal(io_space_map(setup.space, memory, &want, &place), -PAR_QUOTA);
         if (strstr(par_error(NULL), "room"))
@@ -448,7 +453,11 @@ static const struct {
         int fault, result;
 } describe_faults[] = {
         { "it does not answer", { .n_ranges = 0 }, -EIO, -EIO },
-        { "nothing is usable", { .n_ranges = 0, .page_sizes = 4 * KiB }, 0, -EINVAL },
+        { "nobody knows what is usable", { .n_ranges = 0, .page_sizes = 4 * KiB }, 0, -ENOTSUP },
+        { "no page of it is usable",
+          { .ranges = { { 0, 0xfff } }, .n_ranges = 1, .page_sizes = 64 * KiB },
+          0,
+          -EINVAL },
         { "no page size", { .ranges = { { 0, 0xfffff } }, .n_ranges = 1 }, 0, -EINVAL },
 };
 
@@ -464,7 +473,7 @@ static void test_io_space_needs_facts(void **state)
                 fake_mapper_init(&setup.fake, 7);
                 setup.fake.facts = describe_faults[i].facts;
                 setup.fake.describe = describe_faults[i].fault;
-                r = io_space_get(&setup.spaces, &setup.fake.mapper, 7, &setup.space);
+                r = io_space_get(&setup.spaces, &setup.fake.mapper, 7, &edu0, &setup.space);
                 if (r != describe_faults[i].result || setup.space)
                         fail_msg("%s: %d", describe_faults[i].name, r);
                 assert_int_equal(setup.fake.frees, 1);
@@ -474,6 +483,7 @@ static void test_io_space_needs_facts(void **state)
 
 static void test_io_space_needs_facts_again(void **state)
 {
+        static const struct io_user wide = { "wide", UINT64_MAX };
         struct io_space *again;
         struct fake_mapper same;
         struct setup setup;
@@ -482,11 +492,14 @@ static void test_io_space_needs_facts_again(void **state)
         begin(&setup);
         fake_mapper_init(&same, 7);
         setup.fake.describe = -EIO;
-        assert_int_equal(io_space_get(&setup.spaces, &same.mapper, 7, &again), -EIO);
+        assert_int_equal(io_space_get(&setup.spaces, &same.mapper, 7, &edu0, &again), -EIO);
         assert_int_equal(same.frees, 1);
         setup.fake.describe = 0;
         setup.fake.facts.n_ranges = 0;
-        assert_int_equal(io_space_get(&setup.spaces, &same.mapper, 7, &again), -EINVAL);
+        assert_int_equal(io_space_get(&setup.spaces, &same.mapper, 7, &edu0, &again), -ENOTSUP);
+        assert_said("sysfs", "nor does sysfs for device edu0: No such file");
+        assert_int_equal(io_space_get(&setup.spaces, &same.mapper, 7, &wide, &again), -ENOTSUP);
+        assert_said("no width", "no limit of device wide is known");
         end(&setup);
 }
 
@@ -504,7 +517,7 @@ static void test_io_space_survives_without_memory(void **state)
                 io_spaces_init(&setup.spaces);
                 fake_mapper_init(&setup.fake, 7);
                 heap_fail(n, n);
-                r = io_space_get(&setup.spaces, &setup.fake.mapper, 7, &setup.space);
+                r = io_space_get(&setup.spaces, &setup.fake.mapper, 7, &edu0, &setup.space);
                 if (!r)
                         r = io_space_take(setup.space, &want, &place);
                 failed = heap_mend();
