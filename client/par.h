@@ -275,12 +275,13 @@ int par_device_open(struct par *par, const char *name_or_pci,
  * where the memory lies. par_free() and par_disconnect() unmap.
  *
  * The addresses are planned here, for the ranges that the container says are usable. What others
- * map in the same container is found where it is in the way, and avoided.
+ * map in the same container is found where it is in the way, and avoided. The plan binds nobody:
+ * who has the container can map and unmap what he likes.
  *
  * Return: 0; -EBADF; -EINVAL where it is no container, or has no IOMMU yet; -ENOTSUP where the
- * IOMMU is of another type, or the kernel does not say what is usable (before Linux 5.4); -EBUSY
- * where the device is attached already; -EOVERFLOW where more than 64 ranges are usable; -EMFILE,
- * also where the connection has 32 containers; -ENOMEM; -ECHILD.
+ * IOMMU is of another type, or nobody says what is usable; -EBUSY where the device is attached
+ * already; -EOVERFLOW where more than 64 ranges are usable; -EMFILE, also where the connection has
+ * 32 containers; -ENOMEM; -ECHILD.
  */
 int par_device_attach_vfio(struct par_device *device, int container_fd) PAR_MUST_CHECK;
 
