@@ -59,8 +59,8 @@ static void test_error_texts(void **state)
 /* Without an IOMMU a place is of memory, behind one it is of I/O addresses. */
 static void test_error_texts_name_no_memory(void **state)
 {
-        static const int results[] = { -PAR_NEVER_FITS, -PAR_EXHAUSTED, -PAR_FRAGMENTED,
-                                       -PAR_QUOTA, -PAR_BUSY };
+        static const int results[] = { -PAR_NEVER_FITS, -PAR_EXHAUSTED, -PAR_FRAGMENTED, -PAR_QUOTA,
+                                       -PAR_BUSY };
 
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(results); i++) {
