@@ -8,7 +8,11 @@
 #include "units.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
+
+#define LOCKED "VmLck:" /* of /proc/self/status, in KiB */
 
 bool memlock_read(struct memlock *ret)
 {
@@ -24,12 +28,13 @@ bool memlock_read(struct memlock *ret)
         if (!status)
                 return false;
         while (!found && fgets(line, sizeof(line), status)) {
-                unsigned long long kib;
+                const char *digits = line + strlen(LOCKED);
+                char *end;
 
-                if (sscanf(line, "VmLck: %llu kB", &kib) != 1)
+                if (strncmp(line, LOCKED, strlen(LOCKED)) != 0)
                         continue;
-                ret->locked_bytes = kib * KiB;
-                found = true;
+                ret->locked_bytes = strtoull(digits, &end, 10) * KiB;
+                found = end != digits;
         }
         fclose(status);
         return found;

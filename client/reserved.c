@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define GROUPS     "/sys/kernel/iommu_groups"
@@ -21,17 +22,29 @@ struct region {
         char kind[RESERVED_KIND_BYTES];
 };
 
+/* Read an address, and move on. Return: whether there is one. */
+static bool read_address(char **at, uint64_t *ret)
+{
+        char *end;
+
+        errno = 0;
+        *ret = strtoull(*at, &end, 16);
+        if (end == *at || errno)
+                return false;
+        *at = end;
+        return true;
+}
+
 /* Return: 0; -ENOENT at the end; -EINVAL where the line is none of a list. */
 static int read_region(FILE *file, struct region *ret)
 {
-        unsigned long long first, last;
-        char line[128];
+        char line[128], *at = line;
 
         if (!fgets(line, sizeof(line), file))
                 return -ENOENT;
-        if (sscanf(line, "%llx %llx %31s", &first, &last, ret->kind) != 3 || first > last)
+        if (!read_address(&at, &ret->range.first) || !read_address(&at, &ret->range.last) ||
+            sscanf(at, "%31s", ret->kind) != 1 || ret->range.first > ret->range.last)
                 return -EINVAL;
-        ret->range = (struct range){ first, last };
         return 0;
 }
 

@@ -24,7 +24,8 @@
 #define WAIT_MS      120000
 #define TEXT_BYTES   1024
 #define INFO_BYTES   4096
-#define ENTRIES      65535                                /* dma_entry_limit, as it comes */
+#define ENTRIES      65535 /* dma_entry_limit, as it comes */
+#define TABLE_PAGES  "nr_iommu_pages "
 #define CROOKED      (UINT64_C(0x100000000) + PAGE_BYTES) /* no 2 MiB of it are a large page */
 
 static const char config[] = "backend = \"hugetlb\"\n"
@@ -70,7 +71,6 @@ static void count_now(void)
 /* Pages that the kernel has for tables of IOMMUs. */
 static unsigned long table_pages(void)
 {
-        unsigned long pages;
         char line[128];
         FILE *file;
 
@@ -79,9 +79,9 @@ static unsigned long table_pages(void)
         if (!file)
                 die("vmstat: %s", strerror(errno));
         while (fgets(line, sizeof(line), file)) {
-                if (sscanf(line, "nr_iommu_pages %lu", &pages) == 1) {
+                if (strncmp(line, TABLE_PAGES, strlen(TABLE_PAGES)) == 0) {
                         fclose(file);
-                        return pages;
+                        return strtoul(line + strlen(TABLE_PAGES), NULL, 10);
                 }
         }
         die("the kernel does not count the pages of IOMMUs");
