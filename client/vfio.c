@@ -118,7 +118,7 @@ static int read_info(const struct vfio_iommu_type1_info *info, struct mapper_fac
 
 static int vfio_describe(struct mapper *mapper, struct mapper_facts *ret)
 {
-        struct vfio_iommu_type1_info *info;
+        struct vfio_iommu_type1_info *info = NULL;
         int r;
 
         r = get_info(mapper->fd, &info);
