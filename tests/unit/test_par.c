@@ -3,6 +3,7 @@
 #include "public.h"
 
 #include "descriptors.h"
+#include "in_child.h"
 #include "macros.h"
 #include "mapped.h"
 #include "mock_server.h"
@@ -545,33 +546,6 @@ static void test_par_pages_and_addresses(void **state)
         assert_int_equal(par_dma_address(par, data, &dma, NULL), -EFAULT);
         par_disconnect(par);
         mock_stop(mock);
-}
-
-/**
- * in_child() - run a function in a child of fork()
- *
- * The child ends by a signal: memcheck would miss, in a copy of one thread, what the others own.
- *
- * Return: the function's result; -1 where it did not come to that.
- */
-static int in_child(int (*run)(void *data), void *data)
-{
-        int *result = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        int r, status;
-        pid_t pid;
-
-        assert_ptr_not_equal(result, MAP_FAILED);
-        *result = -1;
-        pid = fork();
-        assert_true(pid >= 0);
-        if (!pid) {
-                *result = run(data);
-                raise(SIGKILL);
-        }
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        r = *result;
-        munmap(result, 4096);
-        return r;
 }
 
 /* It keeps descriptor limits to itself: recvmsg() knows nothing of them. */

@@ -7,6 +7,7 @@
 
 #include "fake_vfio.h"
 #include "heap.h"
+#include "in_child.h"
 #include "macros.h"
 #include "mock_server.h"
 
@@ -18,7 +19,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -263,31 +263,34 @@ static void test_par_vfio_buffers_outlive_their_device(void **state)
         end(&setup);
 }
 
+/* In the child: how many descriptors of the container are left. */
+static int leave_as_child(void *data)
+{
+        struct setup *setup = data;
+        struct stat info;
+
+        if (fstat(setup->container, &info) < 0)
+                return -1;
+        par_disconnect(setup->par);
+        return (int)descriptors_of(info.st_ino);
+}
+
 /* Another thread holds the lock at the fork: the child can free nothing, but must not keep the
  * container open. */
 static void test_par_vfio_child_keeps_no_container(void **state)
 {
         struct setup setup;
         struct stat info;
-        int status;
-        pid_t pid;
 
         (void)state;
         begin(&setup);
         assert_int_equal(fstat(setup.container, &info), 0);
         assert_int_equal(descriptors_of(info.st_ino), 2);
         pthread_mutex_lock(&setup.par->lock);
-        pid = fork();
-        assert_true(pid >= 0);
-        if (!pid) {
-                par_disconnect(setup.par);
-                _exit((int)descriptors_of(info.st_ino)); /* the test's own */
-        }
+        assert_int_equal(in_child(leave_as_child, &setup), 1); /* the test's own */
         pthread_mutex_unlock(&setup.par->lock);
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_true(WIFEXITED(status));
-        assert_int_equal(WEXITSTATUS(status), 1);
         assert_int_equal(descriptors_of(info.st_ino), 2);
+        assert_int_equal(in_child(leave_as_child, &setup), 1);
         end(&setup);
         assert_int_equal(descriptors_of(info.st_ino), 0);
 }
