@@ -9,6 +9,7 @@
  */
 #include "io_space.h"
 
+#include "bars.h"
 #include "error.h"
 #include "io_refusal.h"
 #include "iova_plan.h"
@@ -118,13 +119,20 @@ static int get_facts(struct mapper *mapper, const struct io_user *user, struct m
                                  "the container does not say which addresses the IOMMU maps, and "
                                  "no limit of device %s is known",
                                  user->name);
-        r = reserved_usable(NULL, user->name, user->last, ret);
+        r = reserved_usable(user->devices, user->name, user->last, ret);
         if (r)
                 return error_set(-ENOTSUP,
                                  "the container does not say which addresses the IOMMU maps, nor "
                                  "does sysfs for device %s: %s",
                                  user->name, par_strerror(r));
         return 0;
+}
+
+/* A transfer to registers may never come to the IOMMU: a device takes its own for itself, and a
+ * switch may send it to a neighbour. */
+static void shun_bar(void *data, struct range bar)
+{
+        iova_plan_shun(data, bar);
 }
 
 /* What is usable of a container that nothing is known of. */
@@ -138,7 +146,10 @@ static int describe(struct io_space *space, const struct io_user *user)
                 return r;
         space->room = room_of(&facts, 0);
         r = iova_plan_new(facts.ranges, facts.n_ranges, facts.page_sizes, &space->plan);
-        return r ? plan_error(r) : 0;
+        if (r)
+                return plan_error(r);
+        bars_each(user->devices, shun_bar, space->plan);
+        return 0;
 }
 
 /* A container that is not in the list. */

@@ -49,10 +49,12 @@ void io_spaces_abandon(struct io_spaces *spaces);
  * struct io_user - the device that comes to a container
  * @name: a PCI address, or one that sysfs does not know
  * @last: the highest address that it reaches; UINT64_MAX: no limit is known
+ * @devices: NULL: /sys/bus/pci/devices; a folder like it
  */
 struct io_user {
         const char *name;
         uint64_t last;
+        const char *devices;
 };
 
 /**

@@ -2,9 +2,10 @@
 /*
  * Owns the books of the I/O addresses of one container.
  *
- * Invariant: what is taken, free and avoided is disjoint, and lies in what is or was usable. What
- * is taken is held in the space of the free ones, so that giving it back needs no memory. Refuses
- * to map anything: that others may map in the same container, too, is known only once it failed.
+ * Invariant: what is taken, free, shunned and avoided is disjoint, and lies in what is or was
+ * usable. What is taken is held in the space of the free ones, so that giving it back needs no
+ * memory. Refuses to map anything: that others may map in the same container, too, is known only
+ * once it failed.
  */
 #include "iova_plan.h"
 
@@ -20,12 +21,13 @@
 /**
  * struct iova_plan - a plan
  * @usable:     all that the IOMMU maps
- * @free:       of that, what is neither taken nor avoided
+ * @free:       of that, what is neither taken nor avoided nor shunned
+ * @shunned:    what is taken last
  * @page_sizes: a bit each
  * @avoided:    @n_avoided places with something of somebody else's in them, held like those taken
  */
 struct iova_plan {
-        struct space *usable, *free;
+        struct space *usable, *free, *shunned;
         uint64_t page_sizes;
         struct range *avoided;
         size_t n_avoided, avoided_room;
@@ -82,6 +84,8 @@ int iova_plan_new(const struct range *usable, size_t n, uint64_t page_sizes, str
         if (!r)
                 r = space_new(iova_plan_granule(plan), &plan->free);
         if (!r)
+                r = space_new(iova_plan_granule(plan), &plan->shunned);
+        if (!r)
                 r = add_usable(plan, usable, n);
         if (!r && !space_bytes(plan->usable))
                 r = -EINVAL;
@@ -96,6 +100,7 @@ void iova_plan_free(struct iova_plan *plan)
                 return;
         space_free(plan->usable);
         space_free(plan->free);
+        space_free(plan->shunned);
         free(plan->avoided);
         free(plan);
 }
@@ -112,6 +117,14 @@ bool iova_plan_next(const struct iova_plan *plan, uint64_t from, struct range *r
 
 /* ---- taking and giving ---------------------------------------------------------------------- */
 
+/* A place is held for being given back as a whole: no finer than that, since it costs memory. */
+static uint64_t grain_of(struct range place)
+{
+        const uint64_t ends = place.first | (place.last + 1);
+
+        return ends & -ends;
+}
+
 void iova_plan_give(struct iova_plan *plan, struct range place)
 {
         int r;
@@ -119,7 +132,7 @@ void iova_plan_give(struct iova_plan *plan, struct range place)
         r = space_add(plan->free, place);
         assert(!r); /* it is held */
         (void)r;
-        space_release(plan->free, place, iova_plan_granule(plan));
+        space_release(plan->free, place, grain_of(place));
 }
 
 void iova_plan_avoid(struct iova_plan *plan, struct range place)
@@ -145,10 +158,12 @@ static void forgive(struct iova_plan *plan)
                 iova_plan_give(plan, plan->avoided[--plan->n_avoided]);
 }
 
-/* With the largest pages that go into it; with smaller ones where there is no such place. */
-static int find(const struct iova_plan *plan, const struct space *space,
+/* With the largest pages that go into it; with smaller ones where there is no such place. In one
+ * space, or where two touch. */
+static int find(const struct iova_plan *plan, const struct space *space, const struct space *second,
                 const struct constraint *want, struct range *ret)
 {
+        const struct space *const spaces[] = { space, second };
         const uint64_t granule = iova_plan_granule(plan);
         uint64_t left = plan->page_sizes;
         int r = PAR_REFUSED_EXHAUSTED;
@@ -159,8 +174,7 @@ static int find(const struct iova_plan *plan, const struct space *space,
                 left &= ~page;
                 if (page > want->size_bytes && page != granule)
                         continue;
-                r = placement_find_aligned((const struct space *const[]){ space }, 1, page, want,
-                                           ret);
+                r = placement_find_aligned(spaces, second ? 2 : 1, page, want, ret);
                 if (!r)
                         return 0;
         }
@@ -177,7 +191,7 @@ static int refuse(const struct iova_plan *plan, const struct constraint *want, i
         refusal->free = space_bytes_in(plan->free, want->window);
         refusal->free_run = space_longest(plan->free, want->window);
         refusal->reason = r == PAR_REFUSED_EXHAUSTED ? IOVA_FULL : IOVA_SCATTERED;
-        if (!find(plan, plan->usable, want, &ignored))
+        if (!find(plan, plan->usable, NULL, want, &ignored))
                 return r;
         refusal->reason = refusal->usable ? IOVA_TOO_NARROW : IOVA_UNUSABLE;
         return PAR_REFUSED_NEVER_FITS;
@@ -188,12 +202,48 @@ static int take(struct iova_plan *plan, struct range place)
 {
         int r;
 
-        r = space_hold(plan->free, place, iova_plan_granule(plan));
+        r = space_hold(plan->free, place, grain_of(place));
         if (r)
                 return r;
-        r = space_remove(plan->free, place);
+        r = space_clear(plan->shunned, place);
+        if (r) {
+                space_release(plan->free, place, grain_of(place));
+                return r;
+        }
+        r = space_clear(plan->free, place);
         assert(!r); /* it is held */
         return r;
+}
+
+/* Free addresses are shunned from now on, or nothing changed. */
+static int shun(struct iova_plan *plan, struct range piece)
+{
+        int r;
+
+        r = take(plan, piece);
+        if (r)
+                return r;
+        r = space_add(plan->shunned, piece);
+        if (r)
+                iova_plan_give(plan, piece);
+        else
+                space_release(plan->free, piece, grain_of(piece));
+        return r;
+}
+
+void iova_plan_shun(struct iova_plan *plan, struct range range)
+{
+        const uint64_t granule = iova_plan_granule(plan), last = range.last | (granule - 1);
+        uint64_t from = align_down(range.first, granule);
+        struct range piece;
+
+        while (space_next(plan->free, from, &piece) && piece.first <= last) {
+                if (piece.last > last)
+                        piece.last = last;
+                if (shun(plan, piece) || piece.last == last)
+                        return;
+                from = piece.last + 1;
+        }
 }
 
 bool iova_plan_try(struct iova_plan *plan, const struct constraint *want, struct range *ret)
@@ -201,7 +251,7 @@ bool iova_plan_try(struct iova_plan *plan, const struct constraint *want, struct
         struct range place;
         enum limit ignored;
 
-        if (constraint_check(want, &ignored) || find(plan, plan->free, want, &place) ||
+        if (constraint_check(want, &ignored) || find(plan, plan->free, NULL, want, &place) ||
             take(plan, place))
                 return false;
         *ret = place;
@@ -221,11 +271,13 @@ int iova_plan_take(struct iova_plan *plan, const struct constraint *want, struct
         if (r)
                 return r;
 
-        r = find(plan, plan->free, want, &place);
+        r = find(plan, plan->free, NULL, want, &place);
         if (r && plan->n_avoided) {
                 forgive(plan);
-                r = find(plan, plan->free, want, &place);
+                r = find(plan, plan->free, NULL, want, &place);
         }
+        if (r && space_bytes(plan->shunned))
+                r = find(plan, plan->free, plan->shunned, want, &place);
         if (r)
                 return refuse(plan, want, r, ret_refusal);
         r = take(plan, place);
@@ -240,6 +292,8 @@ static int clear(struct iova_plan *plan, struct range range)
 {
         int r = space_clear(plan->free, range);
 
+        if (!r)
+                r = space_clear(plan->shunned, range);
         return r ? r : space_clear(plan->usable, range);
 }
 

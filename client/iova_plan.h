@@ -95,6 +95,14 @@ int iova_plan_take(struct iova_plan *plan, const struct constraint *want, struct
  */
 bool iova_plan_try(struct iova_plan *plan, const struct constraint *want, struct range *ret);
 
+/**
+ * iova_plan_shun() - avoid addresses, as far as they are free
+ * @range: any; the pages that it touches are taken only where there is no other place at all
+ *
+ * Without memory they are not avoided.
+ */
+void iova_plan_shun(struct iova_plan *plan, struct range range);
+
 /* Give a place back as it was taken. */
 void iova_plan_give(struct iova_plan *plan, struct range place);
 

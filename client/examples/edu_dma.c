@@ -14,6 +14,7 @@
 
 #define BUFFER_BYTES 262144u
 #define TRIPS        100
+#define WAIT_MS      10000 /* for memory that is on its way to pard */
 
 /**
  * struct driver - the device and its memory
@@ -46,7 +47,9 @@ static size_t random_below(size_t bound)
 static int get_memory(struct driver *driver)
 {
         struct par_constraint limits = par_constraint_for_mask(EDU_DMA_BITS);
-        struct par_alloc_options options = { .device = driver->device, .label = "edu" };
+        struct par_alloc_options options = { .device = driver->device,
+                                             .label = "edu",
+                                             .wait_ms = WAIT_MS };
         int r;
 
         r = par_alloc(driver->par, BUFFER_BYTES, &limits, &options, &driver->buffer);

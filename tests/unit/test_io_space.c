@@ -4,6 +4,7 @@
 
 #include "error.h"
 #include "fake_mapper.h"
+#include "file_tree.h"
 #include "heap.h"
 #include "macros.h"
 
@@ -21,7 +22,7 @@
 
 static char memory[64 * KiB];
 
-static const struct io_user edu0 = { "edu0", 0xfffffff };
+static const struct io_user edu0 = { "edu0", 0xfffffff, "/nonexistent" };
 
 /* A fake container, and its space with one reference. */
 struct setup {
@@ -88,6 +89,57 @@ static void test_io_space_maps_and_unmaps(void **state)
         assert_int_equal(setup.fake.n_mappings, 0);
         assert_int_equal(io_space_take(setup.space, &want, &second), 0);
         assert_int_equal(second.first, place.first);
+        end(&setup);
+}
+
+/* What sysfs says of a machine: a device of 28 bits, and one with registers in its reach. */
+static const struct {
+        const char *path, *text;
+} devices[] = {
+        { "/0000:00:01.0/iommu_group/reserved_regions",
+          "0x0000000008000000 0x00000000080fffff msi\n" },
+        { "/0000:00:01.0/resource", "0x000000000ffff000 0x000000000fffffff 0x0000000000040200\n"
+                                    "0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
+                                    "0x000000000fffe000 0x000000000fffe01f 0x0000000000040101\n" },
+        { "/0000:00:02.0/resource", "0x000000000fff0800 0x000000000fff0fff 0x0000000000040200\n" },
+        { "/0000:00:03.0/resource", "nonsense\n" },
+};
+
+static void test_io_space_asks_sysfs(void **state)
+{
+        struct io_user user = { "0000:00:01.0", 0xfffffff, NULL };
+        struct io_want page = want_below(UINT64_MAX, 4 * KiB), many = page;
+        struct file_tree tree;
+        struct setup setup;
+        struct range place;
+
+        (void)state;
+        file_tree_init(&tree);
+        for (size_t i = 0; i < ARRAY_SIZE(devices); i++)
+                file_tree_put(&tree, devices[i].path, devices[i].text);
+        user.devices = tree.root;
+        io_spaces_init(&setup.spaces);
+        fake_mapper_init(&setup.fake, 7);
+        setup.fake.facts.n_ranges = 0; /* an old kernel */
+        assert_int_equal(io_space_get(&setup.spaces, &setup.fake.mapper, 7, &user, &setup.space),
+                         0);
+        file_tree_deinit(&tree);
+
+        /* Not where registers are, but next to them; ports are none. */
+        assert_int_equal(io_space_take(setup.space, &page, &place), 0);
+        assert_int_equal(place.first, 0xfffe000);
+        many.limits.size_bytes = 52 * KiB;
+        assert_int_equal(io_space_take(setup.space, &many, &place), 0);
+        assert_int_equal(place.first, 0xfff1000);
+        assert_int_equal(io_space_take(setup.space, &page, &place), 0);
+        assert_int_equal(place.first, 0xffef000);
+
+        /* Unless there is no other place. */
+        page.limits.window = (struct range){ 0xfff0000, 0xfff0fff };
+        assert_int_equal(io_space_take(setup.space, &page, &place), 0);
+        assert_int_equal(place.first, 0xfff0000);
+        page.limits.window = (struct range){ 0x8000000, 0x80fffff };
+        assert_int_equal(io_space_take(setup.space, &page, &place), -PAR_NEVER_FITS);
         end(&setup);
 }
 
@@ -483,7 +535,7 @@ static void test_io_space_needs_facts(void **state)
 
 static void test_io_space_needs_facts_again(void **state)
 {
-        static const struct io_user wide = { "wide", UINT64_MAX };
+        static const struct io_user wide = { "wide", UINT64_MAX, "/nonexistent" };
         struct io_space *again;
         struct fake_mapper same;
         struct setup setup;
@@ -533,6 +585,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_io_space_maps_and_unmaps),
+                cmocka_unit_test(test_io_space_asks_sysfs),
                 cmocka_unit_test(test_io_space_is_one_for_a_container),
                 cmocka_unit_test(test_io_space_is_one_of_a_few),
                 cmocka_unit_test(test_io_space_lets_go_of_its_containers),

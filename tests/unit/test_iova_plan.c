@@ -221,6 +221,48 @@ static void test_iova_plan_avoids_where_others_are(void **state)
         iova_plan_free(plan);
 }
 
+/* Two pages at the top, of which something else is in the middle. */
+static void test_iova_plan_shuns_to_the_last(void **state)
+{
+        const struct range bar = { X86_TOP - 6 * KiB, X86_TOP - 2 * KiB - 1 };
+        const struct range window = { X86_TOP - 12 * KiB, UINT64_MAX };
+        struct iova_plan *plan = plan_of_x86();
+        struct range place;
+
+        (void)state;
+        iova_plan_shun(plan, bar);
+        iova_plan_shun(plan, bar);
+        place = take(plan, limits(RANGE_ALL, 4 * KiB));
+        assert_int_equal(place.first, X86_TOP - 12 * KiB);
+        /* It is avoided before, and shunned after a place with somebody else's mapping. */
+        iova_plan_avoid(plan, place);
+        place = take(plan, limits(window, 4 * KiB));
+        assert_int_equal(place.first, X86_TOP - 12 * KiB);
+        iova_plan_give(plan, place);
+
+        /* Nothing else is large enough; what is given back is not shunned any more. */
+        place = take(plan, limits(window, 12 * KiB));
+        assert_int_equal(place.first, X86_TOP - 12 * KiB);
+        iova_plan_give(plan, place);
+        assert_int_equal(take(plan, limits(window, 4 * KiB)).first, X86_TOP - 4 * KiB);
+        iova_plan_free(plan);
+}
+
+static void test_iova_plan_shuns_what_is_free_only(void **state)
+{
+        struct iova_plan *plan = plan_of_x86();
+        struct range taken = take(plan, limits(RANGE_ALL, 4 * KiB));
+
+        (void)state;
+        iova_plan_shun(plan, (struct range){ 0, UINT64_MAX });
+        iova_plan_give(plan, taken);
+        assert_int_equal(take(plan, limits(RANGE_ALL, 4 * KiB)).first, taken.first);
+        assert_int_equal(take(plan, limits(RANGE_ALL, 4 * KiB)).last, taken.first - 1);
+        assert_int_equal(iova_plan_narrow(plan, &(struct range){ 0, 0xffff }, 1), 0);
+        assert_int_equal(take(plan, limits(RANGE_ALL, 4 * KiB)).last, 0xffff);
+        iova_plan_free(plan);
+}
+
 static void test_iova_plan_narrows(void **state)
 {
         static const struct range less[] = { { 0, 0xffff }, { 0x20000, 0xfeffffff } };
@@ -316,6 +358,27 @@ static void test_iova_plan_forgets_what_to_avoid_without_memory(void **state)
         iova_plan_free(plan);
 }
 
+static void test_iova_plan_leaves_what_to_shun_without_memory(void **state)
+{
+        const struct range page = { X86_TOP - 4 * KiB, X86_TOP - 1 };
+        bool failed = true;
+
+        (void)state;
+        for (unsigned long n = 1; failed; n++) {
+                struct iova_plan *plan = plan_of_x86();
+
+                heap_fail(n, n);
+                iova_plan_shun(plan, page);
+                failed = heap_mend();
+                assert_true(failed || n > 1);
+                assert_int_equal(take(plan, limits(RANGE_ALL, 4 * KiB)).first,
+                                 failed ? page.first : page.first - 4 * KiB);
+                assert_int_equal(take(plan, limits(RANGE_ALL, 4 * KiB)).first,
+                                 page.first - (failed ? 4 : 8) * KiB);
+                iova_plan_free(plan);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -326,8 +389,11 @@ int main(void)
                 cmocka_unit_test(test_iova_plan_says_why_not),
                 cmocka_unit_test(test_iova_plan_tells_full_from_scattered),
                 cmocka_unit_test(test_iova_plan_avoids_where_others_are),
+                cmocka_unit_test(test_iova_plan_shuns_to_the_last),
+                cmocka_unit_test(test_iova_plan_shuns_what_is_free_only),
                 cmocka_unit_test(test_iova_plan_narrows),
                 cmocka_unit_test(test_iova_plan_survives_without_memory),
+                cmocka_unit_test(test_iova_plan_leaves_what_to_shun_without_memory),
                 cmocka_unit_test(test_iova_plan_forgets_what_to_avoid_without_memory),
         };
 

@@ -29,6 +29,8 @@
 #define FRAME_BYTES  (2 * MiB)
 #define FRAMES       48 /* of the pool above the reach of edu */
 #define BUFFER_BYTES (32 * MiB)
+#define PLACE        (16 * MiB) /* where it is mapped */
+#define PLACE_LAST   (PLACE + BUFFER_BYTES - 1)
 #define RUNS_MIN     12
 #define PAGE_BYTES   4096u
 #define TEXT_BYTES   2048
@@ -48,7 +50,7 @@ static const char config[] =
         "pool \"high\" { addr_min = \"256M\" spill = yes size_min = \"96M\" }\n"
         "pool \"low\" { below = \"256M\" size_min = \"16M\" }\n"
         "device \"%s\" { dma_bits = 28 }\n"
-        "device \"%s\" { }\n"
+        "device \"%s\" { dma_bits = 32 }\n"
         "device \"wide\" { dma_bits = 64 }\n";
 
 static void insist(int r, const char *what)
@@ -103,6 +105,7 @@ static void run_edu(const char *address, const char *trips)
                 die("that is not what it should be");
 }
 
+/* Its registers are below 4 GiB, and no address for its data. */
 static void run_nvme(const char *address)
 {
         const char *const argv[] = { "nvme_io", address, "16", NULL };
@@ -117,19 +120,20 @@ static void run_nvme(const char *address)
 
 /* ---- what lies where ------------------------------------------------------------------------ */
 
-/* In many places of memory, below 256 MiB for the device. */
+/* In many places of memory, low for the device: higher, but within its reach, some memory of the
+ * other pool lies, whatever the kernel. */
 static struct par_buffer *scattered_buffer(struct par *par, const struct par_device *device)
 {
+        const struct par_constraint low = { .addr_min = PLACE, .addr_max = PLACE_LAST };
         struct par_alloc_options options = { .device = device, .wait_ms = WAIT_MS };
         const struct par_segment *segments, *runs;
         struct par_buffer *buffer;
         uint64_t lowest = UINT64_MAX;
         size_t n;
 
-        insist(par_alloc(par, BUFFER_BYTES, NULL, &options, &buffer), "scattered buffer");
+        insist(par_alloc(par, BUFFER_BYTES, &low, &options, &buffer), "scattered buffer");
         n = par_buffer_runs(buffer, &runs);
-        if (par_buffer_segments(buffer, &segments) != 1 || n < RUNS_MIN ||
-            segments[0].dma + segments[0].length > REACH)
+        if (par_buffer_segments(buffer, &segments) != 1 || n < RUNS_MIN || segments[0].dma != PLACE)
                 die("%zu segments, %zu runs, at %#lx", par_buffer_segments(buffer, NULL), n,
                     segments[0].dma);
         for (size_t i = 0; i < n; i++) {
@@ -153,7 +157,7 @@ static struct par_buffer *scattered_buffer(struct par *par, const struct par_dev
 static void stray_write_hits_nothing(const struct pci_device *edu, struct par *par,
                                      struct par_buffer *mapped)
 {
-        struct par_constraint low = { .addr_max = par_buffer_dma(mapped) - 1 };
+        struct par_constraint low = { .addr_min = PLACE_LAST + 1, .addr_max = REACH - 1 };
         unsigned char *data = par_buffer_data(mapped), *bytes;
         struct par_buffer *other;
 
