@@ -4,10 +4,10 @@
  * anywhere; what else such a device can hit, which is nothing; and each refusal by the kernel's own
  * limits.
  *
- *     test_iommu BITS EDU NVME [TRIPS]
+ *     test_iommu USABLE EDU NVME [TRIPS]
  *
- * BITS: of the addresses that the IOMMU translates. EDU and NVME: addresses of devices that are
- * bound to vfio-pci. Default: 1,000 trips.
+ * USABLE: what the IOMMU maps, such as "0-0xfedfffff, 0xfef00000-0x7fffffffff". EDU and NVME: the
+ * addresses of devices that are bound to vfio-pci. Default: 1,000 trips.
  */
 #include "edu.h"
 #include "macros.h"
@@ -195,13 +195,12 @@ static void refused(struct par *par, const struct par_device *device, size_t siz
                 die("that should have been %s, \"%s\"", par_strerror(result), words);
 }
 
-/* @last: address that the IOMMU translates. */
 static void refusals(struct par *par, const struct par_device *edu, const struct par_device *wide,
-                     uint64_t last)
+                     const char *usable)
 {
-        char usable[64];
+        const char *end = strrchr(usable, '-');
+        const uint64_t last = end ? strtoull(end + 1, NULL, 16) : 0;
 
-        snprintf(usable, sizeof(usable), "it maps 0-0xfedfffff, 0xfef00000-%#lx", last);
         refused(par, wide, PAGE_BYTES,
                 (struct par_constraint){ .addr_min = 0xfee00000, .addr_max = 0xfee00fff },
                 -PAR_NEVER_FITS, "reserved, for interrupts (msi)");
@@ -293,7 +292,7 @@ static void as_user(void (*run)(const char *address), const char *address)
 
 /* ---- all of it ------------------------------------------------------------------------------ */
 
-static void drive_edu(struct par *par, const char *address, uint64_t last)
+static void drive_edu(struct par *par, const char *address, const char *usable)
 {
         struct par_device *device, *wide;
         struct par_buffer *buffer;
@@ -304,7 +303,7 @@ static void drive_edu(struct par *par, const char *address, uint64_t last)
         wide = attach(par, "wide", edu.vfio.container);
         buffer = scattered_buffer(par, device);
         stray_write_hits_nothing(&edu, par, buffer);
-        refusals(par, device, wide, last);
+        refusals(par, device, wide, usable);
         pci_close(&edu);
         par_free(buffer);
         par_device_close(device);
@@ -313,21 +312,20 @@ static void drive_edu(struct par *par, const char *address, uint64_t last)
 
 int main(int argc, char **argv)
 {
-        const unsigned long bits = argc > 1 ? strtoul(argv[1], NULL, 0) : 0;
         struct pard_fixture pard;
         struct par_connect_options options = { .log = be_warned };
         char text[TEXT_BYTES];
         struct par *par;
 
-        if (argc < 4 || !bits || bits > 64)
-                die("usage: test_iommu BITS EDU NVME [TRIPS]");
+        if (argc < 4)
+                die("usage: test_iommu USABLE EDU NVME [TRIPS]");
         snprintf(text, sizeof(text), config, argv[2], argv[3]);
         pard_fixture_start_filled(text, &pard);
         insist(par_connect(NULL, &options, &par), "connect");
         make_holes(par);
         run_edu(argv[2], argc > 4 ? argv[4] : "1000");
         run_nvme(argv[3]);
-        drive_edu(par, argv[2], UINT64_MAX >> (64 - bits));
+        drive_edu(par, argv[2], argv[1]);
         mapping_limit(argv[2], 65535);
         as_user(lock_limit, argv[2]);
         par_disconnect(par);
