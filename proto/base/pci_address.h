@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * PCI addresses as people and the kernel write them: "0000:03:00.0", or "03:00.0" where there is
+ * only one domain. One reading for the daemon and the command line. No state, no locale.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PCI_TEXT_BYTES 16 /* room for any text of pci_address_text() */
+
+/**
+ * struct pci_address - a PCI function
+ * @has_domain: otherwise @domain is 0, and not known
+ */
+struct pci_address {
+        bool has_domain;
+        uint32_t domain;
+        uint8_t bus, device, function;
+};
+
+/* @min to @max hexadecimal digits, after an optional "0x". Return: what follows; NULL: it is none.
+ */
+static inline const char *pci_address_digits(const char *text, size_t min, size_t max,
+                                             uint32_t *ret)
+{
+        static const char all[] = "0123456789abcdef";
+        uint32_t value = 0;
+        size_t n = 0;
+
+        if (text[0] == '0' && text[1] == 'x')
+                text += 2;
+        for (; n < max && text[n]; n++) {
+                const char *digit = memchr(all, text[n] | (text[n] >= 'A' ? 0x20 : 0), 16);
+
+                if (!digit)
+                        break;
+                value = value << 4 | (uint32_t)(digit - all);
+        }
+        *ret = value;
+        return n >= min ? text + n : NULL;
+}
+
+/**
+ * pci_address_parse() - the address at the start of a text
+ * @ret:      the address
+ * @ret_rest: what follows it; NULL: nothing may follow
+ *
+ * Return: whether there was one.
+ */
+static inline bool pci_address_parse(const char *text, struct pci_address *ret,
+                                     const char **ret_rest)
+{
+        uint32_t part[4] = { 0 };
+        const char *at = pci_address_digits(text, 1, 6, &part[0]);
+        bool domain;
+
+        if (!at || *at++ != ':')
+                return false;
+        at = pci_address_digits(at, 1, 2, &part[1]);
+        domain = at && *at == ':';
+        if (domain) {
+                at = pci_address_digits(at + 1, 1, 2, &part[2]);
+        } else {
+                part[2] = part[1];
+                part[1] = part[0];
+                part[0] = 0;
+        }
+        if (!at || *at != '.' || part[1] > UINT8_MAX || part[2] > 31)
+                return false;
+        at = pci_address_digits(at + 1, 1, 1, &part[3]);
+        if (!at || part[3] > 7 || (!ret_rest && *at))
+                return false;
+        *ret = (struct pci_address){ domain, part[0], (uint8_t)part[1], (uint8_t)part[2],
+                                     (uint8_t)part[3] };
+        if (ret_rest)
+                *ret_rest = at;
+        return true;
+}
+
+/* Whether they may be the same function: a domain that is not known may be any. */
+static inline bool pci_address_matches(const struct pci_address *a, const struct pci_address *b)
+{
+        return a->bus == b->bus && a->device == b->device && a->function == b->function &&
+               (!a->has_domain || !b->has_domain || a->domain == b->domain);
+}
+
+/* As sysfs has it, without the domain where that is not known; returns @buffer. */
+static inline const char *pci_address_text(const struct pci_address *address,
+                                           char buffer[PCI_TEXT_BYTES])
+{
+        const int n = address->has_domain ? snprintf(buffer, PCI_TEXT_BYTES,
+                                                     "%04x:", address->domain & 0xffffff)
+                                          : 0;
+
+        snprintf(buffer + n, PCI_TEXT_BYTES - (size_t)n, "%02x:%02x.%x", address->bus,
+                 address->device & 0x1fu, address->function & 7u);
+        return buffer;
+}
