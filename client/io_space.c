@@ -25,6 +25,7 @@
  * @refs:     devices and buffers; protected by the lock of the handle
  * @lock:     protects @plan and @mappings
  * @mappings: how many there are
+ * @number:   among those of the handle; stays as it is
  */
 struct io_space {
         LIST_ENTRY(io_space) link; /* par::io_spaces */
@@ -33,6 +34,7 @@ struct io_space {
         struct iova_plan *plan;
         struct mapper *mapper;
         size_t mappings;
+        uint32_t number;
 };
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -105,6 +107,23 @@ static int look_again(struct io_space *space)
         return r ? plan_error(r) : 0;
 }
 
+/* The lowest number that no other space of the handle has. */
+static uint32_t free_number(const struct io_space_list *spaces)
+{
+        const struct io_space *space;
+        uint64_t taken = 0;
+
+        LIST_FOREACH (space, spaces, link)
+                if (space->number)
+                        taken |= UINT64_C(1) << (space->number - 1);
+        return ~taken ? (uint32_t)__builtin_ctzll(~taken) + 1 : 0;
+}
+
+uint32_t io_space_number(const struct io_space *space)
+{
+        return space->number;
+}
+
 int io_space_get(struct io_space_list *spaces, struct mapper *mapper, int fd, struct io_space **ret)
 {
         struct io_space *space;
@@ -119,8 +138,10 @@ int io_space_get(struct io_space_list *spaces, struct mapper *mapper, int fd, st
                 r = look_again(space);
         } else {
                 r = create(mapper, &space);
-                if (!r)
+                if (!r) {
+                        space->number = free_number(spaces);
                         LIST_INSERT_HEAD(spaces, space, link);
+                }
         }
         if (r)
                 return r;
