@@ -20,9 +20,9 @@ static const struct {
         enum fault_access access;
 } reports[] = {
         { "Linux 6.12, as the guest of tests/vm printed it",
-          "[    5.733000] DMAR: [DMA Write NO_PASID] Request device [00:02.0] fault addr 0xffff000 "
+          "[    5.733000] DMAR: [DMA Write NO_PASID] Request device [00:01.0] fault addr 0xffff000 "
           "[fault reason 0x05] PTE Write access is not set",
-          "Intel", "00:02.0", 0xffff000, FAULT_WRITE },
+          "Intel", "00:01.0", 0xffff000, FAULT_WRITE },
         { "a read, with a PASID",
           "DMAR: [DMA Read PASID 0x1f] Request device [3a:1f.7] fault addr 0xffffffffffff000 "
           "[fault reason 0x06] PTE Read access is not set",
