@@ -215,36 +215,3 @@ void io_index_deinit(struct io_index *index)
                 io_mapping_free(mapping);
         }
 }
-
-static size_t count_ended(const struct io_mapping_queue *queue)
-{
-        const struct io_mapping *mapping;
-        size_t n = 0;
-
-        TAILQ_FOREACH (mapping, queue, ended) {
-                assert(!mapping->buffer && mapping->uid_of->n_ended);
-                n++;
-        }
-        return n;
-}
-
-void io_index_check(const struct io_index *index)
-{
-        struct io_space_tree *spaces = (struct io_space_tree *)(uintptr_t)&index->spaces;
-        const struct io_part *before = NULL;
-        struct io_part *part;
-        size_t n = 0;
-
-        RB_FOREACH (part, io_space_tree, spaces) {
-                assert(part->mapping->buffer->io == part->mapping);
-                assert(!before || space_compare(before, part) < 0);
-                assert(!before || before->mapping->client_id != part->mapping->client_id ||
-                       before->mapping->space != part->mapping->space ||
-                       before->iova.last < part->iova.first);
-                before = part;
-                n++;
-        }
-        assert(io_tree_check(&index->now) == n);
-        assert(io_tree_check(&index->past) >= index->n_ended);
-        assert(index->n_ended <= IO_PAST_MAX && count_ended(&index->ended) == index->n_ended);
-}

@@ -69,5 +69,5 @@ void io_index_end(struct io_index *index, struct io_mapping *mapping, uint64_t n
 /* The same because its buffer is given back, or was at @until_ns; before the buffer is freed. */
 void io_index_end_buffer(struct io_index *index, struct buffer *buffer, uint64_t until_ns);
 
-/* Walk every invariant; asserts. */
+/* io_check.c: walk every invariant; asserts. */
 void io_index_check(const struct io_index *index);

@@ -136,21 +136,3 @@ struct io_part *io_tree_same(struct io_tree *tree, const struct io_part *part)
         }
         return NULL;
 }
-
-size_t io_tree_check(const struct io_tree *tree)
-{
-        const struct io_part *before = NULL;
-        struct io_part *part;
-        size_t n = 0;
-
-        RB_FOREACH (part, io_tree, (struct io_tree *)(uintptr_t)tree) {
-                const uint64_t highest = part->highest;
-
-                augment(part);
-                assert(part->highest == highest);
-                assert(!before || part_compare(before, part) < 0);
-                before = part;
-                n++;
-        }
-        return n;
-}

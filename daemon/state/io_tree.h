@@ -23,6 +23,3 @@ bool io_tree_visit(const struct io_tree *tree, uint64_t address,
 /* A part with the same addresses, of the same client, space and label as this one; NULL: there is
  * none. */
 struct io_part *io_tree_same(struct io_tree *tree, const struct io_part *part);
-
-/* Walk every invariant; asserts. Return: how many parts there are. */
-size_t io_tree_check(const struct io_tree *tree);
