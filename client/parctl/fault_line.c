@@ -8,7 +8,7 @@
  */
 #include "fault_line.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 /* If the text begins so, what follows; otherwise NULL. */
 static const char *skip(const char *text, const char *words)

@@ -12,6 +12,7 @@
 #include "table.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 int lookup_io_ask(struct ask *ask, const struct subject *subject, const char *device,
                   const Wire__FoundIo **ret)

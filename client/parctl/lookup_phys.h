@@ -24,8 +24,8 @@ int lookup_phys_ask(struct ask *ask, uint64_t address, const Wire__Found **ret);
 bool lookup_phys_is_known(const Wire__Found *found);
 
 /* The answer as an object, owned by the caller; NULL without memory. */
-json_t *lookup_phys_json(const struct subject *subject, const Wire__Found *found);
+json_t *lookup_phys_json(const struct subject *subject, const Wire__Found *wire);
 
 /* The answer as lines. @exact: sizes in bytes. */
-void lookup_phys_print(const struct subject *subject, const Wire__Found *found, bool exact,
+void lookup_phys_print(const struct subject *subject, const Wire__Found *wire, bool exact,
                        FILE *stream);

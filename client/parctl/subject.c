@@ -6,6 +6,8 @@
 
 #include "units.h"
 
+#include <string.h>
+
 static const char iova_prefix[] = "iova:";
 
 bool subject_parse(const char *text, bool iova, struct subject *ret)

@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 
 #define PCI_TEXT_BYTES 16 /* room for any text of pci_address_text() */
 
@@ -23,24 +22,27 @@ struct pci_address {
         uint8_t bus, device, function;
 };
 
+/* The value of a hexadecimal digit; -1: it is none. */
+static inline int pci_address_digit(char c)
+{
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        c |= 0x20;
+        return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* @min to @max hexadecimal digits, after an optional "0x". Return: what follows; NULL: it is none.
  */
 static inline const char *pci_address_digits(const char *text, size_t min, size_t max,
                                              uint32_t *ret)
 {
-        static const char all[] = "0123456789abcdef";
         uint32_t value = 0;
         size_t n = 0;
 
         if (text[0] == '0' && text[1] == 'x')
                 text += 2;
-        for (; n < max && text[n]; n++) {
-                const char *digit = memchr(all, text[n] | (text[n] >= 'A' ? 0x20 : 0), 16);
-
-                if (!digit)
-                        break;
-                value = value << 4 | (uint32_t)(digit - all);
-        }
+        for (int digit; n < max && (digit = pci_address_digit(text[n])) >= 0; n++)
+                value = value << 4 | (uint32_t)digit;
         *ret = value;
         return n >= min ? text + n : NULL;
 }

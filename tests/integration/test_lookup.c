@@ -81,7 +81,7 @@ static void give_back(struct wire_client *client, uint64_t buffer)
 
 /* ---- parctl --------------------------------------------------------------------------------- */
 
-#define WORDS_MAX 10
+#define WORDS_MAX 12
 
 /* A run of parctl lookup: what it says, in any order, and must not say. */
 struct run {
@@ -170,9 +170,8 @@ static const struct run runs[] = {
           0,
           { "\"address\": \"0x11000\"", "\"space\": \"iova\"", "\"label\": \"iq-ring\"",
             "\"client\": \"radio0\"", "\"device\": \"0000:03:00.0\"", "\"pci\": \"0000:03:00.0\"",
-            "\"first\": \"0x10000\"", "\"previous\": []",
-            "\"fault\": {\"iommu\": \"Intel\", \"requester\": \"03:00.0\", \"access\": "
-            "\"write\"}" },
+            "\"first\": \"0x10000\"", "\"previous\": []", "\"fault\": {\"iommu\": \"Intel\"",
+            "\"requester\": \"03:00.0\"", "\"access\": \"write\"}" },
           { "queue" } },
         { "JSON of several",
           { "--json", "lookup", "iova:0x11010" },
