@@ -74,7 +74,7 @@ static bool parse_intel(const char *line, struct fault_line *ret)
         if (!at)
                 return false;
         *ret = (struct fault_line){ .iommu = "Intel", .access = access_of(access + 1) };
-        ret->has_requester = pci_address_parse(at, &ret->requester, &at);
+        ret->has_requester = pci_function_parse(at, &ret->requester, &at);
         if (!ret->has_requester)
                 return false;
         at = skip(at, "]");
@@ -86,13 +86,13 @@ static bool parse_intel(const char *line, struct fault_line *ret)
 /* ---- AMD ------------------------------------------------------------------------------------ */
 
 /* The PCI address that stands before @until, with a blank before it or at the beginning. */
-static bool requester_before(const char *line, const char *until, struct pci_address *ret)
+static bool requester_before(const char *line, const char *until, struct pci_function *ret)
 {
         const char *at = until, *rest;
 
         while (at > line && at[-1] != ' ')
                 at--;
-        return pci_address_parse(at, ret, &rest) && rest == until;
+        return pci_function_parse(at, ret, &rest) && rest == until;
 }
 
 /*
@@ -117,7 +117,7 @@ static bool parse_amd(const char *line, struct fault_line *ret)
         *ret = (struct fault_line){ .iommu = "AMD" };
         at = find(head, "[IO_PAGE_FAULT ");
         if (skip(at, "device=")) {
-                ret->has_requester = pci_address_parse(skip(at, "device="), &ret->requester, &at);
+                ret->has_requester = pci_function_parse(skip(at, "device="), &ret->requester, &at);
                 if (!ret->has_requester)
                         return false;
                 at = skip(at, " ");
@@ -146,7 +146,7 @@ static bool parse_smmu_v3(const char *line, struct fault_line *ret)
         if (!at)
                 return false;
         *ret = (struct fault_line){ .iommu = "Arm" };
-        ret->has_requester = pci_address_parse(at, &ret->requester, &rest) && *rest == ' ';
+        ret->has_requester = pci_function_parse(at, &ret->requester, &rest) && *rest == ' ';
         return read_hex(find(find(at, " sid: "), " iova: "), &ret->address);
 }
 

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "pci_address.h"
+#include "pci_function.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,7 +26,7 @@ struct fault_line {
         const char *iommu;
         uint64_t address;
         bool has_requester;
-        struct pci_address requester;
+        struct pci_function requester;
         enum fault_access access;
 };
 

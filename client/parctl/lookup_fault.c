@@ -12,14 +12,14 @@ json_t *lookup_fault_json(const struct subject *subject)
                 [FAULT_WRITE] = "write",
         };
         const struct fault_line *fault = &subject->fault;
-        char requester[PCI_TEXT_BYTES] = "";
+        char requester[PCI_FUNCTION_BYTES] = "";
         json_t *object;
 
         if (subject->kind != SUBJECT_FAULT)
                 return json_null();
         object = json_object();
         if (fault->has_requester)
-                pci_address_text(&fault->requester, requester);
+                pci_function_text(&fault->requester, requester);
         json_object_set_new(object, "iommu", json_text(fault->iommu));
         json_object_set_new(object, "requester", json_text(requester));
         json_object_set_new(object, "access", json_text(names[fault->access]));
@@ -34,12 +34,12 @@ void lookup_fault_print(const struct subject *subject, FILE *stream)
                 [FAULT_WRITE] = "a write",
         };
         const struct fault_line *fault = &subject->fault;
-        char requester[PCI_TEXT_BYTES];
+        char requester[PCI_FUNCTION_BYTES];
 
         if (subject->kind != SUBJECT_FAULT)
                 return;
         fprintf(stream, "%-8s %s by %s, stopped by an IOMMU (%s)\n", "fault", names[fault->access],
-                fault->has_requester ? pci_address_text(&fault->requester, requester)
+                fault->has_requester ? pci_function_text(&fault->requester, requester)
                                      : "an unknown device",
                 fault->iommu);
 }

@@ -19,12 +19,12 @@ int lookup_io_ask(struct ask *ask, const struct subject *subject, const char *de
 {
         Wire__Request request = WIRE__REQUEST__INIT;
         Wire__LookupIo lookup = WIRE__LOOKUP_IO__INIT;
-        char requester[PCI_TEXT_BYTES] = "";
+        char requester[PCI_FUNCTION_BYTES] = "";
         const Wire__Reply *reply;
         int status;
 
         if (subject->kind == SUBJECT_FAULT && subject->fault.has_requester)
-                pci_address_text(&subject->fault.requester, requester);
+                pci_function_text(&subject->fault.requester, requester);
         lookup.address = subject->address;
         lookup.device = device ? (char *)(uintptr_t)device : requester;
         request.body_case = WIRE__REQUEST__BODY_LOOKUP_IO;

@@ -14,7 +14,7 @@
 #include <string.h>
 
 struct io_mapping *io_mapping_new(struct buffer *buffer, const struct io_tell *tell,
-                                  const struct pci_address *pci)
+                                  const struct pci_function *pci)
 {
         const struct holding *holding = buffer->holding;
         struct io_mapping *mapping;
@@ -101,10 +101,10 @@ static bool list_has(const char *list, const char *name)
 
 bool io_mapping_is_for(const struct io_mapping *mapping, const char *device)
 {
-        struct pci_address pci;
+        struct pci_function pci;
 
         if (list_has(mapping->device, device))
                 return true;
-        return mapping->has_pci && pci_address_parse(device, &pci, NULL) &&
-               pci_address_matches(&mapping->pci, &pci);
+        return mapping->has_pci && pci_function_parse(device, &pci, NULL) &&
+               pci_function_matches(&mapping->pci, &pci);
 }

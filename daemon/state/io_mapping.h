@@ -6,7 +6,7 @@
 #pragma once
 
 #include "lists.h"
-#include "pci_address.h"
+#include "pci_function.h"
 #include "range.h"
 #include "state.h"
 
@@ -44,7 +44,7 @@ struct io_mapping {
         uint64_t number, buffer_id, buffer_bytes, client_id;
         uint32_t space, uid, pid;
         bool has_pci;
-        struct pci_address pci;
+        struct pci_function pci;
         char device[LABEL_BYTES_MAX + 1];
         char client[LABEL_BYTES_MAX + 1], label[LABEL_BYTES_MAX + 1];
         uint64_t until_ns;
@@ -65,7 +65,7 @@ struct io_mapping {
  * Return: owned by the caller; NULL without memory.
  */
 struct io_mapping *io_mapping_new(struct buffer *buffer, const struct io_tell *tell,
-                                  const struct pci_address *pci);
+                                  const struct pci_function *pci);
 void io_mapping_free(struct io_mapping *mapping); /* in no index; NULL is fine */
 
 /* It is over, whatever becomes of the buffer. */

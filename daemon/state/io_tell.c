@@ -45,16 +45,16 @@ static int check(const struct buffer *buffer, const struct io_tell *tell, struct
 }
 
 /* The PCI address of the device. Return: whether it is known. */
-static bool pci_of(const struct state *state, const struct io_tell *tell, struct pci_address *ret)
+static bool pci_of(const struct state *state, const struct io_tell *tell, struct pci_function *ret)
 {
         const struct device_settings *device;
 
         if (tell->pci)
                 *ret = *tell->pci;
-        if (tell->pci || pci_address_parse(tell->device, ret, NULL))
+        if (tell->pci || pci_function_parse(tell->device, ret, NULL))
                 return true;
         device = *tell->device ? state_device(state, tell->device) : NULL;
-        return device && pci_address_parse(device->pci, ret, NULL);
+        return device && pci_function_parse(device->pci, ret, NULL);
 }
 
 int state_io_tell(struct state *state, struct client *client, const struct io_tell *tell,
@@ -62,7 +62,7 @@ int state_io_tell(struct state *state, struct client *client, const struct io_te
 {
         struct buffer *buffer = client_buffer(client, tell->buffer);
         struct io_mapping *mapping;
-        struct pci_address pci;
+        struct pci_function pci;
         int r;
 
         assert(tell->n_parts <= IO_PARTS_MAX);

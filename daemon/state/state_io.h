@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "pci_address.h"
+#include "pci_function.h"
 #include "range.h"
 #include "state_settings.h"
 
@@ -40,7 +40,7 @@ struct io_tell {
         uint64_t buffer;
         uint32_t space;
         const char *device;
-        const struct pci_address *pci;
+        const struct pci_function *pci;
         const struct io_tell_part *parts;
         size_t n_parts;
 };
@@ -70,7 +70,7 @@ struct io_holder {
         bool known, has_pci, has_phys;
         const char *client, *label, *device;
         uint32_t uid, pid;
-        struct pci_address pci;
+        struct pci_function pci;
         uint64_t buffer, size_bytes, offset;
         size_t part;
         struct range iova;

@@ -78,14 +78,14 @@ static bool part_from_wire(const Wire__IoPart *from, struct io_tell_part *ret)
 }
 
 int io_tell_from_wire(const Wire__Mapped *from, struct io_tell *ret,
-                      struct io_tell_part parts[IO_PARTS_MAX], struct pci_address *pci,
+                      struct io_tell_part parts[IO_PARTS_MAX], struct pci_function *pci,
                       const char **ret_complaint)
 {
         if (!text_is_good(from->device, LABEL_BYTES_MAX)) {
                 *ret_complaint = "device is longer than 63 bytes, or not UTF-8";
                 return PAR_REFUSED_INVALID;
         }
-        if (from->pci[0] && !pci_address_parse(from->pci, pci, NULL)) {
+        if (from->pci[0] && !pci_function_parse(from->pci, pci, NULL)) {
                 *ret_complaint = "pci is no PCI address, such as 0000:03:00.0";
                 return PAR_REFUSED_INVALID;
         }
@@ -307,7 +307,8 @@ void former_to_wire(const struct former_holder *from, Wire__FormerHolder *to)
         to->uid = from->uid;
 }
 
-void io_holder_to_wire(const struct io_holder *from, char pci[PCI_TEXT_BYTES], Wire__IoHolder *to)
+void io_holder_to_wire(const struct io_holder *from, char pci[PCI_FUNCTION_BYTES],
+                       Wire__IoHolder *to)
 {
         wire__io_holder__init(to);
         to->known = from->known;
@@ -315,7 +316,7 @@ void io_holder_to_wire(const struct io_holder *from, char pci[PCI_TEXT_BYTES], W
         to->label = text(from->label);
         to->device = text(from->device);
         if (from->has_pci)
-                to->pci = text(pci_address_text(&from->pci, pci));
+                to->pci = text(pci_function_text(&from->pci, pci));
         to->uid = from->uid;
         to->pid = from->pid;
         to->buffer = from->buffer;

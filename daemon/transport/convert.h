@@ -55,7 +55,7 @@ int selection_from_wire(const Wire__Selection *from, struct selection *ret,
  * Return: 0; PAR_REFUSED_INVALID.
  */
 int io_tell_from_wire(const Wire__Mapped *from, struct io_tell *ret,
-                      struct io_tell_part parts[IO_PARTS_MAX], struct pci_address *pci,
+                      struct io_tell_part parts[IO_PARTS_MAX], struct pci_function *pci,
                       const char **ret_complaint);
 
 /* What hangs on the row of a device. */
@@ -80,7 +80,8 @@ void client_to_wire(const struct client_report *from, Wire__StateBytes *bytes, W
 void extent_to_wire(const struct extent_report *from, Wire__Extent *to);
 void former_to_wire(const struct former_holder *from, Wire__FormerHolder *to);
 /* @pci: room for the text, borrowed by @to. */
-void io_holder_to_wire(const struct io_holder *from, char pci[PCI_TEXT_BYTES], Wire__IoHolder *to);
+void io_holder_to_wire(const struct io_holder *from, char pci[PCI_FUNCTION_BYTES],
+                       Wire__IoHolder *to);
 void blocker_to_wire(const struct blocker *from, Wire__Blocker *to);
 void device_to_wire(const struct device_settings *from, struct device_parts *parts,
                     Wire__DeviceRow *to);

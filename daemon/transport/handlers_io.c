@@ -11,7 +11,7 @@
 int handle_mapped(struct session *session, const Wire__Request *request, struct reply *reply)
 {
         struct io_tell_part parts[IO_PARTS_MAX];
-        struct pci_address pci;
+        struct pci_function pci;
         struct io_tell tell;
         const char *complaint;
         int r;
@@ -23,7 +23,7 @@ int handle_mapped(struct session *session, const Wire__Request *request, struct 
                              &reply->refusal);
 }
 
-static size_t fill(const struct io_holder *from, size_t n, char (*pci)[PCI_TEXT_BYTES],
+static size_t fill(const struct io_holder *from, size_t n, char (*pci)[PCI_FUNCTION_BYTES],
                    Wire__IoHolder *to, Wire__IoHolder **pointers)
 {
         for (size_t i = 0; i < n; i++) {

@@ -94,7 +94,7 @@ struct reply_found_io {
         Wire__FoundIo found;
         Wire__IoHolder holders[IO_HOLDERS_MAX], former[IO_HOLDERS_MAX];
         Wire__IoHolder *holder_pointers[IO_HOLDERS_MAX], *former_pointers[IO_HOLDERS_MAX];
-        char pci[2 * IO_HOLDERS_MAX][PCI_TEXT_BYTES];
+        char pci[2 * IO_HOLDERS_MAX][PCI_FUNCTION_BYTES];
         struct io_report report; /* what the others borrow from */
 };
 

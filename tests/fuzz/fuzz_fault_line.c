@@ -10,9 +10,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-        char *line = malloc(size + 1), text[PCI_TEXT_BYTES];
+        char *line = malloc(size + 1), text[PCI_FUNCTION_BYTES];
         struct fault_line fault;
-        struct pci_address again;
+        struct pci_function again;
 
         if (!line)
                 return 0;
@@ -21,9 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         if (fault_line_parse(line, &fault)) {
                 assert(fault.iommu && fault.access <= FAULT_WRITE);
                 if (fault.has_requester)
-                        assert(pci_address_parse(pci_address_text(&fault.requester, text), &again,
-                                                 NULL) &&
-                               pci_address_matches(&fault.requester, &again));
+                        assert(pci_function_parse(pci_function_text(&fault.requester, text), &again,
+                                                  NULL) &&
+                               pci_function_matches(&fault.requester, &again));
         }
         free(line);
         return 0;

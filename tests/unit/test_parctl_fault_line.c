@@ -88,7 +88,7 @@ static void test_fault_line_reads_reports(void **state)
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(reports); i++) {
                 struct fault_line fault;
-                char text[PCI_TEXT_BYTES];
+                char text[PCI_FUNCTION_BYTES];
 
                 print_message("%s\n", reports[i].name);
                 assert_true(fault_line_parse(reports[i].line, &fault));
@@ -97,7 +97,7 @@ static void test_fault_line_reads_reports(void **state)
                 assert_int_equal(fault.access, reports[i].access);
                 assert_int_equal(fault.has_requester, reports[i].requester != NULL);
                 if (reports[i].requester)
-                        assert_string_equal(pci_address_text(&fault.requester, text),
+                        assert_string_equal(pci_function_text(&fault.requester, text),
                                             reports[i].requester);
         }
 }
