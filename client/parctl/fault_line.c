@@ -45,11 +45,31 @@ static const char *read_hex(const char *text, uint64_t *ret)
 
 /* ---- Intel ---------------------------------------------------------------------------------- */
 
-static enum fault_access access_of(const char *word)
+/* What older kernels print where there is none. */
+#define NO_PASID UINT32_MAX
+
+/* The number behind " PASID ". Return: what follows; NULL: it is none. */
+static const char *read_pasid(const char *text, struct fault_line *ret)
 {
-        if (skip(word, "DMA Write"))
-                return FAULT_WRITE;
-        return skip(word, "DMA Read") ? FAULT_READ : FAULT_ACCESS_UNKNOWN;
+        uint64_t value;
+
+        text = read_hex(skip(text, " PASID "), &value);
+        if (!text || value > UINT32_MAX)
+                return NULL;
+        ret->has_pasid = value != NO_PASID;
+        ret->pasid = ret->has_pasid ? (uint32_t)value : 0;
+        return text;
+}
+
+/* "DMA Write", with what may stand behind it in the brackets. Return: what follows; NULL: it is
+ * something else. */
+static const char *read_access(const char *text, struct fault_line *ret)
+{
+        ret->access = skip(text, "DMA Write") ? FAULT_WRITE : FAULT_READ;
+        text = skip(text, ret->access == FAULT_WRITE ? "DMA Write" : "DMA Read");
+        if (skip(text, " NO_PASID"))
+                return skip(text, " NO_PASID");
+        return skip(text, " PASID ") ? read_pasid(text, ret) : text;
 }
 
 /*
@@ -68,18 +88,16 @@ static enum fault_access access_of(const char *word)
  */
 static bool parse_intel(const char *line, struct fault_line *ret)
 {
-        const char *access = strstr(line, "[DMA "), *at = find(access, "] Request device [");
-        uint64_t pasid;
+        const char *at = strstr(line, "[DMA ");
 
-        if (!at)
-                return false;
-        *ret = (struct fault_line){ .iommu = "Intel", .access = access_of(access + 1) };
-        ret->has_requester = pci_function_parse(at, &ret->requester, &at);
+        *ret = (struct fault_line){ .iommu = "Intel" };
+        at = at ? skip(read_access(at + 1, ret), "] Request device [") : NULL;
+        ret->has_requester = at && pci_function_parse(at, &ret->requester, &at);
         if (!ret->has_requester)
                 return false;
         at = skip(at, "]");
         if (skip(at, " PASID "))
-                at = read_hex(skip(at, " PASID "), &pasid);
+                at = read_pasid(at, ret);
         return read_hex(skip(at, " fault addr "), &ret->address);
 }
 
@@ -100,10 +118,9 @@ static bool requester_before(const char *line, const char *until, struct pci_fun
  * front, where the kernel knows the device, and otherwise inside; before 6.0 without the domain
  * there, and in 4.9 always so, with an address of 16 digits:
  *
- *     vfio-pci 0000:00:03.0: AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x0002 address=0xffff000
- * ... AMD-Vi: Event logged [IO_PAGE_FAULT device=0000:00:03.0 domain=0x0002 address=0xffff000 ...
- *     AMD-Vi: Event logged [IO_PAGE_FAULT device=00:03.0 domain=0x0002 address=0x000000000ffff000
- * ...
+ *     vfio-pci 0000:00:03.0: AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x0002 address=0xff000 ...
+ *     AMD-Vi: Event logged [IO_PAGE_FAULT device=0000:00:03.0 domain=0x0002 address=0xff000 ...
+ *     AMD-Vi: Event logged [IO_PAGE_FAULT device=00:03.0 domain=0x0002 address=0x00000000000ff000
  *
  * Its flags do not say whether it was a write where the page is not present.
  */

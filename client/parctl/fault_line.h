@@ -21,12 +21,16 @@ enum fault_access {
  * @iommu:         "Intel", "AMD", "Arm"
  * @address:       that the device used; of an Intel IOMMU, that of its page
  * @has_requester: @requester is the function that it came from
+ * @has_pasid:     it was of @pasid: an address of a process, or of another space that the device
+ * has besides; not of a VFIO container
  */
 struct fault_line {
         const char *iommu;
         uint64_t address;
         bool has_requester;
         struct pci_function requester;
+        bool has_pasid;
+        uint32_t pasid;
         enum fault_access access;
 };
 

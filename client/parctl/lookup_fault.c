@@ -4,6 +4,8 @@
 
 #include "json.h"
 
+#include <inttypes.h>
+
 json_t *lookup_fault_json(const struct subject *subject)
 {
         static const char *const names[] = {
@@ -23,6 +25,8 @@ json_t *lookup_fault_json(const struct subject *subject)
         json_object_set_new(object, "iommu", json_text(fault->iommu));
         json_object_set_new(object, "requester", json_text(requester));
         json_object_set_new(object, "access", json_text(names[fault->access]));
+        json_object_set_new(object, "pasid",
+                            fault->has_pasid ? json_integer(fault->pasid) : json_null());
         return object;
 }
 
@@ -42,4 +46,9 @@ void lookup_fault_print(const struct subject *subject, FILE *stream)
                 fault->has_requester ? pci_function_text(&fault->requester, requester)
                                      : "an unknown device",
                 fault->iommu);
+        if (fault->has_pasid)
+                fprintf(stream,
+                        "%-8s it was of PASID 0x%" PRIx32
+                        ", which has addresses of its own: what follows may not be about it\n",
+                        "note", fault->pasid);
 }

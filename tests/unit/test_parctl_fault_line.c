@@ -96,6 +96,8 @@ static void test_fault_line_reads_reports(void **state)
                 assert_int_equal(fault.address, reports[i].address);
                 assert_int_equal(fault.access, reports[i].access);
                 assert_int_equal(fault.has_requester, reports[i].requester != NULL);
+                assert_int_equal(fault.has_pasid, strstr(reports[i].line, "PASID 0x1f") != NULL);
+                assert_int_equal(fault.pasid, fault.has_pasid ? 0x1f : 0);
                 if (reports[i].requester)
                         assert_string_equal(pci_function_text(&fault.requester, text),
                                             reports[i].requester);
@@ -131,6 +133,10 @@ static const struct {
         { "device 32", INTEL "[00:20.0] fault addr 0x1000" },
         { "function 8", INTEL "[00:03.8] fault addr 0x1000" },
         { "three digits of a bus", INTEL "[100:03.0] fault addr 0x1000" },
+        { "a PASID of nothing in front",
+          "[DMA Read PASID ] Request device [00:03.0] fault addr 0x1" },
+        { "another word in front", "[DMA Read MAYBE] Request device [00:03.0] fault addr 0x1000" },
+        { "no read and no write", "[DMA Erase] Request device [00:03.0] fault addr 0x1000" },
         { "a PASID that is none", INTEL "[00:03.0] PASID  fault addr 0x1000" },
         { "words between", INTEL "[00:03.0] some fault addr 0x1000" },
         { "AMD, no domain", AMD "device=00:03.0 address=0x1000" },
