@@ -108,7 +108,8 @@ static void report_part(const struct io_part *part, const struct client *asker, 
         ret->pid = mapping->pid;
         ret->has_pci = mapping->has_pci;
         ret->pci = mapping->pci;
-        ret->has_phys = io_mapping_phys(mapping, ret->offset, &ret->phys);
+        /* Who uses I/O addresses needs no physical ones, and may not be meant to know them. */
+        ret->has_phys = asker->is_admin && io_mapping_phys(mapping, ret->offset, &ret->phys);
 }
 
 static size_t report_found(const struct found *found, const struct client *asker, uint64_t address,

@@ -62,7 +62,7 @@ int state_io_tell(struct state *state, struct client *client, const struct io_te
  * @known:  the asker may know who; otherwise the strings are "", and @has_pci, @has_phys false
  * @offset: of the address in the buffer
  * @part:   of the buffer, in which the address lies; @iova is all of it
- * @phys:   where that byte lies, or lay
+ * @phys:   where that byte lies, or lay: for administrators
  * @age_ns: since it was granted, or since it ended
  * @pool, @state, @page_bytes: of one that has it
  */

@@ -164,6 +164,22 @@ static void test_io_names_the_former_holder(void **unused)
         world_stop(&world);
 }
 
+/* Not even of his own buffer: it may be of a pool that does not tell. */
+static void test_io_places_are_for_administrators(void **unused)
+{
+        struct buffer *buffer;
+
+        (void)unused;
+        begin(4);
+        buffer = map(radio, 1, "capture0", 0x10000, "iq-ring");
+        assert_true(look(radio, 0x10000, "")->holders[0].known);
+        assert_false(look(radio, 0x10000, "")->holders[0].has_phys);
+        release(radio, buffer);
+        assert_false(look(radio, 0x10000, "")->former[0].has_phys);
+        assert_true(look(root, 0x10000, "")->former[0].has_phys);
+        world_stop(&world);
+}
+
 static void test_io_knows_who_died(void **unused)
 {
         const struct io_report *report;
@@ -525,6 +541,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_io_finds_the_holder),
                 cmocka_unit_test(test_io_names_the_former_holder),
+                cmocka_unit_test(test_io_places_are_for_administrators),
                 cmocka_unit_test(test_io_knows_who_died),
                 cmocka_unit_test(test_io_lists_all_spaces),
                 cmocka_unit_test(test_io_space_has_one_at_an_address),
