@@ -39,7 +39,7 @@ static void test_pci_function_reads_and_writes(void **state)
 {
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                struct pci_function function;
+                struct pci_function function = { .domain = 0 };
                 char text[PCI_FUNCTION_BYTES];
 
                 print_message("%s\n", cases[i].name);
@@ -67,7 +67,7 @@ static void test_pci_function_matches(void **state)
 
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
-                struct pci_function a, b;
+                struct pci_function a = { .domain = 0 }, b = a;
 
                 assert_true(pci_function_parse(pairs[i].a, &a, NULL));
                 assert_true(pci_function_parse(pairs[i].b, &b, NULL));
