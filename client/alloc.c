@@ -9,6 +9,7 @@
  * daemon to judge, which can say why.
  */
 #include "grant.h"
+#include "io_tell.h"
 #include "io_wish.h"
 
 #include "macros.h"
@@ -357,6 +358,7 @@ static int alloc_once(struct par *par, struct wish *wish, struct par_buffer **re
                 take_back(par, grant.buffer, false);
                 return r;
         }
+        io_tell(grant.buffer, wish->io.want.who);
         if (!(wish->flags & PAR_ALLOC_UNINITIALIZED))
                 zero_recycled(grant.buffer);
         *ret = grant.buffer;

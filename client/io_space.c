@@ -33,6 +33,7 @@
  * @mappings:  how many there are
  * @room:      how many it would have taken when a device came to it, others' mappings being there;
  *             UINT32_MAX: it does not say
+ * @number:    among those of the handle, from 1 on; stays as it is
  */
 struct io_space {
         LIST_ENTRY(io_space) link; /* io_spaces::list */
@@ -42,6 +43,7 @@ struct io_space {
         pthread_mutex_t lock;
         struct iova_plan *plan;
         size_t mappings, room;
+        uint32_t number;
 };
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -202,9 +204,15 @@ static int add(struct io_spaces *spaces, struct mapper *mapper, const struct io_
         if (r)
                 return r;
         (*ret)->container = container;
+        (*ret)->number = (uint32_t)(container - spaces->containers) + 1;
         atomic_store(container, mapper->fd);
         LIST_INSERT_HEAD(&spaces->list, *ret, link);
         return 0;
+}
+
+uint32_t io_space_number(const struct io_space *space)
+{
+        return space->number;
 }
 
 int io_space_get(struct io_spaces *spaces, struct mapper *mapper, int fd,

@@ -80,6 +80,10 @@ void io_space_unref(struct io_space *space); /* NULL is fine */
 
 uint64_t io_space_granule(const struct io_space *space);
 
+/* Among those of its handle, from 1 to IO_SPACE_NUMBERS; 0: there are more than that. */
+#define IO_SPACE_NUMBERS 64
+uint32_t io_space_number(const struct io_space *space);
+
 /**
  * io_space_take() - plan a place
  * @ret: taken; io_space_map() or io_space_give()

@@ -67,6 +67,10 @@ static const struct option_spec specs[] = {
         { "pool", "NAME", OPTION_POOL, TAKES_OWNER, "in this pool" },
         { "yes", NULL, OPTION_YES, TAKES_OWNER, "do not ask; needed without a terminal" },
 
+        { "iova", NULL, OPTION_IOVA, TAKES_LOOKUP, "addresses are I/O addresses" },
+        { "device", "NAME", OPTION_DEVICE, TAKES_LOOKUP,
+          "of this device: its name, or its PCI address" },
+
         { "watch", "[=SECONDS]", OPTION_WATCH, TAKES_WATCH,
           "show it again and again; default: every 2 seconds" },
 

@@ -6,6 +6,7 @@
 #include "state.h"
 
 struct holding;
+struct io_mapping;
 
 /**
  * struct buffer - granted memory
@@ -16,6 +17,7 @@ struct holding;
  * @needs_below: highest address that its request allowed; 0: any
  * @runs:        contiguous pieces of memory, in the order of the buffer; owned
  * @pieces:      the same, cut at frames
+ * @io:          where its client said that it is mapped; NULL: nothing was said
  *
  * Its place never changes between grant and release.
  */
@@ -32,6 +34,7 @@ struct buffer {
         uint64_t segment_count;
         struct range *runs;
         size_t n_runs;
+        struct io_mapping *io;
         RB_ENTRY(buffer) by_id;     /* state::buffers */
         LIST_ENTRY(buffer) held;    /* holding::buffers */
         LIST_ENTRY(buffer) by_size; /* pool::by_size */

@@ -275,6 +275,7 @@ void state_check(const struct state *state)
                 check_orphans(&state->pools[i]);
         }
         check_buffers(state);
+        io_index_check(&state->io);
 }
 
 void state_check_after_change(const struct state *state)

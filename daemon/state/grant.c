@@ -190,10 +190,12 @@ static void return_piece(struct state *state, struct buffer_piece *piece, bool e
 void state_ungrant(struct state *state, struct buffer *buffer, uint64_t now_ns)
 {
         struct holding *holding = buffer->holding;
+        const uint64_t until_ns = holding->client ? now_ns : holding->ended_ns;
 
         for (size_t i = 0; i < buffer->n_pieces; i++)
                 return_piece(state, &buffer->pieces[i], buffer->ended, now_ns);
-        history_note(&state->history, buffer, holding->client ? now_ns : holding->ended_ns);
+        history_note(&state->history, buffer, until_ns);
+        io_index_end_buffer(&state->io, buffer, until_ns);
         holding_remove(holding, buffer);
         LIST_REMOVE(buffer, by_size);
         holding->account->n_buffers--;

@@ -247,7 +247,7 @@ bool state_next_frame(const struct state *state, const struct client *asker, str
         return false;
 }
 
-static const char *buffer_state(const struct buffer *buffer)
+const char *report_buffer_state(const struct buffer *buffer)
 {
         if (buffer->holding->quarantined)
                 return buffer->holding->revoked ? "revoked" : "quarantined";
@@ -269,7 +269,7 @@ void report_buffer(const struct buffer *buffer, const struct client *asker, uint
                 .extent = buffer_extent(buffer),
                 .label = buffer->label,
                 .pool = buffer->holding->account->pool->settings->name,
-                .state = buffer_state(buffer),
+                .state = report_buffer_state(buffer),
         };
         report_holding(buffer->holding, asker, &ret->holder);
         if (!ret->holder.known)

@@ -21,6 +21,9 @@ void report_frame(const struct frame *frame, const struct client *asker, struct 
 void report_buffer(const struct buffer *buffer, const struct client *asker, uint64_t now_ns,
                    struct buffer_report *ret);
 
+/* "granted", "quarantined", "revoked", "retired" */
+const char *report_buffer_state(const struct buffer *buffer);
+
 /* Whether a list of @name's memory shows this pool; NULL or "": of all. */
 bool report_wants_pool(const struct pool *pool, const char *name);
 

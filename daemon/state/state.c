@@ -250,6 +250,7 @@ int state_new(const struct state_settings *settings, const struct state_ops *ops
                 pool_init(&state->pools[i], &settings->pools[i], (uint32_t)i);
         order_pools(state);
         history_init(&state->history);
+        io_index_init(&state->io);
         *ret = state;
         return 0;
 }
@@ -303,6 +304,7 @@ void state_free(struct state *state)
         for (size_t i = 0; i < state->settings->n_pools; i++)
                 pool_deinit(&state->pools[i]);
         history_deinit(&state->history);
+        io_index_deinit(&state->io);
         free(state->slots);
         free(state->pools);
         free(state->preferred);

@@ -15,6 +15,7 @@
 #include "frame_news.h"
 #include "request.h"
 #include "state_client.h"
+#include "state_io.h"
 #include "state_ops.h"
 #include "state_report.h"
 #include "state_settings.h"

@@ -11,6 +11,7 @@
 #include "frame.h"
 #include "history.h"
 #include "holding.h"
+#include "io_index.h"
 #include "pool.h"
 #include "state.h"
 #include "waiter.h"
@@ -50,6 +51,7 @@ struct state {
         bool taking_told; /* ops->filled() was called for the takes so far */
         struct holding_list ended;
         struct history history;
+        struct io_index io;
         struct waiter_queue waiters;
         struct waiting_uid_tree waiting_uids;
         uint64_t n_waiters;

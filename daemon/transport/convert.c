@@ -66,6 +66,50 @@ int window_from_wire(uint64_t addr_min, uint64_t addr_max, struct range *ret)
         return 0;
 }
 
+/* Return: whether there are addresses that it could be. */
+static bool part_from_wire(const Wire__IoPart *from, struct io_tell_part *ret)
+{
+        uint64_t last;
+
+        if (!from->length || __builtin_add_overflow(from->iova, from->length - 1, &last))
+                return false;
+        *ret = (struct io_tell_part){ { from->iova, last }, from->offset };
+        return true;
+}
+
+int io_tell_from_wire(const Wire__Mapped *from, struct io_tell *ret,
+                      struct io_tell_part parts[IO_PARTS_MAX], struct pci_function *pci,
+                      const char **ret_complaint)
+{
+        if (!text_is_good(from->device, LABEL_BYTES_MAX)) {
+                *ret_complaint = "device is longer than 63 bytes, or not UTF-8";
+                return PAR_REFUSED_INVALID;
+        }
+        if (from->pci[0] && !pci_function_parse(from->pci, pci, NULL)) {
+                *ret_complaint = "pci is no PCI address, such as 0000:03:00.0";
+                return PAR_REFUSED_INVALID;
+        }
+        if (from->n_parts > IO_PARTS_MAX) {
+                *ret_complaint = "a buffer has at most 4 parts";
+                return PAR_REFUSED_INVALID;
+        }
+        for (size_t i = 0; i < from->n_parts; i++) {
+                if (part_from_wire(from->parts[i], &parts[i]))
+                        continue;
+                *ret_complaint = "a part has no bytes, or ends above 2^64";
+                return PAR_REFUSED_INVALID;
+        }
+        *ret = (struct io_tell){
+                .buffer = from->buffer,
+                .space = from->space,
+                .device = from->device,
+                .pci = from->pci[0] ? pci : NULL,
+                .parts = parts,
+                .n_parts = from->n_parts,
+        };
+        return 0;
+}
+
 int selection_from_wire(const Wire__Selection *from, struct selection *ret,
                         const char **ret_complaint)
 {
@@ -261,6 +305,32 @@ void former_to_wire(const struct former_holder *from, Wire__FormerHolder *to)
         to->client = text(from->client);
         to->label = text(from->label);
         to->uid = from->uid;
+}
+
+void io_holder_to_wire(const struct io_holder *from, char pci[PCI_FUNCTION_BYTES],
+                       Wire__IoHolder *to)
+{
+        wire__io_holder__init(to);
+        to->known = from->known;
+        to->client = text(from->client);
+        to->label = text(from->label);
+        to->device = text(from->device);
+        if (from->has_pci)
+                to->pci = text(pci_function_text(&from->pci, pci));
+        to->uid = from->uid;
+        to->pid = from->pid;
+        to->buffer = from->buffer;
+        to->size = from->size_bytes;
+        to->offset = from->offset;
+        to->part = (uint32_t)from->part;
+        to->first = from->iova.first;
+        to->last = from->iova.last;
+        to->has_phys = from->has_phys;
+        to->phys = from->phys;
+        to->age_ms = from->age_ns / NS_PER_MS;
+        to->pool = text(from->pool);
+        to->state = text(from->state);
+        to->page_size = from->page_bytes;
 }
 
 void blocker_to_wire(const struct blocker *from, Wire__Blocker *to)

@@ -90,6 +90,14 @@ struct reply_found {
         struct lookup_report report; /* what the others borrow from */
 };
 
+struct reply_found_io {
+        Wire__FoundIo found;
+        Wire__IoHolder holders[IO_HOLDERS_MAX], former[IO_HOLDERS_MAX];
+        Wire__IoHolder *holder_pointers[IO_HOLDERS_MAX], *former_pointers[IO_HOLDERS_MAX];
+        char pci[2 * IO_HOLDERS_MAX][PCI_FUNCTION_BYTES];
+        struct io_report report; /* what the others borrow from */
+};
+
 /* Where the bodies of the different answers live; large, and never cleared. */
 union reply_room {
         Wire__Welcome welcome;
@@ -106,6 +114,7 @@ union reply_room {
         } status;
         struct reply_list list;
         struct reply_found found;
+        struct reply_found_io found_io;
         Wire__Affected affected;
         Wire__Reloaded reloaded;
         struct notice_packet notice;

@@ -370,6 +370,38 @@ static void step_lookup(unsigned who)
         assert_int_equal(found.offset, phys - model->runs[in_run].first);
 }
 
+static bool io_report_has(const struct io_report *report, uint64_t buffer)
+{
+        for (size_t i = 0; i < report->n_holders; i++)
+                if (report->holders[i].buffer == buffer)
+                        return true;
+        return false;
+}
+
+/* A client tells anything of a buffer's I/O addresses; what is taken is found. */
+static void step_tell(unsigned who)
+{
+        const struct model_buffer *model = &buffers[rnd(BUFFERS_MAX)];
+        const struct io_tell_part part = { range_of(rnd(64) * 4096, 1 + rnd(4 * MiB)), rnd(8192) };
+        const struct io_tell tell = {
+                .buffer = model->id,
+                .space = (uint32_t)rnd(4),
+                .device = rnd(2) ? "0000:03:00.0" : "any",
+                .parts = &part,
+                .n_parts = rnd(8) > 0,
+        };
+        struct io_report report;
+        struct refusal refusal;
+        int r;
+
+        r = state_io_tell(world.state, clients[who], &tell, world.now_ns, &refusal);
+        assert_true(r >= 0 && (model->client == clients[who] || r == PAR_REFUSED_GONE));
+        state_io_lookup(world.state, clients[who], part.iova.first, "03:00.0", world.now_ns,
+                        &report);
+        state_io_lookup(world.state, clients[who], part.iova.first, "", world.now_ns, &report);
+        assert_true(r || io_report_has(&report, model->id) == (tell.n_parts > 0) || report.more);
+}
+
 /* All of what is held, once. */
 static void step_map(unsigned who)
 {
@@ -569,10 +601,12 @@ static void step_explain(unsigned who)
 
 static void step_admin(unsigned who)
 {
-        switch (rnd(8)) {
+        switch (rnd(10)) {
         case 0: step_revoke(who); return;
         case 1: step_end_quarantine(who); return;
         case 2: step_map(who); return;
+        case 3:
+        case 4: step_tell(who); return;
         default: step_lookup(who);
         }
 }

@@ -404,6 +404,21 @@ static void handle_free(struct mock *mock, uint32_t seq, const Wire__Free *reque
         send_result(mock, seq, buffer ? 0 : PAR_REFUSED_GONE, (char *)"no such buffer");
 }
 
+static void handle_mapped(struct mock *mock, uint32_t seq, const Wire__Mapped *request)
+{
+        must(request->n_parts == 1 && buffer_find(mock, request->buffer));
+        mock->counts.told++;
+        mock->told = (struct mock_told){
+                .buffer = request->buffer,
+                .space = request->space,
+                .iova = request->parts[0]->iova,
+                .length = request->parts[0]->length,
+                .offset = request->parts[0]->offset,
+        };
+        snprintf(mock->told.device, sizeof(mock->told.device), "%s", request->device);
+        send_result(mock, seq, 0, NULL);
+}
+
 static void handle_device(struct mock *mock, uint32_t seq, const Wire__DeviceOpen *request)
 {
         struct mock_reply *reply = calloc(1, sizeof(*reply));
@@ -446,6 +461,10 @@ static void handle(struct mock *mock, const Wire__Request *request)
                 body.hello = &welcome;
                 send_simple(mock, seq, &body);
                 break;
+        case WIRE__REQUEST__BODY_BYE:
+                session_end(mock); /* what it has is given back when it is told so */
+                send_result(mock, seq, 0, NULL);
+                break;
         case WIRE__REQUEST__BODY_ALLOC: handle_alloc(mock, seq, request->alloc); break;
         case WIRE__REQUEST__BODY_EXTENTS: handle_extents(mock, seq, request->extents); break;
         case WIRE__REQUEST__BODY_CANCEL: handle_cancel(mock, seq, request->cancel); break;
@@ -455,6 +474,7 @@ static void handle(struct mock *mock, const Wire__Request *request)
                         dropped(mock, request->drop->frames[i]);
                 send_result(mock, seq, 0, NULL);
                 break;
+        case WIRE__REQUEST__BODY_MAPPED: handle_mapped(mock, seq, request->mapped); break;
         case WIRE__REQUEST__BODY_DEVICE_OPEN: handle_device(mock, seq, request->device_open); break;
         case WIRE__REQUEST__BODY_RECLAIM:
                 reclaimed.bytes = strcmp(request->reclaim->client_name, "me") ? 0 : MiB;
@@ -599,6 +619,16 @@ struct mock_counts mock_counts(struct mock *mock)
         counts = mock->counts;
         pthread_mutex_unlock(&mock->lock);
         return counts;
+}
+
+struct mock_told mock_told(struct mock *mock)
+{
+        struct mock_told told;
+
+        pthread_mutex_lock(&mock->lock);
+        told = mock->told;
+        pthread_mutex_unlock(&mock->lock);
+        return told;
 }
 
 void mock_prepare(struct mock *mock, size_t frames)

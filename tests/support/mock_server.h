@@ -76,9 +76,18 @@ struct mock_buffer {
  * @requests:     ever seen
  * @frees:        requests, also for buffers that are gone
  * @still_mapped: frames that the client said it had dropped, but that were still mapped
+ * @told:     buffers that the client said are mapped for a device
  */
 struct mock_counts {
-        size_t buffers, frames, shown, waiting, requests, drops, frees, still_mapped;
+        size_t buffers, frames, shown, waiting, requests, drops, frees, still_mapped, told;
+};
+
+/* The last Mapped, which has one part. */
+struct mock_told {
+        uint64_t buffer;
+        uint32_t space;
+        char device[64];
+        uint64_t iova, length, offset;
 };
 
 struct mock {
@@ -96,6 +105,7 @@ struct mock {
                 uint64_t size;
         } waiting[MOCK_WAITING_MAX];
         struct mock_counts counts;
+        struct mock_told told;
         struct message_arena arena;
         uint8_t incoming[PACKET_BYTES_MAX], outgoing[PACKET_BYTES_MAX];
 };
@@ -109,6 +119,9 @@ void mock_stop(struct mock *mock);
 void mock_hang_up(struct mock *mock);
 
 struct mock_counts mock_counts(struct mock *mock);
+
+/* What the client told last of a buffer's I/O addresses. */
+struct mock_told mock_told(struct mock *mock);
 
 /* As whom the last client introduced itself; stays until the next one does. */
 const char *mock_client_name(struct mock *mock);

@@ -212,6 +212,72 @@ static void test_par_vfio_leaves_other_buffers_alone(void **state)
         end(&setup);
 }
 
+/* ---- what the daemon is told ---------------------------------------------------------------- */
+
+/* Nobody waits for the answer to what is told; but requests are read in their order. */
+static struct mock_told told(struct setup *setup)
+{
+        struct par_device *device;
+
+        assert_int_equal(par_device_open(setup->par, "capture0", &device), 0);
+        par_device_close(device);
+        return mock_told(setup->mock);
+}
+
+static void test_par_vfio_tells_where_it_is_mapped(void **state)
+{
+        struct par_buffer *buffer;
+        struct setup setup;
+        struct mock_told said;
+
+        (void)state;
+        begin(&setup);
+        buffer = get(&setup, 3 * PAGE, NULL);
+        said = told(&setup);
+        assert_int_not_equal(said.buffer, 0);
+        assert_int_equal(said.space, 1);
+        assert_string_equal(said.device, "capture0");
+        assert_int_equal(said.iova, par_buffer_dma(buffer));
+        assert_int_equal(said.length, 3 * PAGE);
+        assert_int_equal(said.offset, 0);
+        assert_int_equal(mock_counts(setup.mock).told, 1);
+
+        /* Nothing of what is not mapped, and nothing more when it is freed. */
+        par_free(buffer);
+        setup.options.device = NULL;
+        par_free(get(&setup, PAGE, NULL));
+        told(&setup);
+        assert_int_equal(mock_counts(setup.mock).told, 1);
+        end(&setup);
+}
+
+/* A daemon that knows no Mapped, or does not like it. */
+static void spoil_told(struct mock *mock, struct mock_reply *reply)
+{
+        spoil_limits(mock, reply);
+        if (reply->packet->reply->seq >> 31)
+                reply->packet->reply->result = PAR_INVALID;
+}
+
+static void test_par_vfio_buffers_need_not_be_told(void **state)
+{
+        struct par_buffer *buffer;
+        struct setup setup;
+
+        (void)state;
+        begin(&setup);
+        pthread_mutex_lock(&setup.mock->lock);
+        setup.mock->settings.spoil = spoil_told;
+        pthread_mutex_unlock(&setup.mock->lock);
+        buffer = get(&setup, PAGE, NULL);
+        told(&setup);
+        assert_int_equal(mock_counts(setup.mock).told, 1);
+        par_free(buffer);
+        par_free(get(&setup, PAGE, NULL));
+        assert_int_equal(setup.warnings, 0);
+        end(&setup);
+}
+
 /* ---- life ----------------------------------------------------------------------------------- */
 
 static void test_par_vfio_attaches_once(void **state)
@@ -455,6 +521,8 @@ int main(void)
                 cmocka_unit_test(test_par_vfio_cuts_segments_at_io_addresses),
                 cmocka_unit_test(test_par_vfio_rounds_to_the_pages_of_the_iommu),
                 cmocka_unit_test(test_par_vfio_leaves_other_buffers_alone),
+                cmocka_unit_test(test_par_vfio_tells_where_it_is_mapped),
+                cmocka_unit_test(test_par_vfio_buffers_need_not_be_told),
                 cmocka_unit_test(test_par_vfio_attaches_once),
                 cmocka_unit_test(test_par_vfio_needs_a_ready_container),
                 cmocka_unit_test(test_par_vfio_buffers_outlive_their_device),

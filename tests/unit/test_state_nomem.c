@@ -123,6 +123,28 @@ static void revoke(struct client *owner, const struct buffer *buffer)
         expect(r);
 }
 
+/* What is told of a buffer is remembered, or what was told before. */
+static void tell(struct client *client, const struct buffer *buffer, uint64_t iova)
+{
+        const struct io_tell_part part = { range_of(iova, 4096), 0 };
+        struct io_report report;
+        struct refusal refusal;
+        struct buffer_view view;
+        int r;
+
+        if (!buffer)
+                return;
+        buffer_view(buffer, &view);
+        r = state_io_tell(
+                world.state, client,
+                &(struct io_tell){
+                        .buffer = view.id, .space = 1, .device = "", .parts = &part, .n_parts = 1 },
+                world.now_ns, &refusal);
+        state_io_lookup(world.state, admin, iova, "", world.now_ns, &report);
+        assert_int_equal(report.n_holders, r == 0);
+        expect(r);
+}
+
 /* A frame comes, and with it memory for who waits: a failure there is the waiter's answer. */
 static void arrive(uint32_t slot, uint64_t phys)
 {
@@ -192,6 +214,8 @@ static void script_all(struct client *a, struct client *b)
         alloc(b, scattered, &in_pieces);
         alloc(a, huge, &in_pieces);
         alloc(a, world_request(4096), &small);
+        tell(a, small, 0x10000);
+        tell(a, small, 0x20000);
         revoke(a, small);
         alloc(a, world_request(4096), &small);
         revoke(a, many);
