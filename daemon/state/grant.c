@@ -180,6 +180,8 @@ static void return_piece(struct state *state, struct buffer_piece *piece, bool e
                 state_frame_emptied(state, frame, now_ns);
                 return;
         }
+        if (piece->buffer->n_exports && !frame->closed)
+                frame_close(frame);
         if (frame->divided)
                 node_spaces_add(&frame->account->partial, frame->node,
                                 range_of(piece->phys, piece->length_bytes));
