@@ -108,6 +108,7 @@ union reply_room {
         struct reply_found found;
         Wire__Affected affected;
         Wire__Reloaded reloaded;
+        Wire__Exported exported;
         struct notice_packet notice;
 };
 

@@ -152,6 +152,7 @@ void worker_start(struct worker *worker, const struct worker_options *options)
         worker->settings.reload = &worker->reload;
         worker->settings.reload_ms = options ? options->reload_ms : 0;
         worker->settings.metrics_fd = options && options->metrics_fd ? options->metrics_fd : -1;
+        worker->settings.udmabuf_fd = options && options->udmabuf_fd ? options->udmabuf_fd : -1;
         worker->settings.listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
         assert_true(worker->settings.listen_fd >= 0);
 

@@ -17,6 +17,7 @@
 #define KEEPER_FD_CONFIG  5 /* memfd: the text of the configuration that the keeper uses */
 #define KEEPER_FD_LISTEN  6 /* the listening socket */
 #define KEEPER_FD_METRICS 7 /* the listening socket of the metrics, where there is one */
+#define KEEPER_FD_UDMABUF 8 /* an open /dev/udmabuf, where there is one */
 
 #define KEEPER_SLOTS_MAX 1048576u
 #define KEEPER_POOLS_MAX 64u
