@@ -421,6 +421,31 @@ static void handle_device(struct mock *mock, uint32_t seq, const Wire__DeviceOpe
         free(reply);
 }
 
+/* A file as large as the buffer. */
+static void handle_export(struct mock *mock, uint32_t seq, const Wire__ExportDmabuf *request)
+{
+        struct mock_buffer **buffer = buffer_find(mock, request->buffer);
+        struct mock_reply *reply = calloc(1, sizeof(*reply));
+        Wire__Reply body = WIRE__REPLY__INIT;
+        Wire__Exported exported = WIRE__EXPORTED__INIT;
+
+        must(reply);
+        if (buffer) {
+                exported.size = (*buffer)->size;
+                body.body_case = WIRE__REPLY__BODY_EXPORT_DMABUF;
+                body.export_dmabuf = &exported;
+                reply->descriptors[0] = memfd_create("mock dma-buf", MFD_CLOEXEC);
+                must(reply->descriptors[0] >= 0);
+                must(!ftruncate(reply->descriptors[0], (off_t)exported.size));
+                reply->count = 1;
+                send_reply(mock, reply, &body, seq);
+                close(reply->descriptors[0]);
+        } else {
+                send_result(mock, seq, PAR_REFUSED_GONE, (char *)"no such buffer");
+        }
+        free(reply);
+}
+
 static void send_simple(struct mock *mock, uint32_t seq, Wire__Reply *body)
 {
         struct mock_reply *reply = calloc(1, sizeof(*reply));
@@ -456,6 +481,9 @@ static void handle(struct mock *mock, const Wire__Request *request)
                 send_result(mock, seq, 0, NULL);
                 break;
         case WIRE__REQUEST__BODY_DEVICE_OPEN: handle_device(mock, seq, request->device_open); break;
+        case WIRE__REQUEST__BODY_EXPORT_DMABUF:
+                handle_export(mock, seq, request->export_dmabuf);
+                break;
         case WIRE__REQUEST__BODY_RECLAIM:
                 reclaimed.bytes = strcmp(request->reclaim->client_name, "me") ? 0 : MiB;
                 body.body_case = WIRE__REPLY__BODY_RECLAIM;
