@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -201,6 +202,161 @@ static void test_lies_leave_nothing_behind(void **state)
         }
 }
 
+/* ---- buffers that come so ------------------------------------------------------------------- */
+
+/* Mapped at one place, congruent with their physical addresses, and gone without a trace. */
+static void test_a_handed_out_dmabuf_is_the_buffer(void **state)
+{
+        static const size_t sizes[] = { 4096, PAGE, PAGE + 4096, 5 * PAGE };
+        const struct mock_settings settings = { .handout_dmabuf = true, .pieces_per_packet = 2 };
+        const unsigned before = descriptors_open();
+        struct setup setup;
+
+        (void)state;
+        begin(&setup, &settings);
+        for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+                const struct par_segment *runs;
+                struct par_buffer *buffer;
+                char *data;
+                int fd;
+
+                assert_int_equal(par_alloc(setup.par, sizes[i], NULL, NULL, &buffer), 0);
+                data = par_buffer_data(buffer);
+                assert_true(par_buffer_runs(buffer, &runs) > 0);
+                assert_int_equal((uintptr_t)data % PAGE, runs[0].phys % PAGE);
+                memset(data, 0x5a, sizes[i]);
+                assert_int_equal(data[sizes[i] - 1], 0x5a);
+                assert_int_equal(par_buffer_export_dmabuf(buffer, &fd), 0);
+                close(fd);
+                assert_int_equal(mock_counts(setup.mock).shown, 0);
+                par_free(buffer);
+        }
+        end(&setup);
+        assert_int_equal(descriptors_open(), before);
+}
+
+static void test_a_handed_out_dmabuf_is_unmapped(void **state)
+{
+        const struct mock_settings settings = { .handout_dmabuf = true };
+        struct setup setup;
+        char *data;
+
+        (void)state;
+        for (int freed = 0; freed < 2; freed++) {
+                begin(&setup, &settings);
+                data = par_buffer_data(setup.buffer);
+                assert_int_equal(msync(data, PAGE + 4096, MS_ASYNC), 0);
+                if (freed)
+                        par_free(setup.buffer);
+                end(&setup);
+                assert_int_equal(msync(data, PAGE + 4096, MS_ASYNC), -1);
+                assert_int_equal(errno, ENOMEM);
+        }
+}
+
+static void test_a_child_has_a_dmabuf_where_that_was_asked_for(void **state)
+{
+        const struct mock_settings settings = { .handout_dmabuf = true };
+        struct par_alloc_options keep = { .flags = PAR_ALLOC_KEEP_ON_FORK };
+        struct par_buffer *kept;
+        struct setup setup;
+        int status;
+        pid_t pid;
+
+        (void)state;
+        begin(&setup, &settings);
+        assert_int_equal(par_alloc(setup.par, PAGE, NULL, &keep, &kept), 0);
+        memset(par_buffer_data(kept), 7, PAGE);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (!pid) {
+                const char *there = par_buffer_data(kept);
+                const char *not_there = par_buffer_data(setup.buffer);
+                int right = there[PAGE - 1] == 7 &&
+                            msync((void *)(uintptr_t)not_there, PAGE, MS_ASYNC) < 0;
+
+                par_disconnect(setup.par);
+                right &= msync((void *)(uintptr_t)there, PAGE, MS_ASYNC) < 0;
+                _exit(right ? 0 : 1);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        end(&setup);
+}
+
+static bool is_grant(const struct mock_reply *reply)
+{
+        return reply->packet->reply->body_case == WIRE__REPLY__BODY_ALLOC;
+}
+
+static void lie_handout_none(struct mock *mock, struct mock_reply *reply)
+{
+        (void)mock;
+        if (is_grant(reply))
+                reply->count = 0;
+}
+
+static void lie_handout_two(struct mock *mock, struct mock_reply *reply)
+{
+        (void)mock;
+        if (is_grant(reply)) {
+                reply->descriptors[1] = reply->descriptors[0];
+                reply->count = 2;
+        }
+}
+
+static void lie_handout_frame(struct mock *mock, struct mock_reply *reply)
+{
+        lie_handout_two(mock, reply);
+        if (is_grant(reply))
+                reply->packet->reply->alloc->extents->pieces[0]->has_fd = true;
+}
+
+static void lie_handout_short(struct mock *mock, struct mock_reply *reply)
+{
+        (void)mock;
+        if (is_grant(reply))
+                assert_int_equal(ftruncate(reply->descriptors[0], 4096), 0);
+}
+
+static void lie_handout_long(struct mock *mock, struct mock_reply *reply)
+{
+        (void)mock;
+        if (is_grant(reply))
+                assert_int_equal(ftruncate(reply->descriptors[0], 8 * PAGE), 0);
+}
+
+static const struct {
+        const char *name;
+        void (*spoil)(struct mock *mock, struct mock_reply *reply);
+} handout_lies[] = {
+        { "no descriptor", lie_handout_none },    { "two", lie_handout_two },
+        { "a frame as well", lie_handout_frame }, { "too short", lie_handout_short },
+        { "too long", lie_handout_long },
+};
+
+static void test_handout_lies_leave_nothing_behind(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(handout_lies); i++) {
+                const struct mock_settings settings = { .handout_dmabuf = true,
+                                                        .spoil = handout_lies[i].spoil };
+                const unsigned before = descriptors_open();
+                struct mock *mock = mock_start(&settings);
+                struct par_buffer *buffer;
+                struct par *par;
+                int r;
+
+                assert_int_equal(par_connect(mock->path, NULL, &par), 0);
+                r = par_alloc(par, PAGE + 4096, NULL, NULL, &buffer);
+                if (r != -EPROTO)
+                        fail_msg("%s: %d", handout_lies[i].name, r);
+                par_disconnect(par);
+                mock_stop(mock);
+                assert_int_equal(descriptors_open(), before);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -210,6 +366,10 @@ int main(void)
                 cmocka_unit_test(test_a_revoked_buffer_is_gone),
                 cmocka_unit_test(test_the_frames_of_an_exported_buffer_are_not_kept),
                 cmocka_unit_test(test_lies_leave_nothing_behind),
+                cmocka_unit_test(test_a_handed_out_dmabuf_is_the_buffer),
+                cmocka_unit_test(test_a_handed_out_dmabuf_is_unmapped),
+                cmocka_unit_test(test_a_child_has_a_dmabuf_where_that_was_asked_for),
+                cmocka_unit_test(test_handout_lies_leave_nothing_behind),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
