@@ -191,13 +191,26 @@ static int open_listeners(const struct options *options, struct keeper *keeper)
         return r;
 }
 
-/* Many systems have none, and most configurations need none. */
-static void open_udmabuf(struct keeper *keeper)
+/* Many systems have none, and most configurations need none. Return: 0; negative errno where a pool
+ * does need it. */
+static int open_udmabuf(struct keeper *keeper)
 {
+        const struct config *config = keeper->config;
+        int r;
+
         keeper->udmabuf_fd = open(UDMABUF_PATH, O_RDWR | O_CLOEXEC);
-        if (keeper->udmabuf_fd < 0)
-                log_debug("no buffer can be exported as a dma-buf: %s: %s", UDMABUF_PATH,
-                          strerror(errno));
+        if (keeper->udmabuf_fd >= 0)
+                return 0;
+        r = -errno;
+        for (size_t i = 0; i < config->state.n_pools; i++)
+                if (config->pools[i].handout == HANDOUT_DMABUF) {
+                        log_error("pool \"%s\": handout = \"dmabuf\" takes %s (CONFIG_UDMABUF): "
+                                  "%s",
+                                  config->pools[i].name, UDMABUF_PATH, strerror(-r));
+                        return r;
+                }
+        log_debug("no buffer can be exported as a dma-buf: %s: %s", UDMABUF_PATH, strerror(-r));
+        return 0;
 }
 
 static int copy_pools(struct keeper *keeper)
@@ -306,7 +319,9 @@ static int start(const struct options *options, struct keeper *keeper)
         r = copy_pools(keeper);
         if (r)
                 return r;
-        open_udmabuf(keeper);
+        r = open_udmabuf(keeper);
+        if (r)
+                return r;
         r = make_backend(keeper->config, socket_path(options, keeper->config), &keeper->backend);
         if (r)
                 return r;

@@ -228,6 +228,27 @@ int export_ask(struct session *session, uint32_t seq, const struct buffer *buffe
         return 0;
 }
 
+int export_grant(struct session *session, uint32_t seq, const struct buffer *buffer,
+                 struct reply *reply)
+{
+        struct buffer_view view;
+        int r;
+
+        buffer_view(buffer, &view);
+        if (!view.as_dmabuf)
+                return grant_answer(session, buffer, reply);
+        reply->granted = view.id;
+        r = export_check(session, buffer, reply);
+        if (r)
+                return r;
+        r = export_ask(session, seq, buffer, true);
+        if (r)
+                return r;
+        reply->granted = 0; /* not by this reply */
+        reply->later = true;
+        return 0;
+}
+
 int handle_export_dmabuf(struct session *session, const Wire__Request *request, struct reply *reply)
 {
         const uint64_t id = request->export_dmabuf->buffer;

@@ -91,6 +91,16 @@ int export_check(struct session *session, const struct buffer *buffer, struct re
  */
 int export_ask(struct session *session, uint32_t seq, const struct buffer *buffer, bool is_grant);
 
+/**
+ * export_grant() - answer an Alloc that was granted, in whatever way its pool hands memory out
+ * @seq:   of the request
+ * @reply: to be sent with the result, unless it is marked as later
+ *
+ * Return: 0; as export_check(); negative errno. On anything but 0 reply_send() frees the buffer.
+ */
+int export_grant(struct session *session, uint32_t seq, const struct buffer *buffer,
+                 struct reply *reply);
+
 /* Whether there is something to be sent; and send one, for which there is room. */
 static inline bool export_is_made(const struct export_list *list)
 {

@@ -8,7 +8,6 @@
 #include "session.h"
 
 #include "dispatch.h"
-#include "grant.h"
 #include "log.h"
 #include "server_private.h"
 
@@ -111,9 +110,10 @@ static void send_answer(struct session *session, struct wait *wait)
         } else {
                 const struct buffer *buffer = client_buffer(session->client, wait->buffer);
 
-                r = buffer ? grant_answer(session, buffer, &reply) : PAR_REFUSED_GONE;
+                r = buffer ? export_grant(session, wait->seq, buffer, &reply) : PAR_REFUSED_GONE;
         }
-        reply_send(session, &reply, wait->seq, r);
+        if (r || !reply.later)
+                reply_send(session, &reply, wait->seq, r);
         metrics_count(&server->metrics.waits, server_now_ns() - wait->asked_ns);
 }
 

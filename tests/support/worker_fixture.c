@@ -54,6 +54,8 @@ static struct worker_config *config_of(const struct worker_options *options)
         config->pools[1].spill = false;
         config->pools[1].size_min_bytes = WORKER_LOW_PAGES * WORKER_PAGE_BYTES;
         config->pools[1].size_max_bytes = WORKER_LOW_PAGES * WORKER_PAGE_BYTES;
+        if (options->handout_dmabuf)
+                config->pools[1].handout = HANDOUT_DMABUF;
         config->devices[0] = (struct device_settings){
                 .name = device_name,
                 .limits = { .window = { 0, 256 * MiB - 1 }, .boundary_bytes = 64 * KiB },

@@ -222,6 +222,33 @@ static void test_an_exported_buffer_goes_through_quarantine(void **state)
         world_stop(&world);
 }
 
+/* A pool that hands out dma-bufs: every buffer of it is as good as exported. */
+static void test_a_dmabuf_handed_out_counts_as_exported(void **state)
+{
+        struct buffer *beside, *buffer;
+        struct buffer_view view;
+        uint64_t frame;
+
+        (void)state;
+        begin();
+        world.pools[0].handout = HANDOUT_DMABUF;
+        beside = world_alloc(&world, a, world_request(SMALL));
+        buffer = world_alloc(&world, a, world_request(SMALL));
+        buffer_view(buffer, &view);
+        assert_true(view.as_dmabuf);
+        frame = frame_of(buffer);
+        assert_int_equal(frame_of(beside), frame);
+        release(world_id(buffer));
+        buffer = world_alloc(&world, a, world_request(SMALL));
+        assert_int_not_equal(frame_of(buffer), frame);
+        world.clumsy = true;
+        release(world_id(beside));
+        release(world_id(buffer));
+        assert_int_equal(world_bytes(&world).leaving, 2 * PAGE);
+        world_let_leave(&world);
+        world_stop(&world);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -233,6 +260,7 @@ int main(void)
                 cmocka_unit_test(test_exports_are_counted),
                 cmocka_unit_test(test_others_buffers_are_not_exported),
                 cmocka_unit_test(test_an_exported_buffer_goes_through_quarantine),
+                cmocka_unit_test(test_a_dmabuf_handed_out_counts_as_exported),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

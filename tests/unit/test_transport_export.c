@@ -29,6 +29,7 @@ static int start(void **state)
         const struct worker_options options = {
                 .udmabuf_fd = open("/dev/null", O_RDWR | O_CLOEXEC),
                 .pages = 512,
+                .handout_dmabuf = true,
         };
 
         (void)state;
@@ -122,9 +123,11 @@ static void test_a_system_without_udmabuf_says_so(void **state)
         struct caller caller;
 
         (void)state;
-        worker_start(&worker, NULL);
+        worker_start(&worker, &(struct worker_options){ .handout_dmabuf = true });
         caller_open(&worker, "exporter", &caller);
         expect_refusal(&caller, export(&caller, alloc(&caller, PAGE)), ENOTSUP, "/dev/udmabuf");
+        expect_refusal(&caller, caller_alloc(&caller, PAGE, "below4g"), ENOTSUP, "/dev/udmabuf");
+        assert_int_equal(caller_status(&caller)->buffers, 1);
         caller_close(&caller);
         worker_stop(&worker);
 }
@@ -362,6 +365,100 @@ static void test_more_are_had_when_the_first_are_there(void **state)
         caller_close(&caller);
 }
 
+/* ---- pools that hand out nothing else ------------------------------------------------------- */
+
+static void expect_whole(const struct caller *caller, const Wire__Reply *reply, uint64_t bytes)
+{
+        const struct fake_udmabuf last = fake_udmabuf_last();
+        const Wire__ExtentList *list;
+
+        assert_int_equal(reply->result, 0);
+        assert_int_equal(reply->body_case, WIRE__REPLY__BODY_ALLOC);
+        assert_true(reply->alloc->dmabuf);
+        assert_int_equal(caller->got.count, 1);
+        assert_int_equal(lseek(caller->got.descriptors[0], 0, SEEK_END), bytes);
+        list = reply->alloc->extents;
+        assert_int_equal(last.n_parts, list->n_pieces);
+        for (size_t i = 0; i < list->n_pieces; i++) {
+                assert_false(list->pieces[i]->has_fd);
+                assert_int_equal(last.parts[i].offset, list->pieces[i]->frame_offset);
+                assert_int_equal(last.parts[i].bytes, list->pieces[i]->length);
+        }
+}
+
+static void test_a_grant_is_a_dmabuf_and_no_frame(void **state)
+{
+        const Wire__Reply *reply;
+        struct caller caller;
+
+        (void)state;
+        caller_open(&worker, "contained", &caller);
+        reply = caller_alloc(&caller, PAGE + 12 * KiB, "below4g");
+        expect_whole(&caller, reply, PAGE + 12 * KiB);
+        expect_whole(&caller, caller_alloc(&caller, 4096, "below4g"), 4096);
+        reply = caller_alloc(&caller, 4096, "any");
+        assert_false(reply->alloc->dmabuf);
+        assert_true(reply->alloc->extents->pieces[0]->has_fd);
+        caller_close(&caller);
+}
+
+static void test_who_waited_gets_a_dmabuf(void **state)
+{
+        struct caller rich, poor;
+        uint64_t buffer;
+        uint32_t seq;
+
+        (void)state;
+        caller_open(&worker, "rich", &rich);
+        caller_open(&worker, "poor", &poor);
+        buffer = caller_alloc(&rich, WORKER_LOW_PAGES * PAGE, "below4g")->alloc->buffer;
+        seq = caller_send_alloc(&poor, PAGE, "below4g", -1);
+        assert_int_equal(caller_status(&poor)->waiting, 1);
+        assert_int_equal(caller_free(&rich, buffer)->result, 0);
+        expect_whole(&poor, caller_reply(&poor, seq), PAGE);
+        caller_close(&rich);
+        caller_close(&poor);
+}
+
+/* What cannot be handed out is not granted, and is not charged to anybody. */
+static void test_a_grant_without_a_dmabuf_is_none(void **state)
+{
+        struct caller caller;
+
+        (void)state;
+        caller_open(&worker, "unlucky", &caller);
+        for (size_t i = 0; i < ARRAY_SIZE(failure_cases); i++) {
+                fake_udmabuf_fail(failure_cases[i].error);
+                expect_refusal(&caller, caller_alloc(&caller, PAGE, "below4g"),
+                               failure_cases[i].result, failure_cases[i].sentence);
+                assert_int_equal(caller_status(&caller)->buffers, 0);
+        }
+        fake_udmabuf_fail(0);
+        caller_await(&caller, status_granted, 0);
+        expect_whole(&caller, caller_alloc(&caller, PAGE, "below4g"), PAGE);
+        caller_close(&caller);
+}
+
+static void test_a_session_ends_while_its_grant_is_made(void **state)
+{
+        struct caller caller, beside;
+
+        (void)state;
+        caller_open(&worker, "beside", &beside);
+        caller_open(&worker, "mortal", &caller);
+        fake_udmabuf_hold(true);
+        caller_send_alloc(&caller, PAGE, "below4g", 0);
+        caller_send_alloc(&caller, PAGE, "below4g", 0);
+        fake_udmabuf_await_held();
+        caller_close(&caller);
+        caller_await(&beside, status_clients, 1);
+        fake_udmabuf_hold(false);
+        caller_await(&beside, status_quarantined, 0);
+        expect_whole(&beside, caller_alloc(&beside, WORKER_LOW_PAGES * PAGE, "below4g"),
+                     WORKER_LOW_PAGES * PAGE);
+        caller_close(&beside);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
 
 int main(void)
@@ -380,6 +477,10 @@ int main(void)
                 cmocka_unit_test(test_a_worker_ends_while_one_is_made),
                 TEST(test_the_number_of_an_open_export_is_not_used_again),
                 TEST(test_more_are_had_when_the_first_are_there),
+                TEST(test_a_grant_is_a_dmabuf_and_no_frame),
+                TEST(test_who_waited_gets_a_dmabuf),
+                TEST(test_a_grant_without_a_dmabuf_is_none),
+                TEST(test_a_session_ends_while_its_grant_is_made),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
