@@ -4,7 +4,8 @@
  * Unix socket to a process of another uid; a device writes to it by its physical address; both read
  * what is right. The importer sees the buffer and nothing beside it, and can neither cut nor punch
  * it. When the owner has freed it, its frames stay his for as long as the importer has it, mapped
- * or not, and come back after that.
+ * or not, and come back after that. Of a pool that hands out nothing else the owner himself has no
+ * more than that.
  *
  *     test_dmabuf ADDRESS      of an edu device
  */
@@ -37,7 +38,8 @@
 #define DEVICE_BYTES 2048u
 #define IMPORTER     65031
 #define OWNER        65030
-#define GROUP        65001 /* of the socket */
+#define GROUP        65001    /* of the socket */
+#define POOL         "bits28" /* the first that parctl lists */
 #define POOL_BYTES   "32M"
 #define LOOK_MS      100
 #define LOOKS        600 /* the keeper looks at pages that somebody refers to every 10 s */
@@ -46,8 +48,10 @@ static const char config[] = "backend = \"hugetlb\"\n"
                              "hugepages = \"existing\"\n"
                              "keep_free = \"64M\"\n"
                              "group = \"65001\"\n"
-                             "pool \"bits28\" { below = \"256M\" size_min = \"" POOL_BYTES "\" "
-                             "size_max = \"" POOL_BYTES "\" }\n";
+                             "pool \"" POOL "\" { below = \"256M\" size_min = \"" POOL_BYTES "\" "
+                             "size_max = \"" POOL_BYTES "\" }\n"
+                             "pool \"sealed\" { below = \"256M\" size_min = \"16M\" "
+                             "handout = \"dmabuf\" }\n";
 
 static void insist(int r, const char *what)
 {
@@ -104,7 +108,7 @@ static void insist_no(bool succeeded, const char *what)
 {
         if (succeeded)
                 die("%s: it can", what);
-        printf("importer: %s: %s\n", what, strerror(errno));
+        printf("refused: %s: %s\n", what, strerror(errno));
 }
 
 /* It sees these bytes, and can take away none of them. */
@@ -285,12 +289,13 @@ static void let_go(unsigned frames, unsigned long long held, int importer)
 static void share_small(struct par *par, const struct pci_device *edu, int importer)
 {
         const struct par_constraint limits = par_constraint_for_mask(EDU_DMA_BITS);
+        const struct par_alloc_options options = { .pool = POOL };
         const unsigned long long held = bytes_in("held");
         struct par_buffer *below, *buffer, *above;
 
-        insist(par_alloc(par, PAGE_BYTES, &limits, NULL, &below), "neighbour");
-        insist(par_alloc(par, SMALL_BYTES, &limits, NULL, &buffer), "buffer");
-        insist(par_alloc(par, PAGE_BYTES, &limits, NULL, &above), "neighbour");
+        insist(par_alloc(par, PAGE_BYTES, &limits, &options, &below), "neighbour");
+        insist(par_alloc(par, SMALL_BYTES, &limits, &options, &buffer), "buffer");
+        insist(par_alloc(par, PAGE_BYTES, &limits, &options, &above), "neighbour");
         memset(par_buffer_data(below), 0x5a, PAGE_BYTES);
         memset(par_buffer_data(above), 0x5a, PAGE_BYTES);
         close(export(buffer, importer));
@@ -306,16 +311,73 @@ static void share_small(struct par *par, const struct pci_device *edu, int impor
 /* A buffer over several frames, in as many pieces as it likes. */
 static void share_large(struct par *par, const struct pci_device *edu, int importer)
 {
+        const struct par_alloc_options options = { .pool = POOL };
         const unsigned long long held = bytes_in("held");
         struct par_constraint limits = par_constraint_for_mask(EDU_DMA_BITS);
         struct par_buffer *buffer;
 
         limits.max_segments = PAR_SEGMENTS_ANY;
-        insist(par_alloc(par, LARGE_BYTES, &limits, NULL, &buffer), "large buffer");
+        insist(par_alloc(par, LARGE_BYTES, &limits, &options, &buffer), "large buffer");
         close(export(buffer, importer));
         everybody_sees_the_same(buffer, importer, edu);
         par_free(buffer);
         let_go(LARGE_BYTES / FRAME_BYTES + 1, held, importer);
+}
+
+/* ---- a pool that hands out nothing else ----------------------------------------------------- */
+
+/* A mapping of a frame would be called after its memfd. */
+static void insist_no_frame(void)
+{
+        FILE *maps = fopen("/proc/self/maps", "r");
+        bool found = false;
+        char line[512];
+
+        if (!maps)
+                die("/proc/self/maps: %s", strerror(errno));
+        while (fgets(line, sizeof(line), maps)) {
+                if (strstr(line, "memfd:"))
+                        die("a frame is mapped: %s", line);
+                found |= strstr(line, "dmabuf") != NULL;
+        }
+        fclose(maps);
+        if (!found)
+                die("no dma-buf is mapped");
+}
+
+static void through_device(struct par_buffer *buffer, const struct pci_device *edu)
+{
+        unsigned char *data = par_buffer_data(buffer);
+
+        write_pattern(data, DEVICE_BYTES, 4);
+        insist(edu_fetch(edu, par_buffer_dma(buffer), 0, DEVICE_BYTES), "fetch");
+        memset(data, 0, DEVICE_BYTES);
+        insist(edu_store(edu, par_buffer_dma(buffer), 0, DEVICE_BYTES), "store");
+        insist_pattern(data, DEVICE_BYTES, 4, "owner, of the device");
+}
+
+static void use_sealed(struct par *par, const struct pci_device *edu, size_t bytes)
+{
+        const struct par_alloc_options options = { .pool = "sealed" };
+        struct par_constraint limits = par_constraint_for_mask(EDU_DMA_BITS);
+        struct par_buffer *buffer;
+        unsigned char *data;
+
+        limits.max_segments = PAR_SEGMENTS_ANY;
+        insist(par_alloc(par, bytes, &limits, &options, &buffer), "sealed buffer");
+        data = par_buffer_data(buffer);
+        if ((uintptr_t)data % FRAME_BYTES != par_buffer_dma(buffer) % FRAME_BYTES)
+                die("%p is not congruent with %#lx", (void *)data, par_buffer_dma(buffer));
+        for (size_t i = 0; i < bytes; i++)
+                if (data[i])
+                        die("byte %zu of a new buffer is %#x", i, data[i]);
+        write_pattern(data, bytes, 5);
+        insist_pattern(data, bytes, 5, "owner, of himself");
+        insist_no(madvise(data, PAGE_BYTES, MADV_REMOVE) == 0, "punching a page that is mapped");
+        insist_no_frame();
+        through_device(buffer, edu);
+        par_free(buffer);
+        printf("%zu bytes of a sealed pool: right, and no frame to be seen\n", bytes);
 }
 
 static void own(const struct pci_device *edu, const int importers[2])
@@ -324,6 +386,8 @@ static void own(const struct pci_device *edu, const int importers[2])
 
         become(OWNER);
         insist(par_connect(NULL, NULL, &par), "connect");
+        use_sealed(par, edu, SMALL_BYTES);
+        use_sealed(par, edu, LARGE_BYTES);
         share_small(par, edu, importers[0]);
         share_large(par, edu, importers[1]);
         par_disconnect(par);
