@@ -26,7 +26,7 @@
  * @session:   NULL: it ended while this was made
  * @buffer:    number of the buffer
  * @is_grant:  the request was an Alloc
- * @asked_ns:  when it was received
+ * @asked_ns:  when it was received; 0: not to be counted
  * @result, @fd: with EXPORT_MADE; @fd is owned, -1 where @result is not 0
  */
 struct export
@@ -185,7 +185,10 @@ static int refuse_size(const struct udmabuf_limits *limits, const struct buffer_
         return r;
 }
 
-int export_check(struct session *session, const struct buffer *buffer, struct reply *reply)
+/* Whether a dma-buf of a buffer can be asked for. Return: 0; -ENOTSUP where this system makes none;
+ * PAR_REFUSED_NEVER_FITS where the kernel makes none so large; PAR_REFUSED_QUOTA with
+ * SESSION_EXPORTS_MAX under way. The reply has the sentence. */
+static int check(struct session *session, const struct buffer *buffer, struct reply *reply)
 {
         const struct exporter *exporter = &session->server->exporter;
         struct buffer_view view;
@@ -205,7 +208,17 @@ int export_check(struct session *session, const struct buffer *buffer, struct re
         return 0;
 }
 
-int export_ask(struct session *session, uint32_t seq, const struct buffer *buffer, bool is_grant)
+/**
+ * ask() - have a dma-buf made and sent
+ * @seq:      of the request
+ * @buffer:   of the session's client, noted as exported
+ * @asked_ns: when the request was received
+ * @is_grant: the reply is that of an Alloc; otherwise of an ExportDmabuf
+ *
+ * Return: 0: the reply comes later; -ENOMEM.
+ */
+static int ask(struct session *session, uint32_t seq, const struct buffer *buffer,
+               uint64_t asked_ns, bool is_grant)
 {
         struct server *server = session->server;
         struct export *export = calloc(1, sizeof(*export));
@@ -218,7 +231,7 @@ int export_ask(struct session *session, uint32_t seq, const struct buffer *buffe
         export->stage = EXPORT_WAITS;
         export->seq = seq;
         export->buffer = view.id;
-        export->asked_ns = server->asked_ns;
+        export->asked_ns = asked_ns;
         export->is_grant = is_grant;
         export->fd = -1;
         LIST_INSERT_HEAD(&session->exports.all, export, of_session);
@@ -229,7 +242,7 @@ int export_ask(struct session *session, uint32_t seq, const struct buffer *buffe
 }
 
 int export_grant(struct session *session, uint32_t seq, const struct buffer *buffer,
-                 struct reply *reply)
+                 uint64_t asked_ns, struct reply *reply)
 {
         struct buffer_view view;
         int r;
@@ -238,10 +251,10 @@ int export_grant(struct session *session, uint32_t seq, const struct buffer *buf
         if (!view.as_dmabuf)
                 return grant_answer(session, buffer, reply);
         reply->granted = view.id;
-        r = export_check(session, buffer, reply);
+        r = check(session, buffer, reply);
         if (r)
                 return r;
-        r = export_ask(session, seq, buffer, true);
+        r = ask(session, seq, buffer, asked_ns, true);
         if (r)
                 return r;
         reply->granted = 0; /* not by this reply */
@@ -257,13 +270,13 @@ int handle_export_dmabuf(struct session *session, const Wire__Request *request, 
 
         if (!buffer)
                 return reply_say(reply, PAR_REFUSED_GONE, "no buffer %" PRIu64 " of yours", id);
-        r = export_check(session, buffer, reply);
+        r = check(session, buffer, reply);
         if (r)
                 return r;
         r = state_export(session->server->state, session->client, id, &reply->refusal);
         if (r)
                 return r;
-        r = export_ask(session, request->seq, buffer, false);
+        r = ask(session, request->seq, buffer, session->server->asked_ns, false);
         if (r)
                 state_unexport(session->client, id);
         reply->later = !r;
@@ -328,7 +341,8 @@ void export_send(struct session *session)
         if (r && !export->is_grant)
                 state_unexport(session->client, export->buffer);
         reply_send(session, &reply, export->seq, r);
-        metrics_count(&server->metrics.requests[kind], server_now_ns() - export->asked_ns);
+        if (export->asked_ns)
+                metrics_count(&server->metrics.requests[kind], server_now_ns() - export->asked_ns);
         export_free(server, export);
 }
 

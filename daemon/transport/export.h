@@ -73,33 +73,16 @@ void export_forget_all(struct session *session);
 bool export_is_open(const struct session *session, uint32_t seq);
 
 /**
- * export_check() - whether a dma-buf of a buffer can be asked for
- * @reply: gets the sentence
- *
- * Return: 0; -ENOTSUP where this system makes none; PAR_REFUSED_NEVER_FITS where the kernel makes
- * none so large; PAR_REFUSED_QUOTA with SESSION_EXPORTS_MAX under way.
- */
-int export_check(struct session *session, const struct buffer *buffer, struct reply *reply);
-
-/**
- * export_ask() - have a dma-buf made and sent
- * @seq:      of the request
- * @buffer:   of the session's client, noted as exported
- * @is_grant: the reply is that of an Alloc; otherwise of an ExportDmabuf
- *
- * Return: 0: the reply comes later; -ENOMEM.
- */
-int export_ask(struct session *session, uint32_t seq, const struct buffer *buffer, bool is_grant);
-
-/**
  * export_grant() - answer an Alloc that was granted, in whatever way its pool hands memory out
- * @seq:   of the request
- * @reply: to be sent with the result, unless it is marked as later
+ * @seq:      of the request
+ * @asked_ns: when it was received; 0: it waited, which is counted elsewhere
+ * @reply:    to be sent with the result, unless it is marked as later
  *
- * Return: 0; as export_check(); negative errno. On anything but 0 reply_send() frees the buffer.
+ * Return: 0; -ENOTSUP, PAR_REFUSED_NEVER_FITS, PAR_REFUSED_QUOTA where no dma-buf is to be had;
+ * other negative errno. On anything but 0 reply_send() frees the buffer.
  */
 int export_grant(struct session *session, uint32_t seq, const struct buffer *buffer,
-                 struct reply *reply);
+                 uint64_t asked_ns, struct reply *reply);
 
 /* Whether there is something to be sent; and send one, for which there is room. */
 static inline bool export_is_made(const struct export_list *list)

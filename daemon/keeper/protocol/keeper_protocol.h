@@ -102,7 +102,7 @@ enum keeper_message_type {
 enum keeper_holder {
         KEEPER_HOLDER_NONE,
         KEEPER_HOLDER_FILE,  /* an open descriptor or a mapping */
-        KEEPER_HOLDER_PAGES, /* references to its pages: vmsplice, io_uring, VFIO */
+        KEEPER_HOLDER_PAGES, /* references to its pages: dma-bufs, vmsplice, io_uring, VFIO */
         KEEPER_HOLDER_HOLE,  /* the holder punched it; the page may be anywhere */
         KEEPER_HOLDER_PATH,  /* an O_PATH descriptor keeps the file, and the page with it */
 };
