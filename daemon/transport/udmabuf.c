@@ -8,7 +8,6 @@
 #include "units.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <linux/udmabuf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,18 +21,19 @@
 
 static uint32_t read_parameter(const char *folder, const char *name, uint32_t otherwise)
 {
-        char path[256];
-        uint32_t value;
+        char path[256], line[32] = "", *end;
+        unsigned long value;
         FILE *file;
-        int n;
 
         snprintf(path, sizeof(path), "%s/%s", folder, name);
         file = fopen(path, "re");
         if (!file)
                 return otherwise;
-        n = fscanf(file, "%" SCNu32, &value);
+        if (!fgets(line, sizeof(line), file))
+                line[0] = 0;
         fclose(file);
-        return n == 1 ? value : otherwise;
+        value = strtoul(line, &end, 10);
+        return end > line && *end == '\n' && value <= UINT32_MAX ? (uint32_t)value : otherwise;
 }
 
 void udmabuf_read_limits(const char *folder, struct udmabuf_limits *ret)

@@ -25,6 +25,7 @@ static const struct {
 } limit_cases[] = {
         { "both", "128\n", "17\n", { 128 * MiB, 17 } },
         { "neither", NULL, NULL, { 64 * MiB, 1024 } },
+        { "more than a number", "128 MiB\n", "99999999999\n", { 64 * MiB, 1024 } },
         { "no number", "much\n", "\n", { 64 * MiB, 1024 } },
         { "the largest",
           "4294967295\n",
