@@ -139,15 +139,17 @@ static void go_on(struct server *server)
         struct export *export;
         int r;
 
-        while (!exporter->running && (export = TAILQ_FIRST(&exporter->queue))) {
+        if (exporter->running)
+                return;
+        while ((export = TAILQ_FIRST(&exporter->queue))) {
                 TAILQ_REMOVE(&exporter->queue, export, link);
                 r = begin(server, export);
-                if (r) {
-                        made(server, export, r, -1);
-                        continue;
+                if (!r) {
+                        export->stage = EXPORT_RUNS;
+                        exporter->running = export;
+                        return;
                 }
-                export->stage = EXPORT_RUNS;
-                exporter->running = export;
+                made(server, export, r, -1);
         }
 }
 

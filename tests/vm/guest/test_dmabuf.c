@@ -5,7 +5,8 @@
  * what is right. The importer sees the buffer and nothing beside it, and can neither cut nor punch
  * it. When the owner has freed it, its frames stay his for as long as the importer has it, mapped
  * or not, and come back after that. Of a pool that hands out nothing else the owner himself has no
- * more than that.
+ * more than that. A worker that is killed changes nothing about it, and the next one exports as
+ * well.
  *
  *     test_dmabuf ADDRESS      of an edu device
  */
@@ -20,7 +21,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/dma-buf.h>
-#include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -393,6 +394,57 @@ static void own(const struct pci_device *edu, const int importers[2])
         par_disconnect(par);
 }
 
+/* ---- a worker that dies --------------------------------------------------------------------- */
+
+static void await_other_worker(const struct pard_fixture *pard, pid_t former)
+{
+        const char *const argv[] = { "parctl", "pools", NULL };
+        char said[4096];
+
+        for (int i = 0; i < LOOKS; i++) {
+                const pid_t worker = pard_fixture_worker(pard);
+
+                if (worker && worker != former && run_program(argv, said, sizeof(said)) == 0)
+                        return;
+                usleep(LOOK_MS * 1000);
+        }
+        die("no other worker serves");
+}
+
+/* Of the former worker's buffer the next one knows only that somebody had it. */
+static void outlive_worker(const struct pard_fixture *pard, int importer)
+{
+        const struct par_alloc_options options = { .pool = POOL };
+        const unsigned long long held = bytes_in("held");
+        const pid_t worker = pard_fixture_worker(pard);
+        struct par_buffer *buffer;
+        struct par *par;
+        int fd;
+
+        insist(par_connect(NULL, NULL, &par), "connect");
+        insist(par_alloc(par, SMALL_BYTES, NULL, &options, &buffer), "buffer");
+        close(export(buffer, importer));
+        write_pattern(par_buffer_data(buffer), SMALL_BYTES, 1);
+        kill(worker, SIGKILL);
+        await_other_worker(pard, worker);
+        order(importer, ORDER_CHECK);
+        insist_pattern(par_buffer_data(buffer), SMALL_BYTES, 2, "owner, of the importer");
+        par_disconnect(par);
+        await_bytes("lingering", FRAME_BYTES);
+
+        insist(par_connect(NULL, NULL, &par), "connect again");
+        insist(par_alloc(par, SMALL_BYTES, NULL, &options, &buffer), "buffer of the next worker");
+        insist(par_buffer_export_dmabuf(buffer, &fd), "export by the next worker");
+        close(fd);
+        par_disconnect(par);
+
+        order(importer, ORDER_UNMAP);
+        order(importer, ORDER_CLOSE);
+        await_bytes("lingering", 0);
+        await_bytes("free", held);
+        printf("a worker was killed: the importer's pages were nobody else's until he let go\n");
+}
+
 static void await_children(unsigned count)
 {
         int status;
@@ -406,14 +458,14 @@ int main(int argc, char **argv)
 {
         struct pard_fixture pard;
         struct pci_device edu;
-        int importers[2];
+        int importers[3];
         pid_t pid;
 
         if (argc != 2)
                 die("usage: test_dmabuf ADDRESS");
         pard_fixture_start_filled(config, &pard);
         insist(edu_open(argv[1], &edu), "edu");
-        for (size_t i = 0; i < 2; i++)
+        for (size_t i = 0; i < 3; i++)
                 importers[i] = start_importer();
         fflush(NULL);
         pid = fork();
@@ -423,8 +475,11 @@ int main(int argc, char **argv)
                 own(&edu, importers);
                 exit(EXIT_SUCCESS);
         }
-        close(importers[0]);
-        close(importers[1]);
+        await_children(1);
+        outlive_worker(&pard, importers[2]);
+        /* The later ones have copies of what leads to those before. */
+        for (size_t i = 0; i < 3; i++)
+                close(importers[i]);
         await_children(3);
         pci_close(&edu);
         pard_fixture_stop(&pard);
