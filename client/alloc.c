@@ -309,7 +309,9 @@ static bool has_failed(const struct par_buffer *buffer)
         char *at = buffer->data;
 
         for (size_t i = 0; i < buffer->n_pieces; i++) {
-                if (buffer->pieces[i].frame->huge && mapping_has_failed(at))
+                const struct frame *frame = buffer->pieces[i].frame;
+
+                if (frame && frame->huge && mapping_has_failed(at))
                         return true;
                 at += buffer->pieces[i].length;
         }

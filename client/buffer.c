@@ -11,8 +11,12 @@
 
 #include "error.h"
 
+#include "macros.h"
+#include "mapping.h"
+
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static int buffer_compare(const struct par_buffer *a, const struct par_buffer *b)
 {
@@ -56,7 +60,16 @@ struct par_buffer *buffer_new(struct par *par, bool keep_on_fork)
                 return NULL;
         buffer->par = par;
         buffer->keep_on_fork = keep_on_fork;
+        buffer->dmabuf = -1;
         return buffer;
+}
+
+void buffer_unmap(struct par_buffer *buffer)
+{
+        if (buffer->dmabuf >= 0)
+                close(STEAL_FD(buffer->dmabuf));
+        if (buffer->window)
+                mapping_release(STEAL(buffer->window), buffer->size);
 }
 
 void buffer_free(struct par_buffer *buffer)

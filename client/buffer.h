@@ -14,7 +14,7 @@ struct io_space;
 
 /**
  * struct piece - a part of a buffer inside one frame
- * @frame:  counts this piece among its buffers
+ * @frame:  counts this piece among its buffers; NULL: of a buffer that came as a dma-buf
  * @zeroed: nobody has used it yet
  */
 struct piece {
@@ -31,6 +31,8 @@ struct piece {
  * @data:       where it is mapped; NULL until it is whole
  * @reserved:   address space for @piece_count frames side by side; NULL where it lies in one frame,
  *              and as soon as all of it is filled
+ * @window:     where a dma-buf is mapped; NULL: it lies in frames
+ * @dmabuf:     its descriptor until it is mapped; -1
  * @pieces:     @n_pieces of the @piece_count there will be
  * @segments:   @n_segments of the @segment_count there will be
  * @runs:       @n_runs
@@ -49,8 +51,9 @@ struct par_buffer {
         struct par *par;
         uint64_t id;
         char pool[POOL_NAME_BYTES];
-        char *data, *reserved;
+        char *data, *reserved, *window;
         size_t size, page_bytes;
+        int dmabuf;
         struct piece *pieces;
         size_t n_pieces, piece_count, piece_room;
         struct par_segment *segments, *runs;
@@ -79,6 +82,9 @@ struct par_buffer *buffers_next(struct par_buffer *buffer);
 
 /* An empty buffer; NULL without memory. */
 struct par_buffer *buffer_new(struct par *par, bool keep_on_fork);
+
+/* Give up what it has of a dma-buf. */
+void buffer_unmap(struct par_buffer *buffer);
 
 /* Free the object alone: its frames have been given up, and nobody refers to it. NULL is fine. */
 void buffer_free(struct par_buffer *buffer);

@@ -14,6 +14,7 @@
  * @asked_bytes: what was asked for
  * @told:        frames.told when the Alloc was sent
  * @cursor:      where its description goes on; 0: it is complete
+ * @whole:       it comes as a dma-buf: its frames are not ours to see
  * @fault:       0; or why the buffer has to be given back although all is well with the session:
  *               -EMFILE, -ENOMEM, another -errno of mmap(), or -ESTALE: it lies in a frame that was
  *               given up, or filled otherwise, while the answer was on its way. Ask again
@@ -23,6 +24,7 @@ struct grant {
         struct par *par;
         struct par_buffer *buffer;
         uint64_t asked_bytes, told, cursor;
+        bool whole;
         int fault;
 };
 

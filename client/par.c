@@ -185,6 +185,8 @@ static void handle_free(struct par *par, bool in_child)
         while ((buffer = buffers_first(&par->buffers))) {
                 buffers_remove(&par->buffers, buffer);
                 io_space_unref(buffer->io_space);
+                if (!in_child || buffer->keep_on_fork)
+                        buffer_unmap(buffer);
                 buffer_free(buffer);
         }
         frames_deinit(&par->frames, in_child);
@@ -316,6 +318,13 @@ static void unmap_all(struct par *par)
                 io_unmap(buffer);
 }
 
+static void unmap_buffers(struct par *par)
+{
+        for (struct par_buffer *buffer = buffers_first(&par->buffers); buffer;
+             buffer = buffers_next(buffer))
+                buffer_unmap(buffer);
+}
+
 static void disconnect(struct par *par)
 {
         if (par->pid != getpid()) {
@@ -324,7 +333,9 @@ static void disconnect(struct par *par)
         }
         pthread_mutex_lock(&par->lock);
         unmap_all(par);
-        frames_deinit(&par->frames, false); /* before the daemon looks who still has them mapped */
+        /* Before the daemon looks who still has them mapped. */
+        unmap_buffers(par);
+        frames_deinit(&par->frames, false);
         if (!par->connection.gone)
                 say_bye(par);
         pthread_mutex_unlock(&par->lock);

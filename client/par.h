@@ -376,6 +376,27 @@ int par_buffer_pages(const struct par_buffer *buffer, size_t offset, size_t page
                      uint64_t *dma, size_t count) PAR_MUST_CHECK;
 
 /**
+ * par_buffer_export_dmabuf() - a dma-buf of the buffer, for another process or driver
+ * @buffer: borrowed
+ * @ret_fd: a descriptor, close-on-exec, owned by the caller: close(). -1 on failure
+ *
+ * It opens exactly the buffer's pages, par_buffer_size() bytes, for reading and writing, and stays
+ * valid after par_free(). Whoever receives it, of any uid, can map it and import it into a driver,
+ * but neither truncate it, nor punch holes into it, nor see what lies beside it. As long as anybody
+ * has it open, mapped or imported after par_free(), the pages behind it are yours: charged to you,
+ * and granted to nobody.
+ *
+ * Memory that is mapped through a dma-buf is for the processor alone: the kernel neither pins nor
+ * splices it (O_DIRECT, io_uring's buffers, vmsplice and VFIO's type 1 give EFAULT).
+ *
+ * Return: 0; -ENOTSUP where the kernel makes no dma-buf of it (no /dev/udmabuf, or memory of
+ * another kind than hugepages); -PAR_NEVER_FITS where it makes none so large; -PAR_QUOTA where the
+ * buffer was exported 16 times, or 64 are under way; -PAR_GONE, also where the buffer was revoked;
+ * -EMFILE where the process has too few descriptors left; -EPROTO; -EINVAL; -ECHILD.
+ */
+int par_buffer_export_dmabuf(struct par_buffer *buffer, int *ret_fd) PAR_MUST_CHECK;
+
+/**
  * par_dma_address() - the dma address of a pointer into any buffer of this connection
  * @par:     connection
  * @pointer: anything

@@ -33,6 +33,7 @@ struct keeper_pool {
  * @slots:        most frames that are held at once
  * @listen_fd:    borrowed; non-blocking listening socket
  * @metrics_fd:   borrowed; non-blocking listening socket of the metrics; -1: there is none
+ * @udmabuf_fd:   borrowed; an open /dev/udmabuf, for the worker; -1: there is none
  * @config_fd:    borrowed; sealed memfd with the configuration's text, for the worker to read
  * @worker_argv:  what to execute (argv[0] is a path), NULL-terminated; borrowed
  * @worker_uid, @worker_gid: identity of the worker; (uid_t)-1: the keeper's own
@@ -54,6 +55,7 @@ struct keeper_settings {
         uint32_t slots;
         int listen_fd;
         int metrics_fd;
+        int udmabuf_fd;
         int config_fd;
         char *const *worker_argv;
         uid_t worker_uid;

@@ -132,6 +132,7 @@ void buffer_view(const struct buffer *buffer, struct buffer_view *ret)
                 .pool = settings->name,
                 .piece_count = buffer->n_pieces,
                 .dma_offset = buffer->dma_offset,
+                .as_dmabuf = settings->handout == HANDOUT_DMABUF,
         };
 }
 

@@ -15,6 +15,8 @@ struct io_mapping;
  * @dma_offset:  from memory to what its device sees, modulo 2^64
  * @ended:       its client is gone or was cut off, and its frames know it
  * @needs_below: highest address that its request allowed; 0: any
+ * @n_exports:   descriptors that were made of its memory alone. Who has one can still write there
+ *               when it is freed: so its frames are closed then, and none is kept for its owner
  * @runs:        contiguous pieces of memory, in the order of the buffer; owned
  * @pieces:      the same, cut at frames
  * @io:          where its client said that it is mapped; NULL: nothing was said
@@ -32,6 +34,7 @@ struct buffer {
         uint64_t needs_below;
         uint64_t since_ns;
         uint64_t segment_count;
+        uint32_t n_exports;
         struct range *runs;
         size_t n_runs;
         struct io_mapping *io;
@@ -66,6 +69,9 @@ static inline unsigned buffer_class(const struct buffer *buffer)
 int buffer_new(const struct range *places, size_t n_places, uint64_t page_bytes,
                const struct constraint *limits, struct buffer **ret);
 void buffer_free(struct buffer *buffer); /* in no list or tree; NULL is fine */
+
+/* Note in its frames that a descriptor of its memory alone is made. */
+void buffer_mark_exported(struct buffer *buffer);
 
 /* Where an address of the buffer lies in it, in bytes from its beginning. */
 uint64_t buffer_offset(const struct buffer *buffer, uint64_t phys);

@@ -153,6 +153,8 @@ int state_grant(struct state *state, struct client *client, const struct demand 
         take_free(choice->pool, buffer);
         for (size_t i = 0; i < buffer->n_pieces; i++)
                 commit_piece(state, account, &buffer->pieces[i]);
+        if (choice->pool->settings->handout == HANDOUT_DMABUF)
+                buffer_mark_exported(buffer);
         buffer->id = ++state->last_buffer;
         buffer->since_ns = now_ns;
         if (demand->want.window.last != UINT64_MAX)
@@ -180,6 +182,8 @@ static void return_piece(struct state *state, struct buffer_piece *piece, bool e
                 state_frame_emptied(state, frame, now_ns);
                 return;
         }
+        if (piece->buffer->n_exports && !frame->closed)
+                frame_close(frame);
         if (frame->divided)
                 node_spaces_add(&frame->account->partial, frame->node,
                                 range_of(piece->phys, piece->length_bytes));

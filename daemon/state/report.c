@@ -146,7 +146,7 @@ static const char *holder_note(const struct frame *frame)
                 [FRAME_HOLDER_NONE] = "",
                 [FRAME_HOLDER_FILE] = "a descriptor or mapping is still open",
                 [FRAME_HOLDER_PAGES] =
-                        "its pages are still referred to (vmsplice, io_uring or VFIO)",
+                        "its pages are still referred to (a dma-buf, vmsplice, io_uring or VFIO)",
                 [FRAME_HOLDER_HOLE] = "its holder punched it out",
                 [FRAME_HOLDER_PATH] = "an O_PATH descriptor still keeps it",
         };

@@ -45,7 +45,7 @@ void state_start(struct state *state, uint64_t now_ns);
 /**
  * state_reconfigure() - go by other settings from now on
  * @settings: borrowed until state_free(), or until replaced; the same pools in the same order, with
- *            the same page_bytes, window, node, isolation and pin_required
+ *            the same page_bytes, window, node, isolation, handout and pin_required
  */
 void state_reconfigure(struct state *state, const struct state_settings *settings, uint64_t now_ns);
 

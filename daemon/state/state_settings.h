@@ -20,6 +20,12 @@ enum isolation {
         ISOLATE_UID,     /* connections of one uid share an owner */
 };
 
+/* What a client is given of its memory. */
+enum handout {
+        HANDOUT_FRAMES, /* descriptors of whole frames */
+        HANDOUT_DMABUF, /* for each buffer a dma-buf of exactly its pages */
+};
+
 /* One entry of a pool's allow list. */
 struct principal {
         bool is_group;
@@ -51,6 +57,7 @@ enum pool_source {
  * @spill:         requests without an address limit may end up here
  * @pin_required:  frames that are not pinned are refused
  * @isolation:     who shares frames
+ * @handout:       what of it is given to clients
  * @reuse_delay_ns: how long an owner keeps its last empty frame
  * @quarantine_ns: how long memory of a client that died is held
  * @allow:         @n_allow entries, owned; none: everybody
@@ -69,6 +76,7 @@ struct pool_settings {
         bool spill;
         bool pin_required;
         enum isolation isolation;
+        enum handout handout;
         uint64_t reuse_delay_ns, quarantine_ns;
         struct principal *allow;
         size_t n_allow;

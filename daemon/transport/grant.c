@@ -48,15 +48,16 @@ static int show_frame(struct session *session, struct frame_name frame, struct r
         return 0;
 }
 
-static int fill_pieces(struct session *session, const struct buffer *buffer, size_t count,
-                       struct paging *at, struct reply *reply)
+static int fill_pieces(struct session *session, const struct buffer *buffer,
+                       const struct buffer_view *view, struct paging *at, struct reply *reply)
 {
         size_t room = outbox_room(&session->outbox);
         struct reply_page *page = &reply->room->page;
         size_t n = 0;
         int r;
 
-        while (at->pieces < count && n < PAGE_PIECES_MAX && reply->n_descriptors < room) {
+        while (at->pieces < view->piece_count && n < PAGE_PIECES_MAX &&
+               reply->n_descriptors < room) {
                 Wire__Piece *wire = &page->pieces[n];
                 struct piece piece;
 
@@ -68,7 +69,7 @@ static int fill_pieces(struct session *session, const struct buffer *buffer, siz
                 wire->frame_offset = piece.frame_offset;
                 wire->zeroed = piece.zeroed;
                 wire->keep = piece.keep;
-                r = show_frame(session, piece.frame, reply, wire);
+                r = view->as_dmabuf ? 0 : show_frame(session, piece.frame, reply, wire);
                 if (r)
                         return r;
                 page->piece_pointers[n++] = wire;
@@ -104,7 +105,7 @@ static int fill_page(struct session *session, const struct buffer *buffer,
         int r;
 
         wire__extent_list__init(&page->extents);
-        r = fill_pieces(session, buffer, view->piece_count, &at, reply);
+        r = fill_pieces(session, buffer, view, &at, reply);
         if (r)
                 return r;
         fill_segments(buffer, view->dma_offset, &at, page);
@@ -140,6 +141,7 @@ int grant_answer(struct session *session, const struct buffer *buffer, struct re
         page->grant.page_size = view.page_bytes;
         page->grant.segment_count = view.segment_count;
         page->grant.piece_count = view.piece_count;
+        page->grant.dmabuf = view.as_dmabuf;
         page->grant.extents = &page->extents;
         reply->wire.body_case = WIRE__REPLY__BODY_ALLOC;
         reply->wire.alloc = &page->grant;

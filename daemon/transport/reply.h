@@ -117,6 +117,7 @@ union reply_room {
         struct reply_found_io found_io;
         Wire__Affected affected;
         Wire__Reloaded reloaded;
+        Wire__Exported exported;
         struct notice_packet notice;
 };
 

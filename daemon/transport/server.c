@@ -397,6 +397,7 @@ static void server_free(struct server *server)
         while ((session = TAILQ_FIRST(&server->sessions)))
                 session_free(session);
         reload_deinit(server);
+        exporter_deinit(server);
         metrics_http_free(server->metrics_http);
         free_events(server);
         state_free(server->state);
@@ -485,6 +486,9 @@ static int server_start(struct server *server)
         r = reload_init(server);
         if (r)
                 return r;
+        r = exporter_init(server);
+        if (r)
+                return r;
         r = add_events(server);
         if (r || server->metrics_fd < 0)
                 return r;
@@ -502,12 +506,15 @@ int server_run(const struct server_settings *settings)
                 close(settings->ledger_fd);
                 if (settings->metrics_fd >= 0)
                         close(settings->metrics_fd);
+                if (settings->udmabuf_fd >= 0)
+                        close(settings->udmabuf_fd);
                 return -ENOMEM;
         }
         server->settings = settings;
         server->state_settings = settings->state;
         server->listen_fd = settings->listen_fd;
         server->metrics_fd = settings->metrics_fd;
+        server->exporter.device = settings->udmabuf_fd;
         server->tick_ns = UINT64_MAX;
         TAILQ_INIT(&server->sessions);
         TAILQ_INIT(&server->busy);

@@ -285,6 +285,7 @@ static struct description *describe(struct mock *mock, struct mock_buffer *buffe
         wire__extent_list__init(&d->list);
         for (size_t i = cursor; i < buffer->n_frames; i++, n++) {
                 struct mock_frame *frame = &mock->frames[buffer->frames[i]];
+                const bool shows = !frame->shown && !mock->settings.handout_dmabuf;
 
                 if (n == mock->settings.pieces_per_packet)
                         break;
@@ -294,7 +295,7 @@ static struct description *describe(struct mock *mock, struct mock_buffer *buffe
                 d->pieces[n].phys = frame->phys + offset;
                 d->pieces[n].length = bytes;
                 d->pieces[n].frame_offset = offset;
-                d->pieces[n].has_fd = !frame->shown;
+                d->pieces[n].has_fd = shows;
                 d->pieces[n].zeroed = !frame->written;
                 d->pieces[n].keep = mock->settings.keep;
                 wire__segment__init(&d->segments[n]);
@@ -302,9 +303,10 @@ static struct description *describe(struct mock *mock, struct mock_buffer *buffe
                 d->segments[n].length = bytes;
                 d->piece_list[n] = &d->pieces[n];
                 d->segment_list[n] = &d->segments[n];
-                if (!frame->shown)
-                        d->reply.descriptors[d->reply.count++] = frame->fd;
-                mock->counts.shown += !frame->shown;
+                if (!shows)
+                        continue;
+                d->reply.descriptors[d->reply.count++] = frame->fd;
+                mock->counts.shown++;
                 frame->shown = true;
         }
         d->list.pieces = d->piece_list;
@@ -312,6 +314,23 @@ static struct description *describe(struct mock *mock, struct mock_buffer *buffe
         d->list.n_pieces = d->list.n_segments = n;
         d->list.next_cursor = cursor + n < buffer->n_frames ? cursor + n : 0;
         return d;
+}
+
+static int file_of(size_t bytes)
+{
+        int fd = memfd_create("mock dma-buf", MFD_CLOEXEC);
+
+        must(fd >= 0 && !ftruncate(fd, (off_t)bytes));
+        return fd;
+}
+
+/* No piece has a descriptor, but the whole. */
+static void hand_out_whole(const struct mock_buffer *buffer, Wire__Grant *head,
+                           struct mock_reply *reply)
+{
+        head->dmabuf = true;
+        reply->descriptors[0] = file_of(buffer->size);
+        reply->count = 1;
 }
 
 static void grant(struct mock *mock, uint32_t seq, uint64_t size)
@@ -329,7 +348,11 @@ static void grant(struct mock *mock, uint32_t seq, uint64_t size)
         head.extents = &d->list;
         body.body_case = WIRE__REPLY__BODY_ALLOC;
         body.alloc = &head;
+        if (mock->settings.handout_dmabuf)
+                hand_out_whole(buffer, &head, &d->reply);
         send_reply(mock, &d->reply, &body, seq);
+        if (mock->settings.handout_dmabuf)
+                close(d->reply.descriptors[0]);
         free(d);
 }
 
@@ -436,6 +459,29 @@ static void handle_device(struct mock *mock, uint32_t seq, const Wire__DeviceOpe
         free(reply);
 }
 
+/* A file as large as the buffer. */
+static void handle_export(struct mock *mock, uint32_t seq, const Wire__ExportDmabuf *request)
+{
+        struct mock_buffer **buffer = buffer_find(mock, request->buffer);
+        struct mock_reply *reply = calloc(1, sizeof(*reply));
+        Wire__Reply body = WIRE__REPLY__INIT;
+        Wire__Exported exported = WIRE__EXPORTED__INIT;
+
+        must(reply);
+        if (buffer) {
+                exported.size = (*buffer)->size;
+                body.body_case = WIRE__REPLY__BODY_EXPORT_DMABUF;
+                body.export_dmabuf = &exported;
+                reply->descriptors[0] = file_of(exported.size);
+                reply->count = 1;
+                send_reply(mock, reply, &body, seq);
+                close(reply->descriptors[0]);
+        } else {
+                send_result(mock, seq, PAR_REFUSED_GONE, (char *)"no such buffer");
+        }
+        free(reply);
+}
+
 static void send_simple(struct mock *mock, uint32_t seq, Wire__Reply *body)
 {
         struct mock_reply *reply = calloc(1, sizeof(*reply));
@@ -476,6 +522,9 @@ static void handle(struct mock *mock, const Wire__Request *request)
                 break;
         case WIRE__REQUEST__BODY_MAPPED: handle_mapped(mock, seq, request->mapped); break;
         case WIRE__REQUEST__BODY_DEVICE_OPEN: handle_device(mock, seq, request->device_open); break;
+        case WIRE__REQUEST__BODY_EXPORT_DMABUF:
+                handle_export(mock, seq, request->export_dmabuf);
+                break;
         case WIRE__REQUEST__BODY_RECLAIM:
                 reclaimed.bytes = strcmp(request->reclaim->client_name, "me") ? 0 : MiB;
                 body.body_case = WIRE__REPLY__BODY_RECLAIM;

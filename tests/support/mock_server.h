@@ -42,6 +42,7 @@ struct mock_reply {
  * @page_bytes:        of frames; 0: 64 KiB
  * @pieces_per_packet: of a grant's description; 0: 200
  * @keep:              frames may stay mapped
+ * @handout_dmabuf:    a buffer comes as one file, as large as it is, and no frame does
  * @hold:              requests that may wait do, until mock_release() or Cancel
  * @grant_cancelled:   Cancel arrives too late: the request is granted
  * @revoke_described:  so many buffers are revoked after the first packet of their description
@@ -49,7 +50,7 @@ struct mock_reply {
  */
 struct mock_settings {
         size_t page_bytes, pieces_per_packet;
-        bool keep, hold, grant_cancelled;
+        bool keep, hold, grant_cancelled, handout_dmabuf;
         unsigned revoke_described;
         void (*spoil)(struct mock *mock, struct mock_reply *reply);
 };

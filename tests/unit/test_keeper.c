@@ -951,6 +951,7 @@ static int worker_main(const char *name)
         want(ledger->magic == KEEPER_LEDGER_MAGIC && ledger->version == KEEPER_LEDGER_VERSION);
         want(fcntl(KEEPER_FD_LISTEN, F_GETFD) == 0);
         want(fcntl(KEEPER_FD_METRICS, F_GETFD) < 0);
+        want(fstat(KEEPER_FD_UDMABUF, &st) == 0 && S_ISCHR(st.st_mode));
 
         for (size_t i = 0; i < ARRAY_SIZE(scripts); i++)
                 if (strcmp(scripts[i].name, name) == 0)
@@ -1023,7 +1024,7 @@ static int keeper_child(const char *script, const struct trial *trial, int confi
                          (char *)(uintptr_t) "--worker", (char *)(uintptr_t)script, NULL };
         struct backend *backend;
         unsigned descriptors, reloads = 0;
-        int listener, r;
+        int listener, device, r;
 
         shared_config = config;
         settings.extents = extents;
@@ -1033,6 +1034,7 @@ static int keeper_child(const char *script, const struct trial *trial, int confi
         if (trial->ops)
                 backend->ops = trial->ops;
         listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        device = open("/dev/null", O_RDWR | O_CLOEXEC); /* in the place of /dev/udmabuf */
         descriptors = descriptors_open();
         r = keeper_run(&(struct keeper_settings){
                 .backend = backend,
@@ -1041,6 +1043,7 @@ static int keeper_child(const char *script, const struct trial *trial, int confi
                 .slots = trial->slots ? trial->slots : 4096,
                 .listen_fd = listener,
                 .metrics_fd = -1,
+                .udmabuf_fd = device,
                 .config_fd = config,
                 .worker_argv = argv,
                 .worker_uid = trial->uid ? trial->uid : (uid_t)-1,
@@ -1055,6 +1058,7 @@ static int keeper_child(const char *script, const struct trial *trial, int confi
         if (descriptors_open() != descriptors)
                 return 91;
         close(listener);
+        close(device);
         backend_free(backend);
         return -r;
 }

@@ -17,6 +17,7 @@
 #define KEEPER_FD_CONFIG  5 /* memfd: the text of the configuration that the keeper uses */
 #define KEEPER_FD_LISTEN  6 /* the listening socket */
 #define KEEPER_FD_METRICS 7 /* the listening socket of the metrics, where there is one */
+#define KEEPER_FD_UDMABUF 8 /* an open /dev/udmabuf, where there is one */
 
 #define KEEPER_SLOTS_MAX 1048576u
 #define KEEPER_POOLS_MAX 64u
@@ -101,7 +102,7 @@ enum keeper_message_type {
 enum keeper_holder {
         KEEPER_HOLDER_NONE,
         KEEPER_HOLDER_FILE,  /* an open descriptor or a mapping */
-        KEEPER_HOLDER_PAGES, /* references to its pages: vmsplice, io_uring, VFIO */
+        KEEPER_HOLDER_PAGES, /* references to its pages: dma-bufs, vmsplice, io_uring, VFIO */
         KEEPER_HOLDER_HOLE,  /* the holder punched it; the page may be anywhere */
         KEEPER_HOLDER_PATH,  /* an O_PATH descriptor keeps the file, and the page with it */
 };
