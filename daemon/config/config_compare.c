@@ -215,6 +215,7 @@ static const struct setting pool_settings[] = {
         PLAIN(struct pool_settings, "spill", false, spill),
         PLAIN(struct pool_settings, "pin", true, pin_required),
         PLAIN(struct pool_settings, "isolation", true, isolation),
+        PLAIN(struct pool_settings, "addresses", true, hidden),
         PLAIN(struct pool_settings, "reuse_delay", false, reuse_delay_ns),
         PLAIN(struct pool_settings, "quarantine", false, quarantine_ns),
         { "allow", false, 0, 0, allowances_differ },

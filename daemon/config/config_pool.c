@@ -12,6 +12,7 @@
 static const char *const pin_words[] = { "required", "optional", NULL };
 static const char *const source_words[] = { "any", "demote", "carveout", NULL };
 static const char *const isolation_words[] = { "session", "uid", NULL };
+static const char *const address_words[] = { "shown", "hidden", NULL };
 
 static int check_multiple(struct config_file *file, cfg_t *section, const char *key, uint64_t bytes,
                           uint64_t page_bytes)
@@ -220,7 +221,7 @@ static int read_allow(struct config_file *file, cfg_t *section, struct pool_sett
 
 static int read_permissions(struct config_file *file, cfg_t *section, struct pool_settings *pool)
 {
-        unsigned pin = 0, isolation = 0;
+        unsigned pin = 0, isolation = 0, addresses = 0;
         int r;
 
         r = config_word(file, section, "pin", pin_words, &pin);
@@ -231,6 +232,10 @@ static int read_permissions(struct config_file *file, cfg_t *section, struct poo
         if (r)
                 return r;
         pool->isolation = isolation == 0 ? ISOLATE_SESSION : ISOLATE_UID;
+        r = config_word(file, section, "addresses", address_words, &addresses);
+        if (r)
+                return r;
+        pool->hidden = addresses == 1;
         return read_allow(file, section, pool);
 }
 

@@ -39,6 +39,7 @@ struct demand_view {
  * @limits:  of the addresses that the devices see; valid as constraint_check() has it
  * @want:    the same of memory, in the view that is selected: what a search goes by. Valid, too
  * @dma_offset: from memory to what the devices see, in that view
+ * @blind:   pools that hide their addresses will do; where one is named, they must
  * @nodes:   bit mask; 0: any. @near_nodes: of these, those to look at first; 0: all are alike
  * @set_by:  who set which limit of @want
  * @views:   @n_views of them, at least 1: a buffer lies in one. Without bus windows there is one
@@ -50,6 +51,7 @@ struct demand_view {
 struct demand {
         struct constraint want, limits;
         uint64_t dma_offset;
+        bool blind;
         uint64_t nodes, near_nodes;
         struct limit_source set_by[LIMIT_COUNT];
         struct limit_source low, high;

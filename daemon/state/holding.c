@@ -6,7 +6,9 @@
  *
  * Invariant: a buffer of a holding that ended is nobody's to free, from the first moment on; and
  * memory from which a client was cut off is never granted again in place, because that client and
- * its device may write there as long as they have it. So its frames are closed.
+ * its device may write there as long as they have it. So its frames are closed. So are those of a
+ * pool that hides its addresses: nothing waits there, but the kernel has to say that no device has
+ * them any more.
  */
 #include "holding.h"
 
@@ -74,7 +76,7 @@ static void buffer_end(struct state *state, struct buffer *buffer)
                 struct frame *frame = buffer->pieces[i].frame;
 
                 frame->n_ended++;
-                if (holding->revoked && !frame->closed)
+                if ((holding->revoked || !holding->disclosed) && !frame->closed)
                         frame_close(frame);
                 if (frame->state == FRAME_GRANTED && frame->n_ended == frame->n_pieces)
                         frame_set_state(frame, FRAME_QUARANTINED);
@@ -144,20 +146,28 @@ void holding_due(struct state *state, struct holding *holding, uint64_t now_ns, 
 
 static void begin_quarantine(struct holding *holding, uint64_t now_ns)
 {
-        uint64_t wait_ns = holding->account->pool->settings->quarantine_ns;
+        uint64_t wait_ns = holding->disclosed ? holding->account->pool->settings->quarantine_ns : 0;
 
         LIST_SWAP(&holding->fresh, &holding->buffers, buffer, held);
         holding->quarantined = true;
         holding->until_ns = wait_ns < UINT64_MAX - now_ns ? now_ns + wait_ns : UINT64_MAX - 1;
 }
 
+/* Administrators find every address in the lists. */
+static bool is_disclosed(const struct holding *holding)
+{
+        return !holding->account->pool->settings->hidden || holding->client->was_admin;
+}
+
 void holding_end(struct state *state, struct holding *holding, bool orderly, uint64_t now_ns,
                  unsigned *steps)
 {
+        holding->disclosed = is_disclosed(holding);
         holding->client = NULL;
         holding->ended_ns = now_ns;
         LIST_INSERT_HEAD(&state->ended, holding, ended);
-        if (!orderly && holding->n_buffers && holding->account->pool->settings->quarantine_ns)
+        if (!orderly && holding->n_buffers &&
+            (holding->account->pool->settings->quarantine_ns || !holding->disclosed))
                 begin_quarantine(holding, now_ns);
         holding_due(state, holding, now_ns, steps);
 }
@@ -170,6 +180,7 @@ void holding_revoke(struct state *state, struct holding *holding, uint64_t now_n
         if (client->holdings[pool] == holding)
                 client->holdings[pool] = NULL;
         client->n_buffers -= holding->n_buffers;
+        holding->disclosed = is_disclosed(holding);
         holding->client = NULL;
         holding->ended_ns = now_ns;
         holding->revoked = true;

@@ -15,6 +15,9 @@
  * @n_buffers, @bytes: of both lists
  * @quarantined: ended without a word that its devices are quiet: nobody gets this memory before
  *             @until_ns
+ * @disclosed: its client knew where in memory the buffers lie, or could have looked: a device may
+ *             have been told. Otherwise only what the kernel holds for a device can be in use, and
+ *             that keeps the frames lingering: no quarantine
  * @revoked:   its client was cut off: the frames are closed
  * @cut_off:   the client from which it was revoked, as long as that lives; it is told of each
  * buffer
@@ -27,7 +30,7 @@ struct holding {
         struct account *account;
         struct buffer_list buffers, fresh;
         uint64_t n_buffers, bytes;
-        bool quarantined, revoked;
+        bool quarantined, disclosed, revoked;
         struct client *cut_off;
         char name[LABEL_BYTES_MAX + 1];
         uint32_t uid, pid;

@@ -5,6 +5,7 @@
  */
 #include "report.h"
 
+#include "hidden.h"
 #include "placement.h"
 #include "refusal.h"
 #include "state_private.h"
@@ -198,7 +199,21 @@ static uint64_t first_begin(const struct state *state, struct range window)
         return window.first < longest ? 0 : window.first - (longest - 1);
 }
 
-struct frame *report_frame_at(const struct state *state, struct range window, uint64_t cursor)
+static struct frame *frame_from(const struct state *state, const struct client *asker,
+                                uint64_t phys)
+{
+        return asker->is_admin ? state_frame_from(state, phys) : state_open_frame_from(state, phys);
+}
+
+struct frame *report_frame_next(const struct state *state, const struct client *asker,
+                                const struct frame *frame)
+{
+        return asker->is_admin ? state_frame_next(state, frame)
+                               : state_open_frame_next(state, frame);
+}
+
+struct frame *report_frame_at(const struct state *state, const struct client *asker,
+                              struct range window, uint64_t cursor)
 {
         uint64_t from = cursor & ~CURSOR_SAME_ADDRESS;
         uint64_t skip = cursor & CURSOR_SAME_ADDRESS;
@@ -206,11 +221,11 @@ struct frame *report_frame_at(const struct state *state, struct range window, ui
         struct frame *frame;
 
         if (from < begin)
-                return state_frame_from(state, begin);
-        frame = state_frame_from(state, from);
+                return frame_from(state, asker, begin);
+        frame = frame_from(state, asker, from);
         while (frame && skip && frame->phys == from) {
                 skip--;
-                frame = state_frame_next(state, frame);
+                frame = report_frame_next(state, asker, frame);
         }
         return frame;
 }
@@ -231,9 +246,10 @@ void report_pass(uint64_t *cursor, const struct frame *frame)
 bool state_next_frame(const struct state *state, const struct client *asker, struct range window,
                       const char *pool, uint64_t *cursor, unsigned *steps, struct frame_report *ret)
 {
-        struct frame *frame = report_frame_at(state, window, *cursor);
+        struct frame *frame = report_frame_at(state, asker, window, *cursor);
 
-        for (; frame && frame->phys <= window.last; frame = state_frame_next(state, frame)) {
+        for (; frame && frame->phys <= window.last;
+             frame = report_frame_next(state, asker, frame)) {
                 if (!*steps)
                         return false;
                 --*steps;
@@ -257,6 +273,11 @@ static const char *buffer_state(const struct buffer *buffer)
         return "granted";
 }
 
+static bool is_hidden(const struct buffer *buffer, const struct client *asker)
+{
+        return hidden_from(buffer->holding->account->pool->settings, asker);
+}
+
 void report_buffer(const struct buffer *buffer, const struct client *asker, uint64_t now_ns,
                    struct buffer_report *ret)
 {
@@ -274,10 +295,24 @@ void report_buffer(const struct buffer *buffer, const struct client *asker, uint
         report_holding(buffer->holding, asker, &ret->holder);
         if (!ret->holder.known)
                 ret->label = "";
+        if (is_hidden(buffer, asker)) {
+                ret->hidden = true;
+                ret->extent = (struct range){ 0, 0 };
+                ret->segments = 0;
+        }
 }
 
-static bool buffer_reaches(const struct buffer *buffer, struct range window)
+static bool is_everything(struct range window)
 {
+        return window.first == 0 && window.last == UINT64_MAX;
+}
+
+/* What is hidden lies in no window but the whole, or windows would tell where it is. */
+static bool buffer_reaches(const struct buffer *buffer, const struct client *asker,
+                           struct range window)
+{
+        if (is_hidden(buffer, asker))
+                return is_everything(window);
         for (size_t i = 0; i < buffer->n_runs; i++)
                 if (range_overlaps(buffer->runs[i], window))
                         return true;
@@ -296,7 +331,7 @@ bool state_next_buffer(const struct state *state, const struct client *asker, st
                 --*steps;
                 *cursor = buffer->id;
                 if (report_wants_pool(buffer->holding->account->pool, pool) &&
-                    buffer_reaches(buffer, window)) {
+                    buffer_reaches(buffer, asker, window)) {
                         report_buffer(buffer, asker, now_ns, ret);
                         return true;
                 }

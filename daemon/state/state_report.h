@@ -88,6 +88,7 @@ struct buffer_report {
         uint64_t id, size_bytes, segments, age_ns;
         uint64_t needs_below; /* its own highest usable address; 0: it has no such limit */
         struct range extent;  /* lowest and highest address of it */
+        bool hidden;          /* where the asker may not know these: @extent and @segments are 0 */
         const char *label, *pool, *state;
         struct holder_report holder;
 };

@@ -50,6 +50,7 @@ enum pool_source {
  * @shrink_delay_ns: what was not needed for this long goes back, down to @size_min_bytes
  * @spill:         requests without an address limit may end up here
  * @pin_required:  frames that are not pinned are refused
+ * @hidden:        clients are not told where in memory its frames lie; administrators are
  * @isolation:     who shares frames
  * @reuse_delay_ns: how long an owner keeps its last empty frame
  * @quarantine_ns: how long memory of a client that died is held
@@ -67,7 +68,7 @@ struct pool_settings {
         uint64_t harvest_max_bytes;
         uint64_t shrink_delay_ns;
         bool spill;
-        bool pin_required;
+        bool pin_required, hidden;
         enum isolation isolation;
         uint64_t reuse_delay_ns, quarantine_ns;
         struct principal *allow;

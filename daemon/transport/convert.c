@@ -35,6 +35,7 @@ int request_from_wire(const Wire__Alloc *alloc, struct request *ret, const char 
                 .device = alloc->device,
                 .pool = alloc->pool,
                 .label = alloc->label,
+                .blind = alloc->blind,
         };
 
         if (!text_is_good(alloc->label, LABEL_BYTES_MAX)) {
@@ -180,6 +181,7 @@ void pool_to_wire(const struct pool_report *from, const char *backend, Wire__Sta
         to->held_aside = from->held_aside_bytes;
         to->draining = from->draining_bytes;
         to->waiting = from->waiting;
+        to->hidden = from->settings->hidden;
 }
 
 void frame_to_wire(const struct frame_report *from, Wire__Frame *to)
@@ -217,6 +219,7 @@ void buffer_to_wire(const struct buffer_report *from, Wire__Buffer *to)
         to->needs_below = from->needs_below;
         to->state = text(from->state);
         to->age_ms = from->age_ns / NS_PER_MS;
+        to->hidden = from->hidden;
 }
 
 void client_to_wire(const struct client_report *from, Wire__StateBytes *bytes, Wire__Client *to)

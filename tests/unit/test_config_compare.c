@@ -61,6 +61,7 @@ static const struct {
         { "pool", "spill", "below = 4G", "below = 4G spill = yes", "pool p: spill", false },
         { "pool", "pin", "", "pin = optional", "pool p: pin", true },
         { "pool", "isolation", "", "isolation = uid", "pool p: isolation", true },
+        { "pool", "addresses", "", "addresses = hidden", "pool p: addresses", true },
         { "pool", "reuse_delay", "", "reuse_delay = 2s", "pool p: reuse_delay", false },
         { "pool", "quarantine", "", "quarantine = 2s", "pool p: quarantine", false },
         { "pool", "allow", "allow = { \"uid:1\" }", "allow = { \"gid:1\" }", "pool p: allow",
