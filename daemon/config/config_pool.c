@@ -189,6 +189,7 @@ static int read_times(struct config_file *file, cfg_t *section, struct pool_sett
         if (r)
                 return r;
         pool->quarantine_ns = 5 * NS_PER_S;
+        pool->quarantine_is_max = config_string(section, "quarantine");
         return config_duration(file, section, "quarantine", &pool->quarantine_ns);
 }
 

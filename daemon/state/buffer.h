@@ -6,12 +6,15 @@
 #include "state.h"
 
 struct holding;
+struct watch;
 
 /**
  * struct buffer - granted memory
  * @holding:     whose it is; a client's, or what an ended client left
  * @limits:      how it is cut into segments
  * @dma_offset:  from memory to what its device sees, modulo 2^64
+ * @watches:     of the @n_watches PCI devices that it is for: references. @unwatched: it is for
+ *               something else, too
  * @ended:       its client is gone or was cut off, and its frames know it
  * @needs_below: highest address that its request allowed; 0: any
  * @runs:        contiguous pieces of memory, in the order of the buffer; owned
@@ -30,6 +33,9 @@ struct buffer {
         uint64_t needs_below;
         uint64_t since_ns;
         uint64_t segment_count;
+        struct watch *watches[REQUEST_DEVICES_MAX];
+        unsigned n_watches;
+        bool unwatched;
         struct range *runs;
         size_t n_runs;
         RB_ENTRY(buffer) by_id;     /* state::buffers */

@@ -46,6 +46,8 @@ struct demand_view {
  * @low, @high: who set the addresses of @limits
  * @devices: their names, separated by commas; borrowed from the request. NULL or "": none
  * @granularity_bytes: what the size is a multiple of; 0: of whole granules
+ * @watched: PCI addresses of its devices, @n_watched of them; @unwatched: it is for something else,
+ * too
  * @windows_of: the first device that has bus windows; NULL: none
  */
 struct demand {
@@ -56,6 +58,9 @@ struct demand {
         struct limit_source set_by[LIMIT_COUNT];
         struct limit_source low, high;
         uint64_t granularity_bytes;
+        uint32_t watched[REQUEST_DEVICES_MAX];
+        size_t n_watched;
+        bool unwatched;
         const struct device_settings *windows_of;
         const char *label, *devices;
         size_t n_views;

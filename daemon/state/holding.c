@@ -72,6 +72,8 @@ static void buffer_end(struct state *state, struct buffer *buffer)
         LIST_REMOVE(buffer, held);
         LIST_INSERT_HEAD(&holding->buffers, buffer, held);
         buffer->ended = true;
+        if (holding->disclosed)
+                quarantine_note(holding, buffer);
         for (size_t i = 0; i < buffer->n_pieces; i++) {
                 struct frame *frame = buffer->pieces[i].frame;
 
@@ -115,6 +117,16 @@ static bool free_buffers(struct state *state, struct holding *holding, uint64_t 
         return true;
 }
 
+/* While its client lives, a device that is quiet may be started again. */
+static bool is_over(struct state *state, struct holding *holding, uint64_t now_ns)
+{
+        if (!holding_waits(holding))
+                return true;
+        if (!holding->cut_off)
+                quarantine_watch(state, holding);
+        return quarantine_is_over(holding, now_ns);
+}
+
 void holding_due(struct state *state, struct holding *holding, uint64_t now_ns, unsigned *steps)
 {
         struct owner *owner = holding->account->owner;
@@ -125,10 +137,12 @@ void holding_due(struct state *state, struct holding *holding, uint64_t now_ns, 
                 due_set(&state->dues, &holding->due, now_ns);
                 return;
         }
-        if (holding->until_ns > now_ns) {
-                due_set(&state->dues, &holding->due, holding->until_ns);
+        if (!is_over(state, holding, now_ns)) {
+                quarantine_tell(state, holding, now_ns);
+                due_set(&state->dues, &holding->due, quarantine_due(holding, now_ns));
                 return;
         }
+        quarantine_end(state, holding);
         holding->until_ns = 0;
         if (!free_buffers(state, holding, now_ns, steps)) {
                 due_set(&state->dues, &holding->due, now_ns);
@@ -138,6 +152,8 @@ void holding_due(struct state *state, struct holding *holding, uint64_t now_ns, 
         LIST_REMOVE(holding, ended);
         if (holding->cut_off)
                 LIST_REMOVE(holding, by_client);
+        if (holding->quarantined)
+                LIST_REMOVE(holding, of_owner);
         free(holding);
         state_freed_by(state, owner);
         owner->n_holdings--;
@@ -150,6 +166,7 @@ static void begin_quarantine(struct holding *holding, uint64_t now_ns)
 
         LIST_SWAP(&holding->fresh, &holding->buffers, buffer, held);
         holding->quarantined = true;
+        LIST_INSERT_HEAD(&holding->account->owner->quarantined, holding, of_owner);
         holding->until_ns = wait_ns < UINT64_MAX - now_ns ? now_ns + wait_ns : UINT64_MAX - 1;
 }
 
@@ -198,6 +215,8 @@ void holding_lose_client(struct state *state, struct holding *holding, bool orde
         holding->cut_off = NULL;
         if (orderly && holding_waits(holding))
                 holding_release(state, holding, now_ns, steps);
+        else
+                holding_due(state, holding, now_ns, steps);
 }
 
 void holding_release(struct state *state, struct holding *holding, uint64_t now_ns, unsigned *steps)

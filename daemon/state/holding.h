@@ -5,6 +5,7 @@
 #include "buffer.h"
 #include "due.h"
 #include "lists.h"
+#include "quarantine.h"
 #include "state.h"
 
 /**
@@ -14,7 +15,8 @@
  * @fresh:     of one that ended: those whose frames do not know it yet
  * @n_buffers, @bytes: of both lists
  * @quarantined: ended without a word that its devices are quiet: nobody gets this memory before
- *             @until_ns
+ *             @quarantine is over, or was said to be (@until_ns is 0)
+ * @until_ns:  when enough time has passed, as far as that is what it waits for
  * @disclosed: its client knew where in memory the buffers lie, or could have looked: a device may
  *             have been told. Otherwise only what the kernel holds for a device can be in use, and
  *             that keeps the frames lingering: no quarantine
@@ -36,8 +38,10 @@ struct holding {
         uint32_t uid, pid;
         uint64_t client_id;
         uint64_t ended_ns, until_ns;
+        struct quarantine quarantine;
         struct due due;
         LIST_ENTRY(holding) ended;     /* state::ended */
+        LIST_ENTRY(holding) of_owner;  /* owner::quarantined, while it is */
         LIST_ENTRY(holding) by_client; /* client::revoked */
 };
 

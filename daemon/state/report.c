@@ -6,10 +6,12 @@
 #include "report.h"
 
 #include "hidden.h"
+#include "pci_address.h"
 #include "placement.h"
 #include "refusal.h"
 #include "state_private.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Frames begin on pages, so the low bits of a cursor count rows at one address. */
@@ -43,6 +45,17 @@ void report_owner(const struct owner *owner, const struct client *asker, struct 
         ret->pid = owner->pid;
 }
 
+static void status_note(const struct state *state, char to[REPORT_NOTE_BYTES])
+{
+        const struct watch *watch = watch_noisy(state);
+        char text[PCI_ADDRESS_TEXT_BYTES];
+
+        to[0] = '\0';
+        if (watch)
+                snprintf(to, REPORT_NOTE_BYTES, "device %s is still bus master",
+                         pci_address_text(watch->device, text));
+}
+
 void state_report(const struct state *state, uint64_t now_ns, struct status_report *ret)
 {
         *ret = (struct status_report){
@@ -58,6 +71,7 @@ void state_report(const struct state *state, uint64_t now_ns, struct status_repo
                 .moved = state->counters.moved,
                 .uptime_ns = now_ns - state->started_ns,
         };
+        status_note(state, ret->note);
         for (size_t i = 0; i < state->settings->n_pools; i++) {
                 const struct pool *pool = &state->pools[i];
 
@@ -159,11 +173,19 @@ static const char *holder_note(const struct frame *frame)
 }
 
 /* Memory that fails matters more than who still has it; who has it, more than that it moved. */
-static const char *frame_note(const struct frame *frame)
+static void frame_note(const struct frame *frame, char to[REPORT_NOTE_BYTES])
 {
+        const struct buffer_piece *piece = frame_piece_from(frame, 0);
         const char *note = frame->fault == FRAME_POISONED ? "" : holder_note(frame);
 
-        return *note ? note : fault_note(frame->fault);
+        if (!*note)
+                note = fault_note(frame->fault);
+        if (!*note && frame->state == FRAME_QUARANTINED && !frame->account)
+                note = "a client of a former worker may still use it";
+        if (!*note && frame->state == FRAME_QUARANTINED)
+                quarantine_words(piece->buffer->holding, to, REPORT_NOTE_BYTES);
+        else
+                snprintf(to, REPORT_NOTE_BYTES, "%s", note);
 }
 
 void report_frame(const struct frame *frame, const struct client *asker, struct frame_report *ret)
@@ -172,13 +194,13 @@ void report_frame(const struct frame *frame, const struct client *asker, struct 
                 .name = frame->name,
                 .pool = frame->pool->settings->name,
                 .state = frame_state_name(frame->state),
-                .note = frame_note(frame),
                 .phys = frame->phys,
                 .page_bytes = frame->pool->settings->page_bytes,
                 .node = frame->node_number,
                 .pinned = frame->pinned,
                 .buffers = frame->n_pieces,
         };
+        frame_note(frame, ret->note);
         if (frame->account)
                 report_owner(frame->account->owner, asker, &ret->holder);
 }
@@ -292,6 +314,7 @@ void report_buffer(const struct buffer *buffer, const struct client *asker, uint
                 .pool = buffer->holding->account->pool->settings->name,
                 .state = buffer_state(buffer),
         };
+        quarantine_words(buffer->holding, ret->note, sizeof(ret->note));
         report_holding(buffer->holding, asker, &ret->holder);
         if (!ret->holder.known)
                 ret->label = "";
@@ -371,6 +394,8 @@ bool state_next_client(const struct state *state, const struct client *asker, ui
                 .connected = owner->n_clients > 0,
         };
         owner_bytes(owner, &ret->bytes, &ret->buffers);
+        if (!LIST_EMPTY(&owner->quarantined))
+                quarantine_words(LIST_FIRST(&owner->quarantined), ret->note, sizeof(ret->note));
         report_owner(owner, asker, &ret->holder);
         report_waiting(owner->client, now_ns, ret);
         return true;

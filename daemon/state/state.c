@@ -321,6 +321,7 @@ void state_free(struct state *state)
                 owner_remove(state, owner);
         for (size_t i = 0; i < state->settings->n_pools; i++)
                 pool_deinit(&state->pools[i]);
+        watches_free(state);
         history_deinit(&state->history);
         free(state->slots);
         free(state->pools);

@@ -12,6 +12,7 @@
 #include "history.h"
 #include "holding.h"
 #include "pool.h"
+#include "quarantine.h"
 #include "state.h"
 #include "waiter.h"
 #include "waiting_uid.h"
@@ -29,6 +30,7 @@ struct demand;
  * @slots:     the keeper's slots, @n_slots of them
  * @open_frames: the frames that everybody may be told of
  * @ended:     what ended clients left
+ * @watches:   PCI devices that buffers were granted for
  */
 struct state {
         const struct state_settings *settings;
@@ -51,6 +53,7 @@ struct state {
         bool started;     /* state_start() was called */
         bool taking_told; /* ops->filled() was called for the takes so far */
         struct holding_list ended;
+        struct watch_tree watches;
         struct history history;
         struct waiter_queue waiters;
         struct waiting_uid_tree waiting_uids;

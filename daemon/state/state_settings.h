@@ -53,7 +53,9 @@ enum pool_source {
  * @hidden:        clients are not told where in memory its frames lie; administrators are
  * @isolation:     who shares frames
  * @reuse_delay_ns: how long an owner keeps its last empty frame
- * @quarantine_ns: how long memory of a client that died is held
+ * @quarantine_ns: how long memory of a client that died is held where nothing is known of its
+ *                 devices
+ * @quarantine_is_max: and not longer, whatever is seen of them
  * @allow:         @n_allow entries, owned; none: everybody
  */
 struct pool_settings {
@@ -71,6 +73,7 @@ struct pool_settings {
         bool pin_required, hidden;
         enum isolation isolation;
         uint64_t reuse_delay_ns, quarantine_ns;
+        bool quarantine_is_max;
         struct principal *allow;
         size_t n_allow;
 };

@@ -151,6 +151,7 @@ void status_to_wire(const struct status_report *from, Wire__StateBytes *bytes, W
         to->lost_to_system = from->lost_to_system;
         to->moved = from->moved;
         to->uptime_ms = from->uptime_ns / NS_PER_MS;
+        to->note = text(from->note);
 }
 
 void pool_to_wire(const struct pool_report *from, const char *backend, Wire__StateBytes *bytes,
@@ -220,6 +221,7 @@ void buffer_to_wire(const struct buffer_report *from, Wire__Buffer *to)
         to->state = text(from->state);
         to->age_ms = from->age_ns / NS_PER_MS;
         to->hidden = from->hidden;
+        to->note = text(from->note);
 }
 
 void client_to_wire(const struct client_report *from, Wire__StateBytes *bytes, Wire__Client *to)
@@ -240,6 +242,7 @@ void client_to_wire(const struct client_report *from, Wire__StateBytes *bytes, W
         to->connected = from->connected;
         to->waiting = from->waiting;
         to->waiting_for_words = text(from->waiting_for);
+        to->note = text(from->note);
 }
 
 void extent_to_wire(const struct extent_report *from, Wire__Extent *to)

@@ -379,6 +379,7 @@ static void test_config_has_defaults(void **state)
         assert_false(pool->hidden);
         assert_int_equal(pool->reuse_delay_ns, NS_PER_S);
         assert_int_equal(pool->quarantine_ns, 5 * NS_PER_S);
+        assert_false(pool->quarantine_is_max);
         assert_int_equal(pool->n_allow, 0);
         assert_int_equal(config_frames(config), 32);
         config_free(config);
@@ -434,6 +435,7 @@ static void test_config_reads_pools(void **state)
         assert_true(pool->hidden);
         assert_int_equal(pool->reuse_delay_ns, 20 * NS_PER_MS);
         assert_int_equal(pool->quarantine_ns, 120 * NS_PER_S);
+        assert_true(pool->quarantine_is_max);
         assert_int_equal(pool->n_allow, 4);
         assert_true(pool->allow[0].is_group && pool->allow[0].id == 0);
         assert_true(!pool->allow[1].is_group && pool->allow[1].id == 0);

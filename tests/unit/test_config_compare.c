@@ -64,6 +64,7 @@ static const struct {
         { "pool", "addresses", "", "addresses = hidden", "pool p: addresses", true },
         { "pool", "reuse_delay", "", "reuse_delay = 2s", "pool p: reuse_delay", false },
         { "pool", "quarantine", "", "quarantine = 2s", "pool p: quarantine", false },
+        { "pool", "quarantine", "", "quarantine = 5s", "pool p: quarantine", false },
         { "pool", "allow", "allow = { \"uid:1\" }", "allow = { \"gid:1\" }", "pool p: allow",
           false },
         { "device", "dma_bits", "dma_bits = 32", "dma_bits = 28", "device d: dma_bits", false },
