@@ -174,6 +174,9 @@ static void seen(struct keeper *keeper, const struct sighting *seen)
                 .result = seen->result,
         };
 
+        /* What a former worker asked for: rounds are numbers of one worker's. */
+        if (!watches_are_of(&keeper->jobs.watches, seen))
+                return;
         keeper_tell(keeper, &message);
 }
 

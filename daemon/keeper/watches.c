@@ -79,7 +79,7 @@ static void put_off(struct watch_entry *entry)
 /* Return: whether it is known to the main loop, now or already. */
 static bool tell(struct watches *watches, struct watch_entry *entry, uint32_t round, int result)
 {
-        const struct sighting sighting = { entry->device, round, result };
+        const struct sighting sighting = { entry->device, round, watches->epoch, result };
 
         if (entry->any_told && entry->told == result && result != KEEPER_SEEN_QUIET)
                 return true;
@@ -126,7 +126,7 @@ static void *watches_main(void *data)
         pthread_mutex_lock(&watches->lock);
         while (!watches->stopping) {
                 const struct watch_entry *entry = earliest(watches);
-                uint32_t device, round;
+                uint32_t device, round, epoch;
                 int result;
 
                 if (!entry || entry->due_ns > now_ns()) {
@@ -135,10 +135,12 @@ static void *watches_main(void *data)
                 }
                 device = entry->device;
                 round = entry->round;
+                epoch = watches->epoch;
                 pthread_mutex_unlock(&watches->lock);
                 result = watches->look(watches->data, device);
                 pthread_mutex_lock(&watches->lock);
-                seen(watches, device, round, result);
+                if (epoch == watches->epoch)
+                        seen(watches, device, round, result);
         }
         pthread_mutex_unlock(&watches->lock);
         return NULL;
@@ -237,5 +239,11 @@ void watches_clear(struct watches *watches)
 {
         pthread_mutex_lock(&watches->lock);
         drop_all(watches);
+        watches->epoch++;
         pthread_mutex_unlock(&watches->lock);
+}
+
+bool watches_are_of(const struct watches *watches, const struct sighting *seen)
+{
+        return seen->epoch == watches->epoch;
 }

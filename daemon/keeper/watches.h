@@ -22,6 +22,8 @@ RB_HEAD(watch_entries, watch_entry);
  * @look:    whether a device is bus master: 1, 0, or a negative errno; called on the thread
  * @data:    handed to @look
  * @lock:    over the rest
+ * @epoch:   counts watches_clear(): what was seen before is nobody's news. Changed by the caller of
+ *           that alone
  * @entries: by address, @count of them
  */
 struct watches {
@@ -31,6 +33,7 @@ struct watches {
         pthread_t thread;
         pthread_mutex_t lock;
         pthread_cond_t changed;
+        uint32_t epoch;
         struct watch_entries entries;
         uint32_t count;
         bool stopping;
@@ -59,5 +62,8 @@ int watches_add(struct watches *watches, uint32_t device, uint32_t round);
 /* Look at it no more. Not where nobody looks. */
 void watches_remove(struct watches *watches, uint32_t device);
 
-/* The same for all. What was seen before may still come. */
+/* The same for all, in another epoch. */
 void watches_clear(struct watches *watches);
+
+/* Whether a sighting is of this epoch; for the thread that calls watches_clear(). */
+bool watches_are_of(const struct watches *watches, const struct sighting *seen);

@@ -210,6 +210,31 @@ static void test_watches_keep_devices_apart(void **state)
         assert_int_equal(devices_left(), 1);
 }
 
+static void test_watches_tell_epochs_apart(void **state)
+{
+        struct sighting seen;
+
+        (void)state;
+        answer(0, false);
+        assert_int_equal(watches_add(&bench.watches, DEVICE, 1), 0);
+        seen = hear();
+        assert_true(watches_are_of(&bench.watches, &seen));
+        watches_clear(&bench.watches);
+        assert_false(watches_are_of(&bench.watches, &seen));
+        assert_int_equal(watches_add(&bench.watches, DEVICE, 1), 0);
+        seen = hear();
+        assert_true(watches_are_of(&bench.watches, &seen));
+
+        /* A look that began before is not told to who asks after it. */
+        answer(0, true);
+        assert_int_equal(watches_add(&bench.watches, DEVICE, 5), 0);
+        await_held_look();
+        watches_clear(&bench.watches);
+        assert_int_equal(watches_add(&bench.watches, DEVICE, 1), 0);
+        answer(0, false);
+        expect(DEVICE, 1, KEEPER_SEEN_QUIET);
+}
+
 static void test_watches_are_bounded(void **state)
 {
         (void)state;
@@ -235,6 +260,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_watches_tell_nothing_of_what_nobody_asks_for,
                                                 begin, end),
                 cmocka_unit_test_setup_teardown(test_watches_keep_devices_apart, begin, end),
+                cmocka_unit_test_setup_teardown(test_watches_tell_epochs_apart, begin, end),
                 cmocka_unit_test_setup_teardown(test_watches_are_bounded, begin, end),
         };
 
