@@ -180,7 +180,7 @@ static void await_note(const char *expected)
 {
         uint64_t deadline = now_ns() + SOON_NS;
 
-        while (strcmp(note(), expected)) {
+        while (strcmp(note(), expected) != 0) {
                 if (now_ns() > deadline)
                         die("\"%s\", not \"%s\"", note(), expected);
                 usleep(1000);

@@ -204,9 +204,11 @@ static void test_who_gets_memory_there(void **unused)
                 r = state_alloc(world.state, user, &request, world.now_ns, &buffer, &refusal);
                 if (!r)
                         buffer_view(buffer, &view);
-                if (r != requests[i].result || (!r && strcmp(view.pool, requests[i].granted)) ||
-                    (requests[i].limit && strcmp(limit_name(refusal.limit), requests[i].limit)) ||
-                    (requests[i].set_by && strcmp(refusal.limit_set_by, requests[i].set_by))) {
+                if (r != requests[i].result ||
+                    (!r && strcmp(view.pool, requests[i].granted) != 0) ||
+                    (requests[i].limit &&
+                     strcmp(limit_name(refusal.limit), requests[i].limit) != 0) ||
+                    (requests[i].set_by && strcmp(refusal.limit_set_by, requests[i].set_by) != 0)) {
                         print_error("%s: %d from %s (%s)\n", requests[i].name, r,
                                     view.pool ? view.pool : "no pool", refusal.sentence);
                         failed++;

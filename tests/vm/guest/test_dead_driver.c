@@ -180,7 +180,7 @@ static void stays_in_quarantine(const char *address)
         char expected[64];
 
         snprintf(expected, sizeof(expected), "device %s is still bus master", address);
-        while (bytes_of("low")->quarantined != BUFFER_BYTES || strcmp(note(), expected)) {
+        while (bytes_of("low")->quarantined != BUFFER_BYTES || strcmp(note(), expected) != 0) {
                 if (now_ns() > deadline)
                         die("it is not in quarantine for its device");
                 usleep(1000);
