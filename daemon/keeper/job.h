@@ -46,8 +46,8 @@ struct progress {
         bool harvests;
 };
 
-/* A PCI device was looked at. @epoch: of the watches then; @result: enum keeper_sight, or a negative
- * errno. */
+/* A PCI device was looked at. @epoch: of the watches then; @result: enum keeper_sight, or a
+ * negative errno. */
 struct sighting {
         uint32_t device, round, epoch;
         int result;

@@ -24,7 +24,7 @@
 #define POOL_BYTES   (32 * MiB)
 #define BUFFER_BYTES (2 * MiB)
 #define SOON_NS      (20 * NS_PER_S)
-#define LOOKS        20 /* at what does not change: more than a second of the keeper's own */
+#define LOOKS        20u /* at what does not change: more than a second of the keeper's own */
 #define ABSENT       "ffff:fe:1f.7"
 #define SYSFS        "/sys/bus/pci/devices"
 #define ORDINARY_UID 65534u

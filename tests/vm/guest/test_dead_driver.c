@@ -26,7 +26,7 @@
 #define BUFFER_BYTES (2 * MiB)
 #define POOL_BYTES   (16 * MiB)
 #define SOON_NS      (60 * NS_PER_S)
-#define LOOKS        8 /* seconds: the keeper looks each second at least, the pool's time is 5 */
+#define LOOKS        8u /* seconds: the keeper looks each second at least, the pool's time is 5 */
 #define USER         65030
 #define GROUP        65001 /* of the socket */
 
