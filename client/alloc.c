@@ -113,6 +113,7 @@ static int wish_any_memory(struct wish *wish, const struct par_device *device)
         wish->alloc.constraint = &wish->constraint;
         wish->alloc.size = wish->io.want.limits.size_bytes;
         wish->alloc.device = (char *)"";
+        wish->alloc.blind = true;
         return 0;
 }
 

@@ -98,3 +98,10 @@ int buffer_finish_runs(struct par_buffer *buffer);
 
 /* The segment in which the byte at @offset, below the buffer's size, lies. */
 const struct par_segment *buffer_segment_at(const struct par_buffer *buffer, uint64_t offset);
+
+/* The dma address of a byte in its segment; PAR_PHYS_NONE where the segment has none. */
+uint64_t buffer_dma_in(const struct par_segment *segment, uint64_t offset);
+
+/* Whether a buffer lies anywhere for a device. Return: 0; -PAR_DENIED, with par_error() set, where
+ * its pool hides its addresses and it is mapped for none. */
+int buffer_check_dma(const struct par_buffer *buffer);

@@ -250,7 +250,8 @@ static int take_segment(struct par_buffer *buffer, const Wire__Segment *wire)
         struct par_segment *segments;
 
         if (buffer->n_segments == buffer->segment_count || !wire->length ||
-            wire->length > buffer->size - offset || wire->length - 1 > UINT64_MAX - wire->dma)
+            wire->length > buffer->size - offset ||
+            (wire->dma != PAR_PHYS_NONE && wire->length - 1 > UINT64_MAX - wire->dma))
                 return -EPROTO;
         segments = grow(buffer->segments, buffer->n_segments, &buffer->segment_room,
                         sizeof(*segments));

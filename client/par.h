@@ -85,7 +85,7 @@ enum par_result {
 };
 
 #define PAR_SEGMENTS_ANY UINT32_MAX
-#define PAR_PHYS_NONE    UINT64_MAX /* a segment's phys: not disclosed, or several */
+#define PAR_PHYS_NONE    UINT64_MAX /* a segment's phys or dma: not disclosed, none, or several */
 
 struct par;        /* a connection to pard */
 struct par_device; /* limits of one device, by a name that pard's configuration knows */
@@ -164,7 +164,8 @@ struct par_connect_options {
 
 /**
  * struct par_segment - contiguous memory of a buffer
- * @dma:    address to give to the device
+ * @dma:    address to give to the device; PAR_PHYS_NONE where the buffer's pool hides its
+ * addresses, and it was not allocated for a device that is attached to a VFIO container
  * @phys:   CPU physical address; PAR_PHYS_NONE where pard does not disclose it, and behind an IOMMU
  *          where the segment lies in several places of memory
  * @length: bytes
@@ -332,7 +333,7 @@ void *par_buffer_data(const struct par_buffer *buffer);
 size_t par_buffer_size(const struct par_buffer *buffer);
 
 /* Address of the first byte as the device sees it. The whole buffer lies there in one piece only
- * where par_buffer_segments() is 1. */
+ * where par_buffer_segments() is 1. PAR_PHYS_NONE: see struct par_segment. */
 uint64_t par_buffer_dma(const struct par_buffer *buffer);
 
 /* Bytes of the pages behind the buffer: hugepages, or those of a carve-out. */
@@ -370,7 +371,8 @@ size_t par_buffer_runs(const struct par_buffer *buffer, const struct par_segment
  * @count:      how many pages; @offset + @count * @page_bytes is at most the buffer's size
  *
  * Return: 0; -EINVAL where an argument is off; -ERANGE where a page would lie in two pieces or not
- * start on a multiple of @page_bytes of the device's addresses (nothing is written then).
+ * start on a multiple of @page_bytes of the device's addresses; -PAR_DENIED where the buffer has no
+ * address for any device (nothing is written then).
  */
 int par_buffer_pages(const struct par_buffer *buffer, size_t offset, size_t page_bytes,
                      uint64_t *dma, size_t count) PAR_MUST_CHECK;
@@ -404,7 +406,8 @@ int par_buffer_export_dmabuf(struct par_buffer *buffer, int *ret_fd) PAR_MUST_CH
  * @ret_contiguous_bytes: NULL, or how many bytes from there on are contiguous for the device, and
  *           belong to the same segment
  *
- * Return: 0; -EFAULT where no buffer is there; -EINVAL; -ECHILD.
+ * Return: 0; -EFAULT where no buffer is there; -PAR_DENIED where it has no address for any device;
+ * -EINVAL; -ECHILD.
  */
 int par_dma_address(struct par *par, const void *pointer, uint64_t *ret_dma,
                     size_t *ret_contiguous_bytes) PAR_MUST_CHECK;

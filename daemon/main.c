@@ -17,6 +17,7 @@
 #include "macros.h"
 #include "make_backend.h"
 #include "options.h"
+#include "pci.h"
 #include "protocol.h"
 #include "server.h"
 #include "worker_reload.h"
@@ -240,6 +241,13 @@ static uint32_t slots_for(const struct config *config)
         return slots < KEEPER_SLOTS_MAX ? (uint32_t)slots : KEEPER_SLOTS_MAX - 1;
 }
 
+/* For keeper_settings.look */
+static int look_at_device(void *data, uint32_t device)
+{
+        (void)data;
+        return pci_is_master("", device);
+}
+
 static int run(const struct options *options, struct keeper *keeper)
 {
         const struct config *config = keeper->config;
@@ -276,6 +284,7 @@ static int run(const struct options *options, struct keeper *keeper)
                 .verify_ns = config->verify_ns,
                 .reload = keeper_reload_again,
                 .reload_data = &reload,
+                .look = look_at_device,
         };
         int r;
 

@@ -39,7 +39,7 @@ static json_t *buffer_json(const struct par_buffer *buffer, const char *label)
         json_object_set_new(object, "label", json_text(label));
         json_object_set_new(object, "pool", json_text(par_buffer_pool(buffer)));
         json_object_set_new(object, "size", json_size(par_buffer_size(buffer)));
-        json_object_set_new(object, "dma", json_address(par_buffer_dma(buffer)));
+        json_object_set_new(object, "dma", segment_address_json(par_buffer_dma(buffer)));
         json_object_set_new(object, "segments", segments_json(segments, n));
         return object;
 }
@@ -73,6 +73,17 @@ static int print_buffer(const struct par_buffer *buffer, const struct arguments 
         return EXIT_OTHER;
 }
 
+/* Or not, where there is none to be known. */
+static int set_address(const char *name, uint64_t address)
+{
+        char text[32];
+
+        if (address == PAR_PHYS_NONE)
+                return unsetenv(name);
+        snprintf(text, sizeof(text), "0x%" PRIx64, address);
+        return setenv(name, text, 1);
+}
+
 static int set_environment(const struct par_buffer *buffer)
 {
         const struct par_segment *runs;
@@ -82,14 +93,10 @@ static int set_environment(const struct par_buffer *buffer)
         par_buffer_runs(buffer, &runs);
         snprintf(text, sizeof(text), "%" PRIu64, par_buffer_id(buffer));
         r = setenv("PAR_BUFFER", text, 1);
-        snprintf(text, sizeof(text), "0x%" PRIx64, par_buffer_dma(buffer));
-        r |= setenv("PAR_DMA", text, 1);
         snprintf(text, sizeof(text), "%zu", par_buffer_size(buffer));
         r |= setenv("PAR_SIZE", text, 1);
-        if (runs[0].phys == PAR_PHYS_NONE)
-                return r | unsetenv("PAR_PHYS");
-        snprintf(text, sizeof(text), "0x%" PRIx64, runs[0].phys);
-        return r | setenv("PAR_PHYS", text, 1);
+        r |= set_address("PAR_DMA", par_buffer_dma(buffer));
+        return r | set_address("PAR_PHYS", runs[0].phys);
 }
 
 /**
@@ -216,8 +223,9 @@ const struct command command_alloc = {
         .help = "Without --hold and COMMAND the buffer is given back at once. SIGINT and "
                 "SIGTERM end --hold and are passed on to COMMAND; the buffer is given "
                 "back then too.\n\nCOMMAND finds PAR_BUFFER (the buffer's number), "
-                "PAR_DMA, PAR_PHYS (its first addresses) and PAR_SIZE (bytes) in its "
-                "environment, and standard output is its own: the buffer is shown on "
+                "PAR_DMA, PAR_PHYS (its first addresses, unless its pool hides them) and PAR_SIZE "
+                "(bytes) in its environment, and standard output is its own: the buffer is shown "
+                "on "
                 "standard error. Its exit status is parctl's; 125: parctl failed, 126: "
                 "COMMAND cannot be executed, 127: it was not found.\n\nA refused request "
                 "is explained as \"parctl explain\" does it.",

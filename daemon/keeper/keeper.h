@@ -47,6 +47,9 @@ struct keeper_pool {
  *                Return: 0: in force; -EINVAL: not good, or changes what cannot change; other
  *                negative errno. On anything but 0 nothing changed
  * @reload_data:  handed to @reload
+ * @look:         whether a PCI device (pci_address.h) is bus master: 1, 0 (or it is not there at
+ *                all), or a negative errno. Called by a thread, and may take its time
+ * @look_data:    handed to @look
  */
 struct keeper_settings {
         struct backend *backend;
@@ -64,6 +67,8 @@ struct keeper_settings {
         uint64_t verify_ns;
         int (*reload)(void *data, int *ret_config_fd);
         void *reload_data;
+        int (*look)(void *data, uint32_t device);
+        void *look_data;
 };
 
 /**

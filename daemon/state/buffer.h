@@ -7,12 +7,15 @@
 
 struct holding;
 struct io_mapping;
+struct watch;
 
 /**
  * struct buffer - granted memory
  * @holding:     whose it is; a client's, or what an ended client left
  * @limits:      how it is cut into segments
  * @dma_offset:  from memory to what its device sees, modulo 2^64
+ * @watches:     of the @n_watches PCI devices that it is for: references. @unwatched: it is for
+ *               something else, too
  * @ended:       its client is gone or was cut off, and its frames know it
  * @needs_below: highest address that its request allowed; 0: any
  * @n_exports:   descriptors that were made of its memory alone. Who has one can still write there
@@ -35,6 +38,9 @@ struct buffer {
         uint64_t since_ns;
         uint64_t segment_count;
         uint32_t n_exports;
+        struct watch *watches[REQUEST_DEVICES_MAX];
+        unsigned n_watches;
+        bool unwatched;
         struct range *runs;
         size_t n_runs;
         struct io_mapping *io;

@@ -209,6 +209,7 @@ static void check_holding(const struct holding *holding, bool is_ended)
                 n++;
         }
         assert(n == holding->n_buffers && bytes == holding->bytes);
+        quarantine_check(holding);
 }
 
 static void check_clients(const struct state *state)

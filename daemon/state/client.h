@@ -21,6 +21,7 @@ RB_HEAD(shown_tree, shown);
  * struct client - a session
  * @session_owner: lives on after it where something is charged to it
  * @uid_owner:     shared with other sessions of the uid; NULL where no pool wants that
+ * @was_admin:     it is an administrator, or has been
  * @allowed:       bit n: it may use pool n
  * @waiters:       its own, in the order of arrival
  * @revoked:       holdings from which it was cut off, until they are gone
@@ -30,7 +31,7 @@ struct client {
         struct state *state;
         struct identity identity;
         void *data;
-        bool is_admin;
+        bool is_admin, was_admin;
         uint64_t allowed;
         struct owner *session_owner, *uid_owner;
         uint64_t n_buffers;

@@ -81,10 +81,12 @@ struct frame {
         int holder;
         struct due due;
         RB_ENTRY(frame) by_phys;   /* state::frames */
+        RB_ENTRY(frame) in_open;   /* state::open_frames, where its pool does not hide it */
         LIST_ENTRY(frame) charged; /* account::frames, or pool::orphans */
 };
 
 RB_HEAD(frame_tree, frame);
+RB_HEAD(open_frame_tree, frame);
 
 const char *frame_state_name(enum frame_state state);
 

@@ -7,6 +7,7 @@
  */
 #include "choice.h"
 #include "macros.h"
+#include "quarantine.h"
 #include "state_private.h"
 
 #include <stdio.h>
@@ -145,9 +146,14 @@ int state_grant(struct state *state, struct client *client, const struct demand 
         if (r)
                 return r;
         find_frames(state, buffer, page_bytes);
-        r = hold_parts(account, buffer);
+        r = quarantine_prepare(state, demand, buffer);
         if (r)
                 return r;
+        r = hold_parts(account, buffer);
+        if (r) {
+                quarantine_forget(state, buffer);
+                return r;
+        }
 
         /* From here on nothing fails. */
         take_free(choice->pool, buffer);
@@ -201,6 +207,7 @@ void state_ungrant(struct state *state, struct buffer *buffer, uint64_t now_ns)
         history_note(&state->history, buffer, until_ns);
         io_index_end_buffer(&state->io, buffer, until_ns);
         holding_remove(holding, buffer);
+        quarantine_forget(state, buffer);
         LIST_REMOVE(buffer, by_size);
         holding->account->n_buffers--;
         holding->account->pool->counters.frees++;

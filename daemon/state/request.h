@@ -24,6 +24,7 @@ struct state;
  * @device: name, or several, separated by commas; NULL or "": none
  * @pool:   name; NULL or "": any
  * @label:  NULL or ""; copied
+ * @blind:  physical addresses are of no use to the client: pools that hide them will do, too
  * @patient: state_wait() follows where state_alloc() refuses it for now: the refusal is not
  * counted, the answer to the wait is
  */
@@ -31,7 +32,7 @@ struct request {
         struct constraint want;
         uint64_t nodes;
         const char *device, *pool, *label;
-        bool patient;
+        bool blind, patient;
 };
 
 /**

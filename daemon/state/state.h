@@ -11,6 +11,7 @@
 
 #include "administration.h"
 #include "buffer_view.h"
+#include "device_news.h"
 #include "frame_name.h"
 #include "frame_news.h"
 #include "request.h"

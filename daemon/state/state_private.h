@@ -13,6 +13,7 @@
 #include "holding.h"
 #include "io_index.h"
 #include "pool.h"
+#include "quarantine.h"
 #include "state.h"
 #include "waiter.h"
 #include "waiting_uid.h"
@@ -28,7 +29,9 @@ struct demand;
  * @pools:     by their index in the configuration
  * @preferred: the same pools' indexes, widest address range first
  * @slots:     the keeper's slots, @n_slots of them
+ * @open_frames: the frames that everybody may be told of
  * @ended:     what ended clients left
+ * @watches:   PCI devices that buffers were granted for
  */
 struct state {
         const struct state_settings *settings;
@@ -40,6 +43,7 @@ struct state {
         struct frame **slots;
         size_t n_slots;
         struct frame_tree frames;
+        struct open_frame_tree open_frames;
         struct buffer_tree buffers;
         uint64_t last_buffer, n_buffers;
         struct owner_tree owners;
@@ -50,6 +54,7 @@ struct state {
         bool started;     /* state_start() was called */
         bool taking_told; /* ops->filled() was called for the takes so far */
         struct holding_list ended;
+        struct watch_tree watches;
         struct history history;
         struct io_index io;
         struct waiter_queue waiters;
@@ -77,6 +82,11 @@ struct frame *state_frame_at(const struct state *state, uint64_t phys);       /*
 struct frame *state_frame_from(const struct state *state, uint64_t phys);     /* there, or above */
 struct frame *state_frame_in(const struct state *state, struct range window); /* or below it */
 struct frame *state_frame_next(const struct state *state, const struct frame *frame);
+
+/* Of the frames that everybody may be told of: the first at an address or above; the next one. */
+struct frame *state_open_frame_from(const struct state *state, uint64_t phys);
+struct frame *state_open_frame_next(const struct state *state, const struct frame *frame);
+
 struct frame *state_frame_named(const struct state *state, struct frame_name name);
 void state_frame_insert(struct state *state, struct frame *frame);
 void state_frame_remove(struct state *state, struct frame *frame);

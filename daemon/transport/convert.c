@@ -35,6 +35,7 @@ int request_from_wire(const Wire__Alloc *alloc, struct request *ret, const char 
                 .device = alloc->device,
                 .pool = alloc->pool,
                 .label = alloc->label,
+                .blind = alloc->blind,
         };
 
         if (!text_is_good(alloc->label, LABEL_BYTES_MAX)) {
@@ -194,6 +195,7 @@ void status_to_wire(const struct status_report *from, Wire__StateBytes *bytes, W
         to->lost_to_system = from->lost_to_system;
         to->moved = from->moved;
         to->uptime_ms = from->uptime_ns / NS_PER_MS;
+        to->note = text(from->note);
 }
 
 void pool_to_wire(const struct pool_report *from, const char *backend, Wire__StateBytes *bytes,
@@ -224,6 +226,7 @@ void pool_to_wire(const struct pool_report *from, const char *backend, Wire__Sta
         to->held_aside = from->held_aside_bytes;
         to->draining = from->draining_bytes;
         to->waiting = from->waiting;
+        to->hidden = from->settings->hidden;
 }
 
 void frame_to_wire(const struct frame_report *from, Wire__Frame *to)
@@ -261,6 +264,8 @@ void buffer_to_wire(const struct buffer_report *from, Wire__Buffer *to)
         to->needs_below = from->needs_below;
         to->state = text(from->state);
         to->age_ms = from->age_ns / NS_PER_MS;
+        to->hidden = from->hidden;
+        to->note = text(from->note);
 }
 
 void client_to_wire(const struct client_report *from, Wire__StateBytes *bytes, Wire__Client *to)
@@ -281,6 +286,7 @@ void client_to_wire(const struct client_report *from, Wire__StateBytes *bytes, W
         to->connected = from->connected;
         to->waiting = from->waiting;
         to->waiting_for_words = text(from->waiting_for);
+        to->note = text(from->note);
 }
 
 void extent_to_wire(const struct extent_report *from, Wire__Extent *to)

@@ -10,6 +10,10 @@
 #include "text.h"
 
 #include <stdbool.h>
+#include <stdint.h>
+
+/* Instead of an address that the client may not know. */
+#define WIRE_PHYS_HIDDEN UINT64_MAX
 
 /**
  * request_from_wire() - what an Alloc asks for

@@ -64,7 +64,7 @@ static int fill_pieces(struct session *session, const struct buffer *buffer,
                 buffer_piece(buffer, at->pieces, &piece);
                 wire__piece__init(wire);
                 wire->frame = frame_id(piece.frame);
-                wire->phys = piece.phys;
+                wire->phys = view->hidden ? WIRE_PHYS_HIDDEN : piece.phys;
                 wire->length = piece.length_bytes;
                 wire->frame_offset = piece.frame_offset;
                 wire->zeroed = piece.zeroed;
@@ -80,14 +80,28 @@ static int fill_pieces(struct session *session, const struct buffer *buffer,
         return 0;
 }
 
-static void fill_segments(const struct buffer *buffer, uint64_t dma_offset, struct paging *at,
-                          struct reply_page *page)
+/* All of a buffer that lies nowhere, as far as its client may know. */
+static size_t fill_hidden_segment(const struct buffer_view *view, const struct paging *at,
+                                  struct reply_page *page)
 {
-        size_t n = 0;
+        if (at->segments)
+                return 0;
+        wire__segment__init(&page->segments[0]);
+        page->segments[0].dma = page->segments[0].phys = WIRE_PHYS_HIDDEN;
+        page->segments[0].length = view->size_bytes;
+        page->segment_pointers[0] = &page->segments[0];
+        return 1;
+}
+
+static void fill_segments(const struct buffer *buffer, const struct buffer_view *view,
+                          struct paging *at, struct reply_page *page)
+{
+        size_t n = view->hidden ? fill_hidden_segment(view, at, page) : 0;
         struct range range;
 
-        while (n < PAGE_SEGMENTS_MAX && buffer_next_segment(buffer, &at->at, &range)) {
-                segment_to_wire(range, dma_offset, &page->segments[n]);
+        while (!view->hidden && n < PAGE_SEGMENTS_MAX &&
+               buffer_next_segment(buffer, &at->at, &range)) {
+                segment_to_wire(range, view->dma_offset, &page->segments[n]);
                 page->segment_pointers[n] = &page->segments[n];
                 n++;
         }
@@ -108,7 +122,7 @@ static int fill_page(struct session *session, const struct buffer *buffer,
         r = fill_pieces(session, buffer, view, &at, reply);
         if (r)
                 return r;
-        fill_segments(buffer, view->dma_offset, &at, page);
+        fill_segments(buffer, view, &at, page);
 
         if (at.pieces < view->piece_count || at.segments < view->segment_count) {
                 at.cursor = ++session->last_cursor;

@@ -59,6 +59,7 @@ struct reply_row {
         Wire__StateBytes bytes;
         struct device_parts device_parts;
         char words[sizeof(((struct client_report *)NULL)->waiting_for)]; /* of a client */
+        char note[REPORT_NOTE_BYTES];
 };
 
 struct reply_list {
@@ -111,6 +112,7 @@ union reply_room {
         struct {
                 Wire__Status status;
                 Wire__StateBytes bytes;
+                struct status_report report; /* what they borrow from */
         } status;
         struct reply_list list;
         struct reply_found found;

@@ -178,6 +178,20 @@ static void op_nudge(void *data, struct frame_name frame)
         keeper_link_nudge(server->keeper, frame);
 }
 
+static void op_watch(void *data, uint32_t device, uint32_t round)
+{
+        struct server *server = data;
+
+        keeper_link_watch(server->keeper, device, round);
+}
+
+static void op_unwatch(void *data, uint32_t device)
+{
+        struct server *server = data;
+
+        keeper_link_unwatch(server->keeper, device);
+}
+
 static void op_unneeded(void *data, void *client_data, struct frame_name frame)
 {
         struct session *session = client_data;
@@ -235,6 +249,8 @@ static const struct state_ops ops = {
         .lend = op_lend,
         .leave = op_leave,
         .nudge = op_nudge,
+        .watch = op_watch,
+        .unwatch = op_unwatch,
         .unneeded = op_unneeded,
         .event = op_event,
         .answer = op_answer,

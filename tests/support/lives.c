@@ -17,6 +17,8 @@
 #define REVOKED_MAX 4096
 
 /* Some see memory elsewhere; "split" not even at multiples of its boundaries. */
+#define LIVES_DEVICE 0x100u /* 0000:01:00.0 */
+
 static const struct device_settings devices[] = {
         { .name = (char *)(uintptr_t) "narrow",
           .limits = { .window = { 0, 2 * GiB - 1 },
@@ -611,6 +613,19 @@ static void step_admin(unsigned who)
         }
 }
 
+/* The device with an address is looked at: whatever is seen, or only what lets go of memory. */
+static void see_device(bool quiet)
+{
+        struct world_watch *watch = world_watch(&world, LIVES_DEVICE);
+        enum device_sight sight = quiet ? SIGHT_QUIET : (enum device_sight)(SIGHT_QUIET + rnd(3));
+        uint32_t round = watch->round - (!quiet && rnd(2) ? 1 : 0);
+
+        if (!watch->on)
+                return;
+        watch->on = sight != SIGHT_QUIET || round != watch->round;
+        state_device_seen(world.state, LIVES_DEVICE, round, sight, world.now_ns);
+}
+
 static void step(void)
 {
         unsigned who = (unsigned)rnd(CLIENTS);
@@ -636,6 +651,8 @@ static void step(void)
                 step_explain(who);
         else
                 world.now_ns += rnd(NS_PER_S);
+        if (!rnd(32))
+                see_device(false);
         if (state_next_due(world.state) <= world.now_ns)
                 state_tick(world.state, world.now_ns);
         take_answers();
@@ -669,6 +686,7 @@ void lives_run(struct lives *of, unsigned steps)
                 step();
         for (unsigned i = 0; i < CLIENTS; i++)
                 client_end(world.state, clients[i], rnd(2), world.now_ns);
+        see_device(true);
         calm_down();
         client_end(world.state, root, true, world.now_ns);
         world_pass(&world, 100 * NS_PER_S);
