@@ -112,6 +112,20 @@ static void insist_no(bool succeeded, const char *what)
         printf("refused: %s: %s\n", what, strerror(errno));
 }
 
+static bool can_map(int fd, size_t bytes, off_t offset)
+{
+        void *at = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, offset);
+
+        return at != MAP_FAILED && munmap(at, bytes) == 0;
+}
+
+static bool can_open(const char *path)
+{
+        int fd = open(path, O_RDWR);
+
+        return fd >= 0 && close(fd) == 0;
+}
+
 /* It sees these bytes, and can take away none of them. */
 static unsigned char *import(int fd, size_t bytes)
 {
@@ -124,17 +138,15 @@ static unsigned char *import(int fd, size_t bytes)
         at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         if (at == MAP_FAILED)
                 die("mapping the dma-buf: %s", strerror(errno));
-        insist_no(mmap(NULL, bytes + PAGE_BYTES, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED,
-                  "mapping a page more");
-        insist_no(mmap(NULL, PAGE_BYTES, PROT_READ, MAP_SHARED, fd, (off_t)bytes) != MAP_FAILED,
-                  "mapping the page behind");
+        insist_no(can_map(fd, bytes + PAGE_BYTES, 0), "mapping a page more");
+        insist_no(can_map(fd, PAGE_BYTES, (off_t)bytes), "mapping the page behind");
         insist_no(ftruncate(fd, 0) == 0, "truncating");
         insist_no(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE_BYTES) == 0,
                   "punching a hole");
         insist_no(madvise(at, PAGE_BYTES, MADV_REMOVE) == 0, "removing a mapped page");
         snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-        insist_no(open(path, O_RDWR) >= 0, "opening it anew");
-        insist_no(open("/dev/udmabuf", O_RDWR) >= 0, "opening /dev/udmabuf");
+        insist_no(can_open(path), "opening it anew");
+        insist_no(can_open("/dev/udmabuf"), "opening /dev/udmabuf");
         return at;
 }
 
