@@ -229,7 +229,7 @@ static int ask(struct grant *grant, struct wish *wish)
         if (r)
                 return cancel(grant);
         r = grant->request.result;
-        return r ? error_set_sentence(r, grant->request.sentence) : 0;
+        return r ? request_error(&grant->request) : 0;
 }
 
 /* Ask for the rest of the description. */

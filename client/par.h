@@ -456,6 +456,39 @@ int par_reclaim(struct par *par, const char *client_name, uint64_t *ret_bytes) P
  */
 const char *par_error(const struct par *par);
 
+/**
+ * struct par_refusal_info - the figures behind a refusal's sentence
+ * @result:         -PAR_*
+ * @permanent:      1: asking again or waiting cannot help; 0: it can
+ * @size:           bytes that were asked for, rounded up
+ * @free_in_window: bytes of it that were free for the asker: of memory, or, where the device is
+ *                  behind an IOMMU and its addresses are what is short, of I/O addresses
+ * @largest_run:    the longest run of these, in bytes
+ * @limit:          what rules it out: the field of the constraint ("addr_max"), "dma_entry_limit"
+ * or "RLIMIT_MEMLOCK"; "": no limit of the request's
+ * @limit_set_by:   "the request", "device capture0", "the VFIO container", "the process"; "" where
+ *                  @limit is
+ * @reserved:       0
+ */
+struct par_refusal_info {
+        int32_t result;
+        uint32_t permanent;
+        uint64_t size, free_in_window, largest_run;
+        char limit[32];
+        char limit_set_by[96];
+        uint64_t reserved[8];
+};
+
+/**
+ * par_last_refusal() - the figures of the calling thread's last failure
+ * @par: the handle; may be NULL, the failure is the thread's
+ * @ret: the figures; all zero on failure
+ *
+ * Return: 0; -ENOENT where nothing has failed yet, or what failed last was no refusal (its result
+ * was an errno); -EINVAL where @ret is NULL.
+ */
+int par_last_refusal(const struct par *par, struct par_refusal_info *ret) PAR_MUST_CHECK;
+
 /* A short text for any result of this library, negative or positive; static, never NULL. */
 const char *par_strerror(int r);
 

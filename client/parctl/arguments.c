@@ -232,6 +232,7 @@ static bool read_option(struct reading *reading, enum option_id id)
         case OPTION_CLIENT_NAME: out->client_name = optarg; return true;
         case OPTION_YES: out->yes = true; return true;
         case OPTION_IOVA: out->iova = true; return true;
+        case OPTION_VFIO: out->vfio = true; return true;
         case OPTION_HELP:
                 help_print(out->command);
                 reading->status = EXIT_DONE;
@@ -378,6 +379,8 @@ static bool check(struct reading *reading)
 
         if ((out->command->takes & TAKES_REQUEST) && !out->size)
                 return wrong(reading, "%s needs --size", out->command->name);
+        if (out->vfio && !out->device)
+                return wrong(reading, "--vfio needs --device");
         if ((out->command->takes & TAKES_RESIZE) && !out->by == !out->to)
                 return wrong(reading, "%s needs --by or --to", out->command->name);
         if ((out->command->takes & TAKES_OWNER) && !out->n_operands && !out->client &&

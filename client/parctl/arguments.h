@@ -35,6 +35,7 @@ struct output;
  * @no_wait, @end, @wait_empty, @yes: --no-wait, --end, --wait without a time, --yes
  * @client, @client_name: whose buffers; 0 and NULL: not given
  * @iova:        addresses are I/O addresses
+ * @vfio:        the buffer is mapped for @device, which is behind an IOMMU
  * @child_argv:  what to run with the buffer, NULL-terminated; NULL: nothing
  *
  * Borrows everything from argv.
@@ -61,7 +62,7 @@ struct arguments {
         bool no_wait, end, wait_empty, yes;
         uint64_t client;
         const char *client_name;
-        bool iova;
+        bool iova, vfio;
         char *const *child_argv;
 };
 

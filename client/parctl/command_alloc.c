@@ -9,25 +9,14 @@
 #include "explanation.h"
 #include "json.h"
 #include "par.h"
+#include "request_device.h"
 #include "segments.h"
 #include "stop.h"
 #include "table.h"
+#include "trial.h"
 #include "units.h"
 
 #include <stdlib.h>
-
-/* Tell what libpar says, and turn it into an exit status. */
-static int failed(int r)
-{
-        const char *sentence = par_error(NULL);
-
-        fprintf(stderr, "parctl: %s\n", *sentence ? sentence : par_strerror(r));
-        if (r == -ENOENT || r == -ECONNREFUSED || r == -PAR_GONE)
-                return EXIT_NO_DAEMON;
-        if (r > -PAR_NEVER_FITS)
-                return EXIT_OTHER;
-        return par_is_permanent(r) ? EXIT_REFUSED_EVER : EXIT_REFUSED;
-}
 
 static json_t *buffer_json(const struct par_buffer *buffer, const char *label)
 {
@@ -143,7 +132,9 @@ static int not_granted(const struct arguments *arguments, int r)
         int explained;
 
         if (r > -PAR_NEVER_FITS || r == -PAR_GONE)
-                return failed(r);
+                return request_failed(r);
+        if (arguments->vfio) /* pard knows nothing of that */
+                return explanation_print_last(NULL, arguments, stderr);
         snprintf(sentence, sizeof(sentence), "%s",
                  *par_error(NULL) ? par_error(NULL) : par_strerror(r));
         explained = explanation_print(arguments, stderr);
@@ -155,14 +146,7 @@ static int not_granted(const struct arguments *arguments, int r)
 static int alloc(struct job *job, const struct par_device *device)
 {
         const struct arguments *arguments = job->arguments;
-        const struct par_constraint want = {
-                .addr_min = arguments->addr_min,
-                .addr_max = arguments->addr_max,
-                .align = arguments->align,
-                .boundary = arguments->boundary,
-                .max_segment_bytes = arguments->max_segment_bytes,
-                .max_segments = arguments->max_segments,
-        };
+        const struct par_constraint want = trial_constraint(arguments);
         const struct par_alloc_options options = {
                 .device = device,
                 .pool = arguments->pool,
@@ -182,17 +166,17 @@ static int alloc(struct job *job, const struct par_device *device)
 
 static int with_device(struct job *job)
 {
-        const char *name = job->arguments->device;
-        struct par_device *device = NULL;
+        struct request_device device;
         int r, status;
 
-        if (name) {
-                r = par_device_open(job->par, name, &device);
-                if (r)
-                        return not_granted(job->arguments, r);
-        }
-        status = alloc(job, device);
-        par_device_close(device);
+        r = request_device_open(job->par, job->arguments, &device);
+        if (!r)
+                status = alloc(job, device.device);
+        else if (r <= -PAR_NEVER_FITS)
+                status = not_granted(job->arguments, r);
+        else
+                status = EXIT_OTHER;
+        request_device_close(&device);
         return status;
 }
 
@@ -205,7 +189,7 @@ static int run(const struct arguments *arguments)
         stop_prepare();
         r = par_connect(arguments->socket_path, &options, &job.par);
         if (r) {
-                status = failed(r);
+                status = request_failed(r);
         } else {
                 status = with_device(&job);
                 par_disconnect(job.par);

@@ -60,6 +60,7 @@ enum option_id {
         OPTION_CLIENT_NAME,
         OPTION_YES,
         OPTION_IOVA,
+        OPTION_VFIO,
 };
 
 /**

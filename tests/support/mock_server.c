@@ -261,6 +261,12 @@ static void send_result(struct mock *mock, uint32_t seq, uint32_t result, char *
         must(reply);
         body.result = result;
         refusal.sentence = sentence;
+        refusal.permanent = result == PAR_REFUSED_NEVER_FITS;
+        refusal.limit = (char *)"size";
+        refusal.limit_set_by = (char *)"the mock";
+        refusal.size = 1;
+        refusal.free_in_window = 2;
+        refusal.largest_run = 3;
         if (result)
                 body.refusal = &refusal;
         send_reply(mock, reply, &body, seq);

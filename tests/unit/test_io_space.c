@@ -295,56 +295,76 @@ static const struct {
         const char *name;
         struct io_want want;
         int result;
-        const char *words;
+        const char *words, *limit, *set_by;
 } refusals[] = {
         { "the window of the interrupts",
           { .limits = { { 0xfee00000, 0xfee00fff }, 4096, 1, 0, 0, 1 } },
           -PAR_NEVER_FITS,
-          "maps no I/O address from 0xfee00000 to 0xfee00fff" },
+          "maps no I/O address from 0xfee00000 to 0xfee00fff",
+          "addr_max",
+          "the request" },
         { "what it maps instead",
           { .limits = { { 0xfee00000, 0xfee00fff }, 4096, 1, 0, 0, 1 } },
           -PAR_NEVER_FITS,
-          "it maps 0-0xfedfffff, 0xfef00000-0x7fffffffff" },
+          "it maps 0-0xfedfffff, 0xfef00000-0x7fffffffff",
+          "addr_max",
+          "the request" },
         { "beyond the aperture",
           { .limits = { { 0x8000000000, UINT64_MAX }, 4096, 1, 0, 0, 1 } },
           -PAR_NEVER_FITS,
-          "from 0x8000000000 to 0xffffffffffffffff" },
+          "from 0x8000000000 to 0xffffffffffffffff",
+          "addr_min",
+          "the request" },
         { "across the interrupts",
           { .limits = { { 0xfed00000, 0xfeffffff }, 2 * MiB, 1, 0, 0, 1 } },
           -PAR_NEVER_FITS,
-          "the IOMMU maps 2097152 there, the longest run is 1048576" },
+          "the IOMMU maps 2097152 there, the longest run is 1048576",
+          "addr_max",
+          "the request" },
         { "the mask of the device",
           { .limits = { { 0xfed00000, 0xfeffffff }, 2 * MiB, 1, 0, 0, 1 },
             .who = "edu0",
             .set_by_device = { [LIMIT_ADDR_MAX] = true } },
           -PAR_NEVER_FITS,
-          "(addr_max of device edu0)" },
+          "(addr_max of device edu0)",
+          "addr_max",
+          "device edu0" },
         { "larger than the device reaches",
           { .limits = { { 0, 0xfffffff }, GiB, 1, 0, 0, 1 },
             .who = "edu0",
             .set_by_device = { [LIMIT_ADDR_MAX] = true } },
           -PAR_NEVER_FITS,
-          "addr_max cannot be met for I/O addresses: 1073741824 bytes from 0 to 0xfffffff" },
+          "addr_max cannot be met for I/O addresses: 1073741824 bytes from 0 to 0xfffffff",
+          "addr_max",
+          "device edu0" },
         { "and who says so",
           { .limits = { { 0, 0xfffffff }, GiB, 1, 0, 0, 1 },
             .who = "edu0",
             .set_by_device = { [LIMIT_ADDR_MAX] = true } },
           -PAR_NEVER_FITS,
-          "it is set by device edu0" },
+          "it is set by device edu0",
+          "addr_max",
+          "device edu0" },
         { "below what the device reaches",
           { .limits = { { 0x10000, 0xfff }, 4096, 1, 0, 0, 1 },
             .who = "edu0",
             .set_by_device = { [LIMIT_ADDR_MIN] = true } },
           -PAR_NEVER_FITS,
-          "addr_min 0x10000 of device edu0 is above addr_max 0xfff of the request" },
+          "addr_min 0x10000 of device edu0 is above addr_max 0xfff of the request",
+          "addr_min",
+          "device edu0" },
         { "a window that is none",
           { .limits = { { 0x10000, 0xfff }, 4096, 1, 0, 0, 1 } },
           -PAR_INVALID,
-          "addr_min is not valid for I/O addresses" },
+          "addr_min is not valid for I/O addresses",
+          "addr_min",
+          "the request" },
         { "an alignment that is none",
           { .limits = { { 0, UINT64_MAX }, 4096, 3, 0, 0, 1 } },
           -PAR_INVALID,
-          "align is not valid for I/O addresses" },
+          "align is not valid for I/O addresses",
+          "align",
+          "the request" },
 };
 
 static void test_io_space_says_why_not(void **state)
@@ -354,12 +374,21 @@ static void test_io_space_says_why_not(void **state)
         (void)state;
         begin(&setup);
         for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+                struct par_refusal_info figures;
                 struct range place;
                 int r = io_space_take(setup.space, &refusals[i].want, &place);
 
                 if (r != refusals[i].result)
                         fail_msg("%s: %d, %s", refusals[i].name, r, par_error(NULL));
                 assert_said(refusals[i].name, refusals[i].words);
+                assert_int_equal(par_last_refusal(NULL, &figures), 0);
+                if (strcmp(figures.limit, refusals[i].limit) != 0 ||
+                    strcmp(figures.limit_set_by, refusals[i].set_by) != 0)
+                        fail_msg("%s: %s, set by %s", refusals[i].name, figures.limit,
+                                 figures.limit_set_by);
+                assert_int_equal(figures.result, r);
+                assert_int_equal(figures.permanent, par_is_permanent(r));
+                assert_int_equal(figures.size, refusals[i].want.limits.size_bytes);
         }
         end(&setup);
 }

@@ -89,6 +89,33 @@ static void test_error_without_sentence_is_the_result(void **state)
         assert_string_equal(par_error(NULL), "100%s full");
 }
 
+static void test_error_has_figures_where_it_is_a_refusal(void **state)
+{
+        const struct par_refusal_info given = { .permanent = 1, .result = -PAR_QUOTA, .size = 7 };
+        struct par_refusal_info figures;
+
+        (void)state;
+        (void)error_set(-ENOMEM, "no memory");
+        assert_int_equal(par_last_refusal(NULL, &figures), -ENOENT);
+        assert_int_equal(figures.result, 0);
+        assert_int_equal(par_last_refusal(NULL, NULL), -EINVAL);
+
+        (void)error_set(-PAR_DENIED, "not yours");
+        assert_int_equal(par_last_refusal(NULL, &figures), 0);
+        assert_int_equal(figures.result, -PAR_DENIED);
+        assert_int_equal(figures.permanent, 1);
+        assert_string_equal(figures.limit, "");
+
+        (void)error_set(-PAR_QUOTA, "full");
+        assert_int_equal(error_set_figures(-PAR_QUOTA, &given), -PAR_QUOTA);
+        assert_int_equal(par_last_refusal(NULL, &figures), 0);
+        assert_memory_equal(&figures, &given, sizeof(given));
+
+        (void)error_set(-EIO, "worse");
+        assert_int_equal(error_set_figures(-EIO, &given), -EIO);
+        assert_int_equal(par_last_refusal(NULL, &figures), -ENOENT);
+}
+
 static void *other_thread(void *data)
 {
         *(bool *)data = !*par_error(NULL);
@@ -127,6 +154,7 @@ int main(void)
                 cmocka_unit_test(test_error_texts_name_no_memory),
                 cmocka_unit_test(test_error_is_cut_and_terminated),
                 cmocka_unit_test(test_error_without_sentence_is_the_result),
+                cmocka_unit_test(test_error_has_figures_where_it_is_a_refusal),
                 cmocka_unit_test(test_error_is_the_threads_own),
                 cmocka_unit_test(test_mask_is_a_constraint),
         };

@@ -211,6 +211,7 @@ static void test_par_alloc_refuses_what_the_wire_cannot_carry(void **state)
         struct par_constraint want = { .flags = 1 };
         struct par_alloc_options options = { .flags = 4 };
         struct par_device *device;
+        struct par_refusal_info figures;
         struct par_buffer *buffer;
         char label[65];
 
@@ -239,6 +240,12 @@ static void test_par_alloc_refuses_what_the_wire_cannot_carry(void **state)
         assert_string_equal(par_error(par), "size is 0");
         assert_int_equal(par_alloc(par, SIZE_MAX, NULL, NULL, &buffer), -PAR_NEVER_FITS);
         assert_string_equal(par_error(par), "more than there is");
+        assert_int_equal(par_last_refusal(par, &figures), 0);
+        assert_int_equal(figures.result, -PAR_NEVER_FITS);
+        assert_int_equal(figures.permanent, 1);
+        assert_string_equal(figures.limit, "size");
+        assert_string_equal(figures.limit_set_by, "the mock");
+        assert_true(figures.size == 1 && figures.free_in_window == 2 && figures.largest_run == 3);
         options = (struct par_alloc_options){ .pool = "errno" };
         assert_int_equal(par_alloc(par, 1, NULL, &options, &buffer), -ENOMEM);
         assert_string_equal(par_error(par), par_strerror(ENOMEM));

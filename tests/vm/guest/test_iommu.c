@@ -222,6 +222,46 @@ static void set_entry_limit(unsigned limit)
                 die("%s: %s", ENTRY_LIMIT, strerror(errno));
 }
 
+/* The same by parctl, which attaches the device itself: nobody drives it now. */
+static void explained(const char *const words[], const char *address, int status,
+                      const char *expected)
+{
+        const char *argv[24] = { "parctl", "--json" };
+        char output[4096];
+        size_t n = 2;
+        int r;
+
+        while (*words)
+                argv[n++] = *words++;
+        argv[n++] = "--device";
+        argv[n++] = address;
+        argv[n] = "--vfio";
+        r = run_program(argv, output, sizeof(output));
+        printf("%s", output);
+        if (r != status || !strstr(output, expected))
+                die("parctl: that should have been %d, %s", status, expected);
+}
+
+#define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
+
+static void explanations(const char *edu, const char *nvme)
+{
+        explained(WORDS("explain", "--size", "4K"), edu, 0, "\"result\": \"granted\"");
+        explained(WORDS("explain", "--size", "4K", "--addr-min", "0xfee00000", "--addr-max",
+                        "0xfee00fff"),
+                  nvme, 3, "reserved, for interrupts (msi)");
+        explained(WORDS("explain", "--size", "4K", "--addr-min", "0xfee00000", "--addr-max",
+                        "0xfee00fff"),
+                  nvme, 3, "\"limit\": \"addr_max\", \"limit_set_by\": \"the request\"");
+        explained(WORDS("explain", "--size", "512M"), edu, 3,
+                  "\"limit\": \"addr_max\", \"limit_set_by\": \"device ");
+        explained(WORDS("explain", "--size", "4K", "--addr-min", "4G"), nvme, 3,
+                  "\"limit\": \"addr_min\"");
+        set_entry_limit(0);
+        explained(WORDS("explain", "--size", "4K"), edu, 1, "\"limit\": \"dma_entry_limit\"");
+        set_entry_limit(65535);
+}
+
 /* A container takes its limit from the moment when it gets an IOMMU. */
 static void mapping_limit(const char *address, unsigned limit_after)
 {
@@ -270,6 +310,10 @@ static void lock_limit(const char *address)
         insist(par_alloc(par, MEMLOCK, NULL, &options, &buffer), "all of the limit");
         pci_close(&pci);
         par_disconnect(par);
+        explained(WORDS("alloc", "--wait", "20000", "--size", "12M"), address, 1,
+                  "\"limit\": \"RLIMIT_MEMLOCK\", \"limit_set_by\": \"the process\", \"size\": "
+                  "12582912, "
+                  "\"free_in_window\": 8388608");
 }
 
 static void as_user(void (*run)(const char *address), const char *address)
@@ -325,6 +369,7 @@ int main(int argc, char **argv)
         make_holes(par);
         run_edu(argv[2], argc > 4 ? argv[4] : "1000");
         run_nvme(argv[3]);
+        explanations(argv[2], argv[3]);
         drive_edu(par, argv[2], argv[1]);
         mapping_limit(argv[2], 65535);
         as_user(lock_limit, argv[2]);
