@@ -4,10 +4,13 @@
  *
  * Invariant: a buffer that the daemon has granted is either in the hands of the caller, or given
  * back before par_alloc() returns. Memory is unmapped before the daemon is told that it is no
- * longer mapped. Refuses itself only what the wire cannot carry; everything else is for the daemon
- * to judge, which can say why.
+ * longer mapped, and before that it is taken from the device. Refuses itself only what the wire
+ * cannot carry, and what a device behind an IOMMU cannot be given; everything else is for the
+ * daemon to judge, which can say why.
  */
 #include "grant.h"
+#include "io_tell.h"
+#include "io_wish.h"
 
 #include "macros.h"
 #include "mapping.h"
@@ -50,12 +53,14 @@ static int check(struct par *par, const struct par_constraint *constraint,
         return handle_check_name("label", options->label);
 }
 
-/* What a caller wants, as the wire has it; refers to the caller's strings. */
+/* What a caller wants, as the wire has it; refers to the caller's strings. @io: for a device behind
+ * an IOMMU. */
 struct wish {
         Wire__Request message;
         Wire__Alloc alloc;
         Wire__Constraint constraint;
         uint32_t flags;
+        struct io_wish io;
 };
 
 static void wish_init(struct wish *wish, size_t size, const struct par_constraint *constraint,
@@ -89,6 +94,40 @@ static void wish_init(struct wish *wish, size_t size, const struct par_constrain
                 if (options->label)
                         wish->alloc.label = (char *)options->label;
         }
+}
+
+/* Behind an IOMMU all limits are of I/O addresses, and any memory will do. */
+static int wish_any_memory(struct wish *wish, const struct par_device *device)
+{
+        const uint64_t nodes = wish->constraint.nodes, near = device->limits.nodes;
+
+        if (nodes && near && !(nodes & near))
+                return error_set(-PAR_NEVER_FITS,
+                                 "nodes %#llx of the request and %#llx of device %s have none in "
+                                 "common",
+                                 (unsigned long long)nodes, (unsigned long long)near, device->name);
+        wire__constraint__init(&wish->constraint);
+        wish->constraint.nodes = nodes && near ? nodes & near : nodes | near;
+        wish->constraint.align = io_space_granule(wish->io.space);
+        wish->constraint.max_segments = PAR_SEGMENTS_ANY;
+        wish->alloc.constraint = &wish->constraint;
+        wish->alloc.size = wish->io.want.limits.size_bytes;
+        wish->alloc.device = (char *)"";
+        wish->alloc.blind = true;
+        return 0;
+}
+
+/* Plan where the buffer will be for its device, if that is for us to say. io_wish_deinit() also
+ * after a failure. */
+static int wish_plan(struct wish *wish, struct par *par, const struct par_constraint *constraint,
+                     const struct par_device *device)
+{
+        int r;
+
+        r = io_wish_init(&wish->io, par, wish->alloc.size, constraint, device);
+        if (r || !wish->io.space)
+                return r;
+        return wish_any_memory(wish, device);
 }
 
 /* ---- giving back ---------------------------------------------------------------------------- */
@@ -146,9 +185,11 @@ void par_free(struct par_buffer *buffer)
         if (!buffer || handle_check(buffer->par))
                 return; /* in a child par_disconnect() frees it */
         par = buffer->par;
+        io_unmap(buffer);
         pthread_mutex_lock(&par->lock);
         lookup_remove(&par->lookup, buffer);
         give_back(par, buffer);
+        io_space_unref(buffer->io_space);
         pthread_mutex_unlock(&par->lock);
         buffer_free(buffer);
         errno = errno_before;
@@ -214,7 +255,7 @@ static int ask(struct grant *grant, struct wish *wish)
         if (r)
                 return cancel(grant);
         r = grant->request.result;
-        return r ? error_set_sentence(r, grant->request.sentence) : 0;
+        return r ? request_error(&grant->request) : 0;
 }
 
 /* Ask for the rest of the description. */
@@ -301,22 +342,31 @@ static bool has_failed(const struct par_buffer *buffer)
         char *at = buffer->data;
 
         for (size_t i = 0; i < buffer->n_pieces; i++) {
-                if (buffer->pieces[i].frame->huge && mapping_has_failed(at))
+                const struct frame *frame = buffer->pieces[i].frame;
+
+                if (frame && frame->huge && mapping_has_failed(at))
                         return true;
                 at += buffer->pieces[i].length;
         }
         return false;
 }
 
-/* Give a buffer back that nobody has seen yet, with the frames that it lies in. */
-static int reject(struct par *par, struct par_buffer *buffer)
+/* Give a buffer back that nobody has seen yet. */
+static void take_back(struct par *par, struct par_buffer *buffer, bool frames_too)
 {
         pthread_mutex_lock(&par->lock);
         lookup_remove(&par->lookup, buffer);
-        grant_not_again(buffer);
+        if (frames_too)
+                grant_not_again(buffer);
         give_back(par, buffer);
         pthread_mutex_unlock(&par->lock);
         buffer_free(buffer);
+}
+
+/* Give it back with the frames that it lies in. */
+static int reject(struct par *par, struct par_buffer *buffer)
+{
+        take_back(par, buffer, true);
         return error_set(-EHWPOISON, "the memory that was granted has failed (a hardware error)");
 }
 
@@ -342,17 +392,46 @@ static int alloc_once(struct par *par, struct wish *wish, struct par_buffer **re
         }
         if (has_failed(grant.buffer))
                 return reject(par, grant.buffer);
+        r = io_wish_map(&wish->io, grant.buffer);
+        if (r) {
+                take_back(par, grant.buffer, false);
+                return r;
+        }
+        io_tell(grant.buffer, wish->io.want.who);
         if (!(wish->flags & PAR_ALLOC_UNINITIALIZED))
                 zero_recycled(grant.buffer);
         *ret = grant.buffer;
         return 0;
 }
 
+/* Ask until it is granted, refused, or hopeless. */
+static int alloc_patiently(struct par *par, struct wish *wish, struct par_buffer **ret)
+{
+        const int64_t deadline_ms = now_ms() + wish->alloc.wait_ms;
+        int64_t left_ms;
+        int r = 0;
+
+        for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
+                r = alloc_once(par, wish, ret);
+                if (r != -ESTALE && r != -EHWPOISON)
+                        return r;
+                if (wish->alloc.wait_ms > 0) {
+                        left_ms = deadline_ms - now_ms();
+                        wish->alloc.wait_ms = left_ms > 0 ? (int32_t)left_ms : 0;
+                }
+        }
+        if (r == -EHWPOISON)
+                return r;
+        return error_set(-PAR_BUSY,
+                         "other threads or an administrator took the same memory %d times while it "
+                         "was being granted",
+                         TRIES_MAX);
+}
+
 int par_alloc(struct par *par, size_t size, const struct par_constraint *constraint,
               const struct par_alloc_options *options, struct par_buffer **ret)
 {
         struct wish wish;
-        int64_t deadline_ms, left_ms;
         int r;
 
         if (ret)
@@ -366,20 +445,9 @@ int par_alloc(struct par *par, size_t size, const struct par_constraint *constra
                 return r;
 
         wish_init(&wish, size, constraint, options);
-        deadline_ms = now_ms() + wish.alloc.wait_ms;
-        for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
-                r = alloc_once(par, &wish, ret);
-                if (r != -ESTALE && r != -EHWPOISON)
-                        return r;
-                if (wish.alloc.wait_ms > 0) {
-                        left_ms = deadline_ms - now_ms();
-                        wish.alloc.wait_ms = left_ms > 0 ? (int32_t)left_ms : 0;
-                }
-        }
-        if (r == -EHWPOISON)
-                return r;
-        return error_set(-PAR_BUSY,
-                         "other threads or an administrator took the same memory %d times while it "
-                         "was being granted",
-                         TRIES_MAX);
+        r = wish_plan(&wish, par, constraint, options ? options->device : NULL);
+        if (!r)
+                r = alloc_patiently(par, &wish, ret);
+        io_wish_deinit(&wish.io);
+        return r;
 }

@@ -11,8 +11,12 @@
 
 #include "error.h"
 
+#include "macros.h"
+#include "mapping.h"
+
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static int buffer_compare(const struct par_buffer *a, const struct par_buffer *b)
 {
@@ -43,6 +47,11 @@ struct par_buffer *buffers_first(struct buffers *buffers)
         return RB_MIN(buffer_tree, &buffers->by_id);
 }
 
+struct par_buffer *buffers_next(struct par_buffer *buffer)
+{
+        return RB_NEXT(buffer_tree, NULL, buffer);
+}
+
 struct par_buffer *buffer_new(struct par *par, bool keep_on_fork)
 {
         struct par_buffer *buffer = calloc(1, sizeof(*buffer));
@@ -51,7 +60,16 @@ struct par_buffer *buffer_new(struct par *par, bool keep_on_fork)
                 return NULL;
         buffer->par = par;
         buffer->keep_on_fork = keep_on_fork;
+        buffer->dmabuf = -1;
         return buffer;
+}
+
+void buffer_unmap(struct par_buffer *buffer)
+{
+        if (buffer->dmabuf >= 0)
+                close(STEAL_FD(buffer->dmabuf));
+        if (buffer->window)
+                mapping_release(STEAL(buffer->window), buffer->size);
 }
 
 void buffer_free(struct par_buffer *buffer)
@@ -81,6 +99,23 @@ const struct par_segment *buffer_segment_at(const struct par_buffer *buffer, uin
         return &buffer->segments[first];
 }
 
+uint64_t buffer_dma_in(const struct par_segment *segment, uint64_t offset)
+{
+        if (segment->dma == PAR_PHYS_NONE)
+                return PAR_PHYS_NONE;
+        return segment->dma + (offset - segment->offset);
+}
+
+int buffer_check_dma(const struct par_buffer *buffer)
+{
+        if (buffer->segments[0].dma != PAR_PHYS_NONE)
+                return 0;
+        return error_set(-PAR_DENIED,
+                         "pool %s hides the addresses of its memory: a device has some after "
+                         "par_device_attach_vfio()",
+                         buffer->pool);
+}
+
 /* Whether @piece goes on where @run stops. Undisclosed addresses never do. */
 static bool goes_on(const struct par_segment *run, const struct piece *piece)
 {
@@ -104,7 +139,7 @@ int buffer_finish_runs(struct par_buffer *buffer)
                 } else {
                         segment = buffer_segment_at(buffer, offset);
                         run = &buffer->runs[buffer->n_runs++];
-                        run->dma = segment->dma + (offset - segment->offset);
+                        run->dma = buffer_dma_in(segment, offset);
                         run->phys = piece->phys;
                         run->length = piece->length;
                         run->offset = offset;
@@ -222,6 +257,8 @@ int par_buffer_pages(const struct par_buffer *buffer, size_t offset, size_t page
         int r;
 
         r = check_pages(buffer, offset, page_bytes, dma, count);
+        if (!r)
+                r = buffer_check_dma(buffer);
         if (r)
                 return r;
         if (!count)

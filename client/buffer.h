@@ -10,9 +10,11 @@
 
 #define POOL_NAME_BYTES 64
 
+struct io_space;
+
 /**
  * struct piece - a part of a buffer inside one frame
- * @frame:  counts this piece among its buffers
+ * @frame:  counts this piece among its buffers; NULL: of a buffer that came as a dma-buf
  * @zeroed: nobody has used it yet
  */
 struct piece {
@@ -29,11 +31,15 @@ struct piece {
  * @data:       where it is mapped; NULL until it is whole
  * @reserved:   address space for @piece_count frames side by side; NULL where it lies in one frame,
  *              and as soon as all of it is filled
+ * @window:     where a dma-buf is mapped; NULL: it lies in frames
+ * @dmabuf:     its descriptor until it is mapped; -1
  * @pieces:     @n_pieces of the @piece_count there will be
  * @segments:   @n_segments of the @segment_count there will be
  * @runs:       @n_runs
  * @keep_on_fork: PAR_ALLOC_KEEP_ON_FORK
  * @revoked:    the daemon does not know it any more, but it is still mapped
+ * @io_space:   where it is mapped for a device behind an IOMMU, at @io_first; NULL: its addresses
+ *              are physical. A reference
  * @events:     slots of what happens to it
  *
  * Once it is whole, everything but @revoked and @events stays as it is until par_free(); so it is
@@ -45,13 +51,16 @@ struct par_buffer {
         struct par *par;
         uint64_t id;
         char pool[POOL_NAME_BYTES];
-        char *data, *reserved;
+        char *data, *reserved, *window;
         size_t size, page_bytes;
+        int dmabuf;
         struct piece *pieces;
         size_t n_pieces, piece_count, piece_room;
         struct par_segment *segments, *runs;
         size_t n_segments, segment_count, segment_room, n_runs;
         bool keep_on_fork, revoked;
+        struct io_space *io_space;
+        uint64_t io_first;
         struct event events[EVENT_SLOTS];
 };
 
@@ -69,9 +78,13 @@ struct par_buffer *buffers_find(struct buffers *buffers, uint64_t id);
 bool buffers_insert(struct buffers *buffers, struct par_buffer *buffer);
 void buffers_remove(struct buffers *buffers, struct par_buffer *buffer);
 struct par_buffer *buffers_first(struct buffers *buffers);
+struct par_buffer *buffers_next(struct par_buffer *buffer);
 
 /* An empty buffer; NULL without memory. */
 struct par_buffer *buffer_new(struct par *par, bool keep_on_fork);
+
+/* Give up what it has of a dma-buf. */
+void buffer_unmap(struct par_buffer *buffer);
 
 /* Free the object alone: its frames have been given up, and nobody refers to it. NULL is fine. */
 void buffer_free(struct par_buffer *buffer);
@@ -85,3 +98,10 @@ int buffer_finish_runs(struct par_buffer *buffer);
 
 /* The segment in which the byte at @offset, below the buffer's size, lies. */
 const struct par_segment *buffer_segment_at(const struct par_buffer *buffer, uint64_t offset);
+
+/* The dma address of a byte in its segment; PAR_PHYS_NONE where the segment has none. */
+uint64_t buffer_dma_in(const struct par_segment *segment, uint64_t offset);
+
+/* Whether a buffer lies anywhere for a device. Return: 0; -PAR_DENIED, with par_error() set, where
+ * its pool hides its addresses and it is mapped for none. */
+int buffer_check_dma(const struct par_buffer *buffer);

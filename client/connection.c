@@ -183,6 +183,29 @@ static void answer(struct connection *connection, struct request *request, int r
                 waker_ring(request->waker);
 }
 
+/* @from: NULL: none came with the reply. */
+static void note_figures(struct request *request, int r, const Wire__Refusal *from)
+{
+        struct par_refusal_info *to = &request->figures;
+
+        *to = (struct par_refusal_info){ 0 };
+        if (!from || r > -PAR_NEVER_FITS)
+                return;
+        to->result = r;
+        to->permanent = from->permanent ? 1 : 0;
+        to->size = from->size;
+        to->free_in_window = from->free_in_window;
+        to->largest_run = from->largest_run;
+        snprintf(to->limit, sizeof(to->limit), "%s", from->limit);
+        snprintf(to->limit_set_by, sizeof(to->limit_set_by), "%s", from->limit_set_by);
+}
+
+int request_error(const struct request *request)
+{
+        error_set_sentence(request->result, request->sentence);
+        return error_set_figures(request->result, &request->figures);
+}
+
 void connection_end(struct connection *connection, int r, const char *sentence)
 {
         struct request *request;
@@ -249,6 +272,7 @@ static int take_reply(struct connection *connection, const Wire__Reply *reply,
         }
         if (has_rest(packet))
                 return -EPROTO;
+        note_figures(request, r, reply->refusal);
         answer(connection, request, r, sentence);
         return 0;
 }

@@ -33,7 +33,7 @@ struct waker;
  * @seq:         0: not sent yet
  * @answered:    the rest is valid
  * @result:      0, -errno or -PAR_*
- * @sentence:    why not, where @result is not 0
+ * @sentence:    why not, where @result is not 0; @figures: where it is a refusal
  */
 struct request {
         int (*take)(struct request *request, const Wire__Reply *reply, struct packet *packet);
@@ -47,6 +47,7 @@ struct request {
         bool unsent, resent, answered;
         int result;
         char sentence[ERROR_BYTES];
+        struct par_refusal_info figures;
 };
 
 /**
@@ -175,6 +176,9 @@ int connection_await(struct connection *connection, struct request *request, boo
 
 /* Send a request and await the answer. Return: its result; par_error() is set where it is not 0. */
 int connection_call(struct connection *connection, Wire__Request *message, struct request *request);
+
+/* The result of a request that was answered with another one than 0; par_error() is set. */
+int request_error(const struct request *request);
 
 /* Stop waiting for a request that is under way: its reply is passed over. Only before the end. */
 void connection_forget(struct connection *connection, struct request *request);

@@ -182,5 +182,5 @@ int connection_call(struct connection *connection, Wire__Request *message, struc
                 connection_forget(connection, request);
                 return error_set(-ETIMEDOUT, "pard did not answer");
         }
-        return request->result ? error_set_sentence(request->result, request->sentence) : 0;
+        return request->result ? request_error(request) : 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the open devices of a handle. A device here is no more than a name that the daemon has
- * confirmed: the daemon alone knows the limits, and applies them to each request.
+ * Owns the open devices of a handle. A device here is a name that the daemon has confirmed: the
+ * daemon applies the limits to each request. Only behind an IOMMU, where the limits are not about
+ * memory, they are applied here, as the daemon said them.
  *
  * Invariant: each device is in its handle's list until it is closed. Refuses to guess: what the
  * daemon does not know cannot be opened.
@@ -9,6 +10,7 @@
 #include "device.h"
 
 #include "handle.h"
+#include "vfio.h"
 
 #include "macros.h"
 
@@ -27,8 +29,22 @@ void device_free(struct par_device *device)
 {
         if (!device)
                 return;
+        io_space_unref(device->io_space);
         free(device->name);
         free(device);
+}
+
+static struct par_constraint limits_of(const Wire__Constraint *wire)
+{
+        return (struct par_constraint){
+                .addr_min = wire->addr_min,
+                .addr_max = wire->addr_max,
+                .align = wire->align,
+                .boundary = wire->boundary,
+                .max_segment_bytes = wire->max_segment_bytes,
+                .max_segments = wire->max_segments,
+                .nodes = wire->nodes,
+        };
 }
 
 static int take_device(struct request *request, const Wire__Reply *reply, struct packet *packet)
@@ -41,6 +57,8 @@ static int take_device(struct request *request, const Wire__Reply *reply, struct
                 return -EPROTO;
         name = reply->device_open->name;
         open->device->name = strdup(*name ? name : open->asked);
+        if (reply->device_open->limits)
+                open->device->limits = limits_of(reply->device_open->limits);
         return 0;
 }
 
@@ -83,11 +101,39 @@ int par_device_open(struct par *par, const char *name_or_pci, struct par_device 
         return r;
 }
 
+/* With the lock held; @mapper is consumed. */
+static int attach(struct par_device *device, struct mapper *mapper, int fd)
+{
+        const struct io_user user = {
+                .name = device->name,
+                .last = device->limits.addr_max ? device->limits.addr_max : UINT64_MAX,
+        };
+
+        if (device->io_space) {
+                mapper->ops->free(mapper);
+                return error_set(-EBUSY, "device %s is attached to a container already",
+                                 device->name);
+        }
+        return io_space_get(&device->par->io_spaces, mapper, fd, &user, &device->io_space);
+}
+
 int par_device_attach_vfio(struct par_device *device, int container_fd)
 {
+        struct mapper *mapper;
+        int r;
+
         if (!device || container_fd < 0)
                 return error_set(-EINVAL, "no %s", device ? "container" : "device");
-        return error_set(-ENOTSUP, "this library cannot map through VFIO");
+        r = handle_check(device->par);
+        if (!r)
+                r = vfio_new(container_fd, &mapper);
+        if (r)
+                return r;
+
+        pthread_mutex_lock(&device->par->lock);
+        r = attach(device, mapper, container_fd);
+        pthread_mutex_unlock(&device->par->lock);
+        return r;
 }
 
 void par_device_close(struct par_device *device)
@@ -99,6 +145,6 @@ void par_device_close(struct par_device *device)
         par = device->par;
         pthread_mutex_lock(&par->lock);
         LIST_REMOVE(device, link);
-        pthread_mutex_unlock(&par->lock);
         device_free(device);
+        pthread_mutex_unlock(&par->lock);
 }

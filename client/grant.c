@@ -6,7 +6,8 @@
  * another thread that arrives later may lie in the same frame, and relies on its place. A buffer in
  * one frame lies inside that frame's mapping, wherever it is. For a larger one contiguous address
  * space is reserved, and its frames are mapped or moved into it side by side; the daemon grants
- * such frames only while nothing else of this session is in them.
+ * such frames only while nothing else of this session is in them. A buffer that comes as a dma-buf
+ * is mapped by itself, and its frames are never seen.
  *
  * Invariant: a frame that holds a live buffer is never moved. Refuses whatever a daemon of this
  * protocol would not say (-EPROTO, which ends the session): so nothing that arrives can make the
@@ -37,7 +38,32 @@ static bool head_is_sane(const struct grant *grant, const Wire__Grant *head)
                head->segment_count <= head->size;
 }
 
-static int take_head(struct grant *grant, const Wire__Grant *head)
+/* The next descriptor of a packet, owned by the caller. Return: 0; -EMFILE: lost; -EPROTO. */
+static int next_descriptor(struct packet *packet, int *ret)
+{
+        for (size_t i = 0; i < packet->count; i++) {
+                if (packet->descriptors[i] >= 0) {
+                        *ret = STEAL_FD(packet->descriptors[i]);
+                        return 0;
+                }
+        }
+        return packet->descriptors_cut ? -EMFILE : -EPROTO;
+}
+
+/* It is mapped when all of it is known. Return: 0; -EPROTO. */
+static int take_dmabuf(struct grant *grant, struct packet *packet)
+{
+        int r;
+
+        grant->whole = true;
+        r = next_descriptor(packet, &grant->buffer->dmabuf);
+        if (r == -EPROTO)
+                return r;
+        grant->fault = r;
+        return 0;
+}
+
+static int take_head(struct grant *grant, const Wire__Grant *head, struct packet *packet)
 {
         struct par_buffer *buffer = grant->buffer;
 
@@ -51,6 +77,8 @@ static int take_head(struct grant *grant, const Wire__Grant *head)
         buffer->piece_count = head->piece_count;
         buffer->segment_count = head->segment_count;
         buffers_insert(&grant->par->buffers, buffer);
+        if (head->dmabuf)
+                return take_dmabuf(grant, packet);
         if (buffer->piece_count > 1)
                 grant->fault = mapping_reserve(buffer->piece_count * buffer->page_bytes,
                                                buffer->page_bytes, &buffer->reserved);
@@ -78,18 +106,6 @@ static void *grow(void *array, size_t count, size_t *room, size_t element_bytes)
         if (larger)
                 *room = more;
         return larger;
-}
-
-/* The next descriptor of a packet, owned by the caller. Return: 0; -EMFILE: lost; -EPROTO. */
-static int next_descriptor(struct packet *packet, int *ret)
-{
-        for (size_t i = 0; i < packet->count; i++) {
-                if (packet->descriptors[i] >= 0) {
-                        *ret = STEAL_FD(packet->descriptors[i]);
-                        return 0;
-                }
-        }
-        return packet->descriptors_cut ? -EMFILE : -EPROTO;
 }
 
 /**
@@ -165,13 +181,35 @@ static bool piece_is_sane(const struct par_buffer *buffer, const Wire__Piece *pi
         return !piece->frame_offset && before->frame_offset + before->length == buffer->page_bytes;
 }
 
+/**
+ * take_frame() - the frame of the next piece, mapped where the buffer needs it
+ * @ret: NULL where it is not to be had; @grant->fault says why
+ *
+ * Return: 0; -EPROTO, -ENOMEM.
+ */
+static int take_frame(struct grant *grant, const Wire__Piece *wire, struct packet *packet,
+                      bool first_packet, struct frame **ret)
+{
+        struct frames *frames = &grant->par->frames;
+
+        *ret = frames_find(frames, wire->frame);
+        if (wire->has_fd)
+                return *ret ? -EPROTO : adopt_frame(grant, wire->frame, packet, ret);
+        if (*ret)
+                return settle_frame(grant, *ret, first_packet);
+        if (frames->unmapped == grant->told)
+                return -EPROTO; /* nothing was given up of which the daemon could not know */
+        if (!grant->fault)
+                grant->fault = -ESTALE;
+        return 0;
+}
+
 static int take_piece(struct grant *grant, const Wire__Piece *wire, struct packet *packet,
                       bool first_packet)
 {
-        struct frames *frames = &grant->par->frames;
         struct par_buffer *buffer = grant->buffer;
         struct piece *pieces;
-        struct frame *frame;
+        struct frame *frame = NULL;
         int r = 0;
 
         if (!piece_is_sane(buffer, wire))
@@ -181,16 +219,10 @@ static int take_piece(struct grant *grant, const Wire__Piece *wire, struct packe
                 return -ENOMEM;
         buffer->pieces = pieces;
 
-        frame = frames_find(frames, wire->frame);
-        if (wire->has_fd) {
-                r = frame ? -EPROTO : adopt_frame(grant, wire->frame, packet, &frame);
-        } else if (frame) {
-                r = settle_frame(grant, frame, first_packet);
-        } else if (frames->unmapped == grant->told) {
-                r = -EPROTO; /* nothing was given up of which the daemon could not know */
-        } else if (!grant->fault) {
-                grant->fault = -ESTALE;
-        }
+        if (!grant->whole)
+                r = take_frame(grant, wire, packet, first_packet, &frame);
+        else if (wire->has_fd)
+                r = -EPROTO;
         if (r)
                 return r;
 
@@ -218,7 +250,8 @@ static int take_segment(struct par_buffer *buffer, const Wire__Segment *wire)
         struct par_segment *segments;
 
         if (buffer->n_segments == buffer->segment_count || !wire->length ||
-            wire->length > buffer->size - offset || wire->length - 1 > UINT64_MAX - wire->dma)
+            wire->length > buffer->size - offset ||
+            (wire->dma != PAR_PHYS_NONE && wire->length - 1 > UINT64_MAX - wire->dma))
                 return -EPROTO;
         segments = grow(buffer->segments, buffer->n_segments, &buffer->segment_room,
                         sizeof(*segments));
@@ -235,6 +268,36 @@ static int take_segment(struct par_buffer *buffer, const Wire__Segment *wire)
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */
+
+/* Map a dma-buf, at an address as in a frame. Return: 0; -EPROTO where it is not as large as the
+ * buffer; other negative errno. */
+static int map_whole(struct par_buffer *buffer)
+{
+        const size_t room_bytes = buffer->piece_count * buffer->page_bytes;
+        const size_t offset = buffer->pieces[0].frame_offset;
+        const off_t size = lseek(buffer->dmabuf, 0, SEEK_END);
+        char *room;
+        bool huge;
+        int r;
+
+        if (size < 0 || (uint64_t)size != buffer->size)
+                return -EPROTO;
+        r = mapping_reserve(room_bytes, buffer->page_bytes, &room);
+        if (r)
+                return r;
+        r = mapping_place(buffer->dmabuf, buffer->size, room + offset, &huge);
+        if (r) {
+                mapping_release(room, room_bytes);
+                return r;
+        }
+        mapping_release(room, offset);
+        mapping_release(room + offset + buffer->size, room_bytes - offset - buffer->size);
+        buffer->data = buffer->window = room + offset;
+        if (buffer->keep_on_fork)
+                mapping_keep_on_fork(buffer->window, buffer->size, true);
+        close(STEAL_FD(buffer->dmabuf));
+        return 0;
+}
 
 /* All has been said: is it a whole buffer? */
 static int finish(struct grant *grant)
@@ -254,7 +317,11 @@ static int finish(struct grant *grant)
 
         if (!grant->fault)
                 grant->fault = buffer_finish_runs(buffer);
-        if (!grant->fault) {
+        if (!grant->fault && grant->whole)
+                grant->fault = map_whole(buffer);
+        if (grant->fault)
+                return grant->fault == -EPROTO ? -EPROTO : 0;
+        if (!grant->whole) {
                 buffer->data = buffer->pieces[0].frame->base + buffer->pieces[0].frame_offset;
                 buffer->reserved = NULL; /* full: it belongs to the frames now */
         }
@@ -289,7 +356,7 @@ int grant_take_alloc(struct request *request, const Wire__Reply *reply, struct p
 
         if (reply->body_case != WIRE__REPLY__BODY_ALLOC)
                 return -EPROTO;
-        r = take_head(grant, reply->alloc);
+        r = take_head(grant, reply->alloc, packet);
         if (r)
                 return r;
         return take_list(grant, reply->alloc->extents, packet, true);
@@ -333,6 +400,7 @@ void grant_give_up(struct par *par, struct par_buffer *buffer)
                 if (buffer->pieces[i].frame)
                         frame_unref(&par->frames, buffer->pieces[i].frame, buffer->keep_on_fork);
         }
+        buffer_unmap(buffer);
         buffer->reserved = NULL;
         buffer->n_pieces = 0;
         events_withdraw(&par->events, buffer->events, EVENT_SLOTS);

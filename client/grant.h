@@ -16,6 +16,7 @@
  * @cursor:      where its description goes on; 0: it is complete
  * @deadline_ms: of CLOCK_MONOTONIC, where it may wait
  * @cancelled:   the caller waits no longer
+ * @whole:       it comes as a dma-buf: its frames are not ours to see
  * @fault:       0; or why the buffer has to be given back although all is well with the session:
  *               -EMFILE, -ENOMEM, another -errno of mmap(), or -ESTALE: it lies in a frame that was
  *               given up, or filled otherwise, while the answer was on its way. Ask again
@@ -27,6 +28,7 @@ struct grant {
         uint64_t asked_bytes, told, cursor;
         int64_t deadline_ms;
         bool cancelled;
+        bool whole;
         int fault;
 };
 

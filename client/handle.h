@@ -9,6 +9,7 @@
 #include "device.h"
 #include "event.h"
 #include "frame.h"
+#include "io_space.h"
 #include "lookup.h"
 
 #include <pthread.h>
@@ -25,6 +26,7 @@
  * @log:     the user's hook or NULL, with @log_data
  * @debug:   log lines go to standard error, too
  * @devices: open ones
+ * @io_spaces: of the VFIO containers that devices are attached to, or buffers mapped in
  */
 struct par {
         pid_t pid;
@@ -40,6 +42,7 @@ struct par {
         struct buffers buffers;
         struct events events;
         struct device_list devices;
+        struct io_spaces io_spaces;
 };
 
 /**

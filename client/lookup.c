@@ -88,7 +88,9 @@ int par_dma_address(struct par *par, const void *pointer, uint64_t *ret_dma,
         pthread_rwlock_rdlock(&par->lookup.lock);
         buffer = find_before(&par->lookup, pointer);
         offset = buffer ? (uint64_t)((const char *)pointer - buffer->data) : 0;
-        if (buffer && offset < buffer->size) {
+        if (buffer && offset < buffer->size && buffer_check_dma(buffer)) {
+                r = -PAR_DENIED;
+        } else if (buffer && offset < buffer->size) {
                 segment = buffer_segment_at(buffer, offset);
                 into = offset - segment->offset;
                 *ret_dma = segment->dma + into;

@@ -7,6 +7,7 @@
  * fork(): a thread that is not there any more may hold it.
  */
 #include "grant.h"
+#include "io_wish.h"
 
 #include "macros.h"
 #include "protocol.h"
@@ -204,6 +205,7 @@ static struct par *handle_new(const struct par_connect_options *options)
         frames_init(&par->frames);
         RB_INIT(&par->buffers.by_id);
         LIST_INIT(&par->devices);
+        io_spaces_init(&par->io_spaces);
         return par;
 }
 
@@ -219,6 +221,9 @@ static void handle_free(struct par *par, bool in_child)
         }
         while ((buffer = buffers_first(&par->buffers))) {
                 buffers_remove(&par->buffers, buffer);
+                io_space_unref(buffer->io_space);
+                if (!in_child || buffer->keep_on_fork)
+                        buffer_unmap(buffer);
                 buffer_free(buffer);
         }
         frames_deinit(&par->frames, in_child);
@@ -333,6 +338,7 @@ static void disconnect_in_child(struct par *par)
         /* At the fork another thread was changing it: its memory stays where it is. */
         close(par->connection.socket);
         events_deinit(&par->events);
+        io_spaces_abandon(&par->io_spaces);
 }
 
 static void say_bye(struct par *par)
@@ -350,6 +356,22 @@ static void say_bye(struct par *par)
         (void)connection_call(&par->connection, &message, &request);
 }
 
+/* No device may use what is about to be given back. */
+static void unmap_all(struct par *par)
+{
+        struct par_buffer *buffer = buffers_first(&par->buffers);
+
+        for (; buffer; buffer = buffers_next(buffer))
+                io_unmap(buffer);
+}
+
+static void unmap_buffers(struct par *par)
+{
+        for (struct par_buffer *buffer = buffers_first(&par->buffers); buffer;
+             buffer = buffers_next(buffer))
+                buffer_unmap(buffer);
+}
+
 static void disconnect(struct par *par)
 {
         if (par->pid != getpid()) {
@@ -357,7 +379,10 @@ static void disconnect(struct par *par)
                 return;
         }
         pthread_mutex_lock(&par->lock);
-        frames_deinit(&par->frames, false); /* before the daemon looks who still has them mapped */
+        unmap_all(par);
+        /* Before the daemon looks who still has them mapped. */
+        unmap_buffers(par);
+        frames_deinit(&par->frames, false);
         if (!par->connection.gone)
                 say_bye(par);
         pthread_mutex_unlock(&par->lock);

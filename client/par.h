@@ -85,7 +85,7 @@ enum par_result {
 };
 
 #define PAR_SEGMENTS_ANY UINT32_MAX
-#define PAR_PHYS_NONE    UINT64_MAX /* a segment's phys where it is not disclosed */
+#define PAR_PHYS_NONE    UINT64_MAX /* a segment's phys or dma: not disclosed, none, or several */
 
 struct par;        /* a connection to pard */
 struct par_device; /* limits of one device, by a name that pard's configuration knows */
@@ -164,8 +164,10 @@ struct par_connect_options {
 
 /**
  * struct par_segment - contiguous memory of a buffer
- * @dma:    address to give to the device
- * @phys:   CPU physical address; PAR_PHYS_NONE where pard does not disclose it
+ * @dma:    address to give to the device; PAR_PHYS_NONE where the buffer's pool hides its
+ * addresses, and it was not allocated for a device that is attached to a VFIO container
+ * @phys:   CPU physical address; PAR_PHYS_NONE where pard does not disclose it, and behind an IOMMU
+ *          where the segment lies in several places of memory
  * @length: bytes
  * @offset: where in the buffer it starts
  *
@@ -265,11 +267,22 @@ int par_device_open(struct par *par, const char *name_or_pci,
 /**
  * par_device_attach_vfio() - map every further buffer of this device through a VFIO container
  * @device:       from par_device_open()
- * @container_fd: borrowed
+ * @container_fd: an open /dev/vfio/vfio, of type 1, with the device's group and an IOMMU set;
+ *                borrowed: a duplicate is kept while the device is open or such a buffer is there
  *
- * Not there yet.
+ * From now on limits that par_alloc() is given with this device, and the device's own, are of the
+ * addresses that the IOMMU translates (IOVA): any memory of pard's will do, and however scattered
+ * it is, the device sees it as one, in one mapping. dma is such an address; par_buffer_runs() tells
+ * where the memory lies. par_free() and par_disconnect() unmap.
  *
- * Return: -ENOTSUP; -EINVAL.
+ * The addresses are planned here, for the ranges that the container says are usable. What others
+ * map in the same container is found where it is in the way, and avoided. The plan binds nobody:
+ * who has the container can map and unmap what he likes.
+ *
+ * Return: 0; -EBADF; -EINVAL where it is no container, or has no IOMMU yet; -ENOTSUP where the
+ * IOMMU is of another type, or nobody says what is usable; -EBUSY where the device is attached
+ * already; -EOVERFLOW where more than 64 ranges are usable; -EMFILE, also where the connection has
+ * 32 containers; -ENOMEM; -ECHILD.
  */
 int par_device_attach_vfio(struct par_device *device, int container_fd) PAR_MUST_CHECK;
 
@@ -296,6 +309,11 @@ void par_device_close(struct par_device *device);
  * was granted again and again that has failed (mostly another try gets sound memory, by itself);
  * -EMFILE where the process has too few descriptors left, -ENOMEM without memory or address space;
  * -EPROTO where pard sends nonsense, which ends the session; -PAR_GONE; -ECHILD.
+ *
+ * With a device that is attached to a VFIO container the first four are said of its addresses, too,
+ * and wait_ms does not wait for these; -PAR_QUOTA also where RLIMIT_MEMLOCK or the container's
+ * number of mappings is reached; -PAR_BUSY where others' mappings are in the way everywhere; and
+ * what else the kernel says to the mapping, as -errno.
  */
 int par_alloc(struct par *par, size_t size, const struct par_constraint *constraint,
               const struct par_alloc_options *options, struct par_buffer **ret) PAR_MUST_CHECK;
@@ -315,7 +333,7 @@ void *par_buffer_data(const struct par_buffer *buffer);
 size_t par_buffer_size(const struct par_buffer *buffer);
 
 /* Address of the first byte as the device sees it. The whole buffer lies there in one piece only
- * where par_buffer_segments() is 1. */
+ * where par_buffer_segments() is 1. PAR_PHYS_NONE: see struct par_segment. */
 uint64_t par_buffer_dma(const struct par_buffer *buffer);
 
 /* Bytes of the pages behind the buffer: hugepages, or those of a carve-out. */
@@ -353,10 +371,32 @@ size_t par_buffer_runs(const struct par_buffer *buffer, const struct par_segment
  * @count:      how many pages; @offset + @count * @page_bytes is at most the buffer's size
  *
  * Return: 0; -EINVAL where an argument is off; -ERANGE where a page would lie in two pieces or not
- * start on a multiple of @page_bytes of the device's addresses (nothing is written then).
+ * start on a multiple of @page_bytes of the device's addresses; -PAR_DENIED where the buffer has no
+ * address for any device (nothing is written then).
  */
 int par_buffer_pages(const struct par_buffer *buffer, size_t offset, size_t page_bytes,
                      uint64_t *dma, size_t count) PAR_MUST_CHECK;
+
+/**
+ * par_buffer_export_dmabuf() - a dma-buf of the buffer, for another process or driver
+ * @buffer: borrowed
+ * @ret_fd: a descriptor, close-on-exec, owned by the caller: close(). -1 on failure
+ *
+ * It opens exactly the buffer's pages, par_buffer_size() bytes, for reading and writing, and stays
+ * valid after par_free(). Whoever receives it, of any uid, can map it and import it into a driver,
+ * but neither truncate it, nor punch holes into it, nor see what lies beside it. As long as anybody
+ * has it open, mapped or imported after par_free(), the pages behind it are yours: charged to you,
+ * and granted to nobody.
+ *
+ * Memory that is mapped through a dma-buf is for the processor alone: the kernel neither pins nor
+ * splices it (O_DIRECT, io_uring's buffers, vmsplice and VFIO's type 1 give EFAULT).
+ *
+ * Return: 0; -ENOTSUP where the kernel makes no dma-buf of it (no /dev/udmabuf, or memory of
+ * another kind than hugepages); -PAR_NEVER_FITS where it makes none so large; -PAR_QUOTA where the
+ * buffer was exported 16 times, or 64 are under way; -PAR_GONE, also where the buffer was revoked;
+ * -EMFILE where the process has too few descriptors left; -EPROTO; -EINVAL; -ECHILD.
+ */
+int par_buffer_export_dmabuf(struct par_buffer *buffer, int *ret_fd) PAR_MUST_CHECK;
 
 /**
  * par_dma_address() - the dma address of a pointer into any buffer of this connection
@@ -366,7 +406,8 @@ int par_buffer_pages(const struct par_buffer *buffer, size_t offset, size_t page
  * @ret_contiguous_bytes: NULL, or how many bytes from there on are contiguous for the device, and
  *           belong to the same segment
  *
- * Return: 0; -EFAULT where no buffer is there; -EINVAL; -ECHILD.
+ * Return: 0; -EFAULT where no buffer is there; -PAR_DENIED where it has no address for any device;
+ * -EINVAL; -ECHILD.
  */
 int par_dma_address(struct par *par, const void *pointer, uint64_t *ret_dma,
                     size_t *ret_contiguous_bytes) PAR_MUST_CHECK;
@@ -414,6 +455,39 @@ int par_reclaim(struct par *par, const char *client_name, uint64_t *ret_bytes) P
  * has failed yet.
  */
 const char *par_error(const struct par *par);
+
+/**
+ * struct par_refusal_info - the figures behind a refusal's sentence
+ * @result:         -PAR_*
+ * @permanent:      1: asking again or waiting cannot help; 0: it can
+ * @size:           bytes that were asked for, rounded up
+ * @free_in_window: bytes of it that were free for the asker: of memory, or, where the device is
+ *                  behind an IOMMU and its addresses are what is short, of I/O addresses
+ * @largest_run:    the longest run of these, in bytes
+ * @limit:          what rules it out: the field of the constraint ("addr_max"), "dma_entry_limit"
+ * or "RLIMIT_MEMLOCK"; "": no limit of the request's
+ * @limit_set_by:   "the request", "device capture0", "the VFIO container", "the process"; "" where
+ *                  @limit is
+ * @reserved:       0
+ */
+struct par_refusal_info {
+        int32_t result;
+        uint32_t permanent;
+        uint64_t size, free_in_window, largest_run;
+        char limit[32];
+        char limit_set_by[96];
+        uint64_t reserved[8];
+};
+
+/**
+ * par_last_refusal() - the figures of the calling thread's last failure
+ * @par: the handle; may be NULL, the failure is the thread's
+ * @ret: the figures; all zero on failure
+ *
+ * Return: 0; -ENOENT where nothing has failed yet, or what failed last was no refusal (its result
+ * was an errno); -EINVAL where @ret is NULL.
+ */
+int par_last_refusal(const struct par *par, struct par_refusal_info *ret) PAR_MUST_CHECK;
 
 /* A short text for any result of this library, negative or positive; static, never NULL. */
 const char *par_strerror(int r);

@@ -17,6 +17,7 @@
 #include "macros.h"
 #include "make_backend.h"
 #include "options.h"
+#include "pci.h"
 #include "protocol.h"
 #include "server.h"
 #include "worker_reload.h"
@@ -30,11 +31,13 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { EXIT_USAGE = 2 };
 
 #define METRICS_MODE 0660
+#define UDMABUF_PATH "/dev/udmabuf"
 
 /*
  * Descriptors: the keeper has one for each frame, and the worker one more; then clients, what is
@@ -49,21 +52,28 @@ enum { EXIT_USAGE = 2 };
  * struct keeper - what the keeper's process owns
  * @config_fd: sealed text of the configuration
  * @metrics:   where metrics are asked for, if anywhere
+ * @udmabuf_fd: /dev/udmabuf, which the worker itself may not open; -1: there is none
  */
 struct keeper {
         struct config *config;
         int config_fd;
         struct listener listener, metrics;
+        int udmabuf_fd;
         struct backend *backend;
         struct keeper_pool *pools;
 };
 
-#define KEEPER_NONE \
-        ((struct keeper){ .config_fd = -1, .listener = LISTENER_NONE, .metrics = LISTENER_NONE })
+#define KEEPER_NONE                                  \
+        ((struct keeper){ .config_fd = -1,           \
+                          .listener = LISTENER_NONE, \
+                          .metrics = LISTENER_NONE,  \
+                          .udmabuf_fd = -1 })
 
 static void keeper_deinit(struct keeper *keeper)
 {
         backend_free(keeper->backend);
+        if (keeper->udmabuf_fd >= 0)
+                close(keeper->udmabuf_fd);
         listener_close(&keeper->metrics);
         listener_close(&keeper->listener);
         if (keeper->config_fd >= 0)
@@ -182,6 +192,28 @@ static int open_listeners(const struct options *options, struct keeper *keeper)
         return r;
 }
 
+/* Many systems have none, and most configurations need none. Return: 0; negative errno where a pool
+ * does need it. */
+static int open_udmabuf(struct keeper *keeper)
+{
+        const struct config *config = keeper->config;
+        int r;
+
+        keeper->udmabuf_fd = open(UDMABUF_PATH, O_RDWR | O_CLOEXEC);
+        if (keeper->udmabuf_fd >= 0)
+                return 0;
+        r = -errno;
+        for (size_t i = 0; i < config->state.n_pools; i++)
+                if (config->pools[i].handout == HANDOUT_DMABUF) {
+                        log_error("pool \"%s\": handout = \"dmabuf\" takes %s (CONFIG_UDMABUF): "
+                                  "%s",
+                                  config->pools[i].name, UDMABUF_PATH, strerror(-r));
+                        return r;
+                }
+        log_debug("no buffer can be exported as a dma-buf: %s: %s", UDMABUF_PATH, strerror(-r));
+        return 0;
+}
+
 static int copy_pools(struct keeper *keeper)
 {
         const size_t n = keeper->config->state.n_pools;
@@ -207,6 +239,13 @@ static uint32_t slots_for(const struct config *config)
         const uint64_t slots = config_frames(config) * 2;
 
         return slots < KEEPER_SLOTS_MAX ? (uint32_t)slots : KEEPER_SLOTS_MAX - 1;
+}
+
+/* For keeper_settings.look */
+static int look_at_device(void *data, uint32_t device)
+{
+        (void)data;
+        return pci_is_master("", device);
 }
 
 static int run(const struct options *options, struct keeper *keeper)
@@ -236,6 +275,7 @@ static int run(const struct options *options, struct keeper *keeper)
                 .slots = slots_for(config),
                 .listen_fd = keeper->listener.fd,
                 .metrics_fd = keeper->metrics.fd,
+                .udmabuf_fd = keeper->udmabuf_fd,
                 .config_fd = keeper->config_fd,
                 .worker_argv = argv,
                 .worker_uid = privileged ? config->user : (uid_t)-1,
@@ -244,6 +284,7 @@ static int run(const struct options *options, struct keeper *keeper)
                 .verify_ns = config->verify_ns,
                 .reload = keeper_reload_again,
                 .reload_data = &reload,
+                .look = look_at_device,
         };
         int r;
 
@@ -287,6 +328,9 @@ static int start(const struct options *options, struct keeper *keeper)
         r = copy_pools(keeper);
         if (r)
                 return r;
+        r = open_udmabuf(keeper);
+        if (r)
+                return r;
         r = make_backend(keeper->config, socket_path(options, keeper->config), &keeper->backend);
         if (r)
                 return r;
@@ -326,6 +370,16 @@ static bool is_socket(int fd, int type)
         return getsockopt(fd, SOL_SOCKET, SO_TYPE, &actual, &length) == 0 && actual == type;
 }
 
+/* KEEPER_FD_UDMABUF, where the keeper left it: what else is open now, it has closed. */
+static int udmabuf_of_keeper(void)
+{
+        struct stat status;
+
+        if (fstat(KEEPER_FD_UDMABUF, &status) || !S_ISCHR(status.st_mode))
+                return -1;
+        return KEEPER_FD_UDMABUF;
+}
+
 /* Whether a keeper started us: nobody else leaves just these descriptors. */
 static bool has_keeper(void)
 {
@@ -336,7 +390,7 @@ static bool has_keeper(void)
 }
 
 /* Serve clients by this configuration, and by others as the keeper reads them; consumed. */
-static int serve_by(const struct options *options, struct config *config)
+static int serve_by(const struct options *options, struct config *config, int udmabuf_fd)
 {
         struct worker_reload worker;
         const struct server_reload reload = { &worker, worker_reload_propose, worker_reload_adopt };
@@ -345,6 +399,7 @@ static int serve_by(const struct options *options, struct config *config)
                 .reload = &reload,
                 .listen_fd = KEEPER_FD_LISTEN,
                 .metrics_fd = is_socket(KEEPER_FD_METRICS, SOCK_STREAM) ? KEEPER_FD_METRICS : -1,
+                .udmabuf_fd = udmabuf_fd,
                 .keeper_fd = KEEPER_FD_CHANNEL,
                 .ledger_fd = KEEPER_FD_LEDGER,
         };
@@ -361,6 +416,8 @@ static int serve_by(const struct options *options, struct config *config)
 
 static int work(const struct options *options)
 {
+        /* Before anything else is opened that could take the number. */
+        const int udmabuf_fd = udmabuf_of_keeper();
         struct config *config;
         int r;
 
@@ -377,7 +434,7 @@ static int work(const struct options *options)
         close(KEEPER_FD_CONFIG);
         if (options->log_level < 0)
                 log_open("pard-worker", config->log_level);
-        return serve_by(options, config) ? EXIT_FAILURE : EXIT_SUCCESS;
+        return serve_by(options, config, udmabuf_fd) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)

@@ -5,12 +5,7 @@
  *
  *     edu_dma ADDRESS [TRIPS]         such as edu_dma 0000:00:03.0 1000
  *
- * Behind an IOMMU two lines come before par_alloc(), once par_device_attach_vfio() is there:
- *
- *     par_device_open(par, ADDRESS, &device);
- *     par_device_attach_vfio(device, container);
- *
- * with options.device = device. par_buffer_dma() is then an address of the device's own space.
+ * The same with an IOMMU and without one, but for one line: pci_attach().
  */
 #include "edu.h"
 
@@ -19,9 +14,11 @@
 
 #define BUFFER_BYTES 262144u
 #define TRIPS        100
+#define WAIT_MS      10000 /* for memory that is on its way to pard */
 
 /**
  * struct driver - the device and its memory
+ * @device:   for its buffers; NULL without an IOMMU
  * @buffer:   what the device reads and writes
  * @data:     the same for the processor
  * @expected: what must be there; an ordinary copy
@@ -29,6 +26,7 @@
 struct driver {
         struct pci_device edu;
         struct par *par;
+        struct par_device *device;
         struct par_buffer *buffer;
         unsigned char *data, *expected;
 };
@@ -44,11 +42,14 @@ static size_t random_below(size_t bound)
         return (size_t)random() % bound;
 }
 
-/* Memory that the device reaches: in one piece, below 256 MiB. */
+/* Memory that the device reaches: in one piece, below 256 MiB. Behind an IOMMU that is where the
+ * device sees it, wherever it lies. */
 static int get_memory(struct driver *driver)
 {
         struct par_constraint limits = par_constraint_for_mask(EDU_DMA_BITS);
-        struct par_alloc_options options = { .label = "edu" };
+        struct par_alloc_options options = { .device = driver->device,
+                                             .label = "edu",
+                                             .wait_ms = WAIT_MS };
         int r;
 
         r = par_alloc(driver->par, BUFFER_BYTES, &limits, &options, &driver->buffer);
@@ -103,6 +104,9 @@ static int drive(struct driver *driver, const char *address, unsigned long trips
         r = par_connect(NULL, NULL, &driver->par);
         if (r)
                 return complain("connect", r);
+        r = pci_attach(&driver->edu, driver->par, &driver->device);
+        if (r)
+                return complain("device", r);
         r = get_memory(driver);
         while (!r && right < trips) {
                 r = trip(driver);

@@ -43,26 +43,25 @@ static inline int nvme_enable(const struct nvme *nvme, bool on)
 }
 
 /**
- * nvme_start() - take a controller from the kernel and start it
- * @ret: with its queues; nvme_stop() it, also on failure
+ * nvme_start() - start a controller
+ * @nvme: opened with pci_open(), and with its queues; nvme_stop() it, also on failure
  *
- * Return: 0; -ETIMEDOUT; what pci_open() returns.
+ * Return: 0; -ETIMEDOUT.
  */
-static inline int nvme_start(const char *address, struct nvme *ret)
+static inline int nvme_start(struct nvme *nvme)
 {
         uint32_t size = NVME_QUEUE_ENTRIES - 1; /* counted from 0 */
         int r;
 
-        r = pci_open(address, &ret->pci);
-        if (!r)
-                r = nvme_enable(ret, false);
+        r = nvme_enable(nvme, false);
         if (r)
                 return r;
-        ret->doorbell_stride = (size_t)4 << (pci_read64(&ret->pci, NVME_CAPABILITIES) >> 32 & 0xf);
-        pci_write32(&ret->pci, NVME_ADMIN_SIZES, size << 16 | size);
-        pci_write64(&ret->pci, NVME_ADMIN_QUEUE, ret->admin.commands_dma);
-        pci_write64(&ret->pci, NVME_ADMIN_DONE, ret->admin.completions_dma);
-        return nvme_enable(ret, true);
+        nvme->doorbell_stride = (size_t)4
+                                << (pci_read64(&nvme->pci, NVME_CAPABILITIES) >> 32 & 0xf);
+        pci_write32(&nvme->pci, NVME_ADMIN_SIZES, size << 16 | size);
+        pci_write64(&nvme->pci, NVME_ADMIN_QUEUE, nvme->admin.commands_dma);
+        pci_write64(&nvme->pci, NVME_ADMIN_DONE, nvme->admin.completions_dma);
+        return nvme_enable(nvme, true);
 }
 
 /* Have the controller write what it says of itself, or of a namespace, to a page. Return: what

@@ -6,7 +6,8 @@
  *     nvme_io ADDRESS [MEBIBYTES]         such as nvme_io 0000:01:00.0 64
  *
  * The data lie in as many pieces as it takes; the device gets the address of each page (PRP lists).
- * Behind an IOMMU these are addresses of its own space: see edu_dma.c.
+ * The same with an IOMMU, but for one line, pci_attach(): the addresses are of its own space then,
+ * and each buffer is one piece.
  */
 #include "nvme.h"
 
@@ -19,11 +20,13 @@ enum page { PAGE_ADMIN, PAGE_IO = 2, PAGE_IDENTITY = 4, PAGE_LIST, N_PAGES };
 
 /**
  * struct driver - the controller and its memory
+ * @device: for its buffers; NULL without an IOMMU
  * @memory: its queues, a page for what it says of itself, and one for lists of pages
  */
 struct driver {
         struct nvme nvme;
         struct par *par;
+        struct par_device *device;
         struct par_buffer *memory;
         void *identity;
         uint64_t *list, identity_dma, list_dma;
@@ -39,11 +42,12 @@ static int complain(const char *what, int r)
 /* Pages that the controller and we share for as long as it runs, wherever they lie. */
 static int get_memory(struct driver *driver)
 {
+        struct par_alloc_options options = { .device = driver->device, .label = "nvme queues" };
         uint64_t dma[N_PAGES];
         char *data;
         int r;
 
-        r = par_alloc(driver->par, N_PAGES * NVME_PAGE_BYTES, NULL, NULL, &driver->memory);
+        r = par_alloc(driver->par, N_PAGES * NVME_PAGE_BYTES, NULL, &options, &driver->memory);
         if (!r)
                 r = par_buffer_pages(driver->memory, 0, NVME_PAGE_BYTES, dma, N_PAGES);
         if (r)
@@ -134,7 +138,9 @@ static uint64_t checksum(const struct par_buffer *buffer)
 static int write_and_read(struct driver *driver, size_t bytes)
 {
         struct par_constraint limits = { .max_segments = PAR_SEGMENTS_ANY };
-        struct par_alloc_options options = { .label = "nvme data", .wait_ms = 10000 };
+        struct par_alloc_options options = { .device = driver->device,
+                                             .label = "nvme data",
+                                             .wait_ms = 10000 };
         struct par_buffer *out, *in = NULL;
         uint64_t written;
         int r;
@@ -163,12 +169,17 @@ static int drive(struct driver *driver, const char *address, size_t bytes)
 {
         int r;
 
+        r = pci_open(address, &driver->nvme.pci);
+        if (r)
+                return complain(address, r);
         r = par_connect(NULL, NULL, &driver->par);
+        if (!r)
+                r = pci_attach(&driver->nvme.pci, driver->par, &driver->device);
         if (!r)
                 r = get_memory(driver);
         if (r)
                 return complain("memory", r);
-        r = nvme_start(address, &driver->nvme);
+        r = nvme_start(&driver->nvme);
         if (!r)
                 r = learn_limits(driver);
         if (!r)

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A PCI device through sysfs, without a kernel driver and without an IOMMU: takes root, or an
- * administrator who enables the device and hands over its files resource0 and config. Whoever has
- * these can have the device write to any memory that it reaches.
- *
- * With an IOMMU the registers come from VFIO_DEVICE_GET_REGION_INFO and mmap() of the VFIO device
- * instead; whoever uses them does not see the difference.
+ * A PCI device, without a kernel driver. Where it is bound to vfio-pci, it is used through VFIO,
+ * behind an IOMMU. Otherwise it is through sysfs, without one: that takes root, or an administrator
+ * who enables the device and hands over its files resource0 and config. Whoever has these can have
+ * the device write to any memory that it reaches.
  */
 #pragma once
 
+#include "vfio.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <par.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,11 +28,14 @@
  * @address:        such as "0000:00:03.0"
  * @registers:      BAR 0; NULL: not open
  * @register_bytes: its size
+ * @behind_iommu:   it is used through @vfio
  */
 struct pci_device {
         char address[16];
         volatile unsigned char *registers;
         size_t register_bytes;
+        bool behind_iommu;
+        struct vfio_device vfio;
 };
 
 /* Open a file of the device in sysfs. Return: a descriptor; -errno. */
@@ -58,19 +62,29 @@ static inline int pci_write_file(const struct pci_device *pci, const char *name,
         return r;
 }
 
+/* In the configuration space at @offset of @fd. */
+static inline int pci_write_master(int fd, uint64_t offset, bool on)
+{
+        const off_t at = (off_t)(offset + PCI_CONFIG_COMMAND);
+        uint16_t command;
+
+        if (pread(fd, &command, sizeof(command), at) != sizeof(command))
+                return -EIO;
+        command = (uint16_t)(on ? command | PCI_COMMAND_MASTER : command & ~PCI_COMMAND_MASTER);
+        return pwrite(fd, &command, sizeof(command), at) == sizeof(command) ? 0 : -EIO;
+}
+
 /* Let the device do DMA, or forbid it. Return: 0; -errno. */
 static inline int pci_set_master(const struct pci_device *pci, bool on)
 {
-        int fd = pci_open_file(pci, "config", O_RDWR), r = 0;
-        uint16_t command;
+        int fd, r;
 
+        if (pci->behind_iommu)
+                return pci_write_master(pci->vfio.device, pci->vfio.config_offset, on);
+        fd = pci_open_file(pci, "config", O_RDWR);
         if (fd < 0)
                 return fd;
-        if (pread(fd, &command, sizeof(command), PCI_CONFIG_COMMAND) != sizeof(command))
-                r = -EIO;
-        command = (uint16_t)(on ? command | PCI_COMMAND_MASTER : command & ~PCI_COMMAND_MASTER);
-        if (!r && pwrite(fd, &command, sizeof(command), PCI_CONFIG_COMMAND) != sizeof(command))
-                r = -EIO;
+        r = pci_write_master(fd, 0, on);
         close(fd);
         return r;
 }
@@ -105,14 +119,58 @@ static inline void pci_close(struct pci_device *pci)
         (void)pci_set_master(pci, false);
         munmap((void *)pci->registers, pci->register_bytes);
         pci->registers = NULL;
+        if (pci->behind_iommu)
+                vfio_close(&pci->vfio);
+}
+
+/* Whether an administrator has given the device to VFIO. */
+static inline bool pci_is_vfio(const struct pci_device *pci)
+{
+        char path[128], target[256];
+        ssize_t bytes;
+
+        snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", pci->address);
+        bytes = readlink(path, target, sizeof(target) - 1);
+        if (bytes < 0)
+                return false;
+        target[bytes] = '\0';
+        return !strcmp(strrchr(target, '/') + 1, "vfio-pci");
+}
+
+static inline int pci_open_vfio(struct pci_device *pci)
+{
+        void *registers = NULL;
+        int r;
+
+        pci->behind_iommu = true;
+        r = vfio_open(pci->address, &pci->vfio);
+        if (!r)
+                r = vfio_map(&pci->vfio, &registers, &pci->register_bytes);
+        if (r)
+                vfio_close(&pci->vfio);
+        else
+                pci->registers = registers;
+        return r;
+}
+
+/* A kernel driver is unbound; it stays so. */
+static inline int pci_open_sysfs(struct pci_device *pci)
+{
+        int r;
+
+        r = pci_write_file(pci, "driver/unbind", pci->address);
+        if (r && r != -ENOENT) /* it has none */
+                return r;
+        r = pci_write_file(pci, "enable", "1");
+        if (r && r != -EACCES && r != -EPERM) /* the administrator has done it */
+                return r;
+        return pci_map(pci);
 }
 
 /**
  * pci_open() - take a device from the kernel, and let it do DMA
  * @address: such as "0000:00:03.0"
  * @ret:     pci_close() it, also on failure
- *
- * A kernel driver is unbound; it stays so.
  *
  * Return: 0; negative errno.
  */
@@ -122,14 +180,27 @@ static inline int pci_open(const char *address, struct pci_device *ret)
 
         *ret = (struct pci_device){ .registers = NULL };
         snprintf(ret->address, sizeof(ret->address), "%s", address);
-        r = pci_write_file(ret, "driver/unbind", address);
-        if (r && r != -ENOENT) /* it has none */
-                return r;
-        r = pci_write_file(ret, "enable", "1");
-        if (r && r != -EACCES && r != -EPERM) /* the administrator has done it */
-                return r;
-        r = pci_map(ret);
+        r = pci_is_vfio(ret) ? pci_open_vfio(ret) : pci_open_sysfs(ret);
         return r ? r : pci_set_master(ret, true);
+}
+
+/**
+ * pci_attach() - have the buffers of a device mapped for it, where it is behind an IOMMU
+ * @pci: opened; pard's configuration lists its address
+ * @par: the connection
+ * @ret: for par_alloc_options; NULL without an IOMMU: the device takes physical addresses then
+ *
+ * Return: 0; what libpar returns.
+ */
+static inline int pci_attach(const struct pci_device *pci, struct par *par, struct par_device **ret)
+{
+        int r;
+
+        *ret = NULL;
+        if (!pci->behind_iommu)
+                return 0;
+        r = par_device_open(par, pci->address, ret);
+        return r ? r : par_device_attach_vfio(*ret, pci->vfio.container);
 }
 
 /* Registers, little-endian as the processor is. */

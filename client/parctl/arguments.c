@@ -10,6 +10,7 @@
 #include "help.h"
 #include "map_rows.h"
 #include "par.h"
+#include "subject.h"
 #include "table.h"
 #include "units.h"
 
@@ -230,6 +231,8 @@ static bool read_option(struct reading *reading, enum option_id id)
         case OPTION_CLIENT: return read_number(reading, id, 1, UINT64_MAX, &out->client);
         case OPTION_CLIENT_NAME: out->client_name = optarg; return true;
         case OPTION_YES: out->yes = true; return true;
+        case OPTION_IOVA: out->iova = true; return true;
+        case OPTION_VFIO: out->vfio = true; return true;
         case OPTION_HELP:
                 help_print(out->command);
                 reading->status = EXIT_DONE;
@@ -321,6 +324,23 @@ static bool read_child(struct reading *reading, int argc, char *const *argv)
         return true;
 }
 
+static bool check_subject(struct reading *reading, const char *text)
+{
+        const struct arguments *out = reading->out;
+        struct subject subject;
+
+        if (strcmp(text, "-") == 0)
+                return true;
+        if (!subject_parse(text, out->iova, &subject))
+                return wrong(reading,
+                             "%s: \"%s\" is no address, such as 0x38a01000 or 4G, and no line of "
+                             "an IOMMU fault",
+                             out->command->name, text);
+        return subject.kind != SUBJECT_PHYS || !out->device ||
+               wrong(reading, "--device: %s is a physical address; of an I/O address give --iova",
+                     text);
+}
+
 static bool check_operand(struct reading *reading, const char *text)
 {
         const char *name = reading->out->command->name, *rest;
@@ -328,10 +348,7 @@ static bool check_operand(struct reading *reading, const char *text)
 
         switch (reading->out->command->operand) {
         case OPERAND_TEXT: return true;
-        case OPERAND_ADDRESS:
-                return size_parse(text, &value) == 0 ||
-                       wrong(reading, "%s: \"%s\" is no address, such as 0x38a01000 or 4G", name,
-                             text);
+        case OPERAND_SUBJECT: return check_subject(reading, text);
         case OPERAND_NUMBER:
                 return (units_number(text, &value, &rest) == 0 && !*rest && value) ||
                        wrong(reading, "%s: \"%s\" is no number above 0", name, text);
@@ -362,6 +379,8 @@ static bool check(struct reading *reading)
 
         if ((out->command->takes & TAKES_REQUEST) && !out->size)
                 return wrong(reading, "%s needs --size", out->command->name);
+        if (out->vfio && !out->device)
+                return wrong(reading, "--vfio needs --device");
         if ((out->command->takes & TAKES_RESIZE) && !out->by == !out->to)
                 return wrong(reading, "%s needs --by or --to", out->command->name);
         if ((out->command->takes & TAKES_OWNER) && !out->n_operands && !out->client &&

@@ -34,6 +34,8 @@ struct output;
  * @by, @to:     how much more or less a pool's goal becomes, or how much; 0: not given
  * @no_wait, @end, @wait_empty, @yes: --no-wait, --end, --wait without a time, --yes
  * @client, @client_name: whose buffers; 0 and NULL: not given
+ * @iova:        addresses are I/O addresses
+ * @vfio:        the buffer is mapped for @device, which is behind an IOMMU
  * @child_argv:  what to run with the buffer, NULL-terminated; NULL: nothing
  *
  * Borrows everything from argv.
@@ -60,12 +62,13 @@ struct arguments {
         bool no_wait, end, wait_empty, yes;
         uint64_t client;
         const char *client_name;
+        bool iova, vfio;
         char *const *child_argv;
 };
 
 enum operand_kind {
         OPERAND_TEXT,
-        OPERAND_ADDRESS, /* as size_parse() reads it */
+        OPERAND_SUBJECT, /* as subject_parse() reads it, or "-" */
         OPERAND_NUMBER,  /* decimal or hexadecimal, above 0 */
 };
 

@@ -9,25 +9,14 @@
 #include "explanation.h"
 #include "json.h"
 #include "par.h"
+#include "request_device.h"
 #include "segments.h"
 #include "stop.h"
 #include "table.h"
+#include "trial.h"
 #include "units.h"
 
 #include <stdlib.h>
-
-/* Tell what libpar says, and turn it into an exit status. */
-static int failed(int r)
-{
-        const char *sentence = par_error(NULL);
-
-        fprintf(stderr, "parctl: %s\n", *sentence ? sentence : par_strerror(r));
-        if (r == -ENOENT || r == -ECONNREFUSED || r == -PAR_GONE)
-                return EXIT_NO_DAEMON;
-        if (r > -PAR_NEVER_FITS)
-                return EXIT_OTHER;
-        return par_is_permanent(r) ? EXIT_REFUSED_EVER : EXIT_REFUSED;
-}
 
 static json_t *buffer_json(const struct par_buffer *buffer, const char *label)
 {
@@ -39,7 +28,7 @@ static json_t *buffer_json(const struct par_buffer *buffer, const char *label)
         json_object_set_new(object, "label", json_text(label));
         json_object_set_new(object, "pool", json_text(par_buffer_pool(buffer)));
         json_object_set_new(object, "size", json_size(par_buffer_size(buffer)));
-        json_object_set_new(object, "dma", json_address(par_buffer_dma(buffer)));
+        json_object_set_new(object, "dma", segment_address_json(par_buffer_dma(buffer)));
         json_object_set_new(object, "segments", segments_json(segments, n));
         return object;
 }
@@ -73,6 +62,17 @@ static int print_buffer(const struct par_buffer *buffer, const struct arguments 
         return EXIT_OTHER;
 }
 
+/* Or not, where there is none to be known. */
+static int set_address(const char *name, uint64_t address)
+{
+        char text[32];
+
+        if (address == PAR_PHYS_NONE)
+                return unsetenv(name);
+        snprintf(text, sizeof(text), "0x%" PRIx64, address);
+        return setenv(name, text, 1);
+}
+
 static int set_environment(const struct par_buffer *buffer)
 {
         const struct par_segment *runs;
@@ -82,14 +82,10 @@ static int set_environment(const struct par_buffer *buffer)
         par_buffer_runs(buffer, &runs);
         snprintf(text, sizeof(text), "%" PRIu64, par_buffer_id(buffer));
         r = setenv("PAR_BUFFER", text, 1);
-        snprintf(text, sizeof(text), "0x%" PRIx64, par_buffer_dma(buffer));
-        r |= setenv("PAR_DMA", text, 1);
         snprintf(text, sizeof(text), "%zu", par_buffer_size(buffer));
         r |= setenv("PAR_SIZE", text, 1);
-        if (runs[0].phys == PAR_PHYS_NONE)
-                return r | unsetenv("PAR_PHYS");
-        snprintf(text, sizeof(text), "0x%" PRIx64, runs[0].phys);
-        return r | setenv("PAR_PHYS", text, 1);
+        r |= set_address("PAR_DMA", par_buffer_dma(buffer));
+        return r | set_address("PAR_PHYS", runs[0].phys);
 }
 
 /**
@@ -136,7 +132,9 @@ static int not_granted(const struct arguments *arguments, int r)
         int explained;
 
         if (r > -PAR_NEVER_FITS || r == -PAR_GONE)
-                return failed(r);
+                return request_failed(r);
+        if (arguments->vfio) /* pard knows nothing of that */
+                return explanation_print_last(NULL, arguments, stderr);
         snprintf(sentence, sizeof(sentence), "%s",
                  *par_error(NULL) ? par_error(NULL) : par_strerror(r));
         explained = explanation_print(arguments, stderr);
@@ -148,14 +146,7 @@ static int not_granted(const struct arguments *arguments, int r)
 static int alloc(struct job *job, const struct par_device *device)
 {
         const struct arguments *arguments = job->arguments;
-        const struct par_constraint want = {
-                .addr_min = arguments->addr_min,
-                .addr_max = arguments->addr_max,
-                .align = arguments->align,
-                .boundary = arguments->boundary,
-                .max_segment_bytes = arguments->max_segment_bytes,
-                .max_segments = arguments->max_segments,
-        };
+        const struct par_constraint want = trial_constraint(arguments);
         const struct par_alloc_options options = {
                 .device = device,
                 .pool = arguments->pool,
@@ -175,17 +166,17 @@ static int alloc(struct job *job, const struct par_device *device)
 
 static int with_device(struct job *job)
 {
-        const char *name = job->arguments->device;
-        struct par_device *device = NULL;
+        struct request_device device;
         int r, status;
 
-        if (name) {
-                r = par_device_open(job->par, name, &device);
-                if (r)
-                        return not_granted(job->arguments, r);
-        }
-        status = alloc(job, device);
-        par_device_close(device);
+        r = request_device_open(job->par, job->arguments, &device);
+        if (!r)
+                status = alloc(job, device.device);
+        else if (r <= -PAR_NEVER_FITS)
+                status = not_granted(job->arguments, r);
+        else
+                status = EXIT_OTHER;
+        request_device_close(&device);
         return status;
 }
 
@@ -198,7 +189,7 @@ static int run(const struct arguments *arguments)
         stop_prepare();
         r = par_connect(arguments->socket_path, &options, &job.par);
         if (r) {
-                status = failed(r);
+                status = request_failed(r);
         } else {
                 status = with_device(&job);
                 par_disconnect(job.par);
@@ -216,8 +207,9 @@ const struct command command_alloc = {
         .help = "Without --hold and COMMAND the buffer is given back at once. SIGINT and "
                 "SIGTERM end --hold and are passed on to COMMAND; the buffer is given "
                 "back then too.\n\nCOMMAND finds PAR_BUFFER (the buffer's number), "
-                "PAR_DMA, PAR_PHYS (its first addresses) and PAR_SIZE (bytes) in its "
-                "environment, and standard output is its own: the buffer is shown on "
+                "PAR_DMA, PAR_PHYS (its first addresses, unless its pool hides them) and PAR_SIZE "
+                "(bytes) in its environment, and standard output is its own: the buffer is shown "
+                "on "
                 "standard error. Its exit status is parctl's; 125: parctl failed, 126: "
                 "COMMAND cannot be executed, 127: it was not found.\n\nA refused request "
                 "is explained as \"parctl explain\" does it.",

@@ -14,6 +14,7 @@ static const struct column columns[] = {
         { "segments", CELL_NUMBER, SHOW_JSON }, { "first", CELL_ADDRESS, SHOW_ALWAYS },
         { "last", CELL_ADDRESS, SHOW_WIDE },    { "needs_below", CELL_ADDRESS, SHOW_ALWAYS },
         { "state", CELL_TEXT, SHOW_ALWAYS },    { "age_s", CELL_SECONDS, SHOW_WIDE },
+        { "note", CELL_TEXT, SHOW_BELOW },
 };
 
 /* Not those whose own limit keeps them in the window that was asked for. */
@@ -37,12 +38,13 @@ static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
                 CELL_IF(buffer->known, buffer->uid),
                 CELL_TEXT_OF(buffer->pool),
                 CELL_OF(buffer->size),
-                CELL_OF(buffer->segments),
-                CELL_OF(buffer->first),
-                CELL_OF(buffer->last),
+                CELL_IF(!buffer->hidden, buffer->segments),
+                CELL_IF(!buffer->hidden, buffer->first),
+                CELL_IF(!buffer->hidden, buffer->last),
                 CELL_IF(buffer->needs_below != 0, buffer->needs_below),
                 CELL_TEXT_OF(buffer->state),
                 CELL_OF(buffer->age_ms / 1000),
+                CELL_TEXT_OF(buffer->note),
         };
 
         _Static_assert(ARRAY_SIZE(values) == ARRAY_SIZE(columns), "a cell for each column");
@@ -79,7 +81,9 @@ const struct command command_buffers = {
                 "allowed: a buffer without it in low memory need not be there. \"parctl buffers "
                 "--below "
                 "4G --without-need --sort -size\" lists who could make room there. Whose a "
-                "buffer is, only administrators are told of others.",
+                "buffer is, only administrators are told of others.\n\nOf what is in quarantine "
+                "the "
+                "note tells what it waits for: a device that is still bus master, say.",
         .columns = columns,
         .n_columns = ARRAY_SIZE(columns),
         .show = show,

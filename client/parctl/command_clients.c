@@ -26,6 +26,7 @@ static const struct column columns[] = {
         { "age_s", CELL_SECONDS, SHOW_WIDE },
         { "waiting", CELL_NUMBER, SHOW_UNUSUAL },
         { "waiting_request", CELL_TEXT, SHOW_BELOW },
+        { "note", CELL_TEXT, SHOW_BELOW },
 };
 
 static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
@@ -54,6 +55,7 @@ static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
                 CELL_OF(client->age_ms / 1000),
                 CELL_OF(client->waiting),
                 CELL_TEXT_OF(client->waiting_for_words),
+                CELL_TEXT_OF(client->note),
         };
 
         _Static_assert(ARRAY_SIZE(values) == ARRAY_SIZE(columns), "a cell for each column");
@@ -88,7 +90,9 @@ const struct command command_clients = {
         .help = "A client that is gone is listed as long as memory is charged to it. Who "
                 "a client is, only administrators are told of others.\n\nwaiting is how many "
                 "requests wait; waiting_for, waiting_s and waiting_request are of the first of "
-                "them: how much, since when, and what it asks for.",
+                "them: how much, since when, and what it asks for.\n\nThe note tells why memory of "
+                "a client "
+                "that is gone is in quarantine.",
         .columns = columns,
         .n_columns = ARRAY_SIZE(columns),
         .show = show,

@@ -1,239 +1,181 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Whose is this address, and whose was it?
+ *
+ * A fault's address is an I/O address. But where nobody has told of a mapping there, it may be a
+ * physical one: a driver that does not know of the IOMMU gives its device those. So the answer is
+ * the I/O address's where it is known for the requester, and otherwise also the physical one's.
  */
 #include "ask.h"
 #include "commands.h"
 #include "complain.h"
 #include "exits.h"
 #include "json.h"
+#include "lookup_fault.h"
+#include "lookup_io.h"
+#include "lookup_phys.h"
 #include "output.h"
-#include "safe_text.h"
-#include "table.h"
-#include "units.h"
 
-#include <assert.h>
-#include <time.h>
+#include <string.h>
 
-#define MOMENT_BYTES 32
-
-/* When something ended that ended so long ago, in UTC. */
-static const char *moment(uint64_t age_ms, char text[MOMENT_BYTES])
-{
-        const time_t then = time(NULL) - (time_t)(age_ms / 1000);
-        struct tm tm;
-
-        if (!gmtime_r(&then, &tm) || !strftime(text, MOMENT_BYTES, "%Y-%m-%dT%H:%M:%SZ", &tm))
-                return "";
-        return text;
-}
+/* Longer lines of standard input are cut: a kernel's line has at most 1,024 bytes. */
+#define LINE_BYTES 4096
 
 /**
- * struct found - an answer, with what it may lack filled in
- * @buffer: NULL: the address lies in none
- * @known:  the asker may know whose it is
- * @pid:    0: not known
+ * struct looking - a run of the command
+ * @n: answers so far
  */
-struct found {
-        uint64_t address;
-        const Wire__Found *wire;
-        const Wire__Frame *frame;
-        const Wire__Buffer *buffer;
-        bool known;
-        const char *client, *label;
-        uint32_t uid, pid;
+struct looking {
+        const struct arguments *arguments;
+        struct ask *ask;
+        FILE *stream;
+        size_t n;
 };
 
-static struct found found_of(uint64_t address, const Wire__Found *wire)
+/* Before an answer that is printed as text. */
+static void begin_text(struct looking *looking, const struct subject *subject)
 {
-        struct found found = { .address = address, .wire = wire, .client = "", .label = "" };
-
-        if (!wire->held || !wire->frame)
-                return found;
-        found.frame = wire->frame;
-        if (wire->buffer && wire->buffer->buffer) {
-                found.buffer = wire->buffer;
-                found.label = wire->buffer->label;
-                found.known = wire->buffer->known;
-                found.client = wire->buffer->client;
-                found.uid = wire->buffer->uid;
-                found.pid = wire->buffer->pid;
-        } else {
-                found.known = wire->frame->known;
-                found.client = wire->frame->client;
-                found.uid = wire->frame->uid;
-        }
-        return found;
+        if (looking->n++)
+                fputc('\n', looking->stream);
+        lookup_fault_print(subject, looking->stream);
 }
 
-static json_t *previous_json(const Wire__Found *wire)
+/* Return: the exit status. */
+static int end(struct looking *looking, int r)
 {
-        json_t *array = json_array();
-
-        for (size_t i = 0; i < wire->n_former; i++) {
-                const Wire__FormerHolder *former = wire->former[i];
-                json_t *object = json_object();
-                char text[MOMENT_BYTES];
-
-                json_object_set_new(object, "client",
-                                    json_text(former->known ? former->client : NULL));
-                json_object_set_new(object, "uid",
-                                    former->known ? json_integer(former->uid) : json_null());
-                json_object_set_new(object, "label",
-                                    json_text(former->known ? former->label : NULL));
-                json_object_set_new(object, "until", json_text(moment(former->age_ms, text)));
-                json_array_append_new(array, object);
-        }
-        return array;
-}
-
-static json_t *found_json(const struct found *found)
-{
-        const Wire__Frame *frame = found->frame;
-        const Wire__Buffer *buffer = found->buffer;
-        json_t *object = json_object();
-
-        json_object_set_new(object, "address", json_address(found->address));
-        json_object_set_new(object, "space", json_text("phys"));
-        json_object_set_new(object, "frame", frame ? json_address(frame->phys) : json_null());
-        json_object_set_new(object, "state", json_text(frame ? frame->state : NULL));
-        json_object_set_new(object, "buffer", buffer ? json_size(buffer->buffer) : json_null());
-        json_object_set_new(object, "offset",
-                            buffer ? json_size(found->wire->offset) : json_null());
-        json_object_set_new(object, "label", json_text(found->label));
-        json_object_set_new(object, "client", json_text(found->known ? found->client : NULL));
-        json_object_set_new(object, "pid",
-                            found->known && found->pid ? json_integer(found->pid) : json_null());
-        json_object_set_new(object, "uid",
-                            found->known && *found->client ? json_integer(found->uid)
-                                                           : json_null());
-        json_object_set_new(object, "previous", previous_json(found->wire));
-        json_object_set_new(object, "held", json_boolean(frame != NULL));
-        json_object_set_new(object, "pool", json_text(frame ? frame->pool : NULL));
-        json_object_set_new(object, "page_size", frame ? json_size(frame->size) : json_null());
-        json_object_set_new(object, "node",
-                            frame && frame->node >= 0 ? json_integer(frame->node) : json_null());
-        json_object_set_new(object, "note", json_text(frame ? frame->note : NULL));
-        return object;
-}
-
-static void print_holder(const struct found *found, FILE *stream)
-{
-        char safe[SAFE_TEXT_BYTES];
-
-        if (!found->known) {
-                fprintf(stream, "%-8s somebody else\n", "client");
-                return;
-        }
-        fprintf(stream, "%-8s %s", "client", safe_text(found->client, safe));
-        if (found->pid)
-                fprintf(stream, ", pid %" PRIu32, found->pid);
-        fprintf(stream, ", uid %" PRIu32 "\n", found->uid);
-}
-
-static void print_frame(const struct found *found, bool exact, FILE *stream)
-{
-        const Wire__Frame *frame = found->frame;
-        char safe[SAFE_TEXT_BYTES], size[UNIT_TEXT_BYTES];
-
-        fprintf(stream, "%-8s %s\n", "state", safe_text(frame->state, safe));
-        fprintf(stream, "%-8s 0x%" PRIx64 ", %s of pool %s", "frame", frame->phys,
-                size_text(frame->size, exact, size), safe_text(frame->pool, safe));
-        if (frame->node >= 0)
-                fprintf(stream, ", node %" PRId32, frame->node);
-        fputc('\n', stream);
-        if (*frame->note)
-                fprintf(stream, "%-8s %s\n", "note", safe_text(frame->note, safe));
-        if (found->buffer) {
-                fprintf(stream, "%-8s %" PRIu64 ", offset 0x%" PRIx64 " of 0x%" PRIx64, "buffer",
-                        found->buffer->buffer, found->wire->offset, found->buffer->size);
-                if (*found->label)
-                        fprintf(stream, ", \"%s\"", safe_text(found->label, safe));
-                fputc('\n', stream);
-        }
-        /* A free frame is nobody's. */
-        if (found->buffer || *found->client || frame->buffers)
-                print_holder(found, stream);
-}
-
-static void print_former(const Wire__FormerHolder *former, FILE *stream)
-{
-        char safe[SAFE_TEXT_BYTES], text[MOMENT_BYTES], age[64];
-
-        if (former->known)
-                fprintf(stream, "%-8s %s, uid %" PRIu32, "before", safe_text(former->client, safe),
-                        former->uid);
-        else
-                fprintf(stream, "%-8s somebody else", "before");
-        if (former->known && *former->label)
-                fprintf(stream, ", \"%s\"", safe_text(former->label, safe));
-        fprintf(stream, ", until %s (%s ago)\n", moment(former->age_ms, text),
-                duration_text(former->age_ms / 1000, age));
-}
-
-static void print_text(const struct found *found, bool exact, FILE *stream)
-{
-        fprintf(stream, "%-8s 0x%" PRIx64 "\n", "address", found->address);
-        if (found->frame)
-                print_frame(found, exact, stream);
-        else
-                fprintf(stream, "%-8s not held: pard has no memory there\n", "state");
-        for (size_t i = 0; i < found->wire->n_former; i++)
-                print_former(found->wire->former[i], stream);
-}
-
-static int look_up(struct ask *ask, uint64_t address, const struct arguments *arguments,
-                   const struct output *output)
-{
-        Wire__Request request = WIRE__REQUEST__INIT;
-        Wire__Lookup lookup = WIRE__LOOKUP__INIT;
-        const Wire__Reply *reply;
-        struct found found;
-        int status, r = 0;
-
-        lookup.address = address;
-        request.body_case = WIRE__REQUEST__BODY_LOOKUP;
-        request.lookup = &lookup;
-        status = ask_for(ask, &request, WIRE__REPLY__BODY_LOOKUP, &reply);
-        if (status)
-                return status;
-        found = found_of(address, reply->lookup);
-        if (arguments->json)
-                r = json_print(output->stream, "lookup", found_json(&found));
-        else
-                print_text(&found, arguments->bytes, output->stream);
-        if (!r && fflush(output->stream) == 0)
+        if (!r && fflush(looking->stream) == 0)
                 return EXIT_DONE;
         complain("the answer cannot be printed");
         return EXIT_OTHER;
 }
 
+static int show_phys(struct looking *looking, const struct subject *subject,
+                     const Wire__Found *found)
+{
+        if (looking->arguments->json)
+                return end(looking,
+                           json_print(looking->stream, "lookup", lookup_phys_json(subject, found)));
+        begin_text(looking, subject);
+        lookup_phys_print(subject, found, looking->arguments->bytes, looking->stream);
+        return end(looking, 0);
+}
+
+static int show_io(struct looking *looking, const struct subject *subject,
+                   const Wire__FoundIo *found)
+{
+        if (looking->arguments->json)
+                return end(looking,
+                           json_print(looking->stream, "lookup", lookup_io_json(subject, found)));
+        begin_text(looking, subject);
+        lookup_io_print(subject, found, looking->stream);
+        return end(looking, 0);
+}
+
+/* Return: the exit status. @if_known: no answer where pard knows nothing of it. */
+static int look_up_phys(struct looking *looking, const struct subject *subject, bool if_known)
+{
+        const Wire__Found *found;
+        const int status = lookup_phys_ask(looking->ask, subject->address, &found);
+
+        if (status || (if_known && !lookup_phys_is_known(found)))
+                return status;
+        return show_phys(looking, subject, found);
+}
+
+static int look_up_io(struct looking *looking, const struct subject *subject)
+{
+        const Wire__FoundIo *found;
+        bool known;
+        int status;
+
+        status = lookup_io_ask(looking->ask, subject, looking->arguments->device, &found);
+        if (status)
+                return status;
+        known = lookup_io_is_known(found);
+        status = show_io(looking, subject, found);
+        if (status || known || subject->kind != SUBJECT_FAULT)
+                return status;
+        return look_up_phys(looking, subject, true);
+}
+
+static int look_up(struct looking *looking, const struct subject *subject)
+{
+        if (subject->kind == SUBJECT_PHYS)
+                return look_up_phys(looking, subject, false);
+        return look_up_io(looking, subject);
+}
+
+/* Read a line; what does not fit is passed over. Return: whether there was one. */
+static bool read_line(FILE *stream, char line[LINE_BYTES])
+{
+        size_t n = 0;
+        int c;
+
+        while ((c = getc(stream)) != EOF && c != '\n')
+                if (n < LINE_BYTES - 1 && c)
+                        line[n++] = (char)c;
+        line[n] = '\0';
+        return c != EOF || n;
+}
+
+/* Faults among the lines of standard input. */
+static int look_up_lines(struct looking *looking)
+{
+        char line[LINE_BYTES];
+        bool some = false;
+
+        while (read_line(stdin, line)) {
+                struct subject subject;
+                int status;
+
+                if (!subject_parse(line, looking->arguments->iova, &subject))
+                        continue;
+                some = true;
+                status = look_up(looking, &subject);
+                if (status)
+                        return status;
+        }
+        if (some)
+                return EXIT_DONE;
+        complain("no line of standard input reports a DMA that an IOMMU has stopped");
+        return EXIT_USAGE;
+}
+
 static int show(const struct arguments *arguments, struct ask *ask, const struct output *output)
 {
+        struct looking looking = { arguments, ask, output->stream, 0 };
         int status = EXIT_DONE;
 
         for (size_t i = 0; i < arguments->n_operands && !status; i++) {
-                uint64_t address = 0;
-                const int r = size_parse(arguments->operands[i], &address);
+                struct subject subject;
 
-                assert(!r); /* checked with the command line */
-                (void)r;
-                if (i && !arguments->json)
-                        fputc('\n', output->stream);
-                status = look_up(ask, address, arguments, output);
+                if (strcmp(arguments->operands[i], "-") == 0) {
+                        status = look_up_lines(&looking);
+                        continue;
+                }
+                if (!subject_parse(arguments->operands[i], arguments->iova, &subject))
+                        return EXIT_USAGE; /* checked with the command line */
+                status = look_up(&looking, &subject);
         }
         return status;
 }
 
 const struct command command_lookup = {
         .name = "lookup",
-        .operands = "ADDRESS...",
-        .operand = OPERAND_ADDRESS,
+        .operands = "ADDRESS|LINE|-...",
+        .operand = OPERAND_SUBJECT,
         .operands_min = 1,
         .operands_max = SIZE_MAX,
-        .summary = "Tell whose memory lies at physical addresses, and whose it was",
-        .help = "With --json one object a line for each address. Whose memory it is and was, only "
-                "administrators are told of others. Times are in UTC. That pard has no memory at "
-                "an address is an answer: the exit status is 0.",
+        .takes = TAKES_LOOKUP,
+        .summary = "Tell whose memory lies at addresses, and whose it was",
+        .help = "An ADDRESS is physical; with --iova, or as iova:ADDRESS, it is one that an IOMMU "
+                "translates, as a device uses it. Clients tell where they map their buffers, pard "
+                "cannot check it. A LINE is what the kernel's log says of a DMA that an IOMMU "
+                "(Intel, AMD, Arm) has stopped, as one argument; - reads lines from standard "
+                "input and passes over others: dmesg | parctl lookup -. Its device is looked for; "
+                "if nobody has told of its address for that device, it is looked up as a physical "
+                "one, too.\n\nWith --json one object a line for each answer. Whose memory it is "
+                "and was, only administrators are told of others. Times are in UTC. That pard has "
+                "no memory at an address is an answer: the exit status is 0.",
         .show = show,
 };

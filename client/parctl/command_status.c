@@ -8,6 +8,7 @@
 #include "output.h"
 #include "pools.h"
 #include "progress.h"
+#include "safe_text.h"
 #include "table.h"
 #include "units.h"
 
@@ -38,6 +39,7 @@ static json_t *status_json(const Wire__Status *status, const Wire__StateBytes *b
         json_object_set_new(object, "uptime_s", json_size(status->uptime_ms / 1000));
         json_object_set_new(object, "worker_starts", json_integer(status->worker_starts));
         json_object_set_new(object, "admin", json_boolean(status->admin));
+        json_object_set_new(object, "note", json_text(status->note));
         return object;
 }
 
@@ -56,7 +58,7 @@ static void print_number(FILE *stream, const char *name, uint64_t number)
 static void print_text(FILE *stream, const Wire__Status *status, const Wire__StateBytes *bytes,
                        bool exact)
 {
-        char uptime[64];
+        char uptime[64], safe[SAFE_TEXT_BYTES];
 
         fprintf(stream, "%-15s %s\n", "server", status->server);
         fprintf(stream, "%-15s %s\n", "backend", status->backend);
@@ -78,6 +80,8 @@ static void print_text(FILE *stream, const Wire__Status *status, const Wire__Sta
         print_size(stream, "  lingering", bytes->lingering, exact);
         print_size(stream, "  quarantined", bytes->quarantined, exact);
         print_size(stream, "  retired", bytes->retired, exact);
+        if (*status->note)
+                fprintf(stream, "%-15s %s\n", "quarantine", safe_text(status->note, safe));
         print_number(stream, "lost to system", status->lost_to_system);
         print_number(stream, "moved", status->moved);
         print_number(stream, "worker starts", status->worker_starts);

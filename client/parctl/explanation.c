@@ -189,19 +189,16 @@ static int print_text(const Wire__Explanation *explanation, const Wire__Refusal 
         return print_blockers(explanation, &style);
 }
 
-static int print(const Wire__Explanation *explanation, const struct arguments *arguments,
-                 FILE *text)
+static int print_with(const Wire__Explanation *explanation, const Wire__Refusal *refusal,
+                      const struct par_segment *segments, const struct arguments *arguments,
+                      FILE *text)
 {
-        const Wire__Refusal none = WIRE__REFUSAL__INIT;
-        const Wire__Refusal *refusal = explanation->refusal ? explanation->refusal : &none;
-        struct par_segment *segments = segments_of(explanation);
-        int r = segments ? 0 : -ENOMEM;
+        int r;
 
-        if (!r && arguments->json)
+        if (arguments->json)
                 r = json_print(stdout, "explain", explanation_json(explanation, refusal, segments));
-        else if (!r)
+        else
                 r = print_text(explanation, refusal, segments, arguments, text);
-        free(segments);
         if (r) {
                 complain("the explanation cannot be printed");
                 return EXIT_OTHER;
@@ -209,6 +206,67 @@ static int print(const Wire__Explanation *explanation, const struct arguments *a
         if (!explanation->result)
                 return EXIT_DONE;
         return refusal->permanent ? EXIT_REFUSED_EVER : EXIT_REFUSED;
+}
+
+static int print(const Wire__Explanation *explanation, const struct arguments *arguments,
+                 FILE *text)
+{
+        const Wire__Refusal none = WIRE__REFUSAL__INIT;
+        const Wire__Refusal *refusal = explanation->refusal ? explanation->refusal : &none;
+        struct par_segment *segments = segments_of(explanation);
+        int status = EXIT_OTHER;
+
+        if (segments)
+                status = print_with(explanation, refusal, segments, arguments, text);
+        else
+                complain("out of memory");
+        free(segments);
+        return status;
+}
+
+/* Segments of a buffer that are shown: as many as pard itself would tell. */
+#define SEGMENTS_SHOWN 64
+
+static int print_granted(const struct par_buffer *buffer, const struct arguments *arguments,
+                         FILE *text)
+{
+        Wire__Explanation explanation = WIRE__EXPLANATION__INIT;
+        Wire__Refusal refusal = WIRE__REFUSAL__INIT;
+        const struct par_segment *segments;
+        char sentence[128], size[UNIT_TEXT_BYTES];
+        size_t n = par_buffer_segments(buffer, &segments);
+
+        snprintf(sentence, sizeof(sentence), "%s was granted, mapped for the device and given back",
+                 size_text(par_buffer_size(buffer), arguments->bytes, size));
+        refusal.sentence = sentence;
+        refusal.size = par_buffer_size(buffer);
+        explanation.pool = (char *)(uintptr_t)par_buffer_pool(buffer);
+        explanation.n_segments = n < SEGMENTS_SHOWN ? n : SEGMENTS_SHOWN;
+        return print_with(&explanation, &refusal, segments, arguments, text);
+}
+
+int explanation_print_last(const struct par_buffer *buffer, const struct arguments *arguments,
+                           FILE *text)
+{
+        Wire__Explanation explanation = WIRE__EXPLANATION__INIT;
+        Wire__Refusal refusal = WIRE__REFUSAL__INIT;
+        struct par_refusal_info figures;
+
+        if (buffer)
+                return print_granted(buffer, arguments, text);
+        if (par_last_refusal(NULL, &figures)) {
+                complain("%s", par_error(NULL));
+                return EXIT_OTHER;
+        }
+        explanation.result = (uint32_t)-figures.result;
+        refusal.sentence = (char *)(uintptr_t)par_error(NULL);
+        refusal.permanent = figures.permanent != 0;
+        refusal.limit = figures.limit;
+        refusal.limit_set_by = figures.limit_set_by;
+        refusal.size = figures.size;
+        refusal.free_in_window = figures.free_in_window;
+        refusal.largest_run = figures.largest_run;
+        return print_with(&explanation, &refusal, NULL, arguments, text);
 }
 
 static void fill_request(const struct arguments *arguments, Wire__Alloc *alloc,

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "arguments.h"
+#include "par.h"
 
 #include <stdio.h>
 
@@ -17,3 +18,12 @@
  * exit status where nothing could be printed.
  */
 int explanation_print(const struct arguments *arguments, FILE *text);
+
+/**
+ * explanation_print_last() - the same of what libpar said last
+ * @buffer: what was granted; NULL: the calling thread's last failure was a refusal
+ *
+ * Return: as explanation_print().
+ */
+int explanation_print_last(const struct par_buffer *buffer, const struct arguments *arguments,
+                           FILE *text);

@@ -31,6 +31,8 @@ static const struct option_spec specs[] = {
         { "size", "SIZE", OPTION_SIZE, TAKES_REQUEST, "how much; needed" },
         { "device", "NAMES", OPTION_DEVICE, TAKES_REQUEST,
           "a,b: within the limits of these devices of pard's configuration" },
+        { "vfio", NULL, OPTION_VFIO, TAKES_REQUEST,
+          "map it for --device, a PCI address, behind an IOMMU: limits are of I/O addresses" },
         { "dma-bits", "N", OPTION_DMA_BITS, TAKES_REQUEST, "addresses of at most N bits" },
         { "below", "ADDRESS", OPTION_BELOW, TAKES_REQUEST, "below this address" },
         { "addr-max", "ADDRESS", OPTION_ADDR_MAX, TAKES_REQUEST,
@@ -66,6 +68,10 @@ static const struct option_spec specs[] = {
         { "client-name", "NAME", OPTION_CLIENT_NAME, TAKES_OWNER, "of clients of this name" },
         { "pool", "NAME", OPTION_POOL, TAKES_OWNER, "in this pool" },
         { "yes", NULL, OPTION_YES, TAKES_OWNER, "do not ask; needed without a terminal" },
+
+        { "iova", NULL, OPTION_IOVA, TAKES_LOOKUP, "addresses are I/O addresses" },
+        { "device", "NAME", OPTION_DEVICE, TAKES_LOOKUP,
+          "of this device: its name, or its PCI address" },
 
         { "watch", "[=SECONDS]", OPTION_WATCH, TAKES_WATCH,
           "show it again and again; default: every 2 seconds" },

@@ -19,6 +19,7 @@ enum {
         TAKES_RESIZE = 1u << 8,  /* --by, --to, --no-wait */
         TAKES_DRAIN = 1u << 9,   /* --below, --addr-min, --addr-max, --end, --wait */
         TAKES_OWNER = 1u << 10,  /* --client, --client-name, --pool, --yes */
+        TAKES_LOOKUP = 1u << 11, /* --iova, --device: of that device */
 };
 
 enum option_id {
@@ -58,6 +59,8 @@ enum option_id {
         OPTION_CLIENT,
         OPTION_CLIENT_NAME,
         OPTION_YES,
+        OPTION_IOVA,
+        OPTION_VFIO,
 };
 
 /**

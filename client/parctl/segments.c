@@ -9,18 +9,21 @@
 
 #include <errno.h>
 
+json_t *segment_address_json(uint64_t address)
+{
+        return address == PAR_PHYS_NONE ? json_null() : json_address(address);
+}
+
 json_t *segments_json(const struct par_segment *segments, size_t n)
 {
         json_t *array = json_array();
 
         for (size_t i = 0; i < n; i++) {
                 const struct par_segment *segment = &segments[i];
-                const bool known = segment->phys != PAR_PHYS_NONE;
                 json_t *object = json_object();
 
-                json_object_set_new(object, "dma", json_address(segment->dma));
-                json_object_set_new(object, "phys",
-                                    known ? json_address(segment->phys) : json_null());
+                json_object_set_new(object, "dma", segment_address_json(segment->dma));
+                json_object_set_new(object, "phys", segment_address_json(segment->phys));
                 json_object_set_new(object, "length", json_size(segment->length));
                 json_object_set_new(object, "offset", json_size(segment->offset));
                 json_array_append_new(array, object);
@@ -48,7 +51,7 @@ int segments_print(const struct par_segment *segments, size_t n, const struct ar
         for (size_t i = 0; i < n && !r; i++) {
                 const struct par_segment *segment = &segments[i];
                 const struct cell cells[] = {
-                        CELL_OF(segment->dma),
+                        CELL_IF(segment->dma != PAR_PHYS_NONE, segment->dma),
                         CELL_IF(segment->phys != PAR_PHYS_NONE, segment->phys),
                         CELL_OF(segment->length),
                         CELL_OF(segment->offset),

@@ -10,6 +10,9 @@
 
 #include <stdio.h>
 
+/* An address of a segment; null: PAR_PHYS_NONE. */
+json_t *segment_address_json(uint64_t address);
+
 /* An array of @n objects, owned by the caller; an address that is not disclosed is null. */
 json_t *segments_json(const struct par_segment *segments, size_t n);
 

@@ -87,18 +87,29 @@ static int make_file(struct backend_frame *frame)
         return 0;
 }
 
+/* The kernel breaks off before it has a page where the thread has anything to do on its way back
+ * (hugetlbfs_fallocate(), 6.18): not only a signal, but also what an io_uring has left for it. */
+static int allocate(const struct backend_frame *frame)
+{
+        int r;
+
+        do {
+                r = fallocate(frame->memfd, 0, 0, (off_t)frame->page_bytes) < 0 ? -errno : 0;
+        } while (r == -EINTR);
+        return r == -ENOSPC ? -ENOMEM : r;
+}
+
 static int allocate_bound(const struct backend_frame *frame, int node)
 {
         struct numa_policy saved;
-        int r = 0;
+        int r;
 
         if (node != NODE_ANY) {
                 r = numa_bind(node, &saved);
                 if (r)
                         return r;
         }
-        if (fallocate(frame->memfd, 0, 0, (off_t)frame->page_bytes) < 0)
-                r = errno == ENOSPC ? -ENOMEM : -errno;
+        r = allocate(frame);
         if (node != NODE_ANY)
                 numa_restore(&saved);
         return r;

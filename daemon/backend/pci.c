@@ -6,12 +6,14 @@
 #include "pci.h"
 
 #include "macros.h"
+#include "pci_address.h"
 #include "sysfs.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,4 +113,47 @@ int pci_device_read(const char *root, const char *address, struct pci_device *re
                 return r;
         *ret = device;
         return 0;
+}
+
+/* The register at offset 4 of every device's configuration space. */
+#define COMMAND_OFFSET 4
+#define COMMAND_MASTER 0x0004u
+#define COMMAND_NOBODY 0xffffu /* what is read where nobody answers: no device has all bits */
+
+/* Return: 0; -EIO where it is cut off; other negative errno. */
+static int read_command(int fd, unsigned *ret)
+{
+        uint8_t bytes[2];
+        ssize_t n;
+
+        n = pread(fd, bytes, sizeof(bytes), COMMAND_OFFSET);
+        if (n < 0)
+                return -errno;
+        if (n != sizeof(bytes))
+                return -EIO;
+        *ret = bytes[0] | (unsigned)bytes[1] << 8;
+        return 0;
+}
+
+int pci_is_master(const char *root, uint32_t device)
+{
+        char text[PCI_ADDRESS_TEXT_BYTES], path[SYSFS_PATH_BYTES];
+        _cleanup_(close_fd) int fd = -1;
+        unsigned command = 0;
+        int r;
+
+        if (snprintf(path, sizeof(path), "%s" DEVICES_DIRECTORY "/%s/config", root,
+                     pci_address_text(device, text)) >= (int)sizeof(path))
+                return -ENAMETOOLONG;
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return errno == ENOENT ? 0 : -errno;
+        r = read_command(fd, &command);
+        if (r == -ENODEV) /* it went just now */
+                return 0;
+        if (r)
+                return r;
+        if (command == COMMAND_NOBODY)
+                return -EIO;
+        return command & COMMAND_MASTER ? 1 : 0;
 }

@@ -202,6 +202,14 @@ static bool allowances_differ(const void *from, const void *to)
         return false;
 }
 
+/* Said or not is a difference, too. */
+static bool quarantines_differ(const void *from, const void *to)
+{
+        const struct pool_settings *a = from, *b = to;
+
+        return a->quarantine_ns != b->quarantine_ns || a->quarantine_is_max != b->quarantine_is_max;
+}
+
 static const struct setting pool_settings[] = {
         PLAIN(struct pool_settings, "page_size", true, page_bytes),
         PLAIN(struct pool_settings, "size_min", false, size_min_bytes),
@@ -215,8 +223,10 @@ static const struct setting pool_settings[] = {
         PLAIN(struct pool_settings, "spill", false, spill),
         PLAIN(struct pool_settings, "pin", true, pin_required),
         PLAIN(struct pool_settings, "isolation", true, isolation),
+        PLAIN(struct pool_settings, "handout", true, handout),
+        PLAIN(struct pool_settings, "addresses", true, hidden),
         PLAIN(struct pool_settings, "reuse_delay", false, reuse_delay_ns),
-        PLAIN(struct pool_settings, "quarantine", false, quarantine_ns),
+        { "quarantine", false, 0, 0, quarantines_differ },
         { "allow", false, 0, 0, allowances_differ },
 };
 

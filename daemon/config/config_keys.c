@@ -40,6 +40,8 @@ static const struct config_key keys[] = {
         { "pool", "spill", false },
         { "pool", "pin", false },
         { "pool", "isolation", false },
+        { "pool", "handout", false },
+        { "pool", "addresses", false },
         { "pool", "reuse_delay", false },
         { "pool", "quarantine", false },
         { "pool", "allow", true },

@@ -12,6 +12,8 @@
 static const char *const pin_words[] = { "required", "optional", NULL };
 static const char *const source_words[] = { "any", "demote", "carveout", NULL };
 static const char *const isolation_words[] = { "session", "uid", NULL };
+static const char *const handout_words[] = { "frames", "dmabuf", NULL };
+static const char *const address_words[] = { "shown", "hidden", NULL };
 
 static int check_multiple(struct config_file *file, cfg_t *section, const char *key, uint64_t bytes,
                           uint64_t page_bytes)
@@ -188,6 +190,7 @@ static int read_times(struct config_file *file, cfg_t *section, struct pool_sett
         if (r)
                 return r;
         pool->quarantine_ns = 5 * NS_PER_S;
+        pool->quarantine_is_max = config_string(section, "quarantine");
         return config_duration(file, section, "quarantine", &pool->quarantine_ns);
 }
 
@@ -218,9 +221,24 @@ static int read_allow(struct config_file *file, cfg_t *section, struct pool_sett
         return 0;
 }
 
+static int read_handout(struct config_file *file, cfg_t *section, struct pool_settings *pool)
+{
+        unsigned handout = HANDOUT_FRAMES;
+        int r;
+
+        r = config_word(file, section, "handout", handout_words, &handout);
+        if (r)
+                return r;
+        pool->handout = handout;
+        if (pool->handout == HANDOUT_DMABUF && pool->source == SOURCE_CARVEOUT)
+                return config_fail(file, section, "handout",
+                                   "the kernel makes no dma-buf of memory of a carve-out");
+        return 0;
+}
+
 static int read_permissions(struct config_file *file, cfg_t *section, struct pool_settings *pool)
 {
-        unsigned pin = 0, isolation = 0;
+        unsigned pin = 0, isolation = 0, addresses = 0;
         int r;
 
         r = config_word(file, section, "pin", pin_words, &pin);
@@ -231,6 +249,10 @@ static int read_permissions(struct config_file *file, cfg_t *section, struct poo
         if (r)
                 return r;
         pool->isolation = isolation == 0 ? ISOLATE_SESSION : ISOLATE_UID;
+        r = config_word(file, section, "addresses", address_words, &addresses);
+        if (r)
+                return r;
+        pool->hidden = addresses == 1;
         return read_allow(file, section, pool);
 }
 
@@ -238,7 +260,8 @@ int config_pool_read(struct config_file *file, cfg_t *section, struct pool_setti
                      const char **ret_highest)
 {
         static int (*const parts[])(struct config_file *, cfg_t *, struct pool_settings *) = {
-                read_source, read_sizes, read_place, read_search, read_times, read_permissions,
+                read_source, read_sizes,   read_place,       read_search,
+                read_times,  read_handout, read_permissions,
         };
         int r;
 

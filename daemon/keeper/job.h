@@ -30,6 +30,7 @@ enum report_kind {
         REPORT_FRAME,    /* a JOB_TAKE got @frame, owned by the receiver */
         REPORT_PROGRESS, /* a JOB_TAKE goes on: @progress */
         REPORT_LINGERS,  /* a JOB_LEAVE goes on, but not soon: @holder */
+        REPORT_SEEN,     /* a device was looked at: @seen; there is no job */
         REPORT_DONE,     /* the job belongs to the main loop again */
 };
 
@@ -45,6 +46,13 @@ struct progress {
         bool harvests;
 };
 
+/* A PCI device was looked at. @epoch: of the watches then; @result: enum keeper_sight, or a
+ * negative errno. */
+struct sighting {
+        uint32_t device, round, epoch;
+        int result;
+};
+
 /* struct report - one thing that a thread tells the main loop */
 struct report {
         STAILQ_ENTRY(report) link; /* reports::queue */
@@ -53,6 +61,7 @@ struct report {
         struct backend_frame frame;
         enum backend_holder holder;
         struct progress progress;
+        struct sighting seen;
 };
 
 /**

@@ -97,9 +97,14 @@ static int start(struct jobs *jobs, const struct keeper_settings *settings)
 {
         int r;
 
-        r = lingering_init(&jobs->lingering, &jobs->work);
+        r = watches_init(&jobs->watches, &jobs->reports, settings->look, settings->look_data);
         if (r)
                 return r;
+        r = lingering_init(&jobs->lingering, &jobs->work);
+        if (r) {
+                watches_stop(&jobs->watches);
+                return r;
+        }
         r = crew_init(&jobs->others, jobs, settings->threads);
         if (!r) {
                 r = crew_init(&jobs->takers, jobs, settings->n_pools + 1);
@@ -112,6 +117,7 @@ static int start(struct jobs *jobs, const struct keeper_settings *settings)
         crew_deinit(&jobs->others);
         lingering_stop(&jobs->lingering);
         lingering_deinit(&jobs->lingering);
+        watches_stop(&jobs->watches);
         return r;
 }
 
@@ -141,6 +147,7 @@ void jobs_stop(struct jobs *jobs)
         crew_stop(&jobs->takers);
         crew_stop(&jobs->others);
         lingering_stop(&jobs->lingering);
+        watches_stop(&jobs->watches);
 }
 
 void jobs_deinit(struct jobs *jobs)

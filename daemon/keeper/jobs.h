@@ -7,6 +7,7 @@
 
 #include "lingering.h"
 #include "reports.h"
+#include "watches.h"
 #include "work.h"
 
 /**
@@ -34,6 +35,7 @@ struct jobs {
         struct reports reports;
         struct work work;
         struct lingering lingering;
+        struct watches watches;
         struct crew takers, others;
 };
 

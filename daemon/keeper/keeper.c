@@ -188,6 +188,7 @@ static int reap_worker(struct keeper *keeper)
         channel_detach(&keeper->channel);
         keeper_forget_takes(keeper);
         jobs_wind_up(&keeper->jobs, true);
+        watches_clear(&keeper->jobs.watches);
         keeper_filling(keeper, false);
         keeper->reloads = 0;
         put_off_restart(keeper, now_ns() - keeper->worker.started_ns);

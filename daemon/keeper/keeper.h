@@ -33,6 +33,7 @@ struct keeper_pool {
  * @slots:        most frames that are held at once
  * @listen_fd:    borrowed; non-blocking listening socket
  * @metrics_fd:   borrowed; non-blocking listening socket of the metrics; -1: there is none
+ * @udmabuf_fd:   borrowed; an open /dev/udmabuf, for the worker; -1: there is none
  * @config_fd:    borrowed; sealed memfd with the configuration's text, for the worker to read
  * @worker_argv:  what to execute (argv[0] is a path), NULL-terminated; borrowed
  * @worker_uid, @worker_gid: identity of the worker; (uid_t)-1: the keeper's own
@@ -46,6 +47,9 @@ struct keeper_pool {
  *                Return: 0: in force; -EINVAL: not good, or changes what cannot change; other
  *                negative errno. On anything but 0 nothing changed
  * @reload_data:  handed to @reload
+ * @look:         whether a PCI device (pci_address.h) is bus master: 1, 0 (or it is not there at
+ *                all), or a negative errno. Called by a thread, and may take its time
+ * @look_data:    handed to @look
  */
 struct keeper_settings {
         struct backend *backend;
@@ -54,6 +58,7 @@ struct keeper_settings {
         uint32_t slots;
         int listen_fd;
         int metrics_fd;
+        int udmabuf_fd;
         int config_fd;
         char *const *worker_argv;
         uid_t worker_uid;
@@ -62,6 +67,8 @@ struct keeper_settings {
         uint64_t verify_ns;
         int (*reload)(void *data, int *ret_config_fd);
         void *reload_data;
+        int (*look)(void *data, uint32_t device);
+        void *look_data;
 };
 
 /**

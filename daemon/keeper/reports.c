@@ -74,6 +74,18 @@ void reports_lingers(struct reports *reports, struct job *job, enum backend_hold
         add(reports, report);
 }
 
+int reports_seen(struct reports *reports, const struct sighting *seen)
+{
+        struct report *report;
+
+        report = calloc(1, sizeof(*report));
+        if (!report)
+                return -ENOMEM;
+        *report = (struct report){ .kind = REPORT_SEEN, .seen = *seen };
+        add(reports, report);
+        return 0;
+}
+
 struct report *reports_next(struct reports *reports)
 {
         struct report *report;

@@ -36,6 +36,9 @@ int reports_frame(struct reports *reports, struct job *job, const struct backend
 void reports_progress(struct reports *reports, struct job *job, const struct progress *progress);
 void reports_lingers(struct reports *reports, struct job *job, enum backend_holder holder);
 
+/* Return: 0; -ENOMEM. */
+int reports_seen(struct reports *reports, const struct sighting *seen);
+
 /* The next report, or NULL; for the main loop. report_free() when it is dealt with. */
 struct report *reports_next(struct reports *reports);
 void report_free(struct report *report);

@@ -114,6 +114,16 @@ static int request_nudge(struct keeper *keeper, const struct keeper_message *mes
         return r;
 }
 
+static int request_watch(struct keeper *keeper, const struct keeper_message *message)
+{
+        int r;
+
+        if (message->first > UINT32_MAX)
+                return broken(message, "a number that is too large");
+        r = watches_add(&keeper->jobs.watches, message->count, (uint32_t)message->first);
+        return r == -ENOSPC ? 0 : r; /* what nobody looks at is not seen to be quiet */
+}
+
 int keeper_request(struct keeper *keeper, const struct keeper_message *message)
 {
         switch (message->type) {
@@ -125,6 +135,8 @@ int keeper_request(struct keeper *keeper, const struct keeper_message *message)
         case KEEPER_CANCEL: return request_cancel(keeper, message);
         case KEEPER_RELOAD: return keeper_ask_reload(keeper);
         case KEEPER_PONG: keeper->unanswered = 0; return 0;
+        case KEEPER_WATCH: return request_watch(keeper, message);
+        case KEEPER_UNWATCH: watches_remove(&keeper->jobs.watches, message->count); return 0;
         default: return broken(message, "unknown type");
         }
 }

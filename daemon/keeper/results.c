@@ -164,6 +164,22 @@ static void done(struct keeper *keeper, struct job *job)
         }
 }
 
+static void seen(struct keeper *keeper, const struct sighting *seen)
+{
+        struct keeper_message message = {
+                .type = KEEPER_SEEN,
+                .count = seen->device,
+                .first = seen->round,
+                .node = KEEPER_NODE_ANY,
+                .result = seen->result,
+        };
+
+        /* What a former worker asked for: rounds are numbers of one worker's. */
+        if (!watches_are_of(&keeper->jobs.watches, seen))
+                return;
+        keeper_tell(keeper, &message);
+}
+
 void keeper_hear_reports(struct keeper *keeper)
 {
         struct report *report;
@@ -180,6 +196,7 @@ void keeper_hear_reports(struct keeper *keeper)
                         keeper_take_goes_on(keeper, report->job, &report->progress);
                         break;
                 case REPORT_LINGERS: lingers(keeper, report->job, report->holder); break;
+                case REPORT_SEEN: seen(keeper, &report->seen); break;
                 case REPORT_DONE: done(keeper, report->job); break;
                 }
                 report_free(report);

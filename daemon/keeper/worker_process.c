@@ -27,8 +27,8 @@
  * answer waits until each of them has had its turn. Only with the right to do so. */
 #define WORKER_NICE (-10)
 
-#define DESCRIPTORS 5 /* from KEEPER_FD_CHANNEL on; the last may be missing */
-_Static_assert(KEEPER_FD_METRICS == KEEPER_FD_CHANNEL + DESCRIPTORS - 1, "no gap");
+#define DESCRIPTORS 6 /* from KEEPER_FD_CHANNEL on; the last two may be missing */
+_Static_assert(KEEPER_FD_UDMABUF == KEEPER_FD_CHANNEL + DESCRIPTORS - 1, "no gap");
 
 /* Above every number that dup2() is going to write to. */
 #define FIRST_FREE_FD (KEEPER_FD_CHANNEL + DESCRIPTORS)
@@ -123,7 +123,7 @@ int worker_process_start(struct worker_process *worker, const struct keeper_sett
         if (pid == 0)
                 exec_worker(settings,
                             (int[]){ ends[1], ledger_fd, config_fd, settings->listen_fd,
-                                     settings->metrics_fd },
+                                     settings->metrics_fd, settings->udmabuf_fd },
                             keeper);
 
         close(ends[1]);

@@ -24,6 +24,8 @@ struct account {
         struct frame *reusable;
 };
 
+struct holding;
+
 /**
  * struct owner - whom memory is isolated by and charged to: a session, or a uid
  * @id:         number in lists; a session's is the client's
@@ -31,6 +33,7 @@ struct account {
  * @n_clients:  sessions that use it now
  * @n_holdings: of clients, ended ones included
  * @record:     a session's in the ledger; LEDGER_NONE
+ * @quarantined: of these, those that are or were in quarantine and have not gone
  * @accounts:   by the pool's index; NULL where it never had anything
  */
 struct owner {
@@ -42,6 +45,7 @@ struct owner {
         uint32_t n_clients;
         uint32_t n_holdings;
         uint32_t record;
+        LIST_HEAD(, holding) quarantined;
         struct client *client;  /* of a session; NULL once it ended */
         RB_ENTRY(owner) by_id;  /* state::owners */
         RB_ENTRY(owner) by_uid; /* state::uid_owners */

@@ -129,10 +129,12 @@ void buffer_view(const struct buffer *buffer, struct buffer_view *ret)
                 .id = buffer->id,
                 .size_bytes = buffer->size_bytes,
                 .page_bytes = settings->page_bytes,
-                .segment_count = buffer->segment_count,
+                .segment_count = settings->hidden ? 1 : buffer->segment_count,
                 .pool = settings->name,
+                .hidden = settings->hidden,
                 .piece_count = buffer->n_pieces,
                 .dma_offset = buffer->dma_offset,
+                .as_dmabuf = settings->handout == HANDOUT_DMABUF,
         };
 }
 

@@ -7,18 +7,25 @@
 #include "state.h"
 
 struct holding;
+struct io_mapping;
+struct watch;
 
 /**
  * struct buffer - granted memory
  * @holding:     whose it is; a client's, or what an ended client left
  * @limits:      how it is cut into segments
  * @dma_offset:  from memory to what its device sees, modulo 2^64
+ * @watches:     of the @n_watches PCI devices that it is for: references. @unwatched: it is for
+ *               something else, too
  * @ended:       its client is gone or was cut off, and its frames know it
  * @needs_below: highest address that its request allowed; 0: any
  * @seq:         of the request that it answers
  * @record:      in the ledger; LEDGER_NONE
+ * @n_exports:   descriptors that were made of its memory alone. Who has one can still write there
+ *               when it is freed: so its frames are closed then, and none is kept for its owner
  * @runs:        contiguous pieces of memory, in the order of the buffer; owned
  * @pieces:      the same, cut at frames
+ * @io:          where its client said that it is mapped; NULL: nothing was said
  *
  * Its place never changes between grant and release.
  */
@@ -34,8 +41,13 @@ struct buffer {
         uint64_t since_ns;
         uint64_t segment_count;
         uint32_t seq, record;
+        uint32_t n_exports;
+        struct watch *watches[REQUEST_DEVICES_MAX];
+        unsigned n_watches;
+        bool unwatched;
         struct range *runs;
         size_t n_runs;
+        struct io_mapping *io;
         RB_ENTRY(buffer) by_id;     /* state::buffers */
         LIST_ENTRY(buffer) held;    /* holding::buffers */
         LIST_ENTRY(buffer) by_size; /* pool::by_size */
@@ -69,6 +81,9 @@ static inline unsigned buffer_class(const struct buffer *buffer)
 int buffer_new(const struct range *places, size_t n_places, uint64_t page_bytes,
                const struct constraint *limits, struct buffer **ret);
 void buffer_free(struct buffer *buffer); /* in no list or tree; NULL is fine */
+
+/* Note in its frames that a descriptor of its memory alone is made. */
+void buffer_mark_exported(struct buffer *buffer);
 
 /* Where an address of the buffer lies in it, in bytes from its beginning. */
 uint64_t buffer_offset(const struct buffer *buffer, uint64_t phys);

@@ -23,12 +23,20 @@ struct piece {
         bool zeroed, keep;
 };
 
-/* @dma_offset: to be added to a physical address for the one that its device sees, modulo 2^64. */
+/**
+ * struct buffer_view - the whole
+ * @dma_offset: to be added to a physical address for the one that its device sees, modulo 2^64
+ * @hidden:     its client may not know its physical addresses: it has one segment, which lies
+ *              nowhere
+ * @as_dmabuf:  its client is given a dma-buf of it, and no frame
+ */
 struct buffer_view {
         uint64_t id, size_bytes, page_bytes, segment_count;
         uint64_t dma_offset;
         const char *pool;
         size_t piece_count;
+        bool as_dmabuf;
+        bool hidden;
 };
 
 void buffer_view(const struct buffer *buffer, struct buffer_view *ret);

@@ -94,12 +94,14 @@ static void check_frame(const struct state *state, const struct frame *frame)
         assert(free_there == (frame->state == FRAME_FREE) || !frame->in_service);
         check_pieces(frame);
         switch (frame->state) {
-        case FRAME_FREE: assert(!frame->account && !frame->n_pieces && !frame->used); break;
+        case FRAME_FREE:
+                assert(!frame->account && !frame->n_pieces && !frame->used && !frame->exported);
+                break;
         case FRAME_GRANTED:
                 assert(frame->account && frame->n_pieces > frame->n_ended && frame->lent);
                 break;
         case FRAME_REUSABLE:
-                assert(frame->account->reusable == frame && !frame->n_pieces);
+                assert(frame->account->reusable == frame && !frame->n_pieces && !frame->exported);
                 assert(space_contains(frame->account->empty.of[frame->node], frame_range(frame)));
                 break;
         case FRAME_QUARANTINED:
@@ -207,6 +209,7 @@ static void check_holding(const struct holding *holding, bool is_ended)
                 n++;
         }
         assert(n == holding->n_buffers && bytes == holding->bytes);
+        quarantine_check(holding);
 }
 
 static void check_clients(const struct state *state)
@@ -275,6 +278,7 @@ void state_check(const struct state *state)
                 check_orphans(&state->pools[i]);
         }
         check_buffers(state);
+        io_index_check(&state->io);
 }
 
 void state_check_after_change(const struct state *state)

@@ -10,6 +10,7 @@
 #include "choice.h"
 
 #include "grow.h"
+#include "hidden.h"
 #include "placement.h"
 #include "segment.h"
 #include "state_private.h"
@@ -37,6 +38,8 @@ uint64_t choice_pools(const struct state *state, const struct client *client,
                 uint64_t bit = UINT64_C(1) << i;
 
                 if (named && strcmp(settings->name, name) != 0)
+                        continue;
+                if (settings->hidden && !hidden_suits(settings, demand, named))
                         continue;
                 if (!named && settings->limited && !settings->spill && demand_is_unlimited(demand))
                         continue;

@@ -176,6 +176,7 @@ void client_reconfigure(struct client *client)
         const struct state *state = client->state;
 
         client->is_admin = identity_is_admin(state, &client->identity);
+        client->was_admin |= client->is_admin;
         client->allowed = 0;
         for (size_t i = 0; i < state->settings->n_pools; i++)
                 if (pool_allows(state->pools[i].settings, &client->identity))

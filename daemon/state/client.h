@@ -24,6 +24,7 @@ RB_HEAD(resumable_tree, client);
  * struct client - a session
  * @session_owner: lives on after it where something is charged to it
  * @uid_owner:     shared with other sessions of the uid; NULL where no pool wants that
+ * @was_admin:     it is an administrator, or has been
  * @allowed:       bit n: it may use pool n
  * @token:         with which it comes back
  * @resume:        until when it may, where @is_resumable: its worker died, and it has no session
@@ -37,7 +38,7 @@ struct client {
         struct state *state;
         struct identity identity;
         void *data;
-        bool is_admin;
+        bool is_admin, was_admin;
         uint64_t allowed;
         struct owner *session_owner, *uid_owner;
         uint64_t n_buffers;

@@ -8,6 +8,7 @@
 
 #include "conflict.h"
 #include "demand_views.h"
+#include "hidden.h"
 #include "narrow.h"
 
 #include <stdio.h>
@@ -83,6 +84,9 @@ int demand_init(const struct state *state, const struct request *request, struct
                 return r;
         if (ret->limits.window.first > ret->limits.window.last)
                 return conflict_window(ret, ret_refusal);
+        r = hide_demand(state, request, ret, ret_refusal);
+        if (r)
+                return r;
         round_size(&ret->limits, ret->granularity_bytes);
         ret->want = ret->limits; /* for the words of a refusal */
         r = constraint_check(&ret->limits, &limit);

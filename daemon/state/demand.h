@@ -39,6 +39,7 @@ struct demand_view {
  * @limits:  of the addresses that the devices see; valid as constraint_check() has it
  * @want:    the same of memory, in the view that is selected: what a search goes by. Valid, too
  * @dma_offset: from memory to what the devices see, in that view
+ * @blind:   pools that hide their addresses will do; where one is named, they must
  * @nodes:   bit mask; 0: any. @near_nodes: of these, those to look at first; 0: all are alike
  * @set_by:  who set which limit of @want
  * @views:   @n_views of them, at least 1: a buffer lies in one. Without bus windows there is one
@@ -46,15 +47,21 @@ struct demand_view {
  * @seq:     of the request
  * @devices: their names, separated by commas; borrowed from the request. NULL or "": none
  * @granularity_bytes: what the size is a multiple of; 0: of whole granules
+ * @watched: PCI addresses of its devices, @n_watched of them; @unwatched: it is for something else,
+ * too
  * @windows_of: the first device that has bus windows; NULL: none
  */
 struct demand {
         struct constraint want, limits;
         uint64_t dma_offset;
+        bool blind;
         uint64_t nodes, near_nodes;
         struct limit_source set_by[LIMIT_COUNT];
         struct limit_source low, high;
         uint64_t granularity_bytes;
+        uint32_t watched[REQUEST_DEVICES_MAX];
+        size_t n_watched;
+        bool unwatched;
         const struct device_settings *windows_of;
         const char *label, *devices;
         uint32_t seq;

@@ -3,6 +3,7 @@
  * What would come of a request. Takes nothing.
  */
 #include "choice.h"
+#include "hidden.h"
 #include "macros.h"
 #include "refusal.h"
 #include "report.h"
@@ -12,6 +13,18 @@
 #include <stdio.h>
 
 DEFINE_CLEANUP(struct buffer, buffer_free)
+
+/* The same where the pool hides the rest. */
+static void explain_hidden_grant(const struct demand *demand, const struct choice *choice,
+                                 struct explanation *ret)
+{
+        char what[DEMAND_WORDS_BYTES];
+
+        ret->pool = choice->pool->settings->name;
+        demand_words(demand, what, sizeof(what));
+        snprintf(ret->refusal.sentence, sizeof(ret->refusal.sentence),
+                 "%s: would be granted from pool %s, which hides its addresses", what, ret->pool);
+}
 
 /* The choice as a buffer would show it. */
 static int explain_grant(const struct demand *demand, const struct choice *choice,
@@ -60,7 +73,10 @@ int state_explain(struct state *state, struct client *client, const struct reque
                 report_longer(state, client, &demand, pools, ret);
         if (!r) {
                 refusal_figures(state, client, &demand, pools, &ret->refusal);
-                return explain_grant(&demand, &choice, ret);
+                if (!hidden_from(choice.pool->settings, client))
+                        return explain_grant(&demand, &choice, ret);
+                explain_hidden_grant(&demand, &choice, ret);
+                return 0;
         }
         if (pools)
                 report_blockers(state, client, &demand, pools, ret);

@@ -56,6 +56,7 @@ LIST_HEAD(frame_list, frame);
  *              account::partial. Changes there are held until it leaves or is closed
  * @closed:     nothing more is granted from it, and it leaves with its last buffer: what no buffer
  *              lies in is in no space of its account
+ * @exported:   a buffer in it was exported: it is not kept for its owner when it is empty
  * @unwanted:   its pool has no use for it any more
  * @comes_back: while it is leaving or lingering: the keeper takes it again
  * @told_owner_gone: the keeper knows that what its owner punched no longer matters
@@ -72,7 +73,7 @@ struct frame {
         unsigned node;
         int node_number;
         bool pinned, used, lent, told_owner_gone, in_service, divided, closed, unwanted;
-        bool comes_back;
+        bool comes_back, exported;
         enum frame_state state;
         enum frame_fault fault, put_off;
         uint64_t moved_to;
@@ -83,10 +84,12 @@ struct frame {
         int holder;
         struct due due;
         RB_ENTRY(frame) by_phys;   /* state::frames */
+        RB_ENTRY(frame) in_open;   /* state::open_frames, where its pool does not hide it */
         LIST_ENTRY(frame) charged; /* account::frames, or pool::orphans */
 };
 
 RB_HEAD(frame_tree, frame);
+RB_HEAD(open_frame_tree, frame);
 
 const char *frame_state_name(enum frame_state state);
 

@@ -7,6 +7,7 @@
  */
 #include "choice.h"
 #include "macros.h"
+#include "quarantine.h"
 #include "state_private.h"
 
 #include <stdio.h>
@@ -177,12 +178,18 @@ int state_grant(struct state *state, struct client *client, const struct demand 
         if (r)
                 return r;
         find_frames(state, buffer, page_bytes);
-        r = hold_parts(account, buffer);
+        r = quarantine_prepare(state, demand, buffer);
         if (r)
                 return r;
+        r = hold_parts(account, buffer);
+        if (r) {
+                quarantine_forget(state, buffer);
+                return r;
+        }
         r = ledger_hold_buffer(state->ledger, choice->n_places, &buffer->record);
         if (r) {
                 release_parts(account, buffer, buffer->n_pieces);
+                quarantine_forget(state, buffer);
                 return r;
         }
 
@@ -190,6 +197,8 @@ int state_grant(struct state *state, struct client *client, const struct demand 
         take_free(choice->pool, buffer);
         for (size_t i = 0; i < buffer->n_pieces; i++)
                 commit_piece(state, account, &buffer->pieces[i]);
+        if (choice->pool->settings->handout == HANDOUT_DMABUF)
+                buffer_mark_exported(buffer);
         buffer->id = ++state->last_buffer;
         buffer->since_ns = now_ns;
         if (demand->want.window.last != UINT64_MAX)
@@ -217,6 +226,8 @@ static void return_piece(struct state *state, struct buffer_piece *piece, bool e
                 state_frame_emptied(state, frame, now_ns);
                 return;
         }
+        if (piece->buffer->n_exports && !frame->closed)
+                frame_close(frame);
         if (frame->divided)
                 node_spaces_add(&frame->account->partial, frame->node,
                                 range_of(piece->phys, piece->length_bytes));
@@ -227,12 +238,15 @@ static void return_piece(struct state *state, struct buffer_piece *piece, bool e
 void state_ungrant(struct state *state, struct buffer *buffer, uint64_t now_ns)
 {
         struct holding *holding = buffer->holding;
+        const uint64_t until_ns = holding->client ? now_ns : holding->ended_ns;
 
         ledger_drop_buffer(state->ledger, buffer->record);
         for (size_t i = 0; i < buffer->n_pieces; i++)
                 return_piece(state, &buffer->pieces[i], buffer->ended, now_ns);
-        history_note(&state->history, buffer, holding->client ? now_ns : holding->ended_ns);
+        history_note(&state->history, buffer, until_ns);
+        io_index_end_buffer(&state->io, buffer, until_ns);
         holding_remove(holding, buffer);
+        quarantine_forget(state, buffer);
         LIST_REMOVE(buffer, by_size);
         holding->account->n_buffers--;
         holding->account->pool->counters.frees++;

@@ -16,11 +16,13 @@ struct buffer;
 
 /**
  * struct former - a client and a label that it gave
- * @refs: entries that refer to it
+ * @refs:   entries that refer to it
+ * @hidden: it did not know the address
  */
 struct former {
         uint32_t refs;
         uint32_t uid;
+        bool hidden;
         uint64_t client_id;
         char client[LABEL_BYTES_MAX + 1], label[LABEL_BYTES_MAX + 1];
 };

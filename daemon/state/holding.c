@@ -6,7 +6,9 @@
  *
  * Invariant: a buffer of a holding that ended is nobody's to free, from the first moment on; and
  * memory from which a client was cut off is never granted again in place, because that client and
- * its device may write there as long as they have it. So its frames are closed.
+ * its device may write there as long as they have it. So its frames are closed. So are those of a
+ * pool that hides its addresses: nothing waits there, but the kernel has to say that no device has
+ * them any more.
  */
 #include "holding.h"
 
@@ -74,11 +76,13 @@ static void buffer_end(struct state *state, struct buffer *buffer)
         buffer->ended = true;
         if (holding->revoked)
                 ledger_revoke_buffer(state->ledger, buffer->record, holding->ended_ns);
+        if (holding->disclosed)
+                quarantine_note(holding, buffer);
         for (size_t i = 0; i < buffer->n_pieces; i++) {
                 struct frame *frame = buffer->pieces[i].frame;
 
                 frame->n_ended++;
-                if (holding->revoked && !frame->closed)
+                if ((holding->revoked || !holding->disclosed) && !frame->closed)
                         frame_close(frame);
                 if (frame->state == FRAME_GRANTED && frame->n_ended == frame->n_pieces)
                         frame_set_state(frame, FRAME_QUARANTINED);
@@ -120,6 +124,16 @@ static bool free_buffers(struct state *state, struct holding *holding, uint64_t 
         return true;
 }
 
+/* While its client lives, a device that is quiet may be started again. */
+static bool is_over(struct state *state, struct holding *holding, uint64_t now_ns)
+{
+        if (!holding_waits(holding))
+                return true;
+        if (!holding->cut_off)
+                quarantine_watch(state, holding);
+        return quarantine_is_over(holding, now_ns);
+}
+
 void holding_due(struct state *state, struct holding *holding, uint64_t now_ns, unsigned *steps)
 {
         struct owner *owner = holding->account->owner;
@@ -130,10 +144,12 @@ void holding_due(struct state *state, struct holding *holding, uint64_t now_ns, 
                 due_set(&state->dues, &holding->due, now_ns);
                 return;
         }
-        if (holding->until_ns > now_ns) {
-                due_set(&state->dues, &holding->due, holding->until_ns);
+        if (!is_over(state, holding, now_ns)) {
+                quarantine_tell(state, holding, now_ns);
+                due_set(&state->dues, &holding->due, quarantine_due(holding, now_ns));
                 return;
         }
+        quarantine_end(state, holding);
         holding->until_ns = 0;
         if (!free_buffers(state, holding, now_ns, steps)) {
                 due_set(&state->dues, &holding->due, now_ns);
@@ -143,6 +159,8 @@ void holding_due(struct state *state, struct holding *holding, uint64_t now_ns, 
         LIST_REMOVE(holding, ended);
         if (holding->cut_off)
                 LIST_REMOVE(holding, by_client);
+        if (holding->quarantined)
+                LIST_REMOVE(holding, of_owner);
         free(holding);
         state_freed_by(state, owner);
         owner->n_holdings--;
@@ -151,20 +169,29 @@ void holding_due(struct state *state, struct holding *holding, uint64_t now_ns, 
 
 static void begin_quarantine(struct holding *holding, uint64_t now_ns)
 {
-        uint64_t wait_ns = holding->account->pool->settings->quarantine_ns;
+        uint64_t wait_ns = holding->disclosed ? holding->account->pool->settings->quarantine_ns : 0;
 
         LIST_SWAP(&holding->fresh, &holding->buffers, buffer, held);
         holding->quarantined = true;
+        LIST_INSERT_HEAD(&holding->account->owner->quarantined, holding, of_owner);
         holding->until_ns = wait_ns < UINT64_MAX - now_ns ? now_ns + wait_ns : UINT64_MAX - 1;
+}
+
+/* Administrators find every address in the lists. */
+static bool is_disclosed(const struct holding *holding)
+{
+        return !holding->account->pool->settings->hidden || holding->client->was_admin;
 }
 
 void holding_end(struct state *state, struct holding *holding, bool orderly, uint64_t now_ns,
                  unsigned *steps)
 {
+        holding->disclosed = is_disclosed(holding);
         holding->client = NULL;
         holding->ended_ns = now_ns;
         LIST_INSERT_HEAD(&state->ended, holding, ended);
-        if (!orderly && holding->n_buffers && holding->account->pool->settings->quarantine_ns)
+        if (!orderly && holding->n_buffers &&
+            (holding->account->pool->settings->quarantine_ns || !holding->disclosed))
                 begin_quarantine(holding, now_ns);
         holding_due(state, holding, now_ns, steps);
 }
@@ -177,6 +204,7 @@ void holding_revoke(struct state *state, struct holding *holding, uint64_t now_n
         if (client->holdings[pool] == holding)
                 client->holdings[pool] = NULL;
         client->n_buffers -= holding->n_buffers;
+        holding->disclosed = is_disclosed(holding);
         holding->client = NULL;
         holding->ended_ns = now_ns;
         holding->revoked = true;
@@ -194,6 +222,8 @@ void holding_lose_client(struct state *state, struct holding *holding, bool orde
         holding->cut_off = NULL;
         if (orderly && holding_waits(holding))
                 holding_release(state, holding, now_ns, steps);
+        else
+                holding_due(state, holding, now_ns, steps);
 }
 
 void holding_release(struct state *state, struct holding *holding, uint64_t now_ns, unsigned *steps)

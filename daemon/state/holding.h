@@ -5,6 +5,7 @@
 #include "buffer.h"
 #include "due.h"
 #include "lists.h"
+#include "quarantine.h"
 #include "state.h"
 
 /**
@@ -14,7 +15,11 @@
  * @fresh:     of one that ended: those whose frames do not know it yet
  * @n_buffers, @bytes: of both lists
  * @quarantined: ended without a word that its devices are quiet: nobody gets this memory before
- *             @until_ns
+ *             @quarantine is over, or was said to be (@until_ns is 0)
+ * @until_ns:  when enough time has passed, as far as that is what it waits for
+ * @disclosed: its client knew where in memory the buffers lie, or could have looked: a device may
+ *             have been told. Otherwise only what the kernel holds for a device can be in use, and
+ *             that keeps the frames lingering: no quarantine
  * @revoked:   its client was cut off: the frames are closed
  * @cut_off:   the client from which it was revoked, as long as that lives; it is told of each
  * buffer
@@ -27,14 +32,16 @@ struct holding {
         struct account *account;
         struct buffer_list buffers, fresh;
         uint64_t n_buffers, bytes;
-        bool quarantined, revoked;
+        bool quarantined, disclosed, revoked;
         struct client *cut_off;
         char name[LABEL_BYTES_MAX + 1];
         uint32_t uid, pid;
         uint64_t client_id;
         uint64_t ended_ns, until_ns;
+        struct quarantine quarantine;
         struct due due;
         LIST_ENTRY(holding) ended;     /* state::ended */
+        LIST_ENTRY(holding) of_owner;  /* owner::quarantined, while it is */
         LIST_ENTRY(holding) by_client; /* client::revoked */
 };
 

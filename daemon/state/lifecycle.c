@@ -83,8 +83,8 @@ void state_frame_stay_away(struct state *state, struct frame *frame)
 /* Whether to keep the empty frame for its owner: only one, and only what he still has mapped. */
 static bool worth_keeping(const struct frame *frame)
 {
-        return frame->pool->settings->reuse_delay_ns && !LIST_EMPTY(&frame->shown) &&
-               frame->account->owner->n_clients;
+        return !frame->exported && frame->pool->settings->reuse_delay_ns &&
+               !LIST_EMPTY(&frame->shown) && frame->account->owner->n_clients;
 }
 
 void state_frame_emptied(struct state *state, struct frame *frame, uint64_t now_ns)

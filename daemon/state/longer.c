@@ -3,6 +3,7 @@
  * Where the longest free run ends, and why there. Reads, changes nothing.
  */
 #include "choice.h"
+#include "hidden.h"
 #include "macros.h"
 #include "refusal.h"
 #include "report.h"
@@ -25,7 +26,8 @@ static const struct pool *longest_of_pools(const struct state *state, const stru
                 const struct pool *pool = &state->pools[state->preferred[i]];
                 struct range run;
 
-                if (!(pools >> pool->index & 1) || !choice_longest(client, pool, demand, &run))
+                if (!(pools >> pool->index & 1) || hidden_from(pool->settings, client) ||
+                    !choice_longest(client, pool, demand, &run))
                         continue;
                 if (best && run.last - run.first <= ret->last - ret->first)
                         continue;
@@ -104,7 +106,9 @@ static void side_words(const struct state *state, const struct client *asker,
                 return;
         }
         frame = report_frame_over(state, phys);
-        if (frame && frame->pool != pool)
+        if (frame && hidden_from(frame->pool->settings, asker))
+                snprintf(to, SIDE_BYTES, "is no memory of pool %.64s", pool->settings->name);
+        else if (frame && frame->pool != pool)
                 snprintf(to, SIDE_BYTES, "is memory of pool %.64s", frame->pool->settings->name);
         else if (frame)
                 frame_words(frame, phys, asker, to, SIDE_BYTES);

@@ -2,6 +2,7 @@
 /*
  * Whose is this address, and whose was it? Reads, changes nothing.
  */
+#include "hidden.h"
 #include "report.h"
 #include "state_private.h"
 
@@ -92,7 +93,8 @@ static void find_former(const struct state *state, const struct client *asker, u
                         continue;
                 entries = history_of(&state->history, align_down(phys, page_bytes), page_bytes);
                 for (size_t j = 0; entries && j < FORMER_HOLDERS_MAX && entries[j].who; j++)
-                        add_former(&entries[j], asker, now_ns, ret);
+                        if (asker->is_admin || !entries[j].who->hidden)
+                                add_former(&entries[j], asker, now_ns, ret);
         }
 }
 
@@ -101,6 +103,8 @@ void state_lookup(const struct state *state, const struct client *asker, uint64_
 {
         const struct frame *frame = report_frame_over(state, phys);
 
+        if (frame && hidden_from(frame->pool->settings, asker))
+                frame = NULL; /* or he could find out by asking everywhere */
         *ret = (struct lookup_report){ .held = frame };
         if (frame) {
                 report_frame(frame, asker, &ret->frame);

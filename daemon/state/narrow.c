@@ -6,6 +6,7 @@
 #include "narrow.h"
 
 #include "conflict.h"
+#include "pci_address.h"
 #include "refusal.h"
 #include "state_private.h"
 
@@ -127,6 +128,15 @@ static int narrow_reach(struct narrowing *narrowing, const struct device_setting
         return conflict_reach(narrowing->devices[0], device, loss, narrowing->refusal);
 }
 
+/* It may be writing when its driver is dead. */
+static void note_device(struct demand *demand, const struct device_settings *device)
+{
+        if (pci_address_parse(device->pci, &demand->watched[demand->n_watched]))
+                demand->n_watched++;
+        else
+                demand->unwatched = true;
+}
+
 static int add_device(struct narrowing *narrowing, const struct device_settings *device)
 {
         struct demand *demand = narrowing->demand;
@@ -148,9 +158,11 @@ static int add_device(struct narrowing *narrowing, const struct device_settings 
         if (demand->limits.window.first > demand->limits.window.last)
                 return conflict_window(demand, narrowing->refusal);
         r = narrow_reach(narrowing, device);
-        if (!r)
-                narrowing->devices[narrowing->n++] = device;
-        return r;
+        if (r)
+                return r;
+        note_device(demand, device);
+        narrowing->devices[narrowing->n++] = device;
+        return 0;
 }
 
 /* The device whose name is the first @length bytes. */
@@ -176,6 +188,7 @@ int narrow_by_devices(const struct state *state, const char *names, struct deman
         const char *at = names && *names ? names : NULL;
         int r = 0;
 
+        demand->unwatched = !at;
         while (at && !r) {
                 const size_t length = strcspn(at, ",");
 

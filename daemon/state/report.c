@@ -5,10 +5,13 @@
  */
 #include "report.h"
 
+#include "hidden.h"
+#include "pci_address.h"
 #include "placement.h"
 #include "refusal.h"
 #include "state_private.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Frames begin on pages, so the low bits of a cursor count rows at one address. */
@@ -42,6 +45,17 @@ void report_owner(const struct owner *owner, const struct client *asker, struct 
         ret->pid = owner->pid;
 }
 
+static void status_note(const struct state *state, char to[REPORT_NOTE_BYTES])
+{
+        const struct watch *watch = watch_noisy(state);
+        char text[PCI_ADDRESS_TEXT_BYTES];
+
+        to[0] = '\0';
+        if (watch)
+                snprintf(to, REPORT_NOTE_BYTES, "device %s is still bus master",
+                         pci_address_text(watch->device, text));
+}
+
 void state_report(const struct state *state, uint64_t now_ns, struct status_report *ret)
 {
         *ret = (struct status_report){
@@ -57,6 +71,7 @@ void state_report(const struct state *state, uint64_t now_ns, struct status_repo
                 .moved = state->counters.moved,
                 .uptime_ns = now_ns - state->started_ns,
         };
+        status_note(state, ret->note);
         for (size_t i = 0; i < state->settings->n_pools; i++) {
                 const struct pool *pool = &state->pools[i];
 
@@ -146,7 +161,7 @@ static const char *holder_note(const struct frame *frame)
                 [FRAME_HOLDER_NONE] = "",
                 [FRAME_HOLDER_FILE] = "a descriptor or mapping is still open",
                 [FRAME_HOLDER_PAGES] =
-                        "its pages are still referred to (vmsplice, io_uring or VFIO)",
+                        "its pages are still referred to (a dma-buf, vmsplice, io_uring or VFIO)",
                 [FRAME_HOLDER_HOLE] = "its holder punched it out",
                 [FRAME_HOLDER_PATH] = "an O_PATH descriptor still keeps it",
         };
@@ -158,11 +173,19 @@ static const char *holder_note(const struct frame *frame)
 }
 
 /* Memory that fails matters more than who still has it; who has it, more than that it moved. */
-static const char *frame_note(const struct frame *frame)
+static void frame_note(const struct frame *frame, char to[REPORT_NOTE_BYTES])
 {
+        const struct buffer_piece *piece = frame_piece_from(frame, 0);
         const char *note = frame->fault == FRAME_POISONED ? "" : holder_note(frame);
 
-        return *note ? note : fault_note(frame->fault);
+        if (!*note)
+                note = fault_note(frame->fault);
+        if (!*note && frame->state == FRAME_QUARANTINED && !frame->account)
+                note = "a client of a former worker may still use it";
+        if (!*note && frame->state == FRAME_QUARANTINED)
+                quarantine_words(piece->buffer->holding, to, REPORT_NOTE_BYTES);
+        else
+                snprintf(to, REPORT_NOTE_BYTES, "%s", note);
 }
 
 void report_frame(const struct frame *frame, const struct client *asker, struct frame_report *ret)
@@ -171,13 +194,13 @@ void report_frame(const struct frame *frame, const struct client *asker, struct 
                 .name = frame->name,
                 .pool = frame->pool->settings->name,
                 .state = frame_state_name(frame->state),
-                .note = frame_note(frame),
                 .phys = frame->phys,
                 .page_bytes = frame->pool->settings->page_bytes,
                 .node = frame->node_number,
                 .pinned = frame->pinned,
                 .buffers = frame->n_pieces,
         };
+        frame_note(frame, ret->note);
         if (frame->account)
                 report_owner(frame->account->owner, asker, &ret->holder);
 }
@@ -198,7 +221,21 @@ static uint64_t first_begin(const struct state *state, struct range window)
         return window.first < longest ? 0 : window.first - (longest - 1);
 }
 
-struct frame *report_frame_at(const struct state *state, struct range window, uint64_t cursor)
+static struct frame *frame_from(const struct state *state, const struct client *asker,
+                                uint64_t phys)
+{
+        return asker->is_admin ? state_frame_from(state, phys) : state_open_frame_from(state, phys);
+}
+
+struct frame *report_frame_next(const struct state *state, const struct client *asker,
+                                const struct frame *frame)
+{
+        return asker->is_admin ? state_frame_next(state, frame)
+                               : state_open_frame_next(state, frame);
+}
+
+struct frame *report_frame_at(const struct state *state, const struct client *asker,
+                              struct range window, uint64_t cursor)
 {
         uint64_t from = cursor & ~CURSOR_SAME_ADDRESS;
         uint64_t skip = cursor & CURSOR_SAME_ADDRESS;
@@ -206,11 +243,11 @@ struct frame *report_frame_at(const struct state *state, struct range window, ui
         struct frame *frame;
 
         if (from < begin)
-                return state_frame_from(state, begin);
-        frame = state_frame_from(state, from);
+                return frame_from(state, asker, begin);
+        frame = frame_from(state, asker, from);
         while (frame && skip && frame->phys == from) {
                 skip--;
-                frame = state_frame_next(state, frame);
+                frame = report_frame_next(state, asker, frame);
         }
         return frame;
 }
@@ -231,9 +268,10 @@ void report_pass(uint64_t *cursor, const struct frame *frame)
 bool state_next_frame(const struct state *state, const struct client *asker, struct range window,
                       const char *pool, uint64_t *cursor, unsigned *steps, struct frame_report *ret)
 {
-        struct frame *frame = report_frame_at(state, window, *cursor);
+        struct frame *frame = report_frame_at(state, asker, window, *cursor);
 
-        for (; frame && frame->phys <= window.last; frame = state_frame_next(state, frame)) {
+        for (; frame && frame->phys <= window.last;
+             frame = report_frame_next(state, asker, frame)) {
                 if (!*steps)
                         return false;
                 --*steps;
@@ -247,7 +285,7 @@ bool state_next_frame(const struct state *state, const struct client *asker, str
         return false;
 }
 
-static const char *buffer_state(const struct buffer *buffer)
+const char *report_buffer_state(const struct buffer *buffer)
 {
         if (buffer->holding->quarantined)
                 return buffer->holding->revoked ? "revoked" : "quarantined";
@@ -255,6 +293,11 @@ static const char *buffer_state(const struct buffer *buffer)
                 if (buffer->pieces[i].frame->state == FRAME_RETIRED)
                         return "retired";
         return "granted";
+}
+
+static bool is_hidden(const struct buffer *buffer, const struct client *asker)
+{
+        return hidden_from(buffer->holding->account->pool->settings, asker);
 }
 
 void report_buffer(const struct buffer *buffer, const struct client *asker, uint64_t now_ns,
@@ -269,15 +312,30 @@ void report_buffer(const struct buffer *buffer, const struct client *asker, uint
                 .extent = buffer_extent(buffer),
                 .label = buffer->label,
                 .pool = buffer->holding->account->pool->settings->name,
-                .state = buffer_state(buffer),
+                .state = report_buffer_state(buffer),
         };
+        quarantine_words(buffer->holding, ret->note, sizeof(ret->note));
         report_holding(buffer->holding, asker, &ret->holder);
         if (!ret->holder.known)
                 ret->label = "";
+        if (is_hidden(buffer, asker)) {
+                ret->hidden = true;
+                ret->extent = (struct range){ 0, 0 };
+                ret->segments = 0;
+        }
 }
 
-static bool buffer_reaches(const struct buffer *buffer, struct range window)
+static bool is_everything(struct range window)
 {
+        return window.first == 0 && window.last == UINT64_MAX;
+}
+
+/* What is hidden lies in no window but the whole, or windows would tell where it is. */
+static bool buffer_reaches(const struct buffer *buffer, const struct client *asker,
+                           struct range window)
+{
+        if (is_hidden(buffer, asker))
+                return is_everything(window);
         for (size_t i = 0; i < buffer->n_runs; i++)
                 if (range_overlaps(buffer->runs[i], window))
                         return true;
@@ -296,7 +354,7 @@ bool state_next_buffer(const struct state *state, const struct client *asker, st
                 --*steps;
                 *cursor = buffer->id;
                 if (report_wants_pool(buffer->holding->account->pool, pool) &&
-                    buffer_reaches(buffer, window)) {
+                    buffer_reaches(buffer, asker, window)) {
                         report_buffer(buffer, asker, now_ns, ret);
                         return true;
                 }
@@ -336,6 +394,8 @@ bool state_next_client(const struct state *state, const struct client *asker, ui
                 .connected = owner->n_clients > 0,
         };
         owner_bytes(owner, &ret->bytes, &ret->buffers);
+        if (!LIST_EMPTY(&owner->quarantined))
+                quarantine_words(LIST_FIRST(&owner->quarantined), ret->note, sizeof(ret->note));
         report_owner(owner, asker, &ret->holder);
         report_waiting(owner->client, now_ns, ret);
         return true;

@@ -21,12 +21,18 @@ void report_frame(const struct frame *frame, const struct client *asker, struct 
 void report_buffer(const struct buffer *buffer, const struct client *asker, uint64_t now_ns,
                    struct buffer_report *ret);
 
+/* "granted", "quarantined", "revoked", "retired" */
+const char *report_buffer_state(const struct buffer *buffer);
+
 /* Whether a list of @name's memory shows this pool; NULL or "": of all. */
 bool report_wants_pool(const struct pool *pool, const char *name);
 
-/* A cursor of frames: the frame that it stands before, which may reach into @window, and after it.
- */
-struct frame *report_frame_at(const struct state *state, struct range window, uint64_t cursor);
+/* A cursor of frames that the asker may know of: the frame that it stands before, which may reach
+ * into @window, and the next one. report_pass() moves it on. */
+struct frame *report_frame_at(const struct state *state, const struct client *asker,
+                              struct range window, uint64_t cursor);
+struct frame *report_frame_next(const struct state *state, const struct client *asker,
+                                const struct frame *frame);
 void report_pass(uint64_t *cursor, const struct frame *frame);
 
 /* The frame in which an address lies; NULL: none. One that is out of service stands back: its

@@ -25,6 +25,7 @@ struct state;
  * @pool:   name; NULL or "": any
  * @label:  NULL or ""; copied
  * @seq:    its number, by which its client asks again; 0: none
+ * @blind:  physical addresses are of no use to the client: pools that hide them will do, too
  * @patient: state_wait() follows where state_alloc() refuses it for now: the refusal is not
  * counted, the answer to the wait is
  */
@@ -33,7 +34,7 @@ struct request {
         uint64_t nodes;
         const char *device, *pool, *label;
         uint32_t seq;
-        bool patient;
+        bool blind, patient;
 };
 
 /**
@@ -105,6 +106,26 @@ int state_cancel(struct state *state, struct client *client, uint64_t ticket);
  * Return: 0; PAR_REFUSED_GONE where it has no such buffer.
  */
 int state_release(struct state *state, struct client *client, uint64_t id, uint64_t now_ns);
+
+/* Exports of one buffer. Each costs the kernel some memory that is charged to nobody, and whoever
+ * wants more can duplicate what he has. */
+#define BUFFER_EXPORTS_MAX 16
+
+/**
+ * state_export() - note that a descriptor of a buffer's memory alone is about to be made
+ * @ret_refusal: filled with a result above 0
+ *
+ * Others may get it from the client, and it opens the memory for as long as they have it. The state
+ * does not learn when that ends: the keeper's proof does, that nobody refers to the frame.
+ *
+ * Return: 0; PAR_REFUSED_GONE where the client has no such buffer; PAR_REFUSED_QUOTA after
+ * BUFFER_EXPORTS_MAX.
+ */
+int state_export(struct state *state, struct client *client, uint64_t id,
+                 struct refusal *ret_refusal);
+
+/* It was not made after all. A buffer that is gone meanwhile is passed over. */
+void state_unexport(struct client *client, uint64_t id);
 
 /* A client says that it no longer has a frame mapped. Frames it does not have are passed over. */
 void state_dropped(struct state *state, struct client *client, struct frame_name name,

@@ -50,6 +50,7 @@ static int owner_compare_uid(const struct owner *a, const struct owner *b)
 }
 
 TREE_GENERATE(frame_tree, frame, by_phys, frame_compare)
+TREE_GENERATE(open_frame_tree, frame, in_open, frame_compare)
 TREE_GENERATE(buffer_tree, buffer, by_id, buffer_compare)
 TREE_GENERATE(owner_tree, owner, by_id, owner_compare)
 TREE_GENERATE(uid_owner_tree, owner, by_uid, owner_compare_uid)
@@ -80,6 +81,20 @@ struct frame *state_frame_next(const struct state *state, const struct frame *fr
         return RB_NEXT(frame_tree, &state->frames, (struct frame *)(uintptr_t)frame);
 }
 
+struct frame *state_open_frame_from(const struct state *state, uint64_t phys)
+{
+        struct open_frame_tree tree = state->open_frames;
+        struct frame key = { .phys = phys };
+
+        return RB_NFIND(open_frame_tree, &tree, &key);
+}
+
+struct frame *state_open_frame_next(const struct state *state, const struct frame *frame)
+{
+        (void)state;
+        return RB_NEXT(open_frame_tree, &state->open_frames, (struct frame *)(uintptr_t)frame);
+}
+
 struct frame *state_frame_named(const struct state *state, struct frame_name name)
 {
         struct frame *frame = name.slot < state->n_slots ? state->slots[name.slot] : NULL;
@@ -93,12 +108,16 @@ void state_frame_insert(struct state *state, struct frame *frame)
 
         assert(!there);
         (void)there;
+        if (!frame->pool->settings->hidden)
+                (void)RB_INSERT(open_frame_tree, &state->open_frames, frame);
         state->slots[frame->name.slot] = frame;
 }
 
 void state_frame_remove(struct state *state, struct frame *frame)
 {
         RB_REMOVE(frame_tree, &state->frames, frame);
+        if (!frame->pool->settings->hidden)
+                RB_REMOVE(open_frame_tree, &state->open_frames, frame);
         state->slots[frame->name.slot] = NULL;
 }
 
@@ -252,6 +271,7 @@ int state_new(const struct state_settings *settings, const struct state_ops *ops
                 pool_init(&state->pools[i], &settings->pools[i], (uint32_t)i);
         order_pools(state);
         history_init(&state->history);
+        io_index_init(&state->io);
         *ret = state;
         return 0;
 }
@@ -304,7 +324,9 @@ void state_free(struct state *state)
                 owner_remove(state, owner);
         for (size_t i = 0; i < state->settings->n_pools; i++)
                 pool_deinit(&state->pools[i]);
+        watches_free(state);
         history_deinit(&state->history);
+        io_index_deinit(&state->io);
         free(state->slots);
         free(state->pools);
         free(state->preferred);

@@ -11,10 +11,12 @@
 
 #include "administration.h"
 #include "buffer_view.h"
+#include "device_news.h"
 #include "frame_name.h"
 #include "frame_news.h"
 #include "request.h"
 #include "state_client.h"
+#include "state_io.h"
 #include "state_ops.h"
 #include "state_report.h"
 #include "state_settings.h"
@@ -56,7 +58,7 @@ int state_start(struct state *state, uint64_t now_ns);
 /**
  * state_reconfigure() - go by other settings from now on
  * @settings: borrowed until state_free(), or until replaced; the same pools in the same order, with
- *            the same page_bytes, window, node, isolation and pin_required
+ *            the same page_bytes, window, node, isolation, handout and pin_required
  */
 void state_reconfigure(struct state *state, const struct state_settings *settings, uint64_t now_ns);
 

@@ -47,6 +47,10 @@ struct take_wish {
  * @lend:    note that clients are about to see this frame (the ledger)
  * @leave:   close what is held of the frame and have the keeper give it back; LEAVE_* in @flags
  * @nudge:   a holder may have let go of a lingering frame
+ * @watch:   look at a PCI device (pci_address.h) until it is seen not to be bus master, or
+ *           unwatch(); answered by state_device_seen() with the @round of the last such call before
+ *           the look. Asked again while it is looked at, it is looked at once more
+ * @unwatch: nobody waits for this device any more
  * @unneeded: tell a client that it should unmap a frame
  * @event:   tell a client what happened to @length bytes at @offset of its buffer
  * @answer:  the answer to a request that waited: @buffer, or NULL and @refusal with result @r.
@@ -61,6 +65,8 @@ struct state_ops {
         void (*lend)(void *data, struct frame_name frame);
         void (*leave)(void *data, struct frame_name frame, uint32_t pool, unsigned flags);
         void (*nudge)(void *data, struct frame_name frame);
+        void (*watch)(void *data, uint32_t device, uint32_t round);
+        void (*unwatch)(void *data, uint32_t device);
         void (*unneeded)(void *data, void *client_data, struct frame_name frame);
         void (*event)(void *data, void *client_data, enum event_type type, uint64_t buffer,
                       uint64_t offset, uint64_t length);

@@ -12,7 +12,9 @@
 #include "history.h"
 #include "holding.h"
 #include "ledger.h"
+#include "io_index.h"
 #include "pool.h"
+#include "quarantine.h"
 #include "state.h"
 #include "waiter.h"
 #include "waiting_uid.h"
@@ -28,10 +30,12 @@ struct demand;
  * @pools:     by their index in the configuration
  * @preferred: the same pools' indexes, widest address range first
  * @slots:     the keeper's slots, @n_slots of them
+ * @open_frames: the frames that everybody may be told of
  * @ended:     what ended clients left
  * @ledger:    what the next worker will know; NULL: nothing
  * @resumable: clients of a former worker that have not come back yet, by their tokens
  * @restoring: that former worker's ledger has not been read: what lent frames are for is not known
+ * @watches:   PCI devices that buffers were granted for
  */
 struct state {
         const struct state_settings *settings;
@@ -43,6 +47,7 @@ struct state {
         struct frame **slots;
         size_t n_slots;
         struct frame_tree frames;
+        struct open_frame_tree open_frames;
         struct buffer_tree buffers;
         uint64_t last_buffer, n_buffers;
         struct owner_tree owners;
@@ -56,7 +61,9 @@ struct state {
         struct ledger *ledger;
         struct resumable_tree resumable;
         bool restoring;
+        struct watch_tree watches;
         struct history history;
+        struct io_index io;
         struct waiter_queue waiters;
         struct waiting_uid_tree waiting_uids;
         uint64_t n_waiters;
@@ -82,6 +89,11 @@ struct frame *state_frame_at(const struct state *state, uint64_t phys);       /*
 struct frame *state_frame_from(const struct state *state, uint64_t phys);     /* there, or above */
 struct frame *state_frame_in(const struct state *state, struct range window); /* or below it */
 struct frame *state_frame_next(const struct state *state, const struct frame *frame);
+
+/* Of the frames that everybody may be told of: the first at an address or above; the next one. */
+struct frame *state_open_frame_from(const struct state *state, uint64_t phys);
+struct frame *state_open_frame_next(const struct state *state, const struct frame *frame);
+
 struct frame *state_frame_named(const struct state *state, struct frame_name name);
 void state_frame_insert(struct state *state, struct frame *frame);
 void state_frame_remove(struct state *state, struct frame *frame);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #define REPORT_BLOCKERS_MAX 8
+#define REPORT_NOTE_BYTES   96
 
 struct client;
 struct state;
@@ -29,6 +30,7 @@ struct status_report {
         bool pinned;
         uint32_t pools, clients;
         uint64_t buffers, grants, refusals, waiting, lost_to_system, moved, uptime_ns;
+        char note[REPORT_NOTE_BYTES]; /* a device for which memory is in quarantine, or "" */
 };
 
 /**
@@ -73,10 +75,11 @@ struct holder_report {
         uint32_t uid, pid;
 };
 
-/* @note: why it is retired or cannot leave, or "" */
+/* @note: why it is retired, cannot leave or is in quarantine, or "" */
 struct frame_report {
         struct frame_name name;
-        const char *pool, *state, *note;
+        const char *pool, *state;
+        char note[REPORT_NOTE_BYTES];
         uint64_t phys, page_bytes;
         int node;
         bool pinned;
@@ -88,18 +91,21 @@ struct buffer_report {
         uint64_t id, size_bytes, segments, age_ns;
         uint64_t needs_below; /* its own highest usable address; 0: it has no such limit */
         struct range extent;  /* lowest and highest address of it */
+        bool hidden;          /* where the asker may not know these: @extent and @segments are 0 */
         const char *label, *pool, *state;
+        char note[REPORT_NOTE_BYTES]; /* why it is in quarantine, or "" */
         struct holder_report holder;
 };
 
 /**
  * struct client_report - an owner of memory, or a session
  * @waiting:       requests of it that wait
+ * @note:          why memory of it is in quarantine, or ""
  * @waiting_ns, @waiting_bytes, @waiting_for: of the first of them: since when, how much, in words
  */
 struct client_report {
         uint64_t id, buffers, age_ns, waiting, waiting_ns, waiting_bytes;
-        char waiting_for[304];
+        char waiting_for[304], note[REPORT_NOTE_BYTES];
         struct state_bytes bytes;
         bool connected;
         struct holder_report holder;

@@ -20,6 +20,12 @@ enum isolation {
         ISOLATE_UID,     /* connections of one uid share an owner */
 };
 
+/* What a client is given of its memory. */
+enum handout {
+        HANDOUT_FRAMES, /* descriptors of whole frames */
+        HANDOUT_DMABUF, /* for each buffer a dma-buf of exactly its pages */
+};
+
 /* One entry of a pool's allow list. */
 struct principal {
         bool is_group;
@@ -50,9 +56,13 @@ enum pool_source {
  * @shrink_delay_ns: what was not needed for this long goes back, down to @size_min_bytes
  * @spill:         requests without an address limit may end up here
  * @pin_required:  frames that are not pinned are refused
+ * @hidden:        clients are not told where in memory its frames lie; administrators are
  * @isolation:     who shares frames
+ * @handout:       what of it is given to clients
  * @reuse_delay_ns: how long an owner keeps its last empty frame
- * @quarantine_ns: how long memory of a client that died is held
+ * @quarantine_ns: how long memory of a client that died is held where nothing is known of its
+ *                 devices
+ * @quarantine_is_max: and not longer, whatever is seen of them
  * @allow:         @n_allow entries, owned; none: everybody
  */
 struct pool_settings {
@@ -67,9 +77,11 @@ struct pool_settings {
         uint64_t harvest_max_bytes;
         uint64_t shrink_delay_ns;
         bool spill;
-        bool pin_required;
+        bool pin_required, hidden;
         enum isolation isolation;
+        enum handout handout;
         uint64_t reuse_delay_ns, quarantine_ns;
+        bool quarantine_is_max;
         struct principal *allow;
         size_t n_allow;
 };

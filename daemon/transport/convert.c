@@ -35,6 +35,7 @@ int request_from_wire(const Wire__Alloc *alloc, struct request *ret, const char 
                 .device = alloc->device,
                 .pool = alloc->pool,
                 .label = alloc->label,
+                .blind = alloc->blind,
         };
 
         if (!text_is_good(alloc->label, LABEL_BYTES_MAX)) {
@@ -63,6 +64,50 @@ int window_from_wire(uint64_t addr_min, uint64_t addr_max, struct range *ret)
         if (window.first > window.last)
                 return PAR_REFUSED_INVALID;
         *ret = window;
+        return 0;
+}
+
+/* Return: whether there are addresses that it could be. */
+static bool part_from_wire(const Wire__IoPart *from, struct io_tell_part *ret)
+{
+        uint64_t last;
+
+        if (!from->length || __builtin_add_overflow(from->iova, from->length - 1, &last))
+                return false;
+        *ret = (struct io_tell_part){ { from->iova, last }, from->offset };
+        return true;
+}
+
+int io_tell_from_wire(const Wire__Mapped *from, struct io_tell *ret,
+                      struct io_tell_part parts[IO_PARTS_MAX], struct pci_function *pci,
+                      const char **ret_complaint)
+{
+        if (!text_is_good(from->device, LABEL_BYTES_MAX)) {
+                *ret_complaint = "device is longer than 63 bytes, or not UTF-8";
+                return PAR_REFUSED_INVALID;
+        }
+        if (from->pci[0] && !pci_function_parse(from->pci, pci, NULL)) {
+                *ret_complaint = "pci is no PCI address, such as 0000:03:00.0";
+                return PAR_REFUSED_INVALID;
+        }
+        if (from->n_parts > IO_PARTS_MAX) {
+                *ret_complaint = "a buffer has at most 4 parts";
+                return PAR_REFUSED_INVALID;
+        }
+        for (size_t i = 0; i < from->n_parts; i++) {
+                if (part_from_wire(from->parts[i], &parts[i]))
+                        continue;
+                *ret_complaint = "a part has no bytes, or ends above 2^64";
+                return PAR_REFUSED_INVALID;
+        }
+        *ret = (struct io_tell){
+                .buffer = from->buffer,
+                .space = from->space,
+                .device = from->device,
+                .pci = from->pci[0] ? pci : NULL,
+                .parts = parts,
+                .n_parts = from->n_parts,
+        };
         return 0;
 }
 
@@ -150,6 +195,7 @@ void status_to_wire(const struct status_report *from, Wire__StateBytes *bytes, W
         to->lost_to_system = from->lost_to_system;
         to->moved = from->moved;
         to->uptime_ms = from->uptime_ns / NS_PER_MS;
+        to->note = text(from->note);
 }
 
 void pool_to_wire(const struct pool_report *from, const char *backend, Wire__StateBytes *bytes,
@@ -180,6 +226,7 @@ void pool_to_wire(const struct pool_report *from, const char *backend, Wire__Sta
         to->held_aside = from->held_aside_bytes;
         to->draining = from->draining_bytes;
         to->waiting = from->waiting;
+        to->hidden = from->settings->hidden;
 }
 
 void frame_to_wire(const struct frame_report *from, Wire__Frame *to)
@@ -217,6 +264,8 @@ void buffer_to_wire(const struct buffer_report *from, Wire__Buffer *to)
         to->needs_below = from->needs_below;
         to->state = text(from->state);
         to->age_ms = from->age_ns / NS_PER_MS;
+        to->hidden = from->hidden;
+        to->note = text(from->note);
 }
 
 void client_to_wire(const struct client_report *from, Wire__StateBytes *bytes, Wire__Client *to)
@@ -237,6 +286,7 @@ void client_to_wire(const struct client_report *from, Wire__StateBytes *bytes, W
         to->connected = from->connected;
         to->waiting = from->waiting;
         to->waiting_for_words = text(from->waiting_for);
+        to->note = text(from->note);
 }
 
 void extent_to_wire(const struct extent_report *from, Wire__Extent *to)
@@ -261,6 +311,32 @@ void former_to_wire(const struct former_holder *from, Wire__FormerHolder *to)
         to->client = text(from->client);
         to->label = text(from->label);
         to->uid = from->uid;
+}
+
+void io_holder_to_wire(const struct io_holder *from, char pci[PCI_FUNCTION_BYTES],
+                       Wire__IoHolder *to)
+{
+        wire__io_holder__init(to);
+        to->known = from->known;
+        to->client = text(from->client);
+        to->label = text(from->label);
+        to->device = text(from->device);
+        if (from->has_pci)
+                to->pci = text(pci_function_text(&from->pci, pci));
+        to->uid = from->uid;
+        to->pid = from->pid;
+        to->buffer = from->buffer;
+        to->size = from->size_bytes;
+        to->offset = from->offset;
+        to->part = (uint32_t)from->part;
+        to->first = from->iova.first;
+        to->last = from->iova.last;
+        to->has_phys = from->has_phys;
+        to->phys = from->phys;
+        to->age_ms = from->age_ns / NS_PER_MS;
+        to->pool = text(from->pool);
+        to->state = text(from->state);
+        to->page_size = from->page_bytes;
 }
 
 void blocker_to_wire(const struct blocker *from, Wire__Blocker *to)

@@ -10,6 +10,10 @@
 #include "text.h"
 
 #include <stdbool.h>
+#include <stdint.h>
+
+/* Instead of an address that the client may not know. */
+#define WIRE_PHYS_HIDDEN UINT64_MAX
 
 /**
  * request_from_wire() - what an Alloc asks for
@@ -42,6 +46,22 @@ int window_from_wire(uint64_t addr_min, uint64_t addr_max, struct range *ret);
 int selection_from_wire(const Wire__Selection *from, struct selection *ret,
                         const char **ret_complaint);
 
+/**
+ * io_tell_from_wire() - where a buffer is mapped
+ * @from:  borrowed
+ * @ret:   borrows the strings, and the rooms below
+ * @parts: room
+ * @pci:   room
+ * @ret_complaint: static sentence; written only with a refusal
+ *
+ * Only what the state could not judge is judged here.
+ *
+ * Return: 0; PAR_REFUSED_INVALID.
+ */
+int io_tell_from_wire(const Wire__Mapped *from, struct io_tell *ret,
+                      struct io_tell_part parts[IO_PARTS_MAX], struct pci_function *pci,
+                      const char **ret_complaint);
+
 /* What hangs on the row of a device. */
 struct device_parts {
         Wire__Constraint limits;
@@ -63,6 +83,9 @@ void buffer_to_wire(const struct buffer_report *from, Wire__Buffer *to);
 void client_to_wire(const struct client_report *from, Wire__StateBytes *bytes, Wire__Client *to);
 void extent_to_wire(const struct extent_report *from, Wire__Extent *to);
 void former_to_wire(const struct former_holder *from, Wire__FormerHolder *to);
+/* @pci: room for the text, borrowed by @to. */
+void io_holder_to_wire(const struct io_holder *from, char pci[PCI_FUNCTION_BYTES],
+                       Wire__IoHolder *to);
 void blocker_to_wire(const struct blocker *from, Wire__Blocker *to);
 void device_to_wire(const struct device_settings *from, struct device_parts *parts,
                     Wire__DeviceRow *to);

@@ -45,12 +45,15 @@ static const struct handler handlers[] = {
         [WIRE__REQUEST__BODY_CLIENTS] = { "clients", ROLE_CLIENT, handle_clients },
         [WIRE__REQUEST__BODY_MAP] = { "map", ROLE_CLIENT, handle_map },
         [WIRE__REQUEST__BODY_LOOKUP] = { "lookup", ROLE_CLIENT, handle_lookup },
+        [WIRE__REQUEST__BODY_MAPPED] = { "Mapped", ROLE_CLIENT, handle_mapped },
+        [WIRE__REQUEST__BODY_LOOKUP_IO] = { "lookup_io", ROLE_CLIENT, handle_lookup_io },
         [WIRE__REQUEST__BODY_RESIZE] = { "Resize", ROLE_ADMIN, handle_resize },
         [WIRE__REQUEST__BODY_DRAIN] = { "Drain", ROLE_ADMIN, handle_drain },
         [WIRE__REQUEST__BODY_REVOKE] = { "Revoke", ROLE_ADMIN, handle_revoke },
         [WIRE__REQUEST__BODY_RELEASE] = { "Release", ROLE_CLIENT, handle_release },
         [WIRE__REQUEST__BODY_KEPT] = { "Kept", ROLE_CLIENT, handle_kept },
         [WIRE__REQUEST__BODY_RELOAD] = { "Reload", ROLE_ADMIN, handle_reload },
+        [WIRE__REQUEST__BODY_EXPORT_DMABUF] = { "ExportDmabuf", ROLE_CLIENT, handle_export_dmabuf },
 };
 
 static const struct handler *find(const Wire__Request *request)
@@ -93,7 +96,7 @@ static int handle(struct session *session, const Wire__Request *request, struct 
         const struct handler *handler = find(request);
 
         if (request->seq == 0 || request->seq == session->reload.seq ||
-            session_wait(session, request->seq)) {
+            session_wait(session, request->seq) || export_is_open(session, request->seq)) {
                 reply->end = SESSION_DIED;
                 return reply_say(reply, PAR_REFUSED_INVALID,
                                  "a request's seq is not 0, and not that of one that waits");

@@ -32,8 +32,12 @@ handler_function handle_hello, handle_bye, handle_cancel;
 /* handlers_memory.c */
 handler_function handle_alloc, handle_extents, handle_free, handle_drop, handle_kept,
         handle_explain, handle_device_open, handle_reclaim;
+/* export.c */
+handler_function handle_export_dmabuf;
 /* lists.c */
 handler_function handle_status, handle_pools, handle_frames, handle_buffers, handle_clients,
         handle_devices, handle_map, handle_lookup;
+/* handlers_io.c */
+handler_function handle_mapped, handle_lookup_io;
 /* handlers_admin.c */
 handler_function handle_resize, handle_drain, handle_revoke, handle_release, handle_reload;

@@ -48,27 +48,28 @@ static int show_frame(struct session *session, struct frame_name frame, struct r
         return 0;
 }
 
-static int fill_pieces(struct session *session, const struct buffer *buffer, size_t count,
-                       struct paging *at, struct reply *reply)
+static int fill_pieces(struct session *session, const struct buffer *buffer,
+                       const struct buffer_view *view, struct paging *at, struct reply *reply)
 {
         size_t room = outbox_room(&session->outbox);
         struct reply_page *page = &reply->room->page;
         size_t n = 0;
         int r;
 
-        while (at->pieces < count && n < PAGE_PIECES_MAX && reply->n_descriptors < room) {
+        while (at->pieces < view->piece_count && n < PAGE_PIECES_MAX &&
+               reply->n_descriptors < room) {
                 Wire__Piece *wire = &page->pieces[n];
                 struct piece piece;
 
                 buffer_piece(buffer, at->pieces, &piece);
                 wire__piece__init(wire);
                 wire->frame = frame_id(piece.frame);
-                wire->phys = piece.phys;
+                wire->phys = view->hidden ? WIRE_PHYS_HIDDEN : piece.phys;
                 wire->length = piece.length_bytes;
                 wire->frame_offset = piece.frame_offset;
                 wire->zeroed = piece.zeroed;
                 wire->keep = piece.keep;
-                r = show_frame(session, piece.frame, reply, wire);
+                r = view->as_dmabuf ? 0 : show_frame(session, piece.frame, reply, wire);
                 if (r)
                         return r;
                 page->piece_pointers[n++] = wire;
@@ -79,14 +80,28 @@ static int fill_pieces(struct session *session, const struct buffer *buffer, siz
         return 0;
 }
 
-static void fill_segments(const struct buffer *buffer, uint64_t dma_offset, struct paging *at,
-                          struct reply_page *page)
+/* All of a buffer that lies nowhere, as far as its client may know. */
+static size_t fill_hidden_segment(const struct buffer_view *view, const struct paging *at,
+                                  struct reply_page *page)
 {
-        size_t n = 0;
+        if (at->segments)
+                return 0;
+        wire__segment__init(&page->segments[0]);
+        page->segments[0].dma = page->segments[0].phys = WIRE_PHYS_HIDDEN;
+        page->segments[0].length = view->size_bytes;
+        page->segment_pointers[0] = &page->segments[0];
+        return 1;
+}
+
+static void fill_segments(const struct buffer *buffer, const struct buffer_view *view,
+                          struct paging *at, struct reply_page *page)
+{
+        size_t n = view->hidden ? fill_hidden_segment(view, at, page) : 0;
         struct range range;
 
-        while (n < PAGE_SEGMENTS_MAX && buffer_next_segment(buffer, &at->at, &range)) {
-                segment_to_wire(range, dma_offset, &page->segments[n]);
+        while (!view->hidden && n < PAGE_SEGMENTS_MAX &&
+               buffer_next_segment(buffer, &at->at, &range)) {
+                segment_to_wire(range, view->dma_offset, &page->segments[n]);
                 page->segment_pointers[n] = &page->segments[n];
                 n++;
         }
@@ -104,10 +119,10 @@ static int fill_page(struct session *session, const struct buffer *buffer,
         int r;
 
         wire__extent_list__init(&page->extents);
-        r = fill_pieces(session, buffer, view->piece_count, &at, reply);
+        r = fill_pieces(session, buffer, view, &at, reply);
         if (r)
                 return r;
-        fill_segments(buffer, view->dma_offset, &at, page);
+        fill_segments(buffer, view, &at, page);
 
         if (at.pieces < view->piece_count || at.segments < view->segment_count) {
                 at.cursor = ++session->last_cursor;
@@ -140,6 +155,7 @@ int grant_answer(struct session *session, const struct buffer *buffer, struct re
         page->grant.page_size = view.page_bytes;
         page->grant.segment_count = view.segment_count;
         page->grant.piece_count = view.piece_count;
+        page->grant.dmabuf = view.as_dmabuf;
         page->grant.extents = &page->extents;
         reply->wire.body_case = WIRE__REPLY__BODY_ALLOC;
         reply->wire.alloc = &page->grant;

@@ -67,7 +67,7 @@ int handle_alloc(struct session *session, const Wire__Request *request, struct r
                 return wait_begin(session, request, &want, reply);
         if (r)
                 return r;
-        return grant_answer(session, buffer, reply);
+        return export_grant(session, request->seq, buffer, session->server->asked_ns, reply);
 }
 
 int handle_extents(struct session *session, const Wire__Request *request, struct reply *reply)

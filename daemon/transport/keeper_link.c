@@ -350,6 +350,20 @@ static int hear_config(struct keeper_link *link, const struct keeper_message *me
         return 0;
 }
 
+static int hear_seen(const struct keeper_message *message, struct state *state, uint64_t now_ns)
+{
+        enum device_sight sight = SIGHT_FAILED;
+
+        if (message->result > KEEPER_SEEN_MASTER || message->first > UINT32_MAX)
+                return -EPROTO;
+        if (message->result == KEEPER_SEEN_QUIET)
+                sight = SIGHT_QUIET;
+        else if (message->result == KEEPER_SEEN_MASTER)
+                sight = SIGHT_MASTER;
+        state_device_seen(state, message->count, (uint32_t)message->first, sight, now_ns);
+        return 0;
+}
+
 /* Whether a message of this kind is right before the worker looks at what it says. */
 static bool may_be_heard(const struct keeper_link *link, const struct keeper_message *message,
                          const struct packet *packet)
@@ -366,6 +380,7 @@ static bool may_be_heard(const struct keeper_link *link, const struct keeper_mes
         case KEEPER_TAKEN:
         case KEEPER_PROGRESS: about_pool = true; break;
         case KEEPER_CONFIG: brings = true; break;
+        case KEEPER_SEEN:
         case KEEPER_PING: break;
         default: return false;
         }
@@ -398,6 +413,7 @@ static int hear(struct keeper_link *link, const struct keeper_message *message,
                 state_frame_moved(state, named(message), message->phys, now_ns);
                 return 0;
         case KEEPER_POISONED: state_frame_poisoned(state, named(message), now_ns); return 0;
+        case KEEPER_SEEN: return hear_seen(message, state, now_ns);
         default: return -EPROTO;
         }
 }
@@ -530,6 +546,18 @@ void keeper_link_nudge(struct keeper_link *link, struct frame_name frame)
         };
 
         say(link, &message);
+}
+
+void keeper_link_watch(struct keeper_link *link, uint32_t device, uint32_t round)
+{
+        struct keeper_message message = { .type = KEEPER_WATCH, .count = device, .first = round };
+
+        say(link, &message);
+}
+
+void keeper_link_unwatch(struct keeper_link *link, uint32_t device)
+{
+        say(link, &(struct keeper_message){ .type = KEEPER_UNWATCH, .count = device });
 }
 
 void keeper_link_reload(struct keeper_link *link)

@@ -71,6 +71,8 @@ void keeper_link_lend(struct keeper_link *link, struct frame_name frame);
 void keeper_link_leave(struct keeper_link *link, struct frame_name frame, uint32_t pool,
                        unsigned flags);
 void keeper_link_nudge(struct keeper_link *link, struct frame_name frame);
+void keeper_link_watch(struct keeper_link *link, uint32_t device, uint32_t round);
+void keeper_link_unwatch(struct keeper_link *link, uint32_t device);
 
 /* Have the keeper read its configuration again; a keeper_verdict is the answer. */
 void keeper_link_reload(struct keeper_link *link);

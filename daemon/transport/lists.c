@@ -14,11 +14,11 @@ int handle_status(struct session *session, const Wire__Request *request, struct 
 {
         struct server *server = session->server;
         Wire__Status *body = &reply->room->status.status;
-        struct status_report report;
+        struct status_report *report = &reply->room->status.report;
 
         (void)request;
-        state_report(server->state, server_now_ns(), &report);
-        status_to_wire(&report, &reply->room->status.bytes, body);
+        state_report(server->state, server_now_ns(), report);
+        status_to_wire(report, &reply->room->status.bytes, body);
         body->server = server->name;
         body->admin = client_is_admin(server->state, session->client);
         body->worker_starts = keeper_link_worker_starts(server->keeper);
@@ -55,6 +55,12 @@ static const char *backend_of(const struct list *list, const struct pool_setting
                                                : list->session->server->state_settings->backend;
 }
 
+/* A report's own text is gone with it. */
+static char *keep_note(struct reply_row *row, const char note[REPORT_NOTE_BYTES])
+{
+        return memcpy(row->note, note, REPORT_NOTE_BYTES);
+}
+
 static bool next_pool(struct list *list, uint64_t *cursor, struct reply_row *row)
 {
         struct pool_report report;
@@ -73,6 +79,7 @@ static bool next_frame(struct list *list, uint64_t *cursor, struct reply_row *ro
                               &list->steps, &report))
                 return false;
         frame_to_wire(&report, &row->frame);
+        row->frame.note = keep_note(row, report.note);
         row->frame.unverified = list->session->server->state_settings->invented;
         return true;
 }
@@ -85,6 +92,7 @@ static bool next_buffer(struct list *list, uint64_t *cursor, struct reply_row *r
                                list->now_ns, cursor, &list->steps, &report))
                 return false;
         buffer_to_wire(&report, &row->buffer);
+        row->buffer.note = keep_note(row, report.note);
         return true;
 }
 
@@ -97,6 +105,7 @@ static bool next_client(struct list *list, uint64_t *cursor, struct reply_row *r
         memcpy(row->words, report.waiting_for, sizeof(row->words));
         client_to_wire(&report, &row->bytes, &row->client);
         row->client.waiting_for_words = row->words; /* the report's are gone with it */
+        row->client.note = keep_note(row, report.note);
         return true;
 }
 

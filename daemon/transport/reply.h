@@ -59,6 +59,7 @@ struct reply_row {
         Wire__StateBytes bytes;
         struct device_parts device_parts;
         char words[sizeof(((struct client_report *)NULL)->waiting_for)]; /* of a client */
+        char note[REPORT_NOTE_BYTES];
 };
 
 struct reply_list {
@@ -90,6 +91,14 @@ struct reply_found {
         struct lookup_report report; /* what the others borrow from */
 };
 
+struct reply_found_io {
+        Wire__FoundIo found;
+        Wire__IoHolder holders[IO_HOLDERS_MAX], former[IO_HOLDERS_MAX];
+        Wire__IoHolder *holder_pointers[IO_HOLDERS_MAX], *former_pointers[IO_HOLDERS_MAX];
+        char pci[2 * IO_HOLDERS_MAX][PCI_FUNCTION_BYTES];
+        struct io_report report; /* what the others borrow from */
+};
+
 /* Where the bodies of the different answers live; large, and never cleared. */
 union reply_room {
         Wire__Welcome welcome;
@@ -103,11 +112,14 @@ union reply_room {
         struct {
                 Wire__Status status;
                 Wire__StateBytes bytes;
+                struct status_report report; /* what they borrow from */
         } status;
         struct reply_list list;
         struct reply_found found;
+        struct reply_found_io found_io;
         Wire__Affected affected;
         Wire__Reloaded reloaded;
+        Wire__Exported exported;
         struct notice_packet notice;
 };
 

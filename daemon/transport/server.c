@@ -179,6 +179,20 @@ static void op_nudge(void *data, struct frame_name frame)
         keeper_link_nudge(server->keeper, frame);
 }
 
+static void op_watch(void *data, uint32_t device, uint32_t round)
+{
+        struct server *server = data;
+
+        keeper_link_watch(server->keeper, device, round);
+}
+
+static void op_unwatch(void *data, uint32_t device)
+{
+        struct server *server = data;
+
+        keeper_link_unwatch(server->keeper, device);
+}
+
 static void op_unneeded(void *data, void *client_data, struct frame_name frame)
 {
         struct session *session = client_data;
@@ -236,6 +250,8 @@ static const struct state_ops ops = {
         .lend = op_lend,
         .leave = op_leave,
         .nudge = op_nudge,
+        .watch = op_watch,
+        .unwatch = op_unwatch,
         .unneeded = op_unneeded,
         .event = op_event,
         .answer = op_answer,
@@ -422,6 +438,7 @@ static void server_free(struct server *server)
                 session_free(session);
         awaited_free_all(server);
         reload_deinit(server);
+        exporter_deinit(server);
         metrics_http_free(server->metrics_http);
         free_events(server);
         state_free(server->state);
@@ -511,6 +528,9 @@ static int server_start(struct server *server)
         r = reload_init(server);
         if (r)
                 return r;
+        r = exporter_init(server);
+        if (r)
+                return r;
         r = add_events(server);
         if (r || server->metrics_fd < 0)
                 return r;
@@ -528,12 +548,15 @@ int server_run(const struct server_settings *settings)
                 close(settings->ledger_fd);
                 if (settings->metrics_fd >= 0)
                         close(settings->metrics_fd);
+                if (settings->udmabuf_fd >= 0)
+                        close(settings->udmabuf_fd);
                 return -ENOMEM;
         }
         server->settings = settings;
         server->state_settings = settings->state;
         server->listen_fd = settings->listen_fd;
         server->metrics_fd = settings->metrics_fd;
+        server->exporter.device = settings->udmabuf_fd;
         server->tick_ns = UINT64_MAX;
         TAILQ_INIT(&server->sessions);
         TAILQ_INIT(&server->busy);

@@ -41,6 +41,7 @@ struct server_reload {
  * @reload_ms:  how long a request to reload waits for the keeper; 0: 10 seconds
  * @listen_fd:  listening socket; consumed
  * @metrics_fd: listening socket of the metrics; -1: none; consumed
+ * @udmabuf_fd: an open /dev/udmabuf; -1: none, and no buffer becomes a dma-buf; consumed
  * @keeper_fd:  channel to the keeper; consumed
  * @ledger_fd:  memfd of struct keeper_ledger; consumed
  */
@@ -48,7 +49,7 @@ struct server_settings {
         const struct state_settings *state;
         const struct server_reload *reload;
         unsigned reload_ms;
-        int listen_fd, metrics_fd, keeper_fd, ledger_fd;
+        int listen_fd, metrics_fd, udmabuf_fd, keeper_fd, ledger_fd;
 };
 
 /**

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "export.h"
 #include "keeper_link.h"
 #include "message.h"
 #include "metrics.h"
@@ -74,6 +75,7 @@ struct server {
         struct keeper_link *keeper;
         struct reaper *reaper;
         struct reload reload;
+        struct exporter exporter;
         TAILQ_HEAD(, session) sessions;
         size_t n_sessions;
         uint64_t last_session;

@@ -8,7 +8,6 @@
 #include "session.h"
 
 #include "dispatch.h"
-#include "grant.h"
 #include "log.h"
 #include "server_private.h"
 
@@ -111,9 +110,10 @@ static void send_answer(struct session *session, struct wait *wait)
         } else {
                 const struct buffer *buffer = client_buffer(session->client, wait->buffer);
 
-                r = buffer ? grant_answer(session, buffer, &reply) : PAR_REFUSED_GONE;
+                r = buffer ? export_grant(session, wait->seq, buffer, 0, &reply) : PAR_REFUSED_GONE;
         }
-        reply_send(session, &reply, wait->seq, r);
+        if (r || !reply.later)
+                reply_send(session, &reply, wait->seq, r);
         metrics_count(&server->metrics.waits, server_now_ns() - wait->asked_ns);
 }
 
@@ -168,6 +168,9 @@ void session_work(struct session *session)
                 send_answer(session, wait);
                 free(wait);
         }
+        while (!session->end && export_is_made(&session->exports) &&
+               outbox_is_empty(&session->outbox) && outbox_room(&session->outbox))
+                export_send(session);
         while (!session->end && outbox_is_empty(&session->outbox) &&
                !notice_is_empty(&session->notice))
                 if (send_notice(session))
@@ -344,6 +347,7 @@ int session_new(struct server *server, int socket)
         outbox_init(&session->outbox, socket);
         TAILQ_INIT(&session->waits);
         TAILQ_INIT(&session->answers);
+        export_list_init(&session->exports);
         TAILQ_INSERT_TAIL(&server->sessions, session, link);
         server->n_sessions++;
         session->slow = true;
@@ -380,6 +384,7 @@ void session_free(struct session *session)
 {
         struct server *server = session->server;
 
+        export_forget_all(session);
         if (session->client)
                 client_end(server->state, session->client, session->end == SESSION_BYE,
                            server_now_ns());

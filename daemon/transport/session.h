@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "export.h"
 #include "notice.h"
 #include "outbox.h"
 #include "peer.h"
@@ -74,6 +75,7 @@ struct paging {
  * @last_turns: that it had since its process died
  * @waits:    without an answer
  * @answers:  with one that is not sent yet, because earlier packets are not
+ * @exports:  dma-bufs that it asked for
  * @busy:     it is in server::busy
  * @slow:     it is in server::slow
  */
@@ -95,6 +97,7 @@ struct session {
         unsigned last_turns;
         struct wait_queue waits, answers;
         struct reload_ask reload;
+        struct export_list exports;
         uint64_t last_cursor;
         struct paging pagings[SESSION_PAGINGS_MAX];
 };

@@ -48,6 +48,14 @@ says err "a huge configuration" "File too large"
 expect 0 "a page size of another machine" "$PARD" --check-config --config "$dir/pard.conf"
 says err "a page size of another machine" "this system has no hugepages of 16K"
 
+if [[ ! -e /dev/udmabuf ]]; then
+        { base_config; echo 'pool "sealed" { size_min = "4M" handout = "dmabuf" }'; } >"$dir/pard.conf"
+        expect 0 "a pool of dma-bufs" "$PARD" --check-config --config "$dir/pard.conf"
+        expect 1 "no dma-bufs" "$PARD" --config "$dir/pard.conf"
+        says err "no dma-bufs" 'pool "sealed": handout = "dmabuf" takes /dev/udmabuf'
+        [[ ! -e $PAR_SOCKET ]] || fail "a socket after a failed start"
+fi
+
 # ---- the socket -----------------------------------------------------------------------------
 sim_config >"$dir/pard.conf"
 start_pard

@@ -22,7 +22,7 @@ declare -A may_include=(
         [daemon/transport]="daemon/transport daemon/state daemon/core daemon/keeper/protocol daemon/log proto proto/base"
         [daemon/config]="daemon/config daemon/state daemon/core daemon/backend daemon/keeper/protocol proto/base"
         [daemon]="daemon daemon/config daemon/transport daemon/state daemon/core daemon/keeper daemon/keeper/protocol daemon/backend daemon/log proto/base"
-        [client]="client proto proto/base"
+        [client]="client daemon/core proto proto/base"
         [client/parctl]="client/parctl client proto proto/base"
         [client/examples]="client/examples client"
 )

@@ -16,7 +16,7 @@ void *__wrap_aligned_alloc(size_t align, size_t size);
 void *__wrap_realloc(void *p, size_t size);
 void *__wrap_reallocarray(void *p, size_t n, size_t size);
 
-static struct {
+static _Thread_local struct {
         bool armed, failed;
         unsigned long count, first, last;
         size_t asked_bytes;

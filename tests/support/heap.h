@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A heap that fails on demand: malloc(), calloc(), realloc() and reallocarray() of a program that
- * is linked with par-heap go through it. Without a demand it is the C library's.
+ * is linked with par-heap go through it. Without a demand it is the C library's. A demand is one of
+ * the calling thread, and so is what is counted.
  */
 #pragma once
 

@@ -17,6 +17,8 @@
 #define REVOKED_MAX 4096
 
 /* Some see memory elsewhere; "split" not even at multiples of its boundaries. */
+#define LIVES_DEVICE 0x100u /* 0000:01:00.0 */
+
 static const struct device_settings devices[] = {
         { .name = (char *)(uintptr_t) "narrow",
           .limits = { .window = { 0, 2 * GiB - 1 },
@@ -370,6 +372,38 @@ static void step_lookup(unsigned who)
         assert_int_equal(found.offset, phys - model->runs[in_run].first);
 }
 
+static bool io_report_has(const struct io_report *report, uint64_t buffer)
+{
+        for (size_t i = 0; i < report->n_holders; i++)
+                if (report->holders[i].buffer == buffer)
+                        return true;
+        return false;
+}
+
+/* A client tells anything of a buffer's I/O addresses; what is taken is found. */
+static void step_tell(unsigned who)
+{
+        const struct model_buffer *model = &buffers[rnd(BUFFERS_MAX)];
+        const struct io_tell_part part = { range_of(rnd(64) * 4096, 1 + rnd(4 * MiB)), rnd(8192) };
+        const struct io_tell tell = {
+                .buffer = model->id,
+                .space = (uint32_t)rnd(4),
+                .device = rnd(2) ? "0000:03:00.0" : "any",
+                .parts = &part,
+                .n_parts = rnd(8) > 0,
+        };
+        struct io_report report;
+        struct refusal refusal;
+        int r;
+
+        r = state_io_tell(world.state, clients[who], &tell, world.now_ns, &refusal);
+        assert_true(r >= 0 && (model->client == clients[who] || r == PAR_REFUSED_GONE));
+        state_io_lookup(world.state, clients[who], part.iova.first, "03:00.0", world.now_ns,
+                        &report);
+        state_io_lookup(world.state, clients[who], part.iova.first, "", world.now_ns, &report);
+        assert_true(r || io_report_has(&report, model->id) == (tell.n_parts > 0) || report.more);
+}
+
 /* All of what is held, once. */
 static void step_map(unsigned who)
 {
@@ -569,12 +603,27 @@ static void step_explain(unsigned who)
 
 static void step_admin(unsigned who)
 {
-        switch (rnd(8)) {
+        switch (rnd(10)) {
         case 0: step_revoke(who); return;
         case 1: step_end_quarantine(who); return;
         case 2: step_map(who); return;
+        case 3:
+        case 4: step_tell(who); return;
         default: step_lookup(who);
         }
+}
+
+/* The device with an address is looked at: whatever is seen, or only what lets go of memory. */
+static void see_device(bool quiet)
+{
+        struct world_watch *watch = world_watch(&world, LIVES_DEVICE);
+        enum device_sight sight = quiet ? SIGHT_QUIET : (enum device_sight)(SIGHT_QUIET + rnd(3));
+        uint32_t round = watch->round - (!quiet && rnd(2) ? 1 : 0);
+
+        if (!watch->on)
+                return;
+        watch->on = sight != SIGHT_QUIET || round != watch->round;
+        state_device_seen(world.state, LIVES_DEVICE, round, sight, world.now_ns);
 }
 
 static void step(void)
@@ -602,6 +651,8 @@ static void step(void)
                 step_explain(who);
         else
                 world.now_ns += rnd(NS_PER_S);
+        if (!rnd(32))
+                see_device(false);
         if (state_next_due(world.state) <= world.now_ns)
                 state_tick(world.state, world.now_ns);
         take_answers();
@@ -635,6 +686,7 @@ void lives_run(struct lives *of, unsigned steps)
                 step();
         for (unsigned i = 0; i < CLIENTS; i++)
                 client_end(world.state, clients[i], rnd(2), world.now_ns);
+        see_device(true);
         calm_down();
         client_end(world.state, root, true, world.now_ns);
         world_pass(&world, 100 * NS_PER_S);

@@ -261,6 +261,12 @@ static void send_result(struct mock *mock, uint32_t seq, uint32_t result, char *
         must(reply);
         body.result = result;
         refusal.sentence = sentence;
+        refusal.permanent = result == PAR_REFUSED_NEVER_FITS;
+        refusal.limit = (char *)"size";
+        refusal.limit_set_by = (char *)"the mock";
+        refusal.size = 1;
+        refusal.free_in_window = 2;
+        refusal.largest_run = 3;
         if (result)
                 body.refusal = &refusal;
         send_reply(mock, reply, &body, seq);
@@ -285,6 +291,7 @@ static struct description *describe(struct mock *mock, struct mock_buffer *buffe
         wire__extent_list__init(&d->list);
         for (size_t i = cursor; i < buffer->n_frames; i++, n++) {
                 struct mock_frame *frame = &mock->frames[buffer->frames[i]];
+                const bool shows = !frame->shown && !mock->settings.handout_dmabuf;
 
                 if (n == mock->settings.pieces_per_packet)
                         break;
@@ -294,7 +301,7 @@ static struct description *describe(struct mock *mock, struct mock_buffer *buffe
                 d->pieces[n].phys = frame->phys + offset;
                 d->pieces[n].length = bytes;
                 d->pieces[n].frame_offset = offset;
-                d->pieces[n].has_fd = !frame->shown;
+                d->pieces[n].has_fd = shows;
                 d->pieces[n].zeroed = !frame->written;
                 d->pieces[n].keep = mock->settings.keep;
                 wire__segment__init(&d->segments[n]);
@@ -302,9 +309,10 @@ static struct description *describe(struct mock *mock, struct mock_buffer *buffe
                 d->segments[n].length = bytes;
                 d->piece_list[n] = &d->pieces[n];
                 d->segment_list[n] = &d->segments[n];
-                if (!frame->shown)
-                        d->reply.descriptors[d->reply.count++] = frame->fd;
-                mock->counts.shown += !frame->shown;
+                if (!shows)
+                        continue;
+                d->reply.descriptors[d->reply.count++] = frame->fd;
+                mock->counts.shown++;
                 frame->shown = true;
         }
         d->list.pieces = d->piece_list;
@@ -312,6 +320,23 @@ static struct description *describe(struct mock *mock, struct mock_buffer *buffe
         d->list.n_pieces = d->list.n_segments = n;
         d->list.next_cursor = cursor + n < buffer->n_frames ? cursor + n : 0;
         return d;
+}
+
+static int file_of(size_t bytes)
+{
+        int fd = memfd_create("mock dma-buf", MFD_CLOEXEC);
+
+        must(fd >= 0 && !ftruncate(fd, (off_t)bytes));
+        return fd;
+}
+
+/* No piece has a descriptor, but the whole. */
+static void hand_out_whole(const struct mock_buffer *buffer, Wire__Grant *head,
+                           struct mock_reply *reply)
+{
+        head->dmabuf = true;
+        reply->descriptors[0] = file_of(buffer->size);
+        reply->count = 1;
 }
 
 static void grant(struct mock *mock, uint32_t seq, uint64_t size)
@@ -329,7 +354,11 @@ static void grant(struct mock *mock, uint32_t seq, uint64_t size)
         head.extents = &d->list;
         body.body_case = WIRE__REPLY__BODY_ALLOC;
         body.alloc = &head;
+        if (mock->settings.handout_dmabuf)
+                hand_out_whole(buffer, &head, &d->reply);
         send_reply(mock, &d->reply, &body, seq);
+        if (mock->settings.handout_dmabuf)
+                close(d->reply.descriptors[0]);
         free(d);
 }
 
@@ -404,6 +433,21 @@ static void handle_free(struct mock *mock, uint32_t seq, const Wire__Free *reque
         send_result(mock, seq, buffer ? 0 : PAR_REFUSED_GONE, (char *)"no such buffer");
 }
 
+static void handle_mapped(struct mock *mock, uint32_t seq, const Wire__Mapped *request)
+{
+        must(request->n_parts == 1 && buffer_find(mock, request->buffer));
+        mock->counts.told++;
+        mock->told = (struct mock_told){
+                .buffer = request->buffer,
+                .space = request->space,
+                .iova = request->parts[0]->iova,
+                .length = request->parts[0]->length,
+                .offset = request->parts[0]->offset,
+        };
+        snprintf(mock->told.device, sizeof(mock->told.device), "%s", request->device);
+        send_result(mock, seq, 0, NULL);
+}
+
 static void handle_device(struct mock *mock, uint32_t seq, const Wire__DeviceOpen *request)
 {
         struct mock_reply *reply = calloc(1, sizeof(*reply));
@@ -418,6 +462,29 @@ static void handle_device(struct mock *mock, uint32_t seq, const Wire__DeviceOpe
                 send_reply(mock, reply, &body, seq);
         else
                 send_result(mock, seq, PAR_REFUSED_INVALID, (char *)"no such device");
+        free(reply);
+}
+
+/* A file as large as the buffer. */
+static void handle_export(struct mock *mock, uint32_t seq, const Wire__ExportDmabuf *request)
+{
+        struct mock_buffer **buffer = buffer_find(mock, request->buffer);
+        struct mock_reply *reply = calloc(1, sizeof(*reply));
+        Wire__Reply body = WIRE__REPLY__INIT;
+        Wire__Exported exported = WIRE__EXPORTED__INIT;
+
+        must(reply);
+        if (buffer) {
+                exported.size = (*buffer)->size;
+                body.body_case = WIRE__REPLY__BODY_EXPORT_DMABUF;
+                body.export_dmabuf = &exported;
+                reply->descriptors[0] = file_of(exported.size);
+                reply->count = 1;
+                send_reply(mock, reply, &body, seq);
+                close(reply->descriptors[0]);
+        } else {
+                send_result(mock, seq, PAR_REFUSED_GONE, (char *)"no such buffer");
+        }
         free(reply);
 }
 
@@ -446,6 +513,10 @@ static void handle(struct mock *mock, const Wire__Request *request)
                 body.hello = &welcome;
                 send_simple(mock, seq, &body);
                 break;
+        case WIRE__REQUEST__BODY_BYE:
+                session_end(mock); /* what it has is given back when it is told so */
+                send_result(mock, seq, 0, NULL);
+                break;
         case WIRE__REQUEST__BODY_ALLOC: handle_alloc(mock, seq, request->alloc); break;
         case WIRE__REQUEST__BODY_EXTENTS: handle_extents(mock, seq, request->extents); break;
         case WIRE__REQUEST__BODY_CANCEL: handle_cancel(mock, seq, request->cancel); break;
@@ -455,7 +526,11 @@ static void handle(struct mock *mock, const Wire__Request *request)
                         dropped(mock, request->drop->frames[i]);
                 send_result(mock, seq, 0, NULL);
                 break;
+        case WIRE__REQUEST__BODY_MAPPED: handle_mapped(mock, seq, request->mapped); break;
         case WIRE__REQUEST__BODY_DEVICE_OPEN: handle_device(mock, seq, request->device_open); break;
+        case WIRE__REQUEST__BODY_EXPORT_DMABUF:
+                handle_export(mock, seq, request->export_dmabuf);
+                break;
         case WIRE__REQUEST__BODY_RECLAIM:
                 reclaimed.bytes = strcmp(request->reclaim->client_name, "me") ? 0 : MiB;
                 body.body_case = WIRE__REPLY__BODY_RECLAIM;
@@ -599,6 +674,16 @@ struct mock_counts mock_counts(struct mock *mock)
         counts = mock->counts;
         pthread_mutex_unlock(&mock->lock);
         return counts;
+}
+
+struct mock_told mock_told(struct mock *mock)
+{
+        struct mock_told told;
+
+        pthread_mutex_lock(&mock->lock);
+        told = mock->told;
+        pthread_mutex_unlock(&mock->lock);
+        return told;
 }
 
 void mock_prepare(struct mock *mock, size_t frames)

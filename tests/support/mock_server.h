@@ -42,6 +42,7 @@ struct mock_reply {
  * @page_bytes:        of frames; 0: 64 KiB
  * @pieces_per_packet: of a grant's description; 0: 200
  * @keep:              frames may stay mapped
+ * @handout_dmabuf:    a buffer comes as one file, as large as it is, and no frame does
  * @hold:              requests that may wait do, until mock_release() or Cancel
  * @grant_cancelled:   Cancel arrives too late: the request is granted
  * @revoke_described:  so many buffers are revoked after the first packet of their description
@@ -49,7 +50,7 @@ struct mock_reply {
  */
 struct mock_settings {
         size_t page_bytes, pieces_per_packet;
-        bool keep, hold, grant_cancelled;
+        bool keep, hold, grant_cancelled, handout_dmabuf;
         unsigned revoke_described;
         void (*spoil)(struct mock *mock, struct mock_reply *reply);
 };
@@ -76,9 +77,18 @@ struct mock_buffer {
  * @requests:     ever seen
  * @frees:        requests, also for buffers that are gone
  * @still_mapped: frames that the client said it had dropped, but that were still mapped
+ * @told:     buffers that the client said are mapped for a device
  */
 struct mock_counts {
-        size_t buffers, frames, shown, waiting, requests, drops, frees, still_mapped;
+        size_t buffers, frames, shown, waiting, requests, drops, frees, still_mapped, told;
+};
+
+/* The last Mapped, which has one part. */
+struct mock_told {
+        uint64_t buffer;
+        uint32_t space;
+        char device[64];
+        uint64_t iova, length, offset;
 };
 
 struct mock {
@@ -96,6 +106,7 @@ struct mock {
                 uint64_t size;
         } waiting[MOCK_WAITING_MAX];
         struct mock_counts counts;
+        struct mock_told told;
         struct message_arena arena;
         uint8_t incoming[PACKET_BYTES_MAX], outgoing[PACKET_BYTES_MAX];
 };
@@ -109,6 +120,9 @@ void mock_stop(struct mock *mock);
 void mock_hang_up(struct mock *mock);
 
 struct mock_counts mock_counts(struct mock *mock);
+
+/* What the client told last of a buffer's I/O addresses. */
+struct mock_told mock_told(struct mock *mock);
 
 /* As whom the last client introduced itself; stays until the next one does. */
 const char *mock_client_name(struct mock *mock);

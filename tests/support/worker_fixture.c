@@ -54,6 +54,8 @@ static struct worker_config *config_of(const struct worker_options *options)
         config->pools[1].spill = false;
         config->pools[1].size_min_bytes = WORKER_LOW_PAGES * WORKER_PAGE_BYTES;
         config->pools[1].size_max_bytes = WORKER_LOW_PAGES * WORKER_PAGE_BYTES;
+        if (options->handout_dmabuf)
+                config->pools[1].handout = HANDOUT_DMABUF;
         config->devices[0] = (struct device_settings){
                 .name = device_name,
                 .limits = { .window = { 0, 256 * MiB - 1 }, .boundary_bytes = 64 * KiB },
@@ -152,6 +154,7 @@ void worker_start(struct worker *worker, const struct worker_options *options)
         worker->settings.reload = &worker->reload;
         worker->settings.reload_ms = options ? options->reload_ms : 0;
         worker->settings.metrics_fd = options && options->metrics_fd ? options->metrics_fd : -1;
+        worker->settings.udmabuf_fd = options && options->udmabuf_fd ? options->udmabuf_fd : -1;
         worker->settings.listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
         assert_true(worker->settings.listen_fd >= 0);
 

@@ -25,16 +25,17 @@
  * @pages:      of the pool "any"
  * @more_pages: by which it may grow
  * @clumsy:     frames linger
+ * @handout_dmabuf: the pool "below4g" hands out dma-bufs alone
  * @admin_group: the test's own group is the administrators'
  * @reload_ms:  as in struct server_settings
- * @metrics_fd: likewise, but 0: none
+ * @metrics_fd, @udmabuf_fd: likewise, but 0: none
  */
 struct worker_options {
         unsigned pages, more_pages;
-        bool clumsy, admin_group;
+        bool clumsy, handout_dmabuf, admin_group;
         uint32_t max_clients, max_waiting;
         unsigned reload_ms;
-        int metrics_fd;
+        int metrics_fd, udmabuf_fd;
 };
 
 /* Settings, as the server has them; on the heap, so that it is seen who uses them too long. */

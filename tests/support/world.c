@@ -76,6 +76,43 @@ static void op_nudge(void *data, struct frame_name name)
         world->n_nudges++;
 }
 
+struct world_watch *world_watch(struct world *world, uint32_t device)
+{
+        size_t i = 0;
+
+        while (world->watches[i].looks && world->watches[i].device != device)
+                assert_in_range(++i, 0, ARRAY_SIZE(world->watches) - 1);
+        world->watches[i].device = device;
+        return &world->watches[i];
+}
+
+static void op_watch(void *data, uint32_t device, uint32_t round)
+{
+        struct world_watch *watch = world_watch(data, device);
+
+        watch->looks++;
+        watch->round = round;
+        watch->on = true;
+}
+
+static void op_unwatch(void *data, uint32_t device)
+{
+        struct world_watch *watch = world_watch(data, device);
+
+        assert_true(watch->on);
+        watch->on = false;
+}
+
+void world_see(struct world *world, uint32_t device, enum device_sight sight)
+{
+        struct world_watch *watch = world_watch(world, device);
+
+        assert_true(watch->on);
+        watch->on = sight != SIGHT_QUIET;
+        state_device_seen(world->state, device, watch->round, sight, world->now_ns);
+        world_pass(world, 0);
+}
+
 static void op_unneeded(void *data, void *client_data, struct frame_name name)
 {
         struct world *world = data;
@@ -132,6 +169,8 @@ static const struct state_ops ops = {
         .lend = op_lend,
         .leave = op_leave,
         .nudge = op_nudge,
+        .watch = op_watch,
+        .unwatch = op_unwatch,
         .unneeded = op_unneeded,
         .event = op_event,
         .answer = op_answer,

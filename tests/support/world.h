@@ -32,6 +32,13 @@ struct world_answer {
         struct refusal refusal;
 };
 
+/* A device that the state wants looked at. @looks: how often it asked. */
+struct world_watch {
+        uint32_t device, round;
+        bool on;
+        unsigned looks;
+};
+
 struct world_event {
         enum event_type type;
         uint64_t buffer, offset, length;
@@ -69,6 +76,7 @@ struct world {
         uint64_t last_event_buffer;
         struct world_answer answers[256];
         size_t n_answers;
+        struct world_watch watches[16];
         char last_log[256];
         struct frame_name poison_at_restart;
         void *ledger_memory;
@@ -116,6 +124,12 @@ void world_let_frame_leave(struct world *world, struct world_frame *frame);
 
 /* Move the clock, and let everything happen that becomes due. */
 void world_pass(struct world *world, uint64_t ns);
+
+/* The watch of a device; one that was never asked for is off. */
+struct world_watch *world_watch(struct world *world, uint32_t device);
+
+/* The device was seen, after all that was asked for so far. */
+void world_see(struct world *world, uint32_t device, enum device_sight sight);
 
 /* A client of a uid. */
 struct client *world_client(struct world *world, uint32_t uid, const char *name);

@@ -176,6 +176,11 @@ static const struct {
           "t:1: pool \"a\": pin: \"glue\" is neither \"required\" nor \"optional\"" },
         { "an unknown isolation", "pool \"a\" { isolation = \"group\" size_min = 2M }\n",
           "t:1: pool \"a\": isolation: \"group\" is neither \"session\" nor \"uid\"" },
+        { "an unknown handout", "pool \"a\" { handout = \"pages\" size_min = 2M }\n",
+          "t:1: pool \"a\": handout: \"pages\" is neither \"frames\" nor \"dmabuf\"" },
+        { "a dma-buf of a carve-out",
+          "pool \"a\" { source = carveout handout = dmabuf size_min = 2M }\n",
+          "t:1: pool \"a\": handout: the kernel makes no dma-buf of memory of a carve-out" },
         { "an unknown group in allow",
           "pool \"a\" { size_min = 2M allow = { \"gid:5\", \"group:nobody-here\" } }\n",
           "t:1: pool \"a\": allow: \"group:nobody-here\" does not exist here" },
@@ -376,8 +381,11 @@ static void test_config_has_defaults(void **state)
         assert_null(config->metrics);
         assert_int_equal(pool->node, NODE_ANY);
         assert_int_equal(pool->isolation, ISOLATE_SESSION);
+        assert_int_equal(pool->handout, HANDOUT_FRAMES);
+        assert_false(pool->hidden);
         assert_int_equal(pool->reuse_delay_ns, NS_PER_S);
         assert_int_equal(pool->quarantine_ns, 5 * NS_PER_S);
+        assert_false(pool->quarantine_is_max);
         assert_int_equal(pool->n_allow, 0);
         assert_int_equal(config_frames(config), 32);
         config_free(config);
@@ -407,7 +415,8 @@ static void test_config_reads_pools(void **state)
                 load("pool \"low\" { below = \"4G\" addr_min = 16M page_size = 1G size_min = 2G\n"
                      "size_max = 3G spare = 1G node = 1 spill = yes pin = optional\n"
                      "run_min = 2G source = demote harvest_max = 8G shrink_delay = 1h\n"
-                     "isolation = uid reuse_delay = 20ms quarantine = 2m\n"
+                     "isolation = uid handout = dmabuf addresses = hidden reuse_delay = 20ms\n"
+                     "quarantine = 2m\n"
                      "allow = { \"group:root\", \"user:root\", \"uid:1000\", \"gid:5\" } }\n"
                      "pool \"any\" { size_min = 2M }\n"
                      "pool \"all\" { addr_max = 0xffffffffffffffff size_min = 2M }");
@@ -430,8 +439,11 @@ static void test_config_reads_pools(void **state)
         assert_true(pool->spill);
         assert_false(pool->pin_required);
         assert_int_equal(pool->isolation, ISOLATE_UID);
+        assert_int_equal(pool->handout, HANDOUT_DMABUF);
+        assert_true(pool->hidden);
         assert_int_equal(pool->reuse_delay_ns, 20 * NS_PER_MS);
         assert_int_equal(pool->quarantine_ns, 120 * NS_PER_S);
+        assert_true(pool->quarantine_is_max);
         assert_int_equal(pool->n_allow, 4);
         assert_true(pool->allow[0].is_group && pool->allow[0].id == 0);
         assert_true(!pool->allow[1].is_group && pool->allow[1].id == 0);

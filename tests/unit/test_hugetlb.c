@@ -79,6 +79,21 @@ static void hugetlb_done(void)
         backend_free(STEAL(opened));
 }
 
+/* How often the next fallocate() is interrupted. */
+static unsigned interruptions;
+
+int __real_fallocate(int fd, int mode, off_t offset, off_t length);
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t length);
+
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t length)
+{
+        if (!interruptions)
+                return __real_fallocate(fd, mode, offset, length);
+        interruptions--;
+        errno = EINTR;
+        return -1;
+}
+
 static int teardown(void **state)
 {
         (void)state;
@@ -597,6 +612,20 @@ static void test_hugetlb_hands_out_the_latest_first(void **state)
         hugetlb_done();
 }
 
+/* The kernel breaks off when the thread has something to do that is none of its business. */
+static void test_hugetlb_goes_on_when_it_is_interrupted(void **state)
+{
+        struct backend *backend = hugetlb();
+        struct backend_frame frame;
+
+        (void)state;
+        interruptions = 3;
+        frame = take(backend);
+        assert_int_equal(interruptions, 0);
+        give_back(backend, &frame);
+        hugetlb_done();
+}
+
 static void test_hugetlb_knows_where_nodes_lie(void **state)
 {
         struct backend *backend = hugetlb();
@@ -783,6 +812,7 @@ int main(void)
                 cmocka_unit_test_teardown(test_hugetlb_gives_back_under_a_living_client, teardown),
                 cmocka_unit_test_teardown(test_hugetlb_looks_for_free_pages, teardown),
                 cmocka_unit_test_teardown(test_hugetlb_hands_out_the_latest_first, teardown),
+                cmocka_unit_test_teardown(test_hugetlb_goes_on_when_it_is_interrupted, teardown),
                 cmocka_unit_test_teardown(test_hugetlb_knows_where_nodes_lie, teardown),
                 cmocka_unit_test_teardown(test_hugetlb_demotes, teardown),
                 cmocka_unit_test_teardown(test_hugetlb_survives_kills_at_any_moment, teardown),

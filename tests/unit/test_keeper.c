@@ -484,6 +484,7 @@ static const struct {
         { "leave of what never was", { .type = KEEPER_LEAVE, .slot = 1, .generation = 1 } },
         { "leave of generation 0", { .type = KEEPER_LEAVE, .slot = 1 } },
         { "nudge of what never was", { .type = KEEPER_NUDGE, .slot = 1, .generation = 1 } },
+        { "a round beyond 32 bits", { .type = KEEPER_WATCH, .first = UINT64_C(1) << 32 } },
         { "unknown flags", { .type = KEEPER_LEAVE, .slot = 1, .generation = 1, .flags = 0x8000 } },
 };
 
@@ -825,6 +826,54 @@ static void script_hang(void)
         }
 }
 
+/* Devices: 1 is quiet, 2 becomes so with the third look, 3 cannot be looked at. */
+static int trial_look(void *data, uint32_t device)
+{
+        unsigned *looks = data;
+
+        switch (device) {
+        case 1: return 0;
+        case 2: return ++*looks < 3;
+        default: return -EIO;
+        }
+}
+
+static void watch(uint32_t device, uint32_t round)
+{
+        say((struct keeper_message){ .type = KEEPER_WATCH, .count = device, .first = round });
+}
+
+static void see(uint32_t device, uint32_t round, int result)
+{
+        struct keeper_message message = hear(KEEPER_SEEN, NULL);
+
+        want(message.count == device && message.first == round && message.result == result);
+}
+
+static void script_watch(void)
+{
+        welcome(0);
+        say((struct keeper_message){ .type = KEEPER_READY });
+        watch(1, 7);
+        see(1, 7, KEEPER_SEEN_QUIET);
+        watch(2, UINT32_MAX);
+        if (shared->starts == 1)
+                see(2, UINT32_MAX, KEEPER_SEEN_MASTER);
+        see(2, UINT32_MAX, KEEPER_SEEN_QUIET);
+        watch(3, 1);
+        see(3, 1, -EIO);
+        say((struct keeper_message){ .type = KEEPER_UNWATCH, .count = 3 });
+        say((struct keeper_message){ .type = KEEPER_UNWATCH, .count = 4 }); /* never watched */
+        watch(1, 8);
+        see(1, 8, KEEPER_SEEN_QUIET);
+        /* The next worker hears of no device that it did not ask for. */
+        watch(3, 1);
+        see(3, 1, -EIO);
+        if (shared->starts == 1)
+                die();
+        silence(50);
+}
+
 /* What trial_reload() answers, in turn. */
 static const int verdicts[] = { 0, -EINVAL, -ENOENT, 0 };
 
@@ -929,6 +978,7 @@ static const struct script {
         { "killed_harvesting", script_killed_harvesting },
         { "hang", script_hang },
         { "reload", script_reload },
+        { "watch", script_watch },
         { "reload_all_the_time", script_reload_all_the_time },
         { "moved", script_moved },
         { "poisoned", script_poisoned },
@@ -952,6 +1002,7 @@ static int worker_main(const char *name)
         want(ledger->magic == KEEPER_LEDGER_MAGIC && ledger->version == KEEPER_LEDGER_VERSION);
         want(fcntl(KEEPER_FD_LISTEN, F_GETFD) == 0);
         want(fcntl(KEEPER_FD_METRICS, F_GETFD) < 0);
+        want(fstat(KEEPER_FD_UDMABUF, &st) == 0 && S_ISCHR(st.st_mode));
 
         for (size_t i = 0; i < ARRAY_SIZE(scripts); i++)
                 if (strcmp(scripts[i].name, name) == 0)
@@ -1023,8 +1074,8 @@ static int keeper_child(const char *script, const struct trial *trial, int confi
         char *argv[] = { (char *)(uintptr_t)(trial->path ? trial->path : program),
                          (char *)(uintptr_t) "--worker", (char *)(uintptr_t)script, NULL };
         struct backend *backend;
-        unsigned descriptors, reloads = 0;
-        int listener, r;
+        unsigned descriptors, reloads = 0, looks = 0;
+        int listener, device, r;
 
         shared_config = config;
         settings.extents = extents;
@@ -1034,6 +1085,7 @@ static int keeper_child(const char *script, const struct trial *trial, int confi
         if (trial->ops)
                 backend->ops = trial->ops;
         listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        device = open("/dev/null", O_RDWR | O_CLOEXEC); /* in the place of /dev/udmabuf */
         descriptors = descriptors_open();
         r = keeper_run(&(struct keeper_settings){
                 .backend = backend,
@@ -1042,6 +1094,7 @@ static int keeper_child(const char *script, const struct trial *trial, int confi
                 .slots = trial->slots ? trial->slots : 4096,
                 .listen_fd = listener,
                 .metrics_fd = -1,
+                .udmabuf_fd = device,
                 .config_fd = config,
                 .worker_argv = argv,
                 .worker_uid = trial->uid ? trial->uid : (uid_t)-1,
@@ -1050,12 +1103,15 @@ static int keeper_child(const char *script, const struct trial *trial, int confi
                 .verify_ns = trial->verify_ns,
                 .reload = trial_reload,
                 .reload_data = &reloads,
+                .look = trial_look,
+                .look_data = &looks,
         });
         if (settings.blind && pages_in_stock(backend))
                 return 92;
         if (descriptors_open() != descriptors)
                 return 91;
         close(listener);
+        close(device);
         backend_free(backend);
         return -r;
 }
@@ -1239,6 +1295,12 @@ static void test_keeper_outlives_a_worker_that_harvests(void **state)
 
         (void)state;
         pass("killed_harvesting", &trial, 2);
+}
+
+static void test_keeper_looks_at_devices(void **state)
+{
+        (void)state;
+        pass("watch", &(struct trial){ .slots = 8 }, 2);
 }
 
 static void test_keeper_replaces_a_worker_that_hangs(void **state)
@@ -1480,6 +1542,7 @@ int main(int argc, char **argv)
                 cmocka_unit_test(test_keeper_tells_how_far_a_take_is),
                 cmocka_unit_test(test_keeper_lets_no_pool_wait_for_a_harvest),
                 cmocka_unit_test(test_keeper_outlives_a_worker_that_harvests),
+                cmocka_unit_test(test_keeper_looks_at_devices),
                 cmocka_unit_test(test_keeper_replaces_a_worker_that_hangs),
                 cmocka_unit_test(test_keeper_reads_the_configuration_again),
                 cmocka_unit_test(test_keeper_tells_once_what_moved),

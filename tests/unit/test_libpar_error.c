@@ -56,6 +56,19 @@ static void test_error_texts(void **state)
         }
 }
 
+/* Without an IOMMU a place is of memory, behind one it is of I/O addresses. */
+static void test_error_texts_name_no_memory(void **state)
+{
+        static const int results[] = { -PAR_NEVER_FITS, -PAR_EXHAUSTED, -PAR_FRAGMENTED, -PAR_QUOTA,
+                                       -PAR_BUSY };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(results); i++) {
+                if (strstr(par_strerror(results[i]), "memory"))
+                        fail_msg("\"%s\"", par_strerror(results[i]));
+        }
+}
+
 static void test_error_is_cut_and_terminated(void **state)
 {
         char longer[2 * ERROR_BYTES];
@@ -74,6 +87,33 @@ static void test_error_without_sentence_is_the_result(void **state)
         assert_string_equal(par_error(NULL), par_strerror(-PAR_QUOTA));
         assert_int_equal(error_set_sentence(-PAR_QUOTA, "100%s full"), -PAR_QUOTA);
         assert_string_equal(par_error(NULL), "100%s full");
+}
+
+static void test_error_has_figures_where_it_is_a_refusal(void **state)
+{
+        const struct par_refusal_info given = { .permanent = 1, .result = -PAR_QUOTA, .size = 7 };
+        struct par_refusal_info figures;
+
+        (void)state;
+        (void)error_set(-ENOMEM, "no memory");
+        assert_int_equal(par_last_refusal(NULL, &figures), -ENOENT);
+        assert_int_equal(figures.result, 0);
+        assert_int_equal(par_last_refusal(NULL, NULL), -EINVAL);
+
+        (void)error_set(-PAR_DENIED, "not yours");
+        assert_int_equal(par_last_refusal(NULL, &figures), 0);
+        assert_int_equal(figures.result, -PAR_DENIED);
+        assert_int_equal(figures.permanent, 1);
+        assert_string_equal(figures.limit, "");
+
+        (void)error_set(-PAR_QUOTA, "full");
+        assert_int_equal(error_set_figures(-PAR_QUOTA, &given), -PAR_QUOTA);
+        assert_int_equal(par_last_refusal(NULL, &figures), 0);
+        assert_memory_equal(&figures, &given, sizeof(given));
+
+        (void)error_set(-EIO, "worse");
+        assert_int_equal(error_set_figures(-EIO, &given), -EIO);
+        assert_int_equal(par_last_refusal(NULL, &figures), -ENOENT);
 }
 
 static void *other_thread(void *data)
@@ -111,8 +151,10 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_error_texts),
+                cmocka_unit_test(test_error_texts_name_no_memory),
                 cmocka_unit_test(test_error_is_cut_and_terminated),
                 cmocka_unit_test(test_error_without_sentence_is_the_result),
+                cmocka_unit_test(test_error_has_figures_where_it_is_a_refusal),
                 cmocka_unit_test(test_error_is_the_threads_own),
                 cmocka_unit_test(test_mask_is_a_constraint),
         };

@@ -3,6 +3,7 @@
 #include "public.h"
 
 #include "descriptors.h"
+#include "in_child.h"
 #include "macros.h"
 #include "mapped.h"
 #include "mock_server.h"
@@ -210,6 +211,7 @@ static void test_par_alloc_refuses_what_the_wire_cannot_carry(void **state)
         struct par_constraint want = { .flags = 1 };
         struct par_alloc_options options = { .flags = 4 };
         struct par_device *device;
+        struct par_refusal_info figures;
         struct par_buffer *buffer;
         char label[65];
 
@@ -238,6 +240,12 @@ static void test_par_alloc_refuses_what_the_wire_cannot_carry(void **state)
         assert_string_equal(par_error(par), "size is 0");
         assert_int_equal(par_alloc(par, SIZE_MAX, NULL, NULL, &buffer), -PAR_NEVER_FITS);
         assert_string_equal(par_error(par), "more than there is");
+        assert_int_equal(par_last_refusal(par, &figures), 0);
+        assert_int_equal(figures.result, -PAR_NEVER_FITS);
+        assert_int_equal(figures.permanent, 1);
+        assert_string_equal(figures.limit, "size");
+        assert_string_equal(figures.limit_set_by, "the mock");
+        assert_true(figures.size == 1 && figures.free_in_window == 2 && figures.largest_run == 3);
         options = (struct par_alloc_options){ .pool = "errno" };
         assert_int_equal(par_alloc(par, 1, NULL, &options, &buffer), -ENOMEM);
         assert_string_equal(par_error(par), par_strerror(ENOMEM));
@@ -263,7 +271,7 @@ static void test_par_device_is_a_name(void **state)
         assert_null(device);
         assert_int_equal(par_device_open(par, "0000:01:00.0", &device), 0);
         assert_int_equal(par_device_open(par, "capture0", &left_open), 0);
-        assert_int_equal(par_device_attach_vfio(device, 0), -ENOTSUP);
+        assert_int_equal(par_device_attach_vfio(device, par_fd(par)), -EINVAL);
         assert_int_equal(par_device_attach_vfio(device, -1), -EINVAL);
         options.device = device;
         assert_int_equal(par_alloc(par, 1, NULL, &options, &buffer), 0);
@@ -545,33 +553,6 @@ static void test_par_pages_and_addresses(void **state)
         assert_int_equal(par_dma_address(par, data, &dma, NULL), -EFAULT);
         par_disconnect(par);
         mock_stop(mock);
-}
-
-/**
- * in_child() - run a function in a child of fork()
- *
- * The child ends by a signal: memcheck would miss, in a copy of one thread, what the others own.
- *
- * Return: the function's result; -1 where it did not come to that.
- */
-static int in_child(int (*run)(void *data), void *data)
-{
-        int *result = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        int r, status;
-        pid_t pid;
-
-        assert_ptr_not_equal(result, MAP_FAILED);
-        *result = -1;
-        pid = fork();
-        assert_true(pid >= 0);
-        if (!pid) {
-                *result = run(data);
-                raise(SIGKILL);
-        }
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        r = *result;
-        munmap(result, 4096);
-        return r;
 }
 
 /* It keeps descriptor limits to itself: recvmsg() knows nothing of them. */

@@ -131,6 +131,7 @@ static void collect(struct bench *bench)
                         if (report->job->kind == JOB_TAKE)
                                 bench->end = report->job->take;
                         break;
+                case REPORT_SEEN:
                 case REPORT_LINGERS: fail();
                 }
                 report_free(report);

@@ -4,6 +4,7 @@
  * has changed, and the session goes on. Leaks show under the sanitizers and valgrind.
  */
 #include "macros.h"
+#include "pci_address.h"
 #include "state_private.h"
 #include "world.h"
 
@@ -123,6 +124,28 @@ static void revoke(struct client *owner, const struct buffer *buffer)
         expect(r);
 }
 
+/* What is told of a buffer is remembered, or what was told before. */
+static void tell(struct client *client, const struct buffer *buffer, uint64_t iova)
+{
+        const struct io_tell_part part = { range_of(iova, 4096), 0 };
+        struct io_report report;
+        struct refusal refusal;
+        struct buffer_view view;
+        int r;
+
+        if (!buffer)
+                return;
+        buffer_view(buffer, &view);
+        r = state_io_tell(
+                world.state, client,
+                &(struct io_tell){
+                        .buffer = view.id, .space = 1, .device = "", .parts = &part, .n_parts = 1 },
+                world.now_ns, &refusal);
+        state_io_lookup(world.state, admin, iova, "", world.now_ns, &report);
+        assert_int_equal(report.n_holders, r == 0);
+        expect(r);
+}
+
 /* A frame comes, and with it memory for who waits: a failure there is the waiter's answer. */
 static void arrive(uint32_t slot, uint64_t phys)
 {
@@ -192,6 +215,8 @@ static void script_all(struct client *a, struct client *b)
         alloc(b, scattered, &in_pieces);
         alloc(a, huge, &in_pieces);
         alloc(a, world_request(4096), &small);
+        tell(a, small, 0x10000);
+        tell(a, small, 0x20000);
         revoke(a, small);
         alloc(a, world_request(4096), &small);
         revoke(a, many);
@@ -285,6 +310,45 @@ static void script_parts(struct client *a, struct client *b)
         }
 }
 
+/* Buffers for PCI devices, which are known from the grant on, and waited for after the death. */
+static void script_devices(struct client *a, struct client *b)
+{
+        struct request one = world_request(4096), both = world_request(PAGE);
+        struct buffer *buffer;
+
+        one.device = "nic0";
+        both.device = "nic0,nic1";
+        alloc(a, both, &buffer);
+        alloc(a, one, &buffer);
+        revoke(a, buffer);
+        alloc(b, one, &buffer);
+        alloc(a, one, &buffer);
+}
+
+static void add_devices(void)
+{
+        static const char *const names[] = { "nic0", "nic1" };
+
+        for (uint32_t i = 0; i < ARRAY_SIZE(names); i++) {
+                world.devices[i] = (struct device_settings){
+                        .name = (char *)(uintptr_t)names[i],
+                        .limits = { .window = RANGE_ALL, .align_bytes = 1, .max_segments = 1 },
+                        .facts = { .known = true, .dma_mask_bits = 64, .node = -1 },
+                };
+                pci_address_text(i, world.devices[i].pci);
+        }
+        world.settings.n_devices = ARRAY_SIZE(names);
+}
+
+static void see_all_quiet(void)
+{
+        for (uint32_t i = 0; i < world.settings.n_devices; i++)
+                if (world_watch(&world, i)->on)
+                        world_see(&world, i, SIGHT_QUIET);
+        world_pass(&world, 5 * NS_PER_S);
+        assert_true(RB_EMPTY(&world.state->watches));
+}
+
 /* One whole life with the n-th allocation failing. Return: whether there was such an allocation. */
 static bool live(unsigned long n, void (*script)(struct client *a, struct client *b))
 {
@@ -297,6 +361,7 @@ static bool live(unsigned long n, void (*script)(struct client *a, struct client
         world.pools[0].size_max_bytes = 48 * PAGE;
         world.pools[0].reuse_delay_ns = NS_PER_S;
         world.late = true;
+        add_devices();
         world_start(&world);
         admin = world_client(&world, 0, "admin");
         countdown = n;
@@ -310,6 +375,7 @@ static bool live(unsigned long n, void (*script)(struct client *a, struct client
         if (b)
                 client_end(world.state, b, true, world.now_ns);
         world.late = false;
+        see_all_quiet();
         world_pass(&world, 60 * NS_PER_S);
         assert_int_equal(world_bytes(&world).free, 12 * PAGE);
         assert_int_equal(world_bytes(&world).held, 12 * PAGE);
@@ -342,6 +408,12 @@ static void test_what_divides_frames_is_held(void **unused)
         assert_true(fail_each(script_parts) > 10);
 }
 
+static void test_what_is_known_of_devices_is_held(void **unused)
+{
+        (void)unused;
+        assert_true(fail_each(script_devices) > 15);
+}
+
 static void test_what_is_not_free_is_not_held(void **unused)
 {
         struct frame_news news = { .page_bytes = PAGE, .phys = 8 * GiB, .pinned = true };
@@ -370,6 +442,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_every_allocation_fails_once),
                 cmocka_unit_test(test_what_divides_frames_is_held),
+                cmocka_unit_test(test_what_is_known_of_devices_is_held),
                 cmocka_unit_test(test_what_is_not_free_is_not_held),
         };
 

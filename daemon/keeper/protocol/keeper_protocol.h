@@ -17,6 +17,7 @@
 #define KEEPER_FD_CONFIG  5 /* memfd: the text of the configuration that the keeper uses */
 #define KEEPER_FD_LISTEN  6 /* the listening socket */
 #define KEEPER_FD_METRICS 7 /* the listening socket of the metrics, where there is one */
+#define KEEPER_FD_UDMABUF 8 /* an open /dev/udmabuf, where there is one */
 
 #define KEEPER_SLOTS_MAX 1048576u
 #define KEEPER_POOLS_MAX 64u
@@ -49,6 +50,13 @@ enum keeper_message_type {
         KEEPER_RELOAD,
         /* Answers KEEPER_PING. */
         KEEPER_PONG,
+        /* Memory of the dead waits for the PCI device @count (pci_address.h): look at it until it
+         * is seen not to be bus master. @first: any number, not above UINT32_MAX, which the answers
+         * to looks after this message carry. May be sent again, for one more look at least.
+         * Answered by KEEPER_SEEN. */
+        KEEPER_WATCH,
+        /* Nobody waits for the device @count any more. A KEEPER_SEEN may be on its way. */
+        KEEPER_UNWATCH,
 
         /* Keeper to worker. */
 
@@ -83,6 +91,10 @@ enum keeper_message_type {
         KEEPER_CONFIG,
         /* Are you there? */
         KEEPER_PING,
+        /* The device @count of a KEEPER_WATCH was looked at after the one with @first; @result:
+         * enum keeper_sight, after KEEPER_SEEN_QUIET not again, or a negative errno. Only what
+         * differs from the last answer is told. */
+        KEEPER_SEEN,
 };
 
 /* keeper_message.flags */
@@ -102,10 +114,18 @@ enum keeper_message_type {
 enum keeper_holder {
         KEEPER_HOLDER_NONE,
         KEEPER_HOLDER_FILE,  /* an open descriptor or a mapping */
-        KEEPER_HOLDER_PAGES, /* references to its pages: vmsplice, io_uring, VFIO */
+        KEEPER_HOLDER_PAGES, /* references to its pages: dma-bufs, vmsplice, io_uring, VFIO */
         KEEPER_HOLDER_HOLE,  /* the holder punched it; the page may be anywhere */
         KEEPER_HOLDER_PATH,  /* an O_PATH descriptor keeps the file, and the page with it */
 };
+
+/* What was seen of a device. */
+enum keeper_sight {
+        KEEPER_SEEN_QUIET,  /* not bus master, or not there at all */
+        KEEPER_SEEN_MASTER, /* it may read and write memory */
+};
+
+#define KEEPER_WATCHES_MAX 4096u /* devices that are looked at; beyond them nothing is seen */
 
 /**
  * struct keeper_message - one message, either way
