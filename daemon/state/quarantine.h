@@ -3,9 +3,9 @@
  * What memory of the dead waits for: devices that may still be writing to it.
  *
  * A device is quiet once it was seen not to be bus master after its driver's death: closing the
- * VFIO device ends that, somebody may, and one that was pulled out is none. A reset cannot be seen:
- * the kernel writes the register back. What it does later it
- * does for somebody else. Where no PCI device was named nothing can be seen, and only time passes.
+ * VFIO device ends that, an administrator may, and one that was pulled out is none. What it does
+ * later it does for somebody else. A reset cannot be seen: the kernel writes the register back.
+ * Where no PCI device was named nothing can be seen, and only time passes.
  */
 #pragma once
 

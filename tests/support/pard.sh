@@ -115,11 +115,11 @@ fail() {
 soon() {
         local name=$1 i
         shift
-        for ((i = 0; i < 200; i++)); do
+        for ((i = 0; i < 600; i++)); do
                 "$@" && return 0
                 sleep 0.05
         done
-        fail "$name: not even after 10 seconds"
+        fail "$name: not even after 30 seconds"
         return 1
 }
 
