@@ -132,12 +132,19 @@ static int wish_plan(struct wish *wish, struct par *par, const struct par_constr
 
 /* ---- giving back ---------------------------------------------------------------------------- */
 
+/* Another worker is told which frames are mapped, and these are not among them: they may be mapped
+ * again before it hears of this. */
+static void free_again(struct request *request)
+{
+        request->message->free->n_dropped_frames = 0;
+}
+
 /* Tell the daemon that a buffer, and perhaps frames, are no longer used. With the lock held. */
 static void send_free(struct par *par, uint64_t id)
 {
         Wire__Free body = WIRE__FREE__INIT;
         Wire__Request message = WIRE__REQUEST__INIT;
-        struct request request = { .take = NULL };
+        struct request request = { .again = free_again };
         int r = -PAR_GONE;
 
         body.buffer = id;

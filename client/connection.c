@@ -336,7 +336,7 @@ static bool read_one(struct connection *connection)
         do {
                 r = packet_receive(connection->socket, connection->incoming,
                                    sizeof(connection->incoming), &packet);
-        } while (r == -EINTR);
+        } while (r == -EINTR || r == -ECONNRESET); /* which comes before what it left to be read */
         if (r == -EAGAIN)
                 return false;
         if (r || !packet.size) {
