@@ -59,6 +59,7 @@ int frames_add(struct frames *frames, uint64_t id, size_t page_bytes, struct fra
                 return -ENOMEM;
         frame->id = id;
         frame->page_bytes = page_bytes;
+        frame->worker = frames->worker;
         other = RB_INSERT(frame_tree, &frames->by_id, frame);
         assert(!other);
         (void)other;
@@ -101,8 +102,13 @@ static void unmap(struct frames *frames, struct frame *frame)
                 mapping_release(frame->base, frame->page_bytes);
         frame->base = NULL;
         RB_REMOVE(frame_tree, &frames->by_id, frame);
-        STAILQ_INSERT_TAIL(&frames->untold, frame, by_turn);
         frames->unmapped++;
+        if (frames->lost && frame->worker != frames->worker) {
+                frames->told++; /* this worker was never told that it was mapped */
+                free(frame);
+                return;
+        }
+        STAILQ_INSERT_TAIL(&frames->untold, frame, by_turn);
 }
 
 void frame_unref(struct frames *frames, struct frame *frame, bool keep_on_fork)
@@ -126,16 +132,30 @@ void frames_unneeded(struct frames *frames, uint64_t id)
                 unmap(frames, frame);
 }
 
-size_t frames_mapped(const struct frames *frames, uint64_t after, uint64_t *ret, size_t room)
+void frames_lose(struct frames *frames)
 {
-        struct frame_tree tree = frames->by_id;
+        frames_told(frames, SIZE_MAX);
+        frames->worker++;
+        frames->lost = true;
+}
+
+void frames_resume(struct frames *frames)
+{
+        frames->lost = false;
+}
+
+size_t frames_list(struct frames *frames, uint64_t after, uint64_t *ret, size_t room)
+{
         struct frame key = { .id = after + 1 }, *frame;
         size_t count = 0;
 
-        frame = RB_NFIND(frame_tree, &tree, &key);
-        for (; frame && count < room; frame = RB_NEXT(frame_tree, &tree, frame))
-                if (frame->base)
-                        ret[count++] = frame->id;
+        frame = RB_NFIND(frame_tree, &frames->by_id, &key);
+        for (; frame && count < room; frame = RB_NEXT(frame_tree, &frames->by_id, frame)) {
+                if (!frame->base)
+                        continue;
+                frame->worker = frames->worker;
+                ret[count++] = frame->id;
+        }
         return count;
 }
 

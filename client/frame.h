@@ -23,6 +23,7 @@
  *                lost or could not be mapped: the daemon has to send it again
  * @buffers:      live buffers of this session in it; it stays where it is while there are any
  * @fork_buffers: those of them that a child of fork() shall have
+ * @worker:       the daemon's worker that was last told that it is mapped, as frames::worker counts
  * @huge:         it is one page of the kernel's
  * @keep:         leave it mapped when the last buffer is freed
  */
@@ -32,7 +33,7 @@ struct frame {
         uint64_t id;
         size_t page_bytes;
         char *base;
-        uint32_t buffers, fork_buffers;
+        uint32_t buffers, fork_buffers, worker;
         bool huge, keep;
 };
 
@@ -45,6 +46,8 @@ STAILQ_HEAD(frame_queue, frame);
  * @untold:   unmapped, which the daemon does not know yet
  * @unmapped: how many were ever unmapped
  * @told:     how many of them the daemon was ever told; the difference is the length of @untold
+ * @worker:   of the daemon; counts up when it dies
+ * @lost:     the present one has not been told of all that is mapped yet
  * @telling:  room for frames_untold()
  *
  * The two counts tell whether the daemon can have thought that a frame is still mapped when it
@@ -54,6 +57,8 @@ struct frames {
         struct frame_tree by_id;
         struct frame_queue untold;
         uint64_t unmapped, told;
+        uint32_t worker;
+        bool lost;
         uint64_t telling[FRAMES_TOLD_MAX];
 };
 
@@ -93,9 +98,14 @@ void frame_unref(struct frames *frames, struct frame *frame, bool keep_on_fork);
 /* The daemon does not need a frame any more: unmap it as soon as no buffer is in it. */
 void frames_unneeded(struct frames *frames, uint64_t id);
 
-/* The numbers above @after of frames that are mapped, in ascending order. Return: how many, at most
- * @room. */
-size_t frames_mapped(const struct frames *frames, uint64_t after, uint64_t *ret, size_t room);
+/* The daemon's worker died: the next one believes nothing to be mapped here; until
+ * frames_resume(), when it was told of all that is. */
+void frames_lose(struct frames *frames);
+void frames_resume(struct frames *frames);
+
+/* The numbers above @after of frames that are mapped, in ascending order, of which the daemon is
+ * being told. Return: how many, at most @room. */
+size_t frames_list(struct frames *frames, uint64_t after, uint64_t *ret, size_t room);
 
 /**
  * frames_untold() - list the first frames of which the daemon is to be told in @frames->telling

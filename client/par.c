@@ -131,7 +131,7 @@ static void take_loss(void *data)
         struct par *par = data;
 
         events_unwatch(&par->events, par->connection.socket);
-        frames_told(&par->frames, SIZE_MAX);
+        frames_lose(&par->frames);
         handle_log(par, LOG_NOTICE, "pard's worker is gone: waiting for another one");
 }
 
@@ -146,7 +146,7 @@ static size_t list_mapped(void *data, uint64_t after, uint64_t *ret, size_t room
 {
         struct par *par = data;
 
-        return frames_mapped(&par->frames, after, ret, room);
+        return frames_list(&par->frames, after, ret, room);
 }
 
 static void take_resumption(void *data)
@@ -154,6 +154,7 @@ static void take_resumption(void *data)
         struct par *par = data;
         const struct par_event event = { .type = PAR_EVENT_RECONNECTED };
 
+        frames_resume(&par->frames);
         events_push(&par->events, &par->events.reconnected, &event);
         handle_log(par, LOG_NOTICE, "another worker of pard serves: everything goes on");
 }
