@@ -83,7 +83,7 @@ int buffer_new(const struct range *places, size_t n_places, uint64_t page_bytes,
 void buffer_free(struct buffer *buffer); /* in no list or tree; NULL is fine */
 
 /* Note in its frames that a descriptor of its memory alone is made. */
-void buffer_mark_exported(struct buffer *buffer);
+void buffer_mark_exported(struct state *state, struct buffer *buffer);
 
 /* Where an address of the buffer lies in it, in bytes from its beginning. */
 uint64_t buffer_offset(const struct buffer *buffer, uint64_t phys);

@@ -9,11 +9,16 @@
 
 #include <inttypes.h>
 
-void buffer_mark_exported(struct buffer *buffer)
+void buffer_mark_exported(struct state *state, struct buffer *buffer)
 {
-        for (size_t i = 0; i < buffer->n_pieces; i++)
-                buffer->pieces[i].frame->exported = true;
+        for (size_t i = 0; i < buffer->n_pieces; i++) {
+                struct frame *frame = buffer->pieces[i].frame;
+
+                frame->exported = true;
+                ledger_export_frame(state->ledger, frame->name.slot);
+        }
         buffer->n_exports++;
+        ledger_export_buffer(state->ledger, buffer->record, buffer->n_exports);
 }
 
 int state_export(struct state *state, struct client *client, uint64_t id,
@@ -29,7 +34,7 @@ int state_export(struct state *state, struct client *client, uint64_t id,
                                    "buffer %" PRIu64 " was exported %u times, which is as often as "
                                    "it may be: duplicate a descriptor that you have",
                                    id, buffer->n_exports);
-        buffer_mark_exported(buffer);
+        buffer_mark_exported(state, buffer);
         state_check_after_change(state);
         return 0;
 }

@@ -140,20 +140,27 @@ void state_list_buffer(struct state *state, struct buffer *buffer)
 static void enter_ledger(struct state *state, const struct client *client,
                          const struct buffer *buffer, const struct choice *choice)
 {
-        ledger_commit_buffer(state->ledger, buffer->record,
-                             &(struct ledger_buffer){
-                                     .session = client->session_owner->record,
-                                     .seq = buffer->seq,
-                                     .pool = choice->pool->index,
-                                     .id = buffer->id,
-                                     .since_ns = buffer->since_ns,
-                                     .dma_offset = buffer->dma_offset,
-                                     .needs_below = buffer->needs_below,
-                                     .limits = &buffer->limits,
-                                     .label = buffer->label,
-                                     .places = choice->places,
-                                     .n_places = choice->n_places,
-                             });
+        struct ledger_buffer entry = {
+                .session = client->session_owner->record,
+                .seq = buffer->seq,
+                .pool = choice->pool->index,
+                .id = buffer->id,
+                .since_ns = buffer->since_ns,
+                .dma_offset = buffer->dma_offset,
+                .needs_below = buffer->needs_below,
+                .limits = &buffer->limits,
+                .label = buffer->label,
+                .places = choice->places,
+                .n_places = choice->n_places,
+                .n_devices = buffer->n_watches,
+                .exports = buffer->n_exports,
+                .unwatched = buffer->unwatched,
+        };
+
+        _Static_assert(REQUEST_DEVICES_MAX == LEDGER_DEVICES, "all of them");
+        for (unsigned i = 0; i < buffer->n_watches; i++)
+                entry.devices[i] = buffer->watches[i]->device;
+        ledger_commit_buffer(state->ledger, buffer->record, &entry);
 }
 
 DEFINE_CLEANUP(struct buffer, buffer_free)
@@ -198,7 +205,7 @@ int state_grant(struct state *state, struct client *client, const struct demand 
         for (size_t i = 0; i < buffer->n_pieces; i++)
                 commit_piece(state, account, &buffer->pieces[i]);
         if (choice->pool->settings->handout == HANDOUT_DMABUF)
-                buffer_mark_exported(buffer);
+                buffer_mark_exported(state, buffer);
         buffer->id = ++state->last_buffer;
         buffer->since_ns = now_ns;
         if (demand->want.window.last != UINT64_MAX)

@@ -221,6 +221,10 @@ void ledger_commit_buffer(struct ledger *ledger, uint32_t number,
         record->dma_offset = buffer->dma_offset;
         record->needs_below = buffer->needs_below;
         record->limits = *buffer->limits;
+        record->n_devices = buffer->n_devices;
+        memcpy(record->devices, buffer->devices, sizeof(record->devices));
+        record->unwatched = buffer->unwatched;
+        record->exports = buffer->exports;
         copy_text(record->label, buffer->label);
         memcpy(record->places, buffer->places, inside * sizeof(buffer->places[0]));
         write_extents(ledger, record->extent, buffer->places + inside, buffer->n_places - inside);
@@ -229,6 +233,12 @@ void ledger_commit_buffer(struct ledger *ledger, uint32_t number,
         if (record->id > atomic_load(&ledger->head->last_buffer))
                 atomic_store(&ledger->head->last_buffer, record->id);
         commit(&record->begin, LEDGER_GRANTED);
+}
+
+void ledger_export_buffer(struct ledger *ledger, uint32_t number, uint32_t exports)
+{
+        if (ledger && number != LEDGER_NONE)
+                ledger_buffer(ledger, number)->exports = exports;
 }
 
 void ledger_revoke_buffer(struct ledger *ledger, uint32_t number, uint64_t now_ns)
@@ -262,13 +272,19 @@ void ledger_drop_buffer(struct ledger *ledger, uint32_t number)
 void ledger_charge_frame(struct ledger *ledger, uint32_t slot, uint32_t generation,
                          uint32_t session, uint32_t uid)
 {
-        struct ledger_frame_record record = { generation, session, uid, 0 };
+        struct ledger_frame_record record = { generation, session, uid, 0, 0, 0 };
 
         if (!ledger)
                 return;
         assert(slot < ledger->head->slots);
         record.sum = ledger_frame_sum(&record);
         ledger->frames[slot] = record;
+}
+
+void ledger_export_frame(struct ledger *ledger, uint32_t slot)
+{
+        if (ledger)
+                ledger->frames[slot].exported = 1;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */

@@ -61,6 +61,7 @@ void ledger_drop_session(struct ledger *ledger, uint32_t session);
  * struct ledger_buffer - what is kept of a buffer
  * @label:  shorter than LEDGER_TEXT_BYTES
  * @places: @n_places > 0 of them
+ * @devices: @n_devices; see struct ledger_buffer_record, also for the rest
  */
 struct ledger_buffer {
         uint32_t session, seq, pool;
@@ -69,6 +70,8 @@ struct ledger_buffer {
         const char *label;
         const struct range *places;
         size_t n_places;
+        uint32_t devices[LEDGER_DEVICES], n_devices, exports;
+        bool unwatched;
 };
 
 /* Whether there is room for one more buffer; true without a ledger. */
@@ -88,6 +91,9 @@ int ledger_hold_buffer(struct ledger *ledger, size_t n_places, uint32_t *ret);
 void ledger_commit_buffer(struct ledger *ledger, uint32_t record,
                           const struct ledger_buffer *buffer);
 
+/* So many dma-bufs were made of it by now. */
+void ledger_export_buffer(struct ledger *ledger, uint32_t record, uint32_t exports);
+
 /* Its client is cut off from it, but the memory is not free yet. */
 void ledger_revoke_buffer(struct ledger *ledger, uint32_t record, uint64_t now_ns);
 
@@ -100,6 +106,9 @@ void ledger_drop_buffer(struct ledger *ledger, uint32_t record);
  */
 void ledger_charge_frame(struct ledger *ledger, uint32_t slot, uint32_t generation,
                          uint32_t session, uint32_t uid);
+
+/* dma-bufs were made of memory in a frame that is charged to somebody. */
+void ledger_export_frame(struct ledger *ledger, uint32_t slot);
 
 /* ---- what another process has left ---------------------------------------------------------- */
 
@@ -145,6 +154,9 @@ int ledger_read(struct ledger *ledger, const struct ledger_visitor *visitor, voi
 /* To whom the frame in a slot is charged. Return: whether that is known. */
 bool ledger_frame_charged(const struct ledger *ledger, uint32_t slot, uint32_t generation,
                           uint32_t *ret_session, uint32_t *ret_uid);
+
+/* Whether dma-bufs were made of memory in the frame of a slot, which is charged to somebody. */
+bool ledger_frame_exported(const struct ledger *ledger, uint32_t slot);
 
 /* Numbers of owners and buffers up to these were given already. */
 uint64_t ledger_last_owner(const struct ledger *ledger);

@@ -22,6 +22,9 @@
 /* Names and labels with their NUL. */
 #define LEDGER_TEXT_BYTES 64
 
+/* PCI devices of a buffer. */
+#define LEDGER_DEVICES 4
+
 /* Places of a buffer that lie in its own record, and in each extent. */
 #define LEDGER_PLACES_INSIDE 2
 #define LEDGER_PLACES_EXTENT 7
@@ -79,6 +82,8 @@ enum ledger_buffer_state {
  * @revoked_ns: when. Not in @sum: it is written later
  * @extent:   record with the rest of the places; LEDGER_NONE: these are all
  * @places:   contiguous memory, in the buffer's order
+ * @devices:  @n_devices PCI devices that it is for; @unwatched: and for something else
+ * @exports:  dma-bufs that were made of it. Not in @sum: it is written later
  */
 struct ledger_buffer_record {
         struct ledger_begin begin;
@@ -87,9 +92,10 @@ struct ledger_buffer_record {
         struct constraint limits;
         struct range places[LEDGER_PLACES_INSIDE];
         char label[LEDGER_TEXT_BYTES];
-        uint32_t extent, filler;
+        uint32_t extent, n_devices;
+        uint32_t devices[LEDGER_DEVICES], unwatched, filler;
         uint64_t sum;
-        uint64_t revoked_ns;
+        uint64_t revoked_ns, exports;
 };
 
 struct ledger_extent_record {
@@ -103,13 +109,14 @@ struct ledger_extent_record {
  * struct ledger_frame_record - to whom a frame is charged that clients have seen
  * @generation: of the frame in this slot; another: the record is of a former one
  * @session:    record of its session; LEDGER_NONE: it is the uid's
+ * @exported:   dma-bufs were made of memory in it. Not in @sum: it is written later
  */
 struct ledger_frame_record {
-        uint32_t generation, session, uid, sum;
+        uint32_t generation, session, uid, sum, exported, filler;
 };
 
 _Static_assert(sizeof(struct ledger_head) == 56 && sizeof(struct ledger_session_record) == 136 &&
-                       sizeof(struct ledger_buffer_record) == 232 &&
+                       sizeof(struct ledger_buffer_record) == 264 &&
                        sizeof(struct ledger_extent_record) == 136 &&
-                       sizeof(struct ledger_frame_record) == 16 && sizeof(struct constraint) == 56,
+                       sizeof(struct ledger_frame_record) == 24 && sizeof(struct constraint) == 56,
                "the same for every compiler; whoever changes it changes the version");

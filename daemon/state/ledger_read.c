@@ -170,11 +170,15 @@ static int read_buffer(struct reading *reading, uint32_t number, bool revoked)
                 .limits = &record->limits,
                 .label = record->label,
                 .n_places = record->n_places,
+                .n_devices = record->n_devices,
+                .exports = record->exports > UINT32_MAX ? UINT32_MAX : (uint32_t)record->exports,
+                .unwatched = record->unwatched,
         };
         int r;
 
+        memcpy(buffer.devices, record->devices, sizeof(buffer.devices));
         if (record->sum != ledger_buffer_sum(record) || !text_ends(record->label) || !record->id ||
-            !counts(ledger, LEDGER_SESSIONS, record->session))
+            !counts(ledger, LEDGER_SESSIONS, record->session) || record->n_devices > LEDGER_DEVICES)
                 return -EBADMSG;
         r = read_places(reading, number, record);
         if (r)
@@ -280,6 +284,11 @@ bool ledger_frame_charged(const struct ledger *ledger, uint32_t slot, uint32_t g
         *ret_session = record->session;
         *ret_uid = record->uid;
         return true;
+}
+
+bool ledger_frame_exported(const struct ledger *ledger, uint32_t slot)
+{
+        return slot < ledger->head->slots && ledger->frames[slot].exported;
 }
 
 uint64_t ledger_last_owner(const struct ledger *ledger)

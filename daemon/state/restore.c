@@ -110,6 +110,9 @@ static void adopt(struct state *state, struct frame *frame, struct account *acco
         LIST_REMOVE(frame, charged);
         frame->pool->n_orphans--;
         frame_charge(frame, account, FRAME_GRANTED);
+        /* What was freed of it may still be written to, and nobody knows what that was. */
+        if (ledger_frame_exported(state->ledger, frame->name.slot))
+                frame->exported = frame->closed = true;
 }
 
 /* The account that a frame was charged to; NULL where nobody knows. Return: 0; -ENOMEM. */
@@ -284,6 +287,23 @@ static bool places_fit(const struct ledger_buffer *entry, const struct pool *poo
         return true;
 }
 
+/* The devices that it is for, as quarantine_prepare() notes them. Return: 0; -ENOMEM. */
+static int know_devices(struct state *state, struct buffer *buffer,
+                        const struct ledger_buffer *entry)
+{
+        buffer->unwatched = entry->unwatched;
+        for (uint32_t i = 0; i < entry->n_devices; i++) {
+                int r = watch_get(state, entry->devices[i], &buffer->watches[i]);
+
+                if (r) {
+                        quarantine_forget(state, buffer);
+                        return r;
+                }
+                buffer->n_watches++;
+        }
+        return 0;
+}
+
 static void fill_in(struct buffer *buffer, uint32_t record, const struct ledger_buffer *entry)
 {
         buffer->record = record;
@@ -292,6 +312,7 @@ static void fill_in(struct buffer *buffer, uint32_t record, const struct ledger_
         buffer->since_ns = entry->since_ns;
         buffer->dma_offset = entry->dma_offset;
         buffer->needs_below = entry->needs_below;
+        buffer->n_exports = entry->exports;
         name_copy(buffer->label, sizeof(buffer->label), entry->label);
 }
 
@@ -322,9 +343,14 @@ static int restore_buffer(void *data, uint32_t record, const struct ledger_buffe
         if (!r)
                 r = client_holding(client, account, &holding);
         if (!r)
-                r = place_buffer(state, account, buffer);
+                r = know_devices(state, buffer, entry);
         if (r)
                 return r;
+        r = place_buffer(state, account, buffer);
+        if (r) {
+                quarantine_forget(state, buffer);
+                return r;
+        }
 
         fill_in(buffer, record, entry);
         holding_add(holding, buffer);

@@ -51,8 +51,8 @@ void state_free(struct state *state); /* calls no operation; NULL is fine */
 void state_keep_in(struct state *state, struct ledger *ledger);
 
 /* Ask for what the pools lack. Called once, after the frames that the keeper already had. Then
- * state_ops.filled() follows, at once or when the answers have come. Return: 0; -ENOMEM, where not all
- * that the ledger says could be understood: another process may try again. */
+ * state_ops.filled() follows, at once or when the answers have come. Return: 0; -ENOMEM, where not
+ * all that the ledger says could be understood: another process may try again. */
 int state_start(struct state *state, uint64_t now_ns);
 
 /**

@@ -54,11 +54,12 @@ int client_new(struct state *state, const struct identity *identity, const char 
 int client_resume(struct state *state, const struct identity *identity, uint64_t token, void *data,
                   uint64_t now_ns, struct client **ret);
 
-/* Clients that may come back, one after the other; @after: NULL: the first. Return: NULL: no more. */
+/* Clients that may come back, one after the other; @after: NULL: the first. Return: NULL: no more.
+ */
 struct client *state_next_awaited(const struct state *state, const struct client *after);
 
-/* Its process is watched: client_end() is called when that has ended. @watch is kept for the caller,
- * who asks for it with client_watch(). */
+/* Its process is watched: client_end() is called when that has ended. @watch is kept for the
+ * caller, who asks for it with client_watch(). */
 void client_watched(struct state *state, struct client *client, void *watch);
 void *client_watch(const struct client *client); /* NULL: it is not */
 uint32_t client_pid(const struct client *client);
