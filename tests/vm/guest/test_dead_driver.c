@@ -8,6 +8,7 @@
  *     test_dead_driver hidden EDU              bound to vfio-pci
  */
 #include "edu.h"
+#include "insist.h"
 #include "macros.h"
 #include "pard_fixture.h"
 #include "process.h"
@@ -40,12 +41,6 @@ static const char config[] = "backend = \"hugetlb\"\n"
                              "device \"%s\" { pci = \"%s\" }\n";
 
 static struct wire_client admin;
-
-static void insist(int r, const char *what)
-{
-        if (r)
-                die("%s: %s: %s", what, par_strerror(r), par_error(NULL));
-}
 
 /* ---- drivers -------------------------------------------------------------------------------- */
 

@@ -11,6 +11,7 @@
  *     test_dmabuf ADDRESS      of an edu device
  */
 #include "edu.h"
+#include "insist.h"
 #include "macros.h"
 #include "packet.h"
 #include "par.h"
@@ -53,12 +54,6 @@ static const char config[] = "backend = \"hugetlb\"\n"
                              "size_max = \"" POOL_BYTES "\" }\n"
                              "pool \"sealed\" { below = \"256M\" size_min = \"16M\" "
                              "handout = \"dmabuf\" }\n";
-
-static void insist(int r, const char *what)
-{
-        if (r)
-                die("%s: %s: %s", what, par_strerror(r), par_error(NULL));
-}
 
 static void become(uid_t uid)
 {

@@ -6,6 +6,7 @@
  *     test_edu ADDRESS [TRIPS]        default: 1,000 into the device and out of it
  */
 #include "edu.h"
+#include "insist.h"
 #include "macros.h"
 #include "pard_fixture.h"
 #include "process.h"
@@ -41,12 +42,6 @@ static void fill(struct random *random, unsigned char *at, size_t bytes)
 {
         for (size_t i = 0; i < bytes; i++)
                 at[i] = (unsigned char)random_below(random, 256);
-}
-
-static void insist(int r, const char *what)
-{
-        if (r)
-                die("%s: %s: %s", what, par_strerror(r), par_error(NULL));
 }
 
 /* Whether what the device fetches from @dma is what the processor wrote to @data. It is stored to

@@ -7,6 +7,7 @@
  *     test_fault_line EDU     its address; it is bound to vfio-pci
  */
 #include "edu.h"
+#include "insist.h"
 #include "macros.h"
 #include "pard_fixture.h"
 #include "process.h"
@@ -30,12 +31,6 @@ static const char config[] = "backend = \"hugetlb\"\n"
                              "keep_free = \"64M\"\n"
                              "pool \"any\" { size_min = \"16M\" }\n"
                              "device \"capture0\" { pci = \"%s\" dma_bits = 28 }\n";
-
-static void insist(int r, const char *what)
-{
-        if (r)
-                die("%s: %s: %s", what, par_strerror(r), par_error(NULL));
-}
 
 /* ---- the kernel's log ----------------------------------------------------------------------- */
 

@@ -10,6 +10,7 @@
  * addresses of devices that are bound to vfio-pci. Default: 1,000 trips.
  */
 #include "edu.h"
+#include "insist.h"
 #include "macros.h"
 #include "pard_fixture.h"
 #include "process.h"
@@ -52,12 +53,6 @@ static const char config[] =
         "device \"%s\" { dma_bits = 28 }\n"
         "device \"%s\" { dma_bits = 32 }\n"
         "device \"wide\" { dma_bits = 64 }\n";
-
-static void insist(int r, const char *what)
-{
-        if (r)
-                die("%s: %s: %s", what, par_strerror(r), par_error(NULL));
-}
 
 /* What libpar warns of is a failure: it could not unmap something. */
 static void be_warned(void *data, int level, const char *message)

@@ -7,6 +7,7 @@
  *     test_iommu_share EDU     the address of a device that is bound to vfio-pci
  */
 #include "edu.h"
+#include "insist.h"
 #include "macros.h"
 #include "pard_fixture.h"
 #include "process.h"
@@ -45,12 +46,6 @@ struct process {
         struct par_buffer *buffers[FIRST + THIRD];
         size_t n;
 };
-
-static void insist(int r, const char *what)
-{
-        if (r)
-                die("%s: %s: %s", what, par_strerror(r), par_error(NULL));
-}
 
 static void tell(const struct process *process, const void *data, size_t bytes)
 {

@@ -8,6 +8,7 @@
  * into it
  */
 #include "edu.h"
+#include "insist.h"
 #include "macros.h"
 #include "pard_fixture.h"
 #include "process.h"
@@ -46,12 +47,6 @@ struct setup {
         struct par_device *isa0;
         struct random random;
 };
-
-static void insist(int r, const char *what)
-{
-        if (r)
-                die("%s: %s: %s", what, par_strerror(r), par_error(NULL));
-}
 
 static struct par_buffer *allocate(struct setup *setup, size_t bytes)
 {

@@ -6,6 +6,7 @@
  *
  *     test_mappings ADDRESS     of any device that is bound to vfio-pci
  */
+#include "insist.h"
 #include "macros.h"
 #include "pard_fixture.h"
 #include "pci.h"
@@ -33,12 +34,6 @@ static const char config[] = "backend = \"hugetlb\"\n"
                              "keep_free = \"64M\"\n"
                              "pool \"any\" { size_min = \"2080M\" }\n"
                              "device \"%s\" { }\n";
-
-static void insist(int r, const char *what)
-{
-        if (r)
-                die("%s: %s: %s", what, par_strerror(r), par_error(NULL));
-}
 
 /* How many mappings the container still takes. */
 static unsigned room(int container)

@@ -8,6 +8,7 @@
  *     test_move pinned ADDRESS | unpinned        ADDRESS: of an edu device
  */
 #include "events.h"
+#include "insist.h"
 #include "macros.h"
 #include "pard_fixture.h"
 #include "process.h"
@@ -43,12 +44,6 @@ static const char config_format[] = "backend = \"hugetlb\"\n"
                                     "pool \"bits28\" { below = \"256M\" size_min = \"4M\" pin = "
                                     "\"%1$s\" }\n"
                                     "pool \"any\" { size_min = \"64M\" pin = \"%1$s\" }\n";
-
-static void insist(int r, const char *what)
-{
-        if (r)
-                die("%s: %s: %s", what, par_strerror(r), par_error(NULL));
-}
 
 /* ---- what moves memory ---------------------------------------------------------------------- */
 

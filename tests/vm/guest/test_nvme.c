@@ -5,6 +5,7 @@
  *
  *     test_nvme ADDRESS
  */
+#include "insist.h"
 #include "macros.h"
 #include "pard_fixture.h"
 #include "process.h"
@@ -26,12 +27,6 @@ static const char config[] = "backend = \"hugetlb\"\n"
                              "hugepages = \"existing\"\n"
                              "keep_free = \"64M\"\n"
                              "pool \"any\" { size_min = \"280M\" }\n";
-
-static void insist(int r, const char *what)
-{
-        if (r)
-                die("%s: %s: %s", what, par_strerror(r), par_error(NULL));
-}
 
 /* Every other frame is in use, so that what is free is in pieces. Never given back. */
 static void make_holes(struct par *par)

@@ -5,6 +5,7 @@
  * has such memory, lends it to nobody, and has as much as before in the end.
  */
 #include "events.h"
+#include "insist.h"
 #include "macros.h"
 #include "pard_fixture.h"
 #include "process.h"
@@ -34,12 +35,6 @@ static const char config[] = "backend = \"hugetlb\"\n"
 
 static sigjmp_buf before_failure;
 static volatile sig_atomic_t failed;
-
-static void insist(int r, const char *what)
-{
-        if (r)
-                die("%s: %s: %s", what, par_strerror(r), par_error(NULL));
-}
 
 static void note_failure(int number)
 {
