@@ -129,6 +129,20 @@ int connection_post(struct connection *connection, Wire__Request *message)
         return r;
 }
 
+/* The other end is gone: the session goes on with another worker where it can. */
+static void lose(struct connection *connection, const char *why)
+{
+        int r;
+
+        r = resume_begin(connection);
+        if (r == -PAR_GONE && connection->resume.absent)
+                why = "pard was stopped";
+        else if (r && r != -PAR_GONE)
+                why = par_strerror(r);
+        if (r)
+                connection_end(connection, -PAR_GONE, why);
+}
+
 int connection_try_send(struct connection *connection, Wire__Request *message,
                         struct request *request)
 {
@@ -147,9 +161,11 @@ int connection_try_send(struct connection *connection, Wire__Request *message,
                 return error_set(r, "a request with names this long fits into no packet");
         if (r) {
                 connection_read(connection); /* pard's last words */
+                /* While the other end is being closed, writing fails before reading says so. */
+                if (!connection->resume.stage && !connection->gone)
+                        lose(connection, par_strerror(r));
                 if (connection->resume.stage)
                         return -EAGAIN;
-                connection_end(connection, -PAR_GONE, par_strerror(r));
                 return error_set(-PAR_GONE, "%s", connection->why);
         }
 
@@ -310,20 +326,6 @@ static void close_rest(struct packet *packet)
                 if (packet->descriptors[i] >= 0)
                         close(packet->descriptors[i]);
         }
-}
-
-/* The other end is gone: the session goes on with another worker where it can. */
-static void lose(struct connection *connection, const char *why)
-{
-        int r;
-
-        r = resume_begin(connection);
-        if (r == -PAR_GONE && connection->resume.absent)
-                why = "pard was stopped";
-        else if (r && r != -PAR_GONE)
-                why = par_strerror(r);
-        if (r)
-                connection_end(connection, -PAR_GONE, why);
 }
 
 static const char *words_for_end(int r)

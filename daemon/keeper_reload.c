@@ -45,7 +45,7 @@ int keeper_reload_again(void *data, int *ret_config_fd)
         r = config_source_load(*ret_config_fd, path, &config);
         if (r)
                 return r;
-        r = config_compare(from, config, config_frames(reload->first), log_change, NULL, error,
+        r = config_compare(from, config, reload->frames_max, log_change, NULL, error,
                            sizeof(error));
         if (r) {
                 log_error("%s: %s", path, error);

@@ -15,6 +15,7 @@
  * @pools:      borrowed
  * @backend:    borrowed
  * @first:      the configuration that pard started with, which the backend goes on using; borrowed
+ * @frames_max: that there are slots for
  * @current:    the one that is in force, where it is another; owned
  */
 struct keeper_reload {
@@ -23,6 +24,7 @@ struct keeper_reload {
         struct keeper_pool *pools;
         struct backend *backend;
         const struct config *first;
+        uint64_t frames_max;
         struct config *current;
 };
 

@@ -278,6 +278,43 @@ int listener_open(const struct listener_settings *settings, struct listener *ret
         return 0;
 }
 
+static int close_on_exec(int fd)
+{
+        return fd >= 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
+}
+
+int listener_resume(const struct takeover_listener *socket, int type, const char *at,
+                    struct listener *ret)
+{
+        struct listener listener = {
+                .fd = socket->fd,
+                .type = type,
+                .lock_fd = socket->lock_fd,
+                .device = (dev_t)socket->device,
+                .inode = (ino_t)socket->inode,
+        };
+        int r;
+
+        r = close_on_exec(listener.fd);
+        if (!r)
+                r = close_on_exec(listener.lock_fd);
+        if (r)
+                return r;
+        if (listener.lock_fd >= 0) {
+                listener.path = strdup(at);
+                if (!listener.path)
+                        return -ENOMEM;
+        }
+        *ret = listener;
+        return 0;
+}
+
+struct takeover_listener listener_leave(const struct listener *listener)
+{
+        return (struct takeover_listener){ listener->fd, listener->lock_fd,
+                                           (uint64_t)listener->device, (uint64_t)listener->inode };
+}
+
 static void remove_own_socket(const struct listener *listener)
 {
         struct stat status;

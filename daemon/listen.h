@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "takeover.h"
+
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -56,6 +58,20 @@ struct listener_settings {
  * Return: 0; -EADDRINUSE where another pard serves or starts there; other negative errno.
  */
 int listener_open(const struct listener_settings *settings, struct listener *ret);
+
+/**
+ * listener_resume() - go on listening after exec
+ * @socket: from listener_leave() of the former program; its descriptors are consumed
+ * @type:   SOCK_SEQPACKET or SOCK_STREAM
+ * @at:     as for listener_open() then
+ *
+ * Return: 0; -EBADF; -ENOMEM.
+ */
+int listener_resume(const struct takeover_listener *socket, int type, const char *at,
+                    struct listener *ret);
+
+/* What the next program has to know of it. */
+struct takeover_listener listener_leave(const struct listener *listener);
 
 /* Stop listening; remove the socket and its lock where they are still ours. */
 void listener_close(struct listener *listener);

@@ -20,6 +20,7 @@
 #include "pci.h"
 #include "protocol.h"
 #include "server.h"
+#include "successor.h"
 #include "worker_reload.h"
 
 #include <errno.h>
@@ -53,6 +54,7 @@ enum { EXIT_USAGE = 2 };
  * @config_fd: sealed text of the configuration
  * @metrics:   where metrics are asked for, if anywhere
  * @udmabuf_fd: /dev/udmabuf, which the worker itself may not open; -1: there is none
+ * @takeover:  what a former program of this process left, where @takes_over
  */
 struct keeper {
         struct config *config;
@@ -61,6 +63,9 @@ struct keeper {
         int udmabuf_fd;
         struct backend *backend;
         struct keeper_pool *pools;
+        struct successor successor;
+        struct takeover takeover;
+        bool takes_over;
 };
 
 #define KEEPER_NONE                                  \
@@ -80,6 +85,7 @@ static void keeper_deinit(struct keeper *keeper)
                 close(keeper->config_fd);
         free(keeper->pools);
         config_free(keeper->config);
+        takeover_deinit(&keeper->takeover);
 }
 
 /* Return: 0; -EMFILE where not even the frames could be held. */
@@ -111,9 +117,12 @@ static int raise_descriptor_limit(const struct config *config)
 
 static int load_config(const struct options *options, struct keeper *keeper)
 {
-        int r;
+        int r = 0;
 
-        r = config_source_open(options->config_path, &keeper->config_fd);
+        if (keeper->takes_over)
+                keeper->config_fd = keeper->takeover.head.config_fd;
+        else
+                r = config_source_open(options->config_path, &keeper->config_fd);
         if (r)
                 return r;
         r = config_source_load(keeper->config_fd, options->config_path, &keeper->config);
@@ -178,11 +187,28 @@ static int open_metrics_listener(struct activation *activation, struct keeper *k
         return listener_open(&settings, &keeper->metrics);
 }
 
+static int resume_listeners(const struct options *options, struct keeper *keeper)
+{
+        const struct takeover_head *head = &keeper->takeover.head;
+        int r;
+
+        r = listener_resume(&head->listener, SOCK_SEQPACKET, socket_path(options, keeper->config),
+                            &keeper->listener);
+        if (!r)
+                r = listener_resume(&head->metrics, SOCK_STREAM, keeper->config->metrics,
+                                    &keeper->metrics);
+        if (r)
+                log_error("the former program's sockets are not there: %s", strerror(-r));
+        return r;
+}
+
 static int open_listeners(const struct options *options, struct keeper *keeper)
 {
         struct activation activation;
         int r;
 
+        if (keeper->takes_over)
+                return resume_listeners(options, keeper);
         r = activation_read(&activation);
         if (!r)
                 r = open_clients_listener(options, &activation, keeper);
@@ -199,7 +225,10 @@ static int open_udmabuf(struct keeper *keeper)
         const struct config *config = keeper->config;
         int r;
 
-        keeper->udmabuf_fd = open(UDMABUF_PATH, O_RDWR | O_CLOEXEC);
+        if (keeper->takes_over && keeper->takeover.head.udmabuf_fd >= 0)
+                keeper->udmabuf_fd = keeper->takeover.head.udmabuf_fd;
+        else
+                keeper->udmabuf_fd = open(UDMABUF_PATH, O_RDWR | O_CLOEXEC);
         if (keeper->udmabuf_fd >= 0)
                 return 0;
         r = -errno;
@@ -248,9 +277,28 @@ static int look_at_device(void *data, uint32_t device)
         return pci_is_master("", device);
 }
 
+static int open_backend(const struct options *options, struct keeper *keeper)
+{
+        const struct takeover_head *head = &keeper->takeover.head;
+        int r;
+
+        r = make_backend(keeper->config, socket_path(options, keeper->config), keeper->takes_over,
+                         &keeper->backend);
+        if (r || !keeper->takes_over)
+                return r;
+        r = keeper->backend->ops->resume(keeper->backend, takeover_backend(&keeper->takeover),
+                                         head->backend_bytes);
+        if (r)
+                log_error("the former program's pins cannot be taken over: %s", strerror(-r));
+        return r;
+}
+
 static int run(const struct options *options, struct keeper *keeper)
 {
         const struct config *config = keeper->config;
+        const uint32_t slots =
+                keeper->takes_over ? keeper->takeover.head.room - 1 : slots_for(config);
+        const bool replaceable = successor_init(&keeper->successor, options) == 0;
         const bool privileged = geteuid() == 0;
         char level_option[] = "--log-level", level[16];
         char path[] = "/proc/self/exe", role[] = "--worker", config_option[] = "--config";
@@ -267,12 +315,13 @@ static int run(const struct options *options, struct keeper *keeper)
                 .pools = keeper->pools,
                 .backend = keeper->backend,
                 .first = config,
+                .frames_max = (slots + 1) / 2, /* as the worker says: ledger.slots / 2 */
         };
         struct keeper_settings settings = {
                 .backend = keeper->backend,
                 .pools = keeper->pools,
                 .n_pools = (uint32_t)config->state.n_pools,
-                .slots = slots_for(config),
+                .slots = slots,
                 .listen_fd = keeper->listener.fd,
                 .metrics_fd = keeper->metrics.fd,
                 .udmabuf_fd = keeper->udmabuf_fd,
@@ -285,6 +334,12 @@ static int run(const struct options *options, struct keeper *keeper)
                 .reload = keeper_reload_again,
                 .reload_data = &reload,
                 .look = look_at_device,
+                .takeover = keeper->takes_over ? &keeper->takeover : NULL,
+                .listener = listener_leave(&keeper->listener),
+                .metrics = listener_leave(&keeper->metrics),
+                .successor_argv = replaceable ? keeper->successor.argv : NULL,
+                .trial_argv = keeper->successor.trial_argv,
+                .successor_fd = keeper->successor.fd,
         };
         int r;
 
@@ -305,13 +360,32 @@ static void hold_signals(void)
         sigaddset(&set, SIGTERM);
         sigaddset(&set, SIGINT);
         sigaddset(&set, SIGHUP);
+        sigaddset(&set, SIGUSR1);
+        sigaddset(&set, SIGUSR2);
         sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static int read_takeover(const struct options *options, struct keeper *keeper)
+{
+        int r;
+
+        if (options->takeover_fd < 0)
+                return 0;
+        r = takeover_read(options->takeover_fd, &keeper->takeover);
+        close(options->takeover_fd);
+        if (r)
+                log_error("what the former program left cannot be read: %s", strerror(-r));
+        keeper->takes_over = !r;
+        return r;
 }
 
 static int start(const struct options *options, struct keeper *keeper)
 {
         int r;
 
+        r = read_takeover(options, keeper);
+        if (r)
+                return r;
         r = load_config(options, keeper);
         if (r)
                 return r;
@@ -331,7 +405,7 @@ static int start(const struct options *options, struct keeper *keeper)
         r = open_udmabuf(keeper);
         if (r)
                 return r;
-        r = make_backend(keeper->config, socket_path(options, keeper->config), &keeper->backend);
+        r = open_backend(options, keeper);
         if (r)
                 return r;
         return run(options, keeper);
@@ -449,6 +523,7 @@ int main(int argc, char **argv)
         case ACTION_VERSION: printf("pard %s\n", PARD_VERSION); return EXIT_SUCCESS;
         case ACTION_CHECK_CONFIG: return check_config(&options);
         case ACTION_WORK: return work(&options);
+        case ACTION_TRY_TAKEOVER: return successor_try(&options) ? EXIT_FAILURE : EXIT_SUCCESS;
         case ACTION_SERVE: return serve(&options);
         }
         return EXIT_USAGE;

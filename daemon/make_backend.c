@@ -23,7 +23,8 @@ static void tell(const char *sentence)
         log_warning("%s", sentence);
 }
 
-static int make_hugetlb(const struct config *config, const char *record_path, struct backend **ret)
+static int make_hugetlb(const struct config *config, const char *record_path, bool resumed,
+                        struct backend **ret)
 {
         struct hugetlb_need *needs = calloc(config->state.n_pools, sizeof(*needs));
         struct hugetlb_settings settings = {
@@ -32,6 +33,7 @@ static int make_hugetlb(const struct config *config, const char *record_path, st
                 .needs = needs,
                 .record_path = record_path,
                 .tell = tell,
+                .resumed = resumed,
                 .sysfs_root = "",
         };
         char error[512] = "";
@@ -91,13 +93,14 @@ static int make_carveout(const struct config *config, struct backend **ret)
 }
 
 /* Hugepages, and the small pages of a carve-out beside them. */
-static int make_real(const struct config *config, const char *record_path, struct backend **ret)
+static int make_real(const struct config *config, const char *record_path, bool resumed,
+                     struct backend **ret)
 {
         _cleanup_(backend_freep) struct backend *hugetlb = NULL;
         struct backend *carveout;
         int r;
 
-        r = make_hugetlb(config, record_path, &hugetlb);
+        r = make_hugetlb(config, record_path, resumed, &hugetlb);
         if (r)
                 return r;
         if (!config->n_carveouts) {
@@ -110,7 +113,8 @@ static int make_real(const struct config *config, const char *record_path, struc
         return by_size_new(carveout_page_bytes(), carveout, STEAL(hugetlb), ret);
 }
 
-int make_backend(const struct config *config, const char *socket_path, struct backend **ret)
+int make_backend(const struct config *config, const char *socket_path, bool resumed,
+                 struct backend **ret)
 {
         char record_path[PATH_MAX];
         int r;
@@ -120,7 +124,7 @@ int make_backend(const struct config *config, const char *socket_path, struct ba
                 return -ENAMETOOLONG;
 
         switch (config->backend) {
-        case BACKEND_HUGETLB: return make_real(config, record_path, ret);
+        case BACKEND_HUGETLB: return make_real(config, record_path, resumed, ret);
         case BACKEND_SIM:
                 r = sim_new(&config->sim, ret);
                 if (!r)

@@ -9,7 +9,9 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
@@ -47,6 +49,19 @@ static int parse_level(const char *text, struct options *ret)
         return -EINVAL;
 }
 
+static int parse_fd(const char *text, int *ret)
+{
+        char *end;
+        long fd = strtol(text, &end, 10);
+
+        if (end == text || *end || fd < 0 || fd > INT_MAX) {
+                fprintf(stderr, "pard: \"%s\" is no descriptor\n", text);
+                return -EINVAL;
+        }
+        *ret = (int)fd;
+        return 0;
+}
+
 int options_parse(int argc, char *const *argv, struct options *ret)
 {
         static const struct option known[] = {
@@ -55,19 +70,28 @@ int options_parse(int argc, char *const *argv, struct options *ret)
                 { "socket", required_argument, NULL, 's' },
                 { "log-level", required_argument, NULL, 'l' },
                 { "worker", no_argument, NULL, 'w' },
+                { "takeover", required_argument, NULL, 't' },
+                { "try-takeover", required_argument, NULL, 'T' },
                 { "version", no_argument, NULL, 'V' },
                 { "help", no_argument, NULL, 'h' },
                 { 0 },
         };
         int c;
 
-        *ret = (struct options){ .config_path = PARD_CONFIG_PATH, .log_level = -1 };
+        *ret = (struct options){ .config_path = PARD_CONFIG_PATH,
+                                 .log_level = -1,
+                                 .takeover_fd = -1 };
         while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
                 switch (c) {
                 case 'c': ret->config_path = optarg; break;
                 case 'C': ret->action = ACTION_CHECK_CONFIG; break;
                 case 's': ret->socket_path = optarg; break;
                 case 'w': ret->action = ACTION_WORK; break;
+                case 'T': ret->action = ACTION_TRY_TAKEOVER; /* fall through */
+                case 't':
+                        if (parse_fd(optarg, &ret->takeover_fd))
+                                return -EINVAL;
+                        break;
                 case 'V': ret->action = ACTION_VERSION; return 0;
                 case 'h': ret->action = ACTION_HELP; return 0;
                 case 'l':

@@ -8,7 +8,8 @@
 
 enum action {
         ACTION_SERVE,
-        ACTION_WORK, /* be the worker of a keeper that has prepared the descriptors */
+        ACTION_WORK,         /* be the worker of a keeper that has prepared the descriptors */
+        ACTION_TRY_TAKEOVER, /* see whether what a keeper would leave could be taken over */
         ACTION_CHECK_CONFIG,
         ACTION_VERSION,
         ACTION_HELP,
@@ -21,6 +22,7 @@ enum action {
  * @socket_path: NULL: as configured; borrowed from argv
  * @log_level:   as in syslog.h; -1: as configured
  * @log_level_name: its word; NULL where @log_level is -1
+ * @takeover_fd: what a keeper left, or would leave; -1: none did
  */
 struct options {
         enum action action;
@@ -28,6 +30,7 @@ struct options {
         const char *socket_path;
         int log_level;
         const char *log_level_name;
+        int takeover_fd;
 };
 
 /**

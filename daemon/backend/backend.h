@@ -101,6 +101,17 @@ enum backend_holder {
  * @node_range: lowest and highest address of a node's memory.
  *        Return: 0; -ENOENT where there is no such node; -EOPNOTSUPP; other negative errno.
  * @set_keep_free: from now on leave the system this much.
+ *
+ * When the process goes on with another program. Nothing else is being called, then.
+ *
+ * @save: write down what the next program must know of the backend itself, and keep the descriptors
+ *        in it open over exec. *ret_bytes: owned by the caller: free(); NULL: there is nothing.
+ *        Return: 0; -ENOMEM; other negative errno.
+ * @resume: called before anything else with what save() wrote, of whichever version. The backend
+ *        is as new.
+ *        Return: 0; -EPROTO where it makes no sense; other negative errno.
+ * @adopt: a frame of the former program, as it was there; @frame may change.
+ *        Return: 0; -ENOMEM.
  */
 struct backend_ops {
         const char *name;
@@ -123,6 +134,9 @@ struct backend_ops {
         int (*demote)(struct backend *backend, uint64_t page_bytes, int node, uint64_t small_bytes);
         int (*node_range)(struct backend *backend, int node, struct range *ret);
         void (*set_keep_free)(struct backend *backend, uint64_t bytes);
+        int (*save)(struct backend *backend, void **ret_bytes, size_t *ret_n);
+        int (*resume)(struct backend *backend, const void *bytes, size_t n);
+        int (*adopt)(struct backend *backend, struct backend_frame *frame);
 };
 
 /* Embedded first in every backend. @can_pin: pins can be had at all. */

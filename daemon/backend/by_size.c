@@ -118,6 +118,28 @@ static void by_size_set_keep_free(struct backend *backend, uint64_t bytes)
         rest->ops->set_keep_free(rest, bytes);
 }
 
+/* Of a carve-out nothing has to be known but its frames. */
+static int by_size_save(struct backend *backend, void **ret_bytes, size_t *ret_n)
+{
+        struct backend *rest = by_size_of(backend)->rest;
+
+        return rest->ops->save(rest, ret_bytes, ret_n);
+}
+
+static int by_size_resume(struct backend *backend, const void *bytes, size_t n)
+{
+        struct backend *rest = by_size_of(backend)->rest;
+
+        return rest->ops->resume(rest, bytes, n);
+}
+
+static int by_size_adopt(struct backend *backend, struct backend_frame *frame)
+{
+        struct backend *one = which(backend, frame->page_bytes);
+
+        return one->ops->adopt(one, frame);
+}
+
 static void by_size_deinit(struct backend *backend)
 {
         struct by_size *both = by_size_of(backend);
@@ -141,6 +163,9 @@ static const struct backend_ops by_size_ops = {
         .demote = by_size_demote,
         .node_range = by_size_node_range,
         .set_keep_free = by_size_set_keep_free,
+        .save = by_size_save,
+        .resume = by_size_resume,
+        .adopt = by_size_adopt,
 };
 
 int by_size_new(uint64_t small_bytes, struct backend *small, struct backend *rest,

@@ -333,6 +333,27 @@ static void carveout_set_keep_free(struct backend *backend, uint64_t bytes)
         (void)backend, (void)bytes;
 }
 
+/* The pages that nobody has went with their files, and are gathered again. */
+static int carveout_save(struct backend *backend, void **ret_bytes, size_t *ret_n)
+{
+        (void)backend;
+        *ret_bytes = NULL;
+        *ret_n = 0;
+        return 0;
+}
+
+static int carveout_resume(struct backend *backend, const void *bytes, size_t n)
+{
+        (void)backend, (void)bytes;
+        return n ? -EPROTO : 0;
+}
+
+static int carveout_adopt(struct backend *backend, struct backend_frame *frame)
+{
+        (void)backend, (void)frame;
+        return 0;
+}
+
 static void carveout_deinit(struct backend *backend)
 {
         struct carveout *carveout = carveout_of(backend);
@@ -361,6 +382,9 @@ static const struct backend_ops carveout_ops = {
         .demote = carveout_demote,
         .node_range = carveout_node_range,
         .set_keep_free = carveout_set_keep_free,
+        .save = carveout_save,
+        .resume = carveout_resume,
+        .adopt = carveout_adopt,
 };
 
 /* ---- opening -------------------------------------------------------------------------------- */

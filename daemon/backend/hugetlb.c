@@ -452,6 +452,35 @@ static void hugetlb_set_keep_free(struct backend *backend, uint64_t bytes)
         stock_set_keep_free(&hugetlb_of(backend)->stock, bytes);
 }
 
+static int hugetlb_save(struct backend *backend, void **ret_bytes, size_t *ret_n)
+{
+        *ret_bytes = NULL;
+        *ret_n = 0;
+        return backend->can_pin ? pins_save(&hugetlb_of(backend)->pins, ret_bytes, ret_n) : 0;
+}
+
+/* The new ring, of which nothing is used yet, is not needed. */
+static int hugetlb_resume(struct backend *backend, const void *bytes, size_t n)
+{
+        struct hugetlb *hugetlb = hugetlb_of(backend);
+        int r;
+
+        if (!n)
+                return 0;
+        if (backend->can_pin)
+                pins_deinit(&hugetlb->pins);
+        r = pins_resume(&hugetlb->pins, bytes, n);
+        backend->can_pin = !r;
+        return r;
+}
+
+static int hugetlb_adopt(struct backend *backend, struct backend_frame *frame)
+{
+        if (!frame->released)
+                return 0;
+        return released_watch(&hugetlb_of(backend)->released, frame->phys, &frame->pin);
+}
+
 static void hugetlb_deinit(struct backend *backend)
 {
         struct hugetlb *hugetlb = hugetlb_of(backend);
@@ -481,6 +510,9 @@ static const struct backend_ops hugetlb_ops = {
         .demote = hugetlb_demote,
         .node_range = hugetlb_node_range,
         .set_keep_free = hugetlb_set_keep_free,
+        .save = hugetlb_save,
+        .resume = hugetlb_resume,
+        .adopt = hugetlb_adopt,
 };
 
 int hugetlb_new(const struct hugetlb_settings *settings, struct backend **ret, char *error,

@@ -22,6 +22,7 @@ struct hugetlb_need {
  * @record_path:  where it is written down what was added, for the next start after a kill; borrowed
  *                for the call
  * @tell:         called with a sentence for the operator about what is no failure; may be NULL
+ * @resumed:      what an earlier program of this process has added is there, and nothing to tell of
  * @sysfs_root:   "" on a real machine; a directory of fixtures in tests
  */
 struct hugetlb_settings {
@@ -31,6 +32,7 @@ struct hugetlb_settings {
         size_t n_needs;
         const char *record_path;
         void (*tell)(const char *sentence);
+        bool resumed;
         const char *sysfs_root;
 };
 

@@ -10,8 +10,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <liburing.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A tag of 0 is none. */
 #define FIRST_TAG UINT64_C(1)
@@ -19,14 +21,14 @@
 /* Completions that wait to be read; the kernel keeps more than these, more slowly. */
 #define RING_COMPLETIONS 1024u
 
+/* @params: as the kernel filled them in, for whoever maps the ring again */
 struct pins_ring {
         struct io_uring ring;
+        struct io_uring_params params;
 };
 
 static int ring_new(struct pins_ring **ret)
 {
-        struct io_uring_params params = { .flags = IORING_SETUP_CQSIZE,
-                                          .cq_entries = RING_COMPLETIONS };
         struct pins_ring *ring;
         int r;
 
@@ -34,7 +36,9 @@ static int ring_new(struct pins_ring **ret)
         if (!ring)
                 return -ENOMEM;
 
-        r = io_uring_queue_init_params(1, &ring->ring, &params);
+        ring->params.flags = IORING_SETUP_CQSIZE;
+        ring->params.cq_entries = RING_COMPLETIONS;
+        r = io_uring_queue_init_params(1, &ring->ring, &ring->params);
         if (r) {
                 free(ring);
                 return r;
@@ -220,4 +224,138 @@ bool pins_ended(struct pins *pins, uint32_t pin)
         ended = !pins->ending[pin];
         pthread_mutex_unlock(&pins->lock);
         return ended;
+}
+
+/* ---- another program takes over -------------------------------------------------------------- */
+
+/* What was written down: this, @n_rings of struct saved_ring, and a byte for every slot of every
+ * ring. Its own version, since the rest of a takeover is not ours. */
+#define SAVED_VERSION 1u
+
+struct saved {
+        uint32_t version, n_rings;
+};
+
+struct saved_ring {
+        int32_t fd, filler;
+        struct io_uring_params params;
+};
+
+enum saved_pin {
+        SAVED_USED,
+        SAVED_FREE,
+        SAVED_ENDING,
+};
+
+_Static_assert(sizeof(struct io_uring_params) == 120, "the kernel's");
+
+static size_t saved_bytes(uint32_t n_rings)
+{
+        return sizeof(struct saved) + n_rings * (sizeof(struct saved_ring) + PINS_A_RING);
+}
+
+static void save_slots(const struct pins *pins, unsigned char *slots)
+{
+        for (size_t i = 0; i < (size_t)pins->n_rings * PINS_A_RING; i++)
+                slots[i] = pins->ending[i] ? SAVED_ENDING : SAVED_USED;
+        for (uint32_t i = 0; i < pins->n_free; i++)
+                slots[pins->free[i]] = SAVED_FREE;
+}
+
+int pins_save(struct pins *pins, void **ret_bytes, size_t *ret_n)
+{
+        const struct saved saved = { SAVED_VERSION, pins->n_rings };
+        const size_t n = saved_bytes(pins->n_rings);
+        unsigned char *bytes = calloc(1, n), *at = bytes;
+
+        if (!bytes)
+                return -ENOMEM;
+        memcpy(at, &saved, sizeof(saved));
+        at += sizeof(saved);
+        for (unsigned i = 0; i < pins->n_rings; i++) {
+                const struct saved_ring ring = { .fd = pins->rings[i]->ring.ring_fd,
+                                                 .params = pins->rings[i]->params };
+
+                if (fcntl(ring.fd, F_SETFD, 0) < 0) {
+                        free(bytes);
+                        return -errno;
+                }
+                memcpy(at, &ring, sizeof(ring));
+                at += sizeof(ring);
+        }
+        save_slots(pins, at);
+        *ret_bytes = bytes;
+        *ret_n = n;
+        return 0;
+}
+
+static int resume_ring(struct pins *pins, const struct saved_ring *saved)
+{
+        struct pins_ring *ring = calloc(1, sizeof(*ring));
+        int r;
+
+        if (!ring)
+                return -ENOMEM;
+        ring->params = saved->params;
+        if (fcntl(saved->fd, F_SETFD, FD_CLOEXEC) < 0)
+                r = -EPROTO;
+        else
+                r = io_uring_queue_mmap(saved->fd, &ring->params, &ring->ring);
+        if (r) {
+                free(ring);
+                return r;
+        }
+        pins->rings[pins->n_rings] = ring;
+        return 0;
+}
+
+/* From the last to the first, so that the first is used next. */
+static int resume_slots(struct pins *pins, uint32_t first, const unsigned char *slots)
+{
+        for (uint32_t i = PINS_A_RING; i-- > 0;) {
+                pins->ending[first + i] = slots[i] == SAVED_ENDING;
+                if (slots[i] > SAVED_ENDING)
+                        return -EPROTO;
+                if (slots[i] == SAVED_FREE)
+                        return_number(pins, first + i);
+        }
+        return 0;
+}
+
+static int resume_all(struct pins *pins, const unsigned char *rings, uint32_t n_rings)
+{
+        const unsigned char *slots = rings + n_rings * sizeof(struct saved_ring);
+        int r = 0;
+
+        for (uint32_t i = 0; !r && i < n_rings; i++) {
+                struct saved_ring ring;
+
+                memcpy(&ring, rings + i * sizeof(ring), sizeof(ring));
+                r = make_room(pins);
+                if (!r)
+                        r = resume_ring(pins, &ring);
+                pins->n_rings += !r;
+                if (!r)
+                        r = resume_slots(pins, i * PINS_A_RING, slots + (size_t)i * PINS_A_RING);
+        }
+        return r;
+}
+
+int pins_resume(struct pins *pins, const void *bytes, size_t n)
+{
+        struct saved saved;
+        int r;
+
+        *pins = (struct pins){ .n_rings = 0 };
+        if (n < sizeof(saved))
+                return -EPROTO;
+        memcpy(&saved, bytes, sizeof(saved));
+        if (saved.version != SAVED_VERSION || !saved.n_rings || saved.n_rings > PINS_RINGS_MAX ||
+            n != saved_bytes(saved.n_rings))
+                return -EPROTO;
+        pthread_mutex_init(&pins->lock, NULL);
+        r = resume_all(pins, (const unsigned char *)bytes + sizeof(saved), saved.n_rings);
+        if (r)
+                pins_deinit(pins);
+        return r;
 }

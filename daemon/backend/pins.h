@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
@@ -64,3 +65,23 @@ void pins_remove(struct pins *pins, uint32_t pin);
  * @pin: that was removed
  */
 bool pins_ended(struct pins *pins, uint32_t pin);
+
+/**
+ * pins_save() - write down what the next program of this process must know of them
+ * @ret_bytes: owned by the caller: free()
+ *
+ * The rings stay open over exec, and with them all pins.
+ *
+ * Return: 0; -ENOMEM; other negative errno.
+ */
+int pins_save(struct pins *pins, void **ret_bytes, size_t *ret_n);
+
+/**
+ * pins_resume() - go on with the pins of the former program
+ * @pins:  not initialised
+ * @bytes: what pins_save() wrote; borrowed
+ *
+ * Return: 0; -EPROTO where that makes no sense; other negative errno. On failure pins_deinit() is
+ * neither needed nor allowed.
+ */
+int pins_resume(struct pins *pins, const void *bytes, size_t n);

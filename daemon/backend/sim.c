@@ -346,6 +346,34 @@ static void sim_deinit(struct backend *backend)
         pthread_mutex_destroy(&sim->lock);
 }
 
+/* The frames say what is taken; all else is free again. */
+static int sim_save(struct backend *backend, void **ret_bytes, size_t *ret_n)
+{
+        (void)backend;
+        *ret_bytes = NULL;
+        *ret_n = 0;
+        return 0;
+}
+
+static int sim_resume(struct backend *backend, const void *bytes, size_t n)
+{
+        (void)backend, (void)bytes;
+        return n ? -EPROTO : 0;
+}
+
+static int sim_adopt(struct backend *backend, struct backend_frame *frame)
+{
+        struct sim *sim = sim_of(backend);
+        int r;
+
+        if (frame->released)
+                return 0;
+        pthread_mutex_lock(&sim->lock);
+        r = sim_memory_adopt(&sim->memory, frame->phys, frame->page_bytes, frame->node);
+        pthread_mutex_unlock(&sim->lock);
+        return r;
+}
+
 static const struct backend_ops sim_ops = {
         .name = "sim",
         .take = sim_take,
@@ -361,6 +389,9 @@ static const struct backend_ops sim_ops = {
         .demote = sim_demote,
         .node_range = sim_node_range,
         .set_keep_free = sim_set_keep_free,
+        .save = sim_save,
+        .resume = sim_resume,
+        .adopt = sim_adopt,
 };
 
 int sim_new(const struct sim_settings *settings, struct backend **ret)

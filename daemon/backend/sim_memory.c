@@ -92,6 +92,18 @@ static void take_from_stock(struct sim_memory *memory, struct sim_page *page)
         page->place = SIM_TAKEN;
 }
 
+/* Whether a part of this page is known, perhaps as pages of another size. */
+static bool is_known(struct sim_memory *memory, const struct sim_page *page)
+{
+        struct sim_page *next =
+                RB_NFIND(sim_pages, &memory->known, (struct sim_page *)(uintptr_t)page);
+        struct sim_page *before =
+                next ? RB_PREV(sim_pages, &memory->known, next) : RB_MAX(sim_pages, &memory->known);
+
+        return (next && next->phys - page->phys < page->page_bytes) ||
+               (before && page->phys - before->phys < before->page_bytes);
+}
+
 static struct sim_page *make_known(struct sim_memory *memory, const struct sim_wish *wish)
 {
         struct sim_page *page;
@@ -104,8 +116,10 @@ static struct sim_page *make_known(struct sim_memory *memory, const struct sim_w
                 page->phys = step.phys;
                 page->node = step.node;
                 page->page_bytes = wish->page_bytes;
-                if (!RB_INSERT(sim_pages, &memory->known, page))
-                        return page;
+                if (is_known(memory, page))
+                        continue;
+                RB_INSERT(sim_pages, &memory->known, page);
+                return page;
         }
         free(page);
         return NULL;
@@ -142,6 +156,25 @@ int sim_memory_take(struct sim_memory *memory, const struct sim_wish *wish, uint
         take_from_stock(memory, page);
         *ret_phys = page->phys;
         *ret_node = page->node;
+        return 0;
+}
+
+int sim_memory_adopt(struct sim_memory *memory, uint64_t phys, uint64_t page_bytes, int node)
+{
+        struct sim_page *page = calloc(1, sizeof(*page));
+
+        if (!page)
+                return -ENOMEM;
+        page->phys = phys;
+        page->page_bytes = page_bytes;
+        page->node = node;
+        page->place = SIM_TAKEN;
+        if (is_known(memory, page)) {
+                free(page);
+                return -EEXIST;
+        }
+        RB_INSERT(sim_pages, &memory->known, page);
+        memory->bytes += page_bytes;
         return 0;
 }
 

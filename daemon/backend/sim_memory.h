@@ -48,6 +48,13 @@ void sim_memory_deinit(struct sim_memory *memory);
 int sim_memory_take(struct sim_memory *memory, const struct sim_wish *wish, uint64_t *ret_phys,
                     int *ret_node);
 
+/**
+ * sim_memory_adopt() - a page was taken before these books were begun
+ *
+ * Return: 0; -ENOMEM; -EEXIST where it is known already.
+ */
+int sim_memory_adopt(struct sim_memory *memory, uint64_t phys, uint64_t page_bytes, int node);
+
 /* sim_memory_return() - put a taken page back into the stock. */
 void sim_memory_return(struct sim_memory *memory, uint64_t phys);
 

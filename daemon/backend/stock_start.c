@@ -111,8 +111,9 @@ static void give_back_all(struct stock *stock)
         }
 }
 
-/* What a killed process left: what its record says, and what came of its last step. */
-static int adopt(struct stock *stock, struct sentence error)
+/* What a killed process left, or this one before its exec: what its record says, and what came of
+ * its last step. */
+static int adopt(struct stock *stock, bool resumed, struct sentence error)
 {
         _cleanup_(stock_unlock_fd) int lock = -1;
         struct record_entry *entry;
@@ -129,7 +130,7 @@ static int adopt(struct stock *stock, struct sentence error)
                 if (r)
                         *entry = (struct record_entry){ .page_bytes = entry->page_bytes,
                                                         .node = entry->node };
-                else if (entry->added)
+                else if (entry->added && !resumed)
                         tell(stock, entry,
                              stock->reserve ? "were left reserved by a pard that was killed: they "
                                               "are used, and given back at the end"
@@ -164,7 +165,7 @@ static int start(struct stock *stock, const struct hugetlb_settings *settings,
                 return fail(error, r, "%s", note);
         if (*note && stock->tell)
                 stock->tell(note);
-        return adopt(stock, error);
+        return adopt(stock, settings->resumed, error);
 }
 
 int stock_init(struct stock *stock, const struct hugetlb_settings *settings, char *error,

@@ -186,7 +186,8 @@ static int reap_worker(struct keeper *keeper)
 
         if (!worker_process_reap(&keeper->worker, &status))
                 return 0;
-        log_death(keeper, status);
+        if (!keeper->dismissed || WIFSIGNALED(status))
+                log_death(keeper, status);
         channel_detach(&keeper->channel);
         keeper_forget_takes(keeper);
         jobs_wind_up(&keeper->jobs, true);
@@ -194,8 +195,11 @@ static int reap_worker(struct keeper *keeper)
         keeper_filling(keeper, false);
         keeper->reloads = 0;
         put_off_restart(keeper, now_ns() - keeper->worker.started_ns);
+        if (keeper->dismissed)
+                keeper->restart_ns = 0;
 
-        keeper->early_deaths = keeper->ready ? 0 : keeper->early_deaths + 1;
+        keeper->early_deaths = keeper->ready || keeper->dismissed ? 0 : keeper->early_deaths + 1;
+        keeper->dismissed = false;
         keeper->welcomed = false;
         keeper->ready = false;
         /* One has served, so it is not hopeless, and clients have memory that must not be lost. */
@@ -239,7 +243,7 @@ static int wait_ms(const struct keeper *keeper, uint64_t now)
 {
         uint64_t due = UINT64_MAX;
 
-        if (!keeper->worker.pid)
+        if (!keeper->worker.pid && keeper->succession != SUCCESSION_STILL)
                 due = keeper->restart_ns;
         if (keeper->channel.stalled && now + STALLED_WAIT_NS < due)
                 due = now + STALLED_WAIT_NS;
@@ -251,6 +255,8 @@ static int wait_ms(const struct keeper *keeper, uint64_t now)
                 due = keeper_reload_due(keeper);
         if (keeper_tidy_due(keeper) < due)
                 due = keeper_tidy_due(keeper);
+        if (keeper_succession_due(keeper) < due)
+                due = keeper_succession_due(keeper);
         if (due == UINT64_MAX)
                 return -1;
         if (due <= now)
@@ -266,10 +272,13 @@ static int hear_signals(struct keeper *keeper, int fd)
         int end = 0;
 
         while (read(fd, &info, sizeof(info)) == sizeof(info)) {
-                if (info.ssi_signo == SIGHUP)
-                        keeper->hung_up = true;
-                else if (info.ssi_signo != SIGCHLD)
-                        end = (int)info.ssi_signo;
+                switch (info.ssi_signo) {
+                case SIGHUP: keeper->hung_up = true; break;
+                case SIGUSR1: keeper_dismiss_worker(keeper); break;
+                case SIGUSR2: keeper_begin_succession(keeper); break;
+                case SIGCHLD: break;
+                default: end = (int)info.ssi_signo;
+                }
         }
         return end;
 }
@@ -305,7 +314,11 @@ static int loop(struct keeper *keeper, int signals)
                 r = reap_worker(keeper);
                 if (r)
                         return r;
-                if (!keeper->worker.pid && now_ns() >= keeper->restart_ns)
+                r = keeper_succeed(keeper, now_ns());
+                if (r)
+                        return r;
+                if (!keeper->worker.pid && now_ns() >= keeper->restart_ns &&
+                    keeper->succession != SUCCESSION_STILL)
                         start_worker(keeper);
                 if (keeper->worker.pid && keeper->channel.fd >= 0 && !keeper->welcomed &&
                     !keeper->n_out)
@@ -358,6 +371,8 @@ static int open_signals(int *ret_fd)
         sigaddset(&set, SIGTERM);
         sigaddset(&set, SIGINT);
         sigaddset(&set, SIGHUP);
+        sigaddset(&set, SIGUSR1);
+        sigaddset(&set, SIGUSR2);
         sigaddset(&set, SIGCHLD);
         if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
                 return -errno;
@@ -383,6 +398,39 @@ static void drop_jobs(struct keeper *keeper)
         }
 }
 
+int keeper_start_threads(struct keeper *keeper)
+{
+        int r;
+
+        r = notifier_new(&keeper->notifier);
+        if (r)
+                return r;
+        r = jobs_init(&keeper->jobs, keeper->settings);
+        if (r)
+                notifier_free(STEAL(keeper->notifier));
+        return r;
+}
+
+void keeper_end_threads(struct keeper *keeper)
+{
+        jobs_stop(&keeper->jobs);
+        drop_jobs(keeper);
+        jobs_deinit(&keeper->jobs);
+        notifier_free(STEAL(keeper->notifier));
+}
+
+/* Clients hear of it before the worker ends. */
+static void stop_in_order(struct keeper *keeper)
+{
+        notifier_tell(keeper->notifier, "STOPPING=1");
+        keeper_tell(keeper, &(struct keeper_message){ .type = KEEPER_STOP,
+                                                      .count = keeper->return_ms });
+        keeper->welcomed = false;
+        worker_process_stop(&keeper->worker);
+        channel_detach(&keeper->channel);
+        keeper_end_threads(keeper);
+}
+
 static int run(struct keeper *keeper)
 {
         int signals = -1, r;
@@ -390,22 +438,12 @@ static int run(struct keeper *keeper)
         r = open_signals(&signals);
         if (r)
                 return r;
-        r = notifier_new(&keeper->notifier);
-        if (!r)
-                r = jobs_init(&keeper->jobs, keeper->settings);
+        r = keeper_start_threads(keeper);
         if (!r) {
                 r = loop(keeper, signals);
-                notifier_tell(keeper->notifier, "STOPPING=1");
-                keeper_tell(keeper, &(struct keeper_message){ .type = KEEPER_STOP,
-                                                              .count = keeper->return_ms });
-                keeper->welcomed = false;
-                worker_process_stop(&keeper->worker);
-                channel_detach(&keeper->channel);
-                jobs_stop(&keeper->jobs);
-                drop_jobs(keeper);
-                jobs_deinit(&keeper->jobs);
+                if (keeper->notifier)
+                        stop_in_order(keeper);
         }
-        notifier_free(keeper->notifier);
         close(signals);
         return r;
 }
@@ -431,7 +469,10 @@ int keeper_run(const struct keeper_settings *settings)
         r = slots_init(&keeper.slots, settings->slots + 1);
         if (r)
                 return r;
-        r = ledger_init(&keeper.ledger, settings->slots + 1);
+        if (settings->takeover)
+                r = keeper_take_over(&keeper);
+        else
+                r = ledger_init(&keeper.ledger, settings->slots + 1);
         if (!r) {
                 r = run(&keeper);
                 ledger_deinit(&keeper.ledger);

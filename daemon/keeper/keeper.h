@@ -6,6 +6,7 @@
 #pragma once
 
 #include "backend.h"
+#include "takeover.h"
 
 #include <sys/types.h>
 
@@ -50,6 +51,13 @@ struct keeper_pool {
  * @look:         whether a PCI device (pci_address.h) is bus master: 1, 0 (or it is not there at
  *                all), or a negative errno. Called by a thread, and may take its time
  * @look_data:    handed to @look
+ * @takeover:     what a former keeper left, for whose slots, backend and descriptors the caller has
+ *                seen to it that the rest of this fits; borrowed. NULL: nothing
+ * @listener, @metrics: as they are, for the next keeper's takeover
+ * @successor_argv: what to execute when this keeper is to be replaced, NULL-terminated, with a
+ *                place for the number of a descriptor; borrowed. NULL: it cannot be
+ * @trial_argv:   the same, for a process that only tries whether it could take over
+ * @successor_fd: that place in both, of SUCCESSOR_FD_BYTES
  */
 struct keeper_settings {
         struct backend *backend;
@@ -69,10 +77,19 @@ struct keeper_settings {
         void *reload_data;
         int (*look)(void *data, uint32_t device);
         void *look_data;
+        const struct takeover *takeover;
+        struct takeover_listener listener, metrics;
+        char *const *successor_argv, *const *trial_argv;
+        char *successor_fd;
 };
+
+#define SUCCESSOR_FD_BYTES 16
 
 /**
  * keeper_run() - be the keeper until SIGTERM or SIGINT
+ *
+ * SIGHUP: read the configuration again. SIGUSR1: replace the worker. SIGUSR2: replace this program
+ * by settings->successor_argv, with everything that it holds; then it does not return.
  *
  * Tells the service manager when the worker serves, what it does meanwhile, that it is alive, and
  * that it stops. A worker that does not answer is replaced. At the end the worker is stopped, and
@@ -82,3 +99,11 @@ struct keeper_settings {
  * other negative errno where the keeper cannot start.
  */
 int keeper_run(const struct keeper_settings *settings);
+
+/**
+ * keeper_try_takeover() - could it be settings->takeover?
+ *
+ * Changes nothing. Return: 0; -EPROTO where the ledger is of a version that is not understood;
+ * -EBADMSG where slots make no sense; other negative errno.
+ */
+int keeper_try_takeover(const struct takeover *takeover);

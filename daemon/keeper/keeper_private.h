@@ -22,6 +22,14 @@ struct pool_take {
         struct progress progress;
 };
 
+/* How far the replacement of this program is. */
+enum succession {
+        SUCCESSION_NONE,
+        SUCCESSION_TRIAL, /* a process tries whether the next one could take over */
+        SUCCESSION_STILL, /* no worker is started, and nothing is begun, until nothing is under way
+                           */
+};
+
 #define STATUS_BYTES 512
 
 /**
@@ -72,6 +80,11 @@ struct status {
  * @offered_fd:   text of the one that was read last, for the worker; owned; -1: none
  * @reloads:      how often the worker asked for a reload and has no answer
  * @hung_up:      SIGHUP came
+ * @succession:   see above
+ * @trial:        the process that tries; 0: there is none
+ * @trial_due_ns: when to end that
+ * @dismissed:    the worker was asked to end, for another to take its place
+ * @dismissed_due_ns: when to end it
  */
 struct keeper {
         const struct keeper_settings *settings;
@@ -97,6 +110,11 @@ struct keeper {
         uint64_t ping_due_ns, watchdog_ns, watchdog_due_ns;
         struct status status;
         int config_fd, offered_fd;
+        enum succession succession;
+        pid_t trial;
+        uint64_t trial_due_ns;
+        bool dismissed;
+        uint64_t dismissed_due_ns;
 };
 
 /* Hand a job to the threads. */
@@ -164,6 +182,33 @@ int keeper_ask_reload(struct keeper *keeper);
 /* Read the configuration again, if somebody wants it and the worker can hear of it; and when. */
 void keeper_reload(struct keeper *keeper);
 uint64_t keeper_reload_due(const struct keeper *keeper);
+
+/* ---- succession.c ---- */
+
+/* SIGUSR1: end the worker in order, so that another takes its place. */
+void keeper_dismiss_worker(struct keeper *keeper);
+
+/* SIGUSR2: try whether this program can be replaced, and if so do it. */
+void keeper_begin_succession(struct keeper *keeper);
+
+/**
+ * keeper_succeed() - go on with the replacement; and when it is time to
+ *
+ * Does not return where this program was replaced.
+ *
+ * Return: 0; negative errno where this one can neither be replaced nor go on.
+ */
+int keeper_succeed(struct keeper *keeper, uint64_t now_ns);
+uint64_t keeper_succession_due(const struct keeper *keeper);
+
+/* Take up what settings->takeover says. Slots are new. 0; negative errno. */
+int keeper_take_over(struct keeper *keeper);
+
+/* ---- keeper.c, for succession.c ---- */
+
+/* Start, and end, all threads, with what they have under way. 0; negative errno. */
+int keeper_start_threads(struct keeper *keeper);
+void keeper_end_threads(struct keeper *keeper);
 
 /* ---- requests.c, results.c ---- */
 

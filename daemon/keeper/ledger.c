@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int ledger_init(struct ledger *ledger, uint32_t slots)
@@ -41,6 +42,36 @@ int ledger_init(struct ledger *ledger, uint32_t slots)
         ledger->map->records_offset = records;
         ledger->map->records_bytes = KEEPER_RECORDS_BYTES;
         return 0;
+}
+
+static bool is_ledger(const struct keeper_ledger *map, uint32_t slots, uint64_t total_bytes)
+{
+        return map->magic == KEEPER_LEDGER_MAGIC && map->version == KEEPER_LEDGER_VERSION &&
+               map->slots == slots && map->records_offset <= total_bytes &&
+               map->records_bytes <= total_bytes - map->records_offset;
+}
+
+int ledger_resume(struct ledger *ledger, int fd, uint32_t slots)
+{
+        struct stat st;
+        int r = 0;
+
+        *ledger = (struct ledger){ .fd = fd, .map = MAP_FAILED };
+        ledger->bytes = sizeof(struct keeper_ledger) + slots * sizeof(ledger->map->lent[0]);
+        if (fstat(fd, &st) < 0)
+                r = -errno;
+        else if (st.st_size < (off_t)ledger->bytes || !(fcntl(fd, F_GET_SEALS) & F_SEAL_SHRINK))
+                r = -EPROTO;
+        if (!r) {
+                ledger->map = mmap(NULL, ledger->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+                if (ledger->map == MAP_FAILED)
+                        r = -errno;
+                else if (!is_ledger(ledger->map, slots, (uint64_t)st.st_size))
+                        r = -EPROTO;
+        }
+        if (r)
+                ledger_deinit(ledger);
+        return r;
 }
 
 void ledger_deinit(struct ledger *ledger)

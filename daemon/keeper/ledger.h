@@ -22,6 +22,15 @@ struct ledger {
 
 /* 0; negative errno. */
 int ledger_init(struct ledger *ledger, uint32_t slots);
+
+/**
+ * ledger_resume() - go on with a former keeper's
+ * @fd:    consumed, also on failure
+ * @slots: as many as it was made for
+ *
+ * Return: 0; -EPROTO: of another version or size, or no ledger at all; other negative errno.
+ */
+int ledger_resume(struct ledger *ledger, int fd, uint32_t slots);
 void ledger_deinit(struct ledger *ledger);
 
 /* A new frame enters the slot: nobody has seen it. */

@@ -74,6 +74,28 @@ uint32_t slots_enter(struct slots *slots, const struct backend_frame *frame, uin
         return number;
 }
 
+int slots_restore(struct slots *slots, uint32_t number, uint32_t generation,
+                  const struct slot *held)
+{
+        if (number >= slots->room || !generation || slots->slots[number].generation)
+                return -EBADMSG;
+        if (held) {
+                slots->slots[number] = *held;
+                slots->used[number / 64] |= UINT64_C(1) << number % 64;
+        }
+        slots->slots[number].generation = generation;
+        return 0;
+}
+
+void slots_restored(struct slots *slots)
+{
+        slots->n_free = 0;
+        slots->next_free = 0;
+        for (uint32_t i = 0; i < slots->room; i++)
+                if (slots->slots[i].state == SLOT_EMPTY)
+                        slots->free[slots->n_free++] = i;
+}
+
 void slots_leave(struct slots *slots, uint32_t number)
 {
         struct slot *slot = &slots->slots[number];

@@ -59,6 +59,19 @@ void slots_deinit(struct slots *slots);
 /* slots_enter() - put a frame into an empty slot, of which there is one; it is consumed. */
 uint32_t slots_enter(struct slots *slots, const struct backend_frame *frame, uint32_t pool);
 
+/**
+ * slots_restore() - bring slots to where a former keeper's were
+ * @number, @generation: of a slot that has held a frame
+ * @held: what it holds, consumed; NULL: nothing
+ *
+ * Followed by slots_restored(), and before that by nothing else.
+ *
+ * Return: 0; -EBADMSG where there is no such slot, or it was restored already.
+ */
+int slots_restore(struct slots *slots, uint32_t number, uint32_t generation,
+                  const struct slot *held);
+void slots_restored(struct slots *slots);
+
 /* slots_leave() - the frame of this slot is gone. */
 void slots_leave(struct slots *slots, uint32_t number);
 

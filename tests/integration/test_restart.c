@@ -3,7 +3,11 @@
  * The worker dies at random moments while clients are at work: none of them notices. No call fails,
  * no buffer is lost or granted twice, no byte changes, and in the end every frame is free again.
  *
- *     test_restart [KILLS [CLIENTS [hugetlb]]]      default: 20 kills, 8 clients, on sim
+ * The same when the worker is asked to make room for another (renew), and when the keeper is told
+ * to execute its program again, which takes over everything that it holds (replace).
+ *
+ *     test_restart [KILLS [CLIENTS [sim|hugetlb [kill|renew|replace]]]]
+ *                                              default: 20 kills, 8 clients, on sim
  */
 #include "macros.h"
 #include "pard_fixture.h"
@@ -44,7 +48,7 @@ static const char hugetlb[] =
 static struct shared {
         atomic_bool stop;
         atomic_ullong grants, refusals, reconnected;
-} *shared;
+} * shared;
 
 struct held {
         struct par_buffer *buffer;
@@ -80,17 +84,16 @@ static size_t some_size(struct random *random)
 static void renew(struct client_thread *thread, struct held *held)
 {
         const struct par_constraint want = { .max_segments = PAR_SEGMENTS_ANY };
-        const struct par_alloc_options options = {
-                .wait_ms = random_one_in(&thread->random, 3) ? 200 : 0
-        };
+        const struct par_alloc_options options = { .wait_ms = random_one_in(&thread->random, 3)
+                                                                      ? 200
+                                                                      : 0 };
         int r;
 
         if (held->buffer)
                 check_held(held);
         par_free(held->buffer);
         r = par_alloc(thread->par, some_size(&thread->random), &want, &options, &held->buffer);
-        if (r == -PAR_EXHAUSTED || r == -PAR_FRAGMENTED || r == -PAR_TIMED_OUT ||
-            r == -PAR_QUOTA) {
+        if (r == -PAR_EXHAUSTED || r == -PAR_FRAGMENTED || r == -PAR_TIMED_OUT || r == -PAR_QUOTA) {
                 atomic_fetch_add(&shared->refusals, 1);
                 return;
         }
@@ -138,8 +141,8 @@ static void be_a_client(unsigned number, const char *socket)
         if (par_connect(socket, NULL, &par))
                 die("connect: %s", par_error(NULL));
         for (unsigned i = 0; i < THREADS; i++) {
-                threads[i] = (struct client_thread){ .random = { number * THREADS + i },
-                                                     .par = par };
+                threads[i] =
+                        (struct client_thread){ .random = { number * THREADS + i }, .par = par };
                 if (pthread_create(&threads[i].thread, NULL, work, &threads[i]))
                         die("a thread cannot be had");
         }
@@ -183,7 +186,26 @@ static void await_grants(uint64_t more)
         }
 }
 
-static void kill_workers(const struct pard_fixture *pard, unsigned kills)
+/* Whom to send which signal. */
+static const struct ending {
+        const char *name, *what;
+        int signal;
+        bool to_keeper;
+} endings[] = {
+        { "kill", "deaths of the worker", SIGKILL, false },
+        { "renew", "workers that made room for another", SIGUSR1, true },
+        { "replace", "programs of the keeper that took over", SIGUSR2, true },
+};
+
+static const struct ending *find_ending(const char *name)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(endings); i++)
+                if (strcmp(endings[i].name, name) == 0)
+                        return &endings[i];
+        die("%s: neither kill, renew nor replace", name);
+}
+
+static void kill_workers(const struct pard_fixture *pard, const struct ending *how, unsigned kills)
 {
         struct random random = { 7 };
         pid_t worker = pard_fixture_worker(pard);
@@ -191,7 +213,7 @@ static void kill_workers(const struct pard_fixture *pard, unsigned kills)
         for (unsigned i = 0; i < kills; i++) {
                 await_grants(1);
                 usleep((useconds_t)random_below(&random, 150000));
-                kill(worker, SIGKILL);
+                kill(how->to_keeper ? pard->pid : worker, how->signal);
                 worker = next_worker(pard, worker);
         }
         await_grants(100);
@@ -226,6 +248,7 @@ int main(int argc, char **argv)
         unsigned kills = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : 20;
         unsigned count = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : 8;
         const bool real = argc > 3 && strcmp(argv[3], "hugetlb") == 0;
+        const struct ending *how = find_ending(argc > 4 ? argv[4] : "kill");
         struct pard_fixture pard;
         pid_t clients[CLIENTS_MAX];
         char config[1024];
@@ -234,8 +257,8 @@ int main(int argc, char **argv)
                 die("at most %d clients", CLIENTS_MAX);
         if (real)
                 require_hugepages(POOL_BYTES / MiB);
-        shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                      -1, 0);
+        shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                      0);
         if (shared == MAP_FAILED)
                 die("no memory");
         snprintf(config, sizeof(config), "%s%s", real ? hugetlb : sim, pool);
@@ -246,7 +269,7 @@ int main(int argc, char **argv)
                 if (clients[i] == 0)
                         be_a_client(i, pard.socket);
         }
-        kill_workers(&pard, kills);
+        kill_workers(&pard, how, kills);
         atomic_store(&shared->stop, true);
         for (unsigned i = 0; i < count; i++) {
                 int status;
@@ -255,9 +278,9 @@ int main(int argc, char **argv)
                         die("a client ended with status %#x", (unsigned)status);
         }
         expect_all_free(&pard, kills);
-        printf("%u deaths of the worker under %u clients: %llu grants, %llu refusals, told %llu "
+        printf("%u %s under %u clients: %llu grants, %llu refusals, told %llu "
                "times; none failed\n",
-               kills, count, (unsigned long long)atomic_load(&shared->grants),
+               kills, how->what, count, (unsigned long long)atomic_load(&shared->grants),
                (unsigned long long)atomic_load(&shared->refusals),
                (unsigned long long)atomic_load(&shared->reconnected));
         pard_fixture_stop(&pard);

@@ -5,15 +5,18 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -78,15 +81,96 @@ static void test_pins_refuse_what_may_not_be_touched(void **state)
         munmap(guard, BYTES);
 }
 
-int main(void)
+/* ---- over exec ------------------------------------------------------------------------------ */
+
+#define MEMORY_FD 100 /* what is pinned, and what is known of it, where the next program runs */
+#define SAVED_FD  101
+
+/* The kernel seals nothing that is referred to. */
+static bool is_referred_to(int memory)
+{
+        return fcntl(memory, F_ADD_SEALS, F_SEAL_WRITE) < 0 && errno == EBUSY;
+}
+
+/* In the next program. Return: what was wrong; 0: nothing. */
+static int go_on(uint32_t pin)
+{
+        unsigned char bytes[1 << 16];
+        ssize_t n = read(SAVED_FD, bytes, sizeof(bytes));
+        struct pins pins;
+        uint32_t other;
+
+        if (n <= 0 || pins_resume(&pins, bytes, (size_t)n - 1) != -EPROTO)
+                return 1;
+        if (pins_resume(&pins, bytes, (size_t)n) || pins.n_free != PINS_A_RING - 1)
+                return 2;
+        if (!is_referred_to(MEMORY_FD))
+                return 3;
+        page = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (pins_add(&pins, (struct iovec){ page, BYTES }, &other) || other == pin)
+                return 4;
+        pins_remove(&pins, pin);
+        for (unsigned i = 0; i < 500 && !pins_ended(&pins, pin); i++)
+                nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000 * 1000 }, NULL);
+        if (!pins_ended(&pins, pin) || is_referred_to(MEMORY_FD))
+                return 5;
+        pins_deinit(&pins);
+        return 0;
+}
+
+static void __attribute__((__noreturn__)) execute(int memory, int saved, uint32_t pin)
+{
+        char number[16];
+
+        snprintf(number, sizeof(number), "%u", pin);
+        if (dup2(memory, MEMORY_FD) == MEMORY_FD && dup2(saved, SAVED_FD) == SAVED_FD)
+                execl("/proc/self/exe", "test_pins", number, (char *)NULL);
+        _exit(127);
+}
+
+static void test_pins_outlive_the_program(void **state)
+{
+        int memory = memfd_create("memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        int saved = memfd_create("saved", MFD_CLOEXEC), status;
+        struct pins pins;
+        uint32_t pin;
+        void *map, *bytes;
+        size_t n;
+        pid_t pid;
+
+        (void)state;
+        assert_int_equal(ftruncate(memory, BYTES), 0);
+        map = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+        assert_int_equal(pins_init(&pins), 0);
+        assert_int_equal(pins_add(&pins, (struct iovec){ map, BYTES }, &pin), 0);
+        munmap(map, BYTES);
+        assert_int_equal(pins_save(&pins, &bytes, &n), 0);
+        assert_int_equal(write(saved, bytes, n), (ssize_t)n);
+        assert_int_equal(lseek(saved, 0, SEEK_SET), 0);
+
+        pid = fork();
+        if (pid == 0)
+                execute(memory, saved, pin);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        pins_deinit(&pins);
+        free(bytes);
+        close(memory);
+        close(saved);
+}
+
+int main(int argc, char **argv)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_pins_end_and_their_numbers_are_used_again),
                 cmocka_unit_test(test_pins_refuse_what_may_not_be_touched),
+                cmocka_unit_test(test_pins_outlive_the_program),
         };
         struct pins pins;
         int r;
 
+        if (argc > 1)
+                return go_on((uint32_t)strtoul(argv[1], NULL, 10));
         r = pins_init(&pins);
         if (r) {
                 fprintf(stderr, "skipped: no io_uring ring: %s\n", strerror(-r));
