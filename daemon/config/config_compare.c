@@ -214,6 +214,7 @@ static const struct setting pool_settings[] = {
         PLAIN(struct pool_settings, "page_size", true, page_bytes),
         PLAIN(struct pool_settings, "size_min", false, size_min_bytes),
         PLAIN(struct pool_settings, "size_max", false, size_max_bytes),
+        PLAIN(struct pool_settings, "quota", false, quota_bytes),
         PLAIN(struct pool_settings, "spare", false, spare_bytes),
         PLAIN(struct pool_settings, "shrink_delay", false, shrink_delay_ns),
         PLAIN(struct pool_settings, "run_min", false, run_min_bytes),

@@ -28,6 +28,7 @@ static const struct config_key keys[] = {
         { "pool", "page_size", false },
         { "pool", "size_min", false },
         { "pool", "size_max", false },
+        { "pool", "quota", false },
         { "pool", "spare", false },
         { "pool", "shrink_delay", false },
         { "pool", "run_min", false },

@@ -93,6 +93,9 @@ static int read_sizes(struct config_file *file, cfg_t *section, struct pool_sett
                                    config_string(section, "size_max"),
                                    config_string(section, "size_min"));
 
+        r = read_part(file, section, "quota", pool, &pool->quota_bytes);
+        if (r)
+                return r;
         r = read_part(file, section, "spare", pool, &pool->spare_bytes);
         if (r)
                 return r;

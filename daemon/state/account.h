@@ -5,6 +5,7 @@
 #include "ledger.h"
 #include "lists.h"
 #include "node_spaces.h"
+#include "payer.h"
 #include "state.h"
 
 /**
@@ -32,6 +33,7 @@ struct holding;
  * @is_uid:     several sessions of one uid share it
  * @n_clients:  sessions that use it now
  * @n_holdings: of clients, ended ones included
+ * @payer:      of its uid
  * @record:     a session's in the ledger; LEDGER_NONE
  * @quarantined: of these, those that are or were in quarantine and have not gone
  * @accounts:   by the pool's index; NULL where it never had anything
@@ -44,6 +46,7 @@ struct owner {
         uint64_t since_ns;
         uint32_t n_clients;
         uint32_t n_holdings;
+        struct payer *payer;
         uint32_t record;
         LIST_HEAD(, holding) quarantined;
         struct client *client;  /* of a session; NULL once it ended */

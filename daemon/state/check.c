@@ -212,6 +212,37 @@ static void check_holding(const struct holding *holding, bool is_ended)
         quarantine_check(holding);
 }
 
+static void check_payer(const struct state *state, const struct payer *payer)
+{
+        uint64_t held[POOLS_MAX] = { 0 }, quarantined[POOLS_MAX] = { 0 };
+        uint32_t n_owners = 0;
+
+        for (const struct owner *owner = state_owner_after(state, 0); owner;
+             owner = state_owner_after(state, owner->id)) {
+                if (owner->payer != payer)
+                        continue;
+                assert(owner->uid == payer->uid);
+                n_owners++;
+                for (size_t i = 0; i < owner->n_pools; i++) {
+                        held[i] += owner->accounts[i] ? owner->accounts[i]->bytes.held : 0;
+                        quarantined[i] +=
+                                owner->accounts[i] ? owner->accounts[i]->bytes.quarantined : 0;
+                }
+        }
+        assert(n_owners == payer->n_owners);
+        for (size_t i = 0; i < state->settings->n_pools; i++) {
+                assert(payer->bytes[i].held == held[i] && sum(&payer->bytes[i]) == held[i]);
+                assert(payer->bytes[i].quarantined == quarantined[i]);
+        }
+}
+
+static void check_payers(const struct state *state)
+{
+        for (const struct payer *payer = payer_next(state, NULL); payer;
+             payer = payer_next(state, payer))
+                check_payer(state, payer);
+}
+
 static void check_clients(const struct state *state)
 {
         const struct holding *holding;
@@ -272,6 +303,7 @@ void state_check(const struct state *state)
         check_waiters(state);
         check_frames(state);
         check_owners(state);
+        check_payers(state);
         check_clients(state);
         for (size_t i = 0; i < state->settings->n_pools; i++) {
                 check_pool(state, &state->pools[i]);

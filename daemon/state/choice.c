@@ -12,6 +12,7 @@
 #include "grow.h"
 #include "hidden.h"
 #include "placement.h"
+#include "quota.h"
 #include "segment.h"
 #include "state_private.h"
 #include "two_ends.h"
@@ -159,6 +160,8 @@ static int find_in_pool(const struct pool *pool, const struct client *client,
                                 return r;
                 }
         }
+        if (quota_room_bytes(client, pool) < pool->settings->page_bytes)
+                return PAR_REFUSED_QUOTA;
         space_list_add(&list, &pool->free, demand->nodes);
         if (held_up)
                 return find_beside_held(pool, &list, demand, choice);
@@ -180,9 +183,13 @@ int choice_find(const struct state *state, const struct client *client, const st
                 r = find_in_pool(pool, client, demand, held_up & bit, ret);
                 if (!r)
                         ret->pool = pool;
+                if (!r && !quota_allows(state, client, ret)) {
+                        choice_deinit(ret);
+                        r = PAR_REFUSED_QUOTA;
+                }
                 if (r <= 0)
                         return r;
-                if (r == PAR_REFUSED_FRAGMENTED)
+                if (r != PAR_REFUSED_EXHAUSTED && answer == PAR_REFUSED_EXHAUSTED)
                         answer = r;
         }
         return answer;

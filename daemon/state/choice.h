@@ -37,7 +37,8 @@ uint64_t choice_pools(const struct state *state, const struct client *client,
  * @held_up:  of those, bits where memory is kept for others who wait: only the client's own may be
  *            used there, and what is outside pool::held_window
  *
- * Return: 0; PAR_REFUSED_EXHAUSTED, PAR_REFUSED_FRAGMENTED; -ENOMEM.
+ * Return: 0; PAR_REFUSED_EXHAUSTED, PAR_REFUSED_FRAGMENTED; PAR_REFUSED_QUOTA where the pools that
+ * have a place may not be charged for it; -ENOMEM.
  */
 int choice_find(const struct state *state, const struct client *client, const struct demand *demand,
                 uint64_t pools, uint64_t held_up, struct choice *ret);

@@ -79,7 +79,7 @@ static int client_make(struct state *state, const struct identity *identity, con
         client = calloc(1, sizeof(*client) + n_pools * sizeof(client->holdings[0]));
         if (!client)
                 return -ENOMEM;
-        r = state_owner_new(state, id, &owner);
+        r = state_owner_new(state, id, identity->uid, &owner);
         if (r)
                 return r;
         if (some_pool_is_by_uid(state)) {
@@ -93,7 +93,6 @@ static int client_make(struct state *state, const struct identity *identity, con
 
         /* From here on nothing fails. */
         client->uid_owner = uid_owner;
-        owner->uid = identity->uid;
         owner->pid = identity->pid;
         owner->since_ns = now_ns;
         owner->n_clients = 1;

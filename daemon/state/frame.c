@@ -116,14 +116,22 @@ void frame_set_comes_back(struct frame *frame, bool comes_back)
         frame->pool->departing_bytes += departing_bytes(frame);
 }
 
+/* Of its pool, the sum of its owner's uid. */
+static struct state_bytes *paid_bytes(const struct frame *frame)
+{
+        return &frame->account->owner->payer->bytes[frame->pool->index];
+}
+
 void frame_set_state(struct frame *frame, enum frame_state state)
 {
         uint64_t bytes = frame->pool->settings->page_bytes;
 
         frame->pool->departing_bytes -= departing_bytes(frame);
         state_bytes_move(&frame->pool->bytes, frame->state, state, bytes);
-        if (frame->account)
+        if (frame->account) {
                 state_bytes_move(&frame->account->bytes, frame->state, state, bytes);
+                state_bytes_move(paid_bytes(frame), frame->state, state, bytes);
+        }
         frame->state = state;
         frame->pool->departing_bytes += departing_bytes(frame);
 }
@@ -135,6 +143,7 @@ void frame_charge(struct frame *frame, struct account *account, enum frame_state
         frame_set_state(frame, state);
         frame->account = account;
         state_bytes_add(&account->bytes, state, frame->pool->settings->page_bytes);
+        state_bytes_add(paid_bytes(frame), state, frame->pool->settings->page_bytes);
         LIST_INSERT_HEAD(&account->frames, frame, charged);
 }
 
@@ -145,6 +154,7 @@ void frame_discharge(struct frame *frame)
         if (!account)
                 return;
         state_bytes_sub(&account->bytes, frame->state, frame->pool->settings->page_bytes);
+        state_bytes_sub(paid_bytes(frame), frame->state, frame->pool->settings->page_bytes);
         LIST_REMOVE(frame, charged);
         frame->account = NULL;
 }

@@ -19,6 +19,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int compare_ends(const struct holding *a, const struct holding *b)
+{
+        if (a->until_ns != b->until_ns)
+                return a->until_ns < b->until_ns ? -1 : 1;
+        return (a > b) - (a < b);
+}
+
+TREE_GENERATE(holding_tree, holding, by_until, compare_ends)
+
+const struct holding *holding_first(const struct pool *pool)
+{
+        struct holding_tree tree = pool->quarantines;
+
+        return RB_MIN(holding_tree, &tree);
+}
+
+/* 0: no time has to pass any more. */
+static void set_until(struct holding *holding, uint64_t until_ns)
+{
+        struct holding_tree *tree = &holding->account->pool->quarantines;
+
+        if (holding->until_ns)
+                RB_REMOVE(holding_tree, tree, holding);
+        holding->until_ns = until_ns;
+        if (until_ns)
+                (void)RB_INSERT(holding_tree, tree, holding);
+}
+
 int holding_new(struct client *client, struct account *account, struct holding **ret)
 {
         struct holding *holding;
@@ -150,7 +178,7 @@ void holding_due(struct state *state, struct holding *holding, uint64_t now_ns, 
                 return;
         }
         quarantine_end(state, holding);
-        holding->until_ns = 0;
+        set_until(holding, 0);
         if (!free_buffers(state, holding, now_ns, steps)) {
                 due_set(&state->dues, &holding->due, now_ns);
                 return;
@@ -174,7 +202,7 @@ static void begin_quarantine(struct holding *holding, uint64_t now_ns)
         LIST_SWAP(&holding->fresh, &holding->buffers, buffer, held);
         holding->quarantined = true;
         LIST_INSERT_HEAD(&holding->account->owner->quarantined, holding, of_owner);
-        holding->until_ns = wait_ns < UINT64_MAX - now_ns ? now_ns + wait_ns : UINT64_MAX - 1;
+        set_until(holding, wait_ns < UINT64_MAX - now_ns ? now_ns + wait_ns : UINT64_MAX - 1);
 }
 
 /* Administrators find every address in the lists. */
@@ -230,7 +258,7 @@ void holding_release(struct state *state, struct holding *holding, uint64_t now_
 {
         assert(holding_waits(holding));
 
-        holding->until_ns = 0;
+        set_until(holding, 0);
         holding_due(state, holding, now_ns, steps);
 }
 
@@ -246,6 +274,6 @@ void holding_release_buffer(struct state *state, struct buffer *buffer, uint64_t
         state_ungrant(state, buffer, now_ns);
         state_freed_by(state, holding->account->owner);
         if (!holding->n_buffers)
-                holding->until_ns = 0;
+                set_until(holding, 0);
         holding_due(state, holding, now_ns, &steps);
 }

@@ -42,10 +42,14 @@ struct holding {
         struct due due;
         LIST_ENTRY(holding) ended;     /* state::ended */
         LIST_ENTRY(holding) of_owner;  /* owner::quarantined, while it is */
+        RB_ENTRY(holding) by_until;    /* pool::quarantines, while @until_ns is not 0 */
         LIST_ENTRY(holding) by_client; /* client::revoked */
 };
 
 LIST_HEAD(holding_list, holding);
+
+/* The holding of a pool whose quarantine time is over first; NULL: none is in quarantine. */
+const struct holding *holding_first(const struct pool *pool);
 
 /**
  * holding_new() - an empty one, for a client and an account

@@ -15,6 +15,10 @@
 /* What goes back was free for shrink_delay, and for one part of it more at most. */
 #define POOL_SHRINK_PARTS 4
 
+struct holding;
+
+RB_HEAD(holding_tree, holding);
+
 /**
  * struct pool - a named, disjoint set of frames
  * @index:   in the configuration
@@ -34,6 +38,7 @@
  * @reason:  why the last take brought less than was asked for, or ""
  * @orphans: @n_orphans frames in quarantine that clients of a former worker had
  * @orphans_due: more of them leave
+ * @quarantines: holdings that wait, by the end of their time
  * @note:    why it holds less than it should, or ""
  * @failures, @regrow: see grow.h
  * @rested_ns: when it has recovered from all of its harvests; that may be long ago
@@ -66,6 +71,7 @@ struct pool {
         bool for_demand, cancelled, tired;
         struct frame_list orphans;
         struct due orphans_due;
+        struct holding_tree quarantines;
         struct due refill;
         uint64_t refill_delay_ns;
         char reason[POOL_NOTE_BYTES], note[POOL_NOTE_BYTES];

@@ -338,6 +338,36 @@ static void append(struct refusal *refusal, const char *format, ...)
         va_end(args);
 }
 
+/* What is in quarantine in pools that would do, and how long, as far as that is known. */
+static void append_quarantines(const struct state *state, const struct demand *demand,
+                               uint64_t pools, struct refusal *ret)
+{
+        const struct holding *first = NULL;
+        uint64_t bytes = 0;
+        char size[32];
+
+        for (size_t i = 0; i < state->settings->n_pools; i++) {
+                const struct pool *pool = &state->pools[i];
+                const struct holding *holding = holding_first(pool);
+
+                if (!(pools >> i & 1) ||
+                    !range_overlaps(pool->settings->window, demand->want.window))
+                        continue;
+                bytes += pool->bytes.quarantined;
+                if (holding && (!first || holding->until_ns < first->until_ns))
+                        first = holding;
+        }
+        if (!bytes)
+                return;
+        append(ret, "; %s are in quarantine", bytes_words(bytes, size));
+        if (first && first->until_ns > state->now_ns)
+                append(ret, ", some of that for another %" PRIu64 " s",
+                       (first->until_ns - state->now_ns + NS_PER_S - 1) / NS_PER_S);
+        else if (first)
+                append(ret, " until devices are quiet");
+        append(ret, "; parctl release would free that");
+}
+
 static void write_not_now(const struct state *state, const struct demand *demand, uint64_t pools,
                           struct refusal *ret)
 {
@@ -362,6 +392,7 @@ static void write_not_now(const struct state *state, const struct demand *demand
                 append(ret, "; pool %.64s is drained there", drained->settings->name);
         if (pools & state->held_up)
                 append(ret, "; others wait for it already");
+        append_quarantines(state, demand, pools, ret);
         if (coming_bytes)
                 append(ret, "; %s are on their way back", bytes_words(coming_bytes, coming));
 }

@@ -8,6 +8,7 @@
 #include "choice.h"
 #include "grow.h"
 #include "macros.h"
+#include "quota.h"
 #include "refusal.h"
 #include "state_private.h"
 #include "views.h"
@@ -167,7 +168,7 @@ struct pool *state_pool_named(const struct state *state, const char *name)
 
 /* ---- owners --------------------------------------------------------------------------------- */
 
-int state_owner_new(struct state *state, uint64_t id, struct owner **ret)
+int state_owner_new(struct state *state, uint64_t id, uint32_t uid, struct owner **ret)
 {
         struct owner *owner;
         int r;
@@ -175,6 +176,12 @@ int state_owner_new(struct state *state, uint64_t id, struct owner **ret)
         r = owner_new(state->settings->n_pools, &owner);
         if (r)
                 return r;
+        r = payer_get(state, uid, &owner->payer);
+        if (r) {
+                owner_free(owner);
+                return r;
+        }
+        owner->uid = uid;
         owner->id = id ? id : ++state->last_owner;
         RB_INSERT(owner_tree, &state->owners, owner);
         *ret = owner;
@@ -189,11 +196,10 @@ int state_uid_owner(struct state *state, uint32_t uid, uint64_t now_ns, struct o
 
         owner = RB_FIND(uid_owner_tree, &state->uid_owners, &key);
         if (!owner) {
-                r = state_owner_new(state, 0, &owner);
+                r = state_owner_new(state, 0, uid, &owner);
                 if (r)
                         return r;
                 owner->is_uid = true;
-                owner->uid = uid;
                 owner->since_ns = now_ns;
                 snprintf(owner->name, sizeof(owner->name), "uid %u", uid);
                 RB_INSERT(uid_owner_tree, &state->uid_owners, owner);
@@ -205,6 +211,7 @@ int state_uid_owner(struct state *state, uint32_t uid, uint64_t now_ns, struct o
 static void owner_remove(struct state *state, struct owner *owner)
 {
         RB_REMOVE(owner_tree, &state->owners, owner);
+        payer_put(state, owner->payer);
         if (owner->is_uid)
                 RB_REMOVE(uid_owner_tree, &state->uid_owners, owner);
         owner_free(owner);
@@ -383,8 +390,18 @@ int state_decide(const struct state *state, struct client *client, const struct 
                 return r;
         r = views_find(state, client, demand, *ret_pools, state->held_up, ret);
         if (r > 0)
-                return views_explain(state, client, demand, *ret_pools, r, refusal);
+                r = state_refuse(state, client, demand, *ret_pools, r, refusal);
         return r;
+}
+
+int state_refuse(const struct state *state, const struct client *client, struct demand *demand,
+                 uint64_t pools, int result, struct refusal *ret)
+{
+        uint64_t within = quota_pools(state, client, demand->want.size_bytes, pools);
+
+        if (!within || result == PAR_REFUSED_QUOTA)
+                return quota_refuse(state, client, demand, pools, ret);
+        return views_explain(state, client, demand, within, result, ret);
 }
 
 int state_alloc(struct state *state, struct client *client, const struct request *request,
@@ -395,6 +412,7 @@ int state_alloc(struct state *state, struct client *client, const struct request
         uint64_t pools;
         int r;
 
+        state->now_ns = now_ns;
         r = state_decide(state, client, request, &demand, &pools, &choice, ret_refusal);
         if (!r)
                 r = state_grant(state, client, &demand, &choice, now_ns, ret_buffer);
@@ -497,6 +515,7 @@ static bool somebody_may_be_served(const struct state *state)
 
 void state_changed(struct state *state, uint64_t now_ns)
 {
+        state->now_ns = now_ns;
         turns_settle(state, now_ns);
         while (somebody_may_be_served(state)) {
                 state->serving_waiters = true;

@@ -13,6 +13,7 @@
 #include "holding.h"
 #include "io_index.h"
 #include "ledger.h"
+#include "payer.h"
 #include "pool.h"
 #include "quarantine.h"
 #include "state.h"
@@ -27,6 +28,7 @@ struct demand;
 
 /**
  * struct state - everything
+ * @now_ns:    when it was changed last, or asked for memory: for words
  * @pools:     by their index in the configuration
  * @preferred: the same pools' indexes, widest address range first
  * @slots:     the keeper's slots, @n_slots of them
@@ -35,13 +37,14 @@ struct demand;
  * @ledger:    what the next worker will know; NULL: nothing
  * @resumable: clients of a former worker that have not come back yet, by their tokens
  * @restoring: that former worker's ledger has not been read: what lent frames are for is not known
+ * @payers:    uids with owners
  * @watches:   PCI devices that buffers were granted for
  */
 struct state {
         const struct state_settings *settings;
         const struct state_ops *ops;
         void *data;
-        uint64_t started_ns;
+        uint64_t started_ns, now_ns;
         struct pool *pools;
         uint32_t *preferred;
         struct frame **slots;
@@ -61,6 +64,7 @@ struct state {
         struct ledger *ledger;
         struct resumable_tree resumable;
         bool restoring;
+        struct payer_tree payers;
         struct watch_tree watches;
         struct history history;
         struct io_index io;
@@ -106,11 +110,12 @@ struct pool *state_pool_named(const struct state *state, const char *name); /* o
 
 /**
  * state_owner_new() - an owner in the state's tree
- * @id: its number, which nobody else has; 0: the next one
+ * @id:  its number, which nobody else has; 0: the next one
+ * @uid: to whose payer it belongs
  *
  * Return: 0; -ENOMEM.
  */
-int state_owner_new(struct state *state, uint64_t id, struct owner **ret);
+int state_owner_new(struct state *state, uint64_t id, uint32_t uid, struct owner **ret);
 
 /* The owner of a uid, made where there is none. Return: 0; -ENOMEM. */
 int state_uid_owner(struct state *state, uint32_t uid, uint64_t now_ns, struct owner **ret);
@@ -199,6 +204,15 @@ int state_check_request(const struct state *state, const struct client *client,
 int state_decide(const struct state *state, struct client *client, const struct request *request,
                  struct demand *demand, uint64_t *ret_pools, struct choice *ret,
                  struct refusal *refusal);
+
+/**
+ * state_refuse() - why a search found nothing: the quotas, or the memory
+ * @result: what it said
+ *
+ * Return: PAR_REFUSED_*; -ENOMEM.
+ */
+int state_refuse(const struct state *state, const struct client *client, struct demand *demand,
+                 uint64_t pools, int result, struct refusal *ret);
 
 /* report.c: a request was refused; every answer above 0 is counted once. */
 void state_count_refusal(struct state *state, int result);

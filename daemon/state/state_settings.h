@@ -48,6 +48,7 @@ enum pool_source {
  * @page_bytes:    size of its frames
  * @node:          NUMA node or -1
  * @size_min_bytes, @size_max_bytes: what it holds; multiples of @page_bytes
+ * @quota_bytes:   most that all clients of one uid may have together; 0: no limit
  * @spare_bytes:   free frames that growing keeps ahead of demand, up to @size_max_bytes
  * @run_min_bytes: frames are taken in physically contiguous runs of at least this; 0: as they come
  * @source:        where they come from
@@ -72,7 +73,7 @@ struct pool_settings {
         uint64_t page_bytes;
         int node;
         enum pool_source source;
-        uint64_t size_min_bytes, size_max_bytes, spare_bytes;
+        uint64_t size_min_bytes, size_max_bytes, quota_bytes, spare_bytes;
         uint64_t run_min_bytes;
         uint64_t harvest_max_bytes;
         uint64_t shrink_delay_ns;

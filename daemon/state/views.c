@@ -21,7 +21,7 @@ static int find(const struct state *state, const struct client *client, struct d
                 r = choice_find(state, client, demand, pools, held_up, ret);
                 if (r <= 0)
                         return r;
-                if (r == PAR_REFUSED_FRAGMENTED)
+                if (r != PAR_REFUSED_EXHAUSTED && answer == PAR_REFUSED_EXHAUSTED)
                         answer = r;
         }
         return answer;

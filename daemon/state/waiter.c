@@ -9,6 +9,7 @@
 #include "choice.h"
 #include "grow.h"
 #include "macros.h"
+#include "quota.h"
 #include "refusal.h"
 #include "state_private.h"
 #include "views.h"
@@ -124,14 +125,18 @@ static void answer(struct state *state, struct waiter *waiter, int r, struct buf
 static int look_up(struct state *state, struct client *client, const struct request *request,
                    struct demand *demand, uint64_t *ret_pools, struct refusal *refusal)
 {
-        uint64_t denied;
+        uint64_t denied, pools;
         int r;
 
         r = demand_init(state, request, demand, refusal);
         if (r)
                 return r;
-        *ret_pools = choice_pools(state, client, demand, request->pool, &denied);
-        return state_check_request(state, client, request, *ret_pools, denied, refusal);
+        pools = choice_pools(state, client, demand, request->pool, &denied);
+        r = state_check_request(state, client, request, pools, denied, refusal);
+        if (r)
+                return r;
+        *ret_pools = quota_pools(state, client, demand->want.size_bytes, pools);
+        return *ret_pools ? 0 : quota_refuse(state, client, demand, pools, refusal);
 }
 
 static void set_aims(struct state *state, struct waiter *waiter, const struct demand *demand,
@@ -287,7 +292,7 @@ static void waiter_try(struct state *state, struct waiter *waiter, bool prospect
         if ((waiter->for_growth && !coming) ||
             (prospects_changed &&
              views_could_ever(state, client, &demand, waiter->pools, true) == 0)) {
-                r = views_explain(state, client, &demand, waiter->pools, r, &refusal);
+                r = state_refuse(state, client, &demand, waiter->pools, r, &refusal);
                 refusal.growing = false;
                 answer(state, waiter, r, NULL, r > 0 ? &refusal : NULL);
         }
@@ -340,8 +345,8 @@ void waiter_time_out(struct state *state, struct waiter *waiter)
 
         r = demand_init(state, &waiter->request, &demand, &refusal);
         if (!r)
-                r = views_explain(state, client, &demand, waiter->pools, PAR_REFUSED_EXHAUSTED,
-                                  &refusal);
+                r = state_refuse(state, client, &demand, waiter->pools, PAR_REFUSED_EXHAUSTED,
+                                 &refusal);
         refusal.growing = false;
         if (r < 0 || waiter->for_growth) {
                 answer(state, waiter, r, NULL, r > 0 ? &refusal : NULL);

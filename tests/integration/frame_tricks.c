@@ -108,6 +108,20 @@ static void keep_mapping(struct held *held)
         insist(held->kept_map != MAP_FAILED, "map");
 }
 
+/* Neither the descriptor nor the mapping was ever for writing. */
+static void keep_read_only(struct held *held)
+{
+        char path[32];
+        int fd;
+
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", held->fd);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        insist(fd >= 0, "O_RDONLY");
+        held->kept_map = mmap(NULL, FRAME_BYTES, PROT_READ, MAP_SHARED, fd, 0);
+        insist(held->kept_map != MAP_FAILED, "map");
+        close(fd);
+}
+
 static void keep_private_mapping(struct held *held)
 {
         held->kept_map =
@@ -117,6 +131,7 @@ static void keep_private_mapping(struct held *held)
 
 static void keep_child(struct held *held)
 {
+        held->child_map = held->map;
         held->child = fork();
         insist(held->child >= 0, "fork");
         if (held->child)
@@ -163,6 +178,83 @@ static void play_with_the_file(struct held *held)
         insist(fchmod(held->fd, 0666) < 0, "fchmod is refused");
 }
 
+/* ---- what is seen through what is kept ------------------------------------------------------- */
+
+static bool are_own(const uint64_t *words, size_t bytes)
+{
+        for (size_t i = 0; i < bytes / sizeof(*words); i++)
+                if (words[i] && words[i] != HELD_WORD)
+                        return false;
+        return true;
+}
+
+static bool file_is_own(int fd)
+{
+        uint64_t *words = mmap(NULL, FRAME_BYTES, PROT_READ, MAP_SHARED, fd, 0);
+        bool own;
+
+        insist(words != MAP_FAILED, "map what is kept");
+        own = are_own(words, FRAME_BYTES);
+        munmap(words, FRAME_BYTES);
+        return own;
+}
+
+/* Whatever kind of descriptor it is. */
+static bool descriptor_is_own(int fd)
+{
+        uint64_t words[512];
+        struct packet packet;
+        struct stat what;
+        char path[32];
+        bool own = true;
+        char byte;
+        int again;
+
+        insist(fstat(fd, &what) == 0, "fstat");
+        if (S_ISREG(what.st_mode)) {
+                snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+                again = open(path, O_RDONLY | O_CLOEXEC);
+                insist(again >= 0, "open what is kept");
+                own = file_is_own(again);
+                close(again);
+        } else if (S_ISFIFO(what.st_mode)) {
+                fcntl(fd, F_SETFL, O_NONBLOCK);
+                if (read(fd, words, sizeof(words)) == (ssize_t)sizeof(words))
+                        own = are_own(words, sizeof(words));
+        } else if (S_ISSOCK(what.st_mode)) {
+                fcntl(fd, F_SETFL, O_NONBLOCK);
+                if (packet_receive(fd, &byte, 1, &packet) == 0) {
+                        for (size_t i = 0; i < packet.count; i++)
+                                own = own && file_is_own(packet.descriptors[i]);
+                        packet_close_descriptors(&packet);
+                }
+        }
+        return own;
+}
+
+static bool child_is_own(const struct held *held)
+{
+        static uint64_t words[FRAME_BYTES / sizeof(uint64_t)];
+        struct iovec to = { words, FRAME_BYTES };
+        struct iovec from = { held->child_map, FRAME_BYTES };
+
+        insist(process_vm_readv(held->child, &to, 1, &from, 1, 0) == (ssize_t)FRAME_BYTES,
+               "the child's mapping");
+        return are_own(words, FRAME_BYTES);
+}
+
+bool held_look(struct held *held)
+{
+        if (held->kept_map && !are_own(held->kept_map, FRAME_BYTES))
+                return false;
+        if (held->child && !child_is_own(held))
+                return false;
+        for (int i = 0; i < 2; i++)
+                if (held->kept[i] >= 0 && !descriptor_is_own(held->kept[i]))
+                        return false;
+        return true;
+}
+
 void held_let_go(struct held *held)
 {
         for (int i = 0; i < 2; i++)
@@ -190,6 +282,7 @@ const struct trick tricks[] = {
         { "a descriptor", keep_descriptor, FILE_NOTE, true, false, false },
         { "a descriptor in a socket", keep_in_flight, FILE_NOTE, true, false, false },
         { "a read-only mapping", keep_mapping, FILE_NOTE, true, false, false },
+        { "a mapping of a read-only descriptor", keep_read_only, FILE_NOTE, true, false, false },
         { "a private mapping", keep_private_mapping, FILE_NOTE, true, false, false },
         { "a child with the mapping", keep_child, FILE_NOTE, true, false, false },
         { "an O_PATH descriptor", keep_path, PATH_NOTE, true, false, false },

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #define FRAME_BYTES (2 * MiB)
@@ -16,13 +17,13 @@
  * struct held - what the hostile process has of its frame
  * @fd, @map: as a client gets them; -1, NULL: it let go of them
  * @kept:     descriptors and a mapping that it keeps beyond that
- * @child:    a process that has a mapping of it
+ * @child:    a process that has a mapping of it, at @child_map
  */
 struct held {
         int fd;
         char *map;
         int kept[2];
-        void *kept_map;
+        void *kept_map, *child_map;
         pid_t child;
 };
 
@@ -34,6 +35,14 @@ void held_unmap(struct held *held);
 
 /* Let go of everything that was kept beyond that. */
 void held_let_go(struct held *held);
+
+/* What a client that has filled its frame with this must find there as long as it keeps it, or
+ * zeros where it punched it: anything else is somebody else's. */
+#define HELD_WORD UINT64_C(0xa5a5a5a5a5a5a5a5)
+
+/* held_look() - read all that what is kept lets one read, out of a pipe or a socket once. Return:
+ * whether every word is HELD_WORD or 0. */
+bool held_look(struct held *held);
 
 #define FILE_NOTE  "still open"
 #define PAGES_NOTE "still referred to"

@@ -114,6 +114,8 @@ static const struct {
           "t:3: pool \"a\": size_min: \"3M\" is no multiple of page_size (2M)" },
         { "a maximum below the minimum", "pool \"a\" {\n size_max = 2M\n size_min = 4M\n}\n",
           "t:2: pool \"a\": size_max: \"2M\" is less than size_min (4M)" },
+        { "a quota above the maximum", "pool \"a\" {\n size_min = 4M\n quota = 6M\n}\n",
+          "t:3: pool \"a\": quota: \"6M\" is more than the pool may hold" },
         { "a stock above the maximum", "pool \"a\" {\n size_min = 4M\n spare = 6M\n}\n",
           "t:3: pool \"a\": spare: \"6M\" is more than the pool may hold" },
         { "a run of broken pages", "pool \"a\" {\n size_min = 8M\n run_min = 3M\n}\n",
@@ -373,6 +375,7 @@ static void test_config_has_defaults(void **state)
         assert_int_equal(pool->page_bytes, 2 * MiB);
         assert_int_equal(pool->size_min_bytes, 64 * MiB);
         assert_int_equal(pool->size_max_bytes, 64 * MiB);
+        assert_int_equal(pool->quota_bytes, 0);
         assert_int_equal(pool->spare_bytes, 0);
         assert_int_equal(pool->run_min_bytes, 0);
         assert_int_equal(pool->source, SOURCE_ANY);

@@ -47,6 +47,7 @@ static const struct {
         { "pool", "size_min", "size_max = 32M", "size_min = 16M size_max = 32M", "pool p: size_min",
           false },
         { "pool", "size_max", "size_max = 32M", "size_max = 16M", "pool p: size_max", false },
+        { "pool", "quota", "", "quota = 2M", "pool p: quota", false },
         { "pool", "spare", "", "spare = 2M", "pool p: spare", false },
         { "pool", "shrink_delay", "", "shrink_delay = 1s", "pool p: shrink_delay", false },
         { "pool", "run_min", "", "run_min = 4M", "pool p: run_min", false },
