@@ -48,10 +48,12 @@ static int stop(void **state)
         return worker_stop(&worker);
 }
 
+/* Waits where all frames are on their way. */
 static uint64_t alloc(struct caller *caller, uint64_t size)
 {
-        const Wire__Reply *reply = caller_alloc(caller, size, "any");
+        const Wire__Reply *reply;
 
+        reply = caller_reply(caller, caller_send_alloc(caller, size, "any", 60000));
         assert_int_equal(reply->result, 0);
         return reply->alloc->buffer;
 }
