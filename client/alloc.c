@@ -158,7 +158,7 @@ static void send_free(struct par *par, uint64_t id)
                 if (r != -EAGAIN)
                         break;
                 /* Others may tell of the same frames meanwhile: list them anew. */
-                connection_wait_for_room(&par->connection);
+                connection_wait_for_room(&par->connection, 0);
         }
         if (r)
                 return; /* the session is over, and the daemon takes everything back by itself */

@@ -64,6 +64,7 @@ int connection_init(struct connection *connection, const char *path, pthread_mut
 
         TAILQ_INIT(&connection->requests);
         connection->lock = lock;
+        connection->resume.clock = -1;
         connection->ops = ops;
         connection->data = data;
         if (!*path || strlen(path) > SOCKET_PATH_MAX)
@@ -83,7 +84,7 @@ void connection_deinit(struct connection *connection)
         if (connection->socket >= 0)
                 close(connection->socket);
         connection->socket = -1;
-        free(connection->resume.path);
+        resume_deinit(connection);
         wakers_free(&connection->spare_wakers);
         message_arena_deinit(&connection->arena);
 }
@@ -134,6 +135,10 @@ static void lose(struct connection *connection, const char *why)
         int r;
 
         r = resume_begin(connection);
+        if (r == -PAR_GONE && connection->resume.absent)
+                why = "pard was stopped";
+        else if (r && r != -PAR_GONE)
+                why = par_strerror(r);
         if (r)
                 connection_end(connection, -PAR_GONE, why);
 }
@@ -228,6 +233,7 @@ void connection_end(struct connection *connection, int r, const char *sentence)
         snprintf(connection->why, sizeof(connection->why), "the connection to pard is gone: %s",
                  sentence);
         shutdown(connection->socket, SHUT_RDWR); /* also wakes who sleeps on it */
+        resume_stop(connection);
         connection_tell_of_room(connection);
         while ((request = TAILQ_FIRST(&connection->requests)))
                 answer(connection, request, r, connection->why);
@@ -306,6 +312,8 @@ static int take_packet(struct connection *connection, struct packet *packet)
         case WIRE__PACKET__KIND_NOTICE:
                 if (has_rest(packet))
                         return -EPROTO;
+                if (message->notice->goodbye)
+                        resume_note_goodbye(connection, message->notice->goodbye);
                 connection->ops->notice(connection->data, message->notice);
                 return 0;
         default: return -EPROTO;
@@ -355,16 +363,21 @@ static bool read_one(struct connection *connection)
         return true;
 }
 
+static bool may_read(const struct connection *connection)
+{
+        return !connection->gone && connection->resume.stage != RESUME_AWAY;
+}
+
 void connection_read(struct connection *connection)
 {
-        while (!connection->gone && read_one(connection)) {
+        while (may_read(connection) && read_one(connection)) {
         }
         resume_go_on(connection);
 }
 
 bool connection_read_until(struct connection *connection, const struct request *request)
 {
-        while (!connection->gone && !request->answered && read_one(connection)) {
+        while (may_read(connection) && !request->answered && read_one(connection)) {
         }
         resume_go_on(connection);
         return request->answered;

@@ -54,7 +54,8 @@ struct request {
  * struct connection_ops - what the connection tells its owner, with the lock held
  * @notice: something arrived unasked
  * @lost:   the worker is gone; the session waits for another one
- * @found:  there is another connection, on the same descriptor. Return: 0; -errno, which ends it
+ * @watch:  a descriptor that was not there before: the connection to another worker, under the
+ *          number of the one before, or a clock. Return: 0; -errno, which ends it
  * @mapped: the frames that are mapped with numbers above @after, in ascending order, at most @room.
  *          Return: how many
  * @resumed: it goes on, and everything under way was sent again
@@ -63,7 +64,7 @@ struct request {
 struct connection_ops {
         void (*notice)(void *data, const Wire__Notice *notice);
         void (*lost)(void *data);
-        int (*found)(void *data);
+        int (*watch)(void *data, int fd);
         size_t (*mapped)(void *data, uint64_t after, uint64_t *ret, size_t room);
         void (*resumed)(void *data);
         void (*ended)(void *data, int r, const char *sentence);
@@ -71,6 +72,7 @@ struct connection_ops {
 
 enum resume_stage {
         RESUME_NOT_NEEDED,
+        RESUME_AWAY,        /* there is nobody to connect to: the clock says when to look again */
         RESUME_GREETING,    /* Hello is said, with the token */
         RESUME_CATCHING_UP, /* it is welcome, and says what it has and wants */
 };
@@ -81,6 +83,12 @@ enum resume_stage {
  * @name:  of the client, borrowed
  * @token: of the session; 0: it cannot be resumed
  * @stage: how far it is
+ * @clock: a timerfd, owned, readable when something is due; -1 while @stage is RESUME_NOT_NEEDED
+ * @deadline_ns: of CLOCK_MONOTONIC: it is over if the session has not come back by then
+ * @tries: connections that were tried since the session was lost
+ * @absent: pard said goodbye; until the socket's file has another time than @socket_time nobody
+ *         serves, and nobody is to be called
+ * @wait_ms: that pard said the absence may last
  * @told:  the last frame that the worker was told of
  * @hello: the request
  * @count: how often it has come back
@@ -90,6 +98,11 @@ struct resume {
         const char *name;
         uint64_t token, told;
         enum resume_stage stage;
+        int clock;
+        uint64_t deadline_ns, socket_time;
+        unsigned tries;
+        bool absent;
+        uint32_t wait_ms;
         struct request hello;
         Wire__Request message;
         Wire__Hello body;
@@ -158,10 +171,12 @@ void connection_deinit(struct connection *connection);
 int connection_try_send(struct connection *connection, Wire__Request *message,
                         struct request *request);
 
-/* Sleep, without the lock, until there is room in the socket; what arrives meanwhile is read. */
-void connection_wait_for_room(struct connection *connection);
+/* Sleep, without the lock, until there is room in the socket; what arrives meanwhile is read.
+ * @deadline_ns: of CLOCK_MONOTONIC; 0: none. */
+void connection_wait_for_room(struct connection *connection, uint64_t deadline_ns);
 
-/* connection_try_send(), for as long as it takes. Lets go of the lock where the socket is full. */
+/* connection_try_send(), for as long as it takes, or until the deadline of @request: -ETIMEDOUT.
+ * Lets go of the lock where the socket is full. */
 int connection_send(struct connection *connection, Wire__Request *message, struct request *request);
 
 /**

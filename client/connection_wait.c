@@ -29,19 +29,19 @@ static uint64_t now_ns(void)
         return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-/* Return: milliseconds for poll(), rounded up; -1: no end. */
-static int sleep_ms(const struct request *request, const struct waker *waker)
+/* @deadline_ns: 0: none. Return: milliseconds for poll(), rounded up; -1: no end. */
+static int sleep_ms(uint64_t deadline_ns, const struct waker *waker)
 {
         uint64_t now, left_ms;
 
         if (!waker)
                 return NAP_MS;
-        if (!request->deadline_ns)
+        if (!deadline_ns)
                 return -1;
         now = now_ns();
-        if (now >= request->deadline_ns)
+        if (now >= deadline_ns)
                 return 0;
-        left_ms = (request->deadline_ns - now) / NS_PER_MS + 1;
+        left_ms = (deadline_ns - now) / NS_PER_MS + 1;
         return left_ms > INT_MAX ? INT_MAX : (int)left_ms;
 }
 
@@ -51,10 +51,11 @@ static int sleep_once(struct connection *connection, struct request *request, bo
         struct waker *waker = waker_take(&connection->spare_wakers);
         struct pollfd fds[] = {
                 { .fd = waker ? waker->fd : -1, .events = POLLIN },
-                { .fd = reads ? connection->socket : -1,
+                { .fd = reads ? resume_poll_socket(connection) : -1,
                   .events = resume_poll_events(connection, false) },
+                { .fd = reads ? connection->resume.clock : -1, .events = POLLIN },
         };
-        int timeout_ms = sleep_ms(request, waker);
+        int timeout_ms = sleep_ms(request->deadline_ns, waker);
         int r;
 
         request->waker = waker;
@@ -132,22 +133,30 @@ int connection_send(struct connection *connection, Wire__Request *message, struc
 {
         int r;
 
-        while ((r = connection_try_send(connection, message, request)) == -EAGAIN)
-                connection_wait_for_room(connection);
+        const uint64_t deadline_ns = request ? request->deadline_ns : 0;
+
+        while ((r = connection_try_send(connection, message, request)) == -EAGAIN) {
+                if (deadline_ns && now_ns() >= deadline_ns)
+                        return error_set(-ETIMEDOUT, "pard takes no request");
+                connection_wait_for_room(connection, deadline_ns);
+        }
         return r;
 }
 
-void connection_wait_for_room(struct connection *connection)
+void connection_wait_for_room(struct connection *connection, uint64_t deadline_ns)
 {
         struct room_waiter waiter = { .waker = waker_take(&connection->spare_wakers) };
         struct pollfd fds[] = {
-                { .fd = connection->socket, .events = resume_poll_events(connection, true) },
+                { .fd = resume_poll_socket(connection),
+                  .events = resume_poll_events(connection, true) },
                 { .fd = waiter.waker ? waiter.waker->fd : -1, .events = POLLIN },
+                { .fd = connection->resume.clock, .events = POLLIN },
         };
+        int timeout_ms = sleep_ms(deadline_ns, waiter.waker);
 
         LIST_INSERT_HEAD(&connection->room_waiters, &waiter, link);
         pthread_mutex_unlock(connection->lock);
-        (void)poll(fds, ARRAY_SIZE(fds), waiter.waker ? -1 : NAP_MS);
+        (void)poll(fds, ARRAY_SIZE(fds), timeout_ms);
         pthread_mutex_lock(connection->lock);
         LIST_REMOVE(&waiter, link);
         waker_put(&connection->spare_wakers, waiter.waker);

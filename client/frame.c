@@ -151,8 +151,6 @@ size_t frames_list(struct frames *frames, uint64_t after, uint64_t *ret, size_t 
 
         frame = RB_NFIND(frame_tree, &frames->by_id, &key);
         for (; frame && count < room; frame = RB_NEXT(frame_tree, &frames->by_id, frame)) {
-                if (!frame->base)
-                        continue;
                 frame->worker = frames->worker;
                 ret[count++] = frame->id;
         }

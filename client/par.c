@@ -135,11 +135,11 @@ static void take_loss(void *data)
         handle_log(par, LOG_NOTICE, "pard's worker is gone: waiting for another one");
 }
 
-static int take_find(void *data)
+static int take_descriptor(void *data, int fd)
 {
         struct par *par = data;
 
-        return events_watch(&par->events, par->connection.socket);
+        return events_watch(&par->events, fd);
 }
 
 static size_t list_mapped(void *data, uint64_t after, uint64_t *ret, size_t room)
@@ -162,7 +162,7 @@ static void take_resumption(void *data)
 static const struct connection_ops connection_ops = {
         .notice = take_notice,
         .lost = take_loss,
-        .found = take_find,
+        .watch = take_descriptor,
         .mapped = list_mapped,
         .resumed = take_resumption,
         .ended = take_end,

@@ -6,8 +6,12 @@
  * way, with its old number. What the former worker had granted the new one knows, and answers
  * instead of granting it again.
  *
- * Invariant: nothing new is sent before all of that. Refuses to sleep but for a moment, in which
- * the daemon's queue of connections is full.
+ * Where pard itself was stopped it has said goodbye. Then nobody is called before the file of the
+ * socket shows that another pard serves: where systemd has the socket, a call would start a pard
+ * which somebody has just stopped.
+ *
+ * Invariant: nothing new is sent before all of that, and it comes to an end: the clock is set as
+ * long as the session is lost. Refuses to sleep.
  */
 #include "resume.h"
 
@@ -23,22 +27,28 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
 /* Numbers of frames in a packet: 10 bytes each at most. */
 #define FRAMES_PER_PACKET 4096
 
-/* Where thousands come back at once there is no room for all: how often to try, and how long to
- * wait in between at first and at most. In all that is about a second. */
-#define TRIES_MAX      12
-#define TRY_FIRST_US   2000u
-#define TRY_LONGEST_US 200000u
+/* How long to wait between tries, at first and at most: thousands come back at once, and there is
+ * no room for all. */
+#define TRY_FIRST_NS    (2 * NS_PER_MS)
+#define TRY_DOUBLES_MAX 7
 
 void connection_make_resumable(struct connection *connection, const char *name, uint64_t token)
 {
         connection->resume.name = name;
         connection->resume.token = token;
+}
+
+int resume_poll_socket(const struct connection *connection)
+{
+        return connection->resume.stage == RESUME_AWAY ? -1 : connection->socket;
 }
 
 short resume_poll_events(const struct connection *connection, bool to_send)
@@ -50,39 +60,120 @@ short resume_poll_events(const struct connection *connection, bool to_send)
         }
 }
 
-/* ---- another socket ------------------------------------------------------------------------- */
+/* ---- the clock ------------------------------------------------------------------------------ */
 
-/* Half of it to all of it, by chance: those who come back together do not stay together. */
-static void nap(unsigned us)
+static uint64_t now_ns(void)
 {
-        unsigned chance = 0;
+        struct timespec now;
 
-        (void)getrandom(&chance, sizeof(chance), GRND_NONBLOCK);
-        us = us / 2 + chance % (us / 2 + 1);
-        nanosleep(&(struct timespec){ .tv_nsec = us * 1000L }, NULL);
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
 /* Return: 0; -errno. */
-static int open_again(const char *path, int *ret)
+static int have_clock(struct connection *connection)
 {
-        unsigned us = TRY_FIRST_US;
-        int r = -EAGAIN;
+        struct resume *resume = &connection->resume;
 
-        for (unsigned i = 0; i < TRIES_MAX && r == -EAGAIN; i++) {
-                if (i)
-                        nap(us);
-                us = us < TRY_LONGEST_US / 2 ? us * 2 : TRY_LONGEST_US;
-                r = connection_open(path, ret);
-        }
-        return r;
+        if (resume->clock >= 0)
+                return 0;
+        resume->clock = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+        if (resume->clock < 0)
+                return -errno;
+        return connection->ops->watch(connection->data, resume->clock);
 }
+
+/* At @at_ns, or when the time is over. */
+static void set_clock(struct resume *resume, uint64_t at_ns)
+{
+        struct itimerspec when = { 0 };
+
+        if (at_ns > resume->deadline_ns)
+                at_ns = resume->deadline_ns;
+        when.it_value.tv_sec = (time_t)(at_ns / NS_PER_S);
+        when.it_value.tv_nsec = (long)(at_ns % NS_PER_S);
+        (void)timerfd_settime(resume->clock, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+/* Half of it to all of it, by chance: those who come back together do not stay together. */
+static uint64_t about(uint64_t ns)
+{
+        uint64_t chance = 0;
+
+        (void)getrandom(&chance, sizeof(chance), GRND_NONBLOCK);
+        return ns / 2 + chance % (ns / 2 + 1);
+}
+
+static void try_later(struct resume *resume)
+{
+        unsigned doubles = resume->tries < TRY_DOUBLES_MAX ? resume->tries : TRY_DOUBLES_MAX;
+
+        resume->tries++;
+        set_clock(resume, now_ns() + about(TRY_FIRST_NS << doubles));
+}
+
+/* It rings once for each time it is set. */
+static bool clock_rang(const struct resume *resume)
+{
+        uint64_t times;
+
+        return read(resume->clock, &times, sizeof(times)) == sizeof(times);
+}
+
+static void back_to_normal(struct resume *resume)
+{
+        resume->stage = RESUME_NOT_NEEDED;
+        resume->absent = false;
+        if (resume->clock >= 0)
+                close(STEAL_FD(resume->clock));
+}
+
+void resume_stop(struct connection *connection)
+{
+        back_to_normal(&connection->resume);
+}
+
+void resume_deinit(struct connection *connection)
+{
+        back_to_normal(&connection->resume);
+        free(connection->resume.path);
+        connection->resume.path = NULL;
+}
+
+/* ---- goodbye -------------------------------------------------------------------------------- */
+
+void resume_note_goodbye(struct connection *connection, const Wire__Goodbye *goodbye)
+{
+        struct resume *resume = &connection->resume;
+
+        resume->absent = true;
+        resume->socket_time = goodbye->socket_time;
+        resume->wait_ms =
+                goodbye->wait_ms < RESUME_ABSENCE_MS_MAX ? goodbye->wait_ms : RESUME_ABSENCE_MS_MAX;
+        if (!goodbye->wait_ms)
+                resume->token = 0;
+}
+
+static bool somebody_serves(const struct resume *resume)
+{
+        struct stat status;
+
+        if (!resume->absent)
+                return true;
+        if (stat(resume->path, &status))
+                return false;
+        return (uint64_t)status.st_mtim.tv_sec * NS_PER_S + (uint64_t)status.st_mtim.tv_nsec !=
+               resume->socket_time;
+}
+
+/* ---- another socket ------------------------------------------------------------------------- */
 
 /* Under the same number: others may be asleep on it, or about to be. Return: 0; -errno. */
 static int replace_socket(struct connection *connection)
 {
         int fd, r;
 
-        r = open_again(connection->resume.path, &fd);
+        r = connection_open(connection->resume.path, &fd);
         if (r)
                 return r;
         if (dup3(fd, connection->socket, O_CLOEXEC) < 0)
@@ -111,10 +202,9 @@ static int take_welcome_back(struct request *request, const Wire__Reply *reply,
         return 0;
 }
 
-static int greet(struct connection *connection)
+static void greet(struct connection *connection)
 {
         struct resume *resume = &connection->resume;
-        int r;
 
         wire__hello__init(&resume->body);
         wire__request__init(&resume->message);
@@ -124,13 +214,41 @@ static int greet(struct connection *connection)
         resume->message.body_case = WIRE__REQUEST__BODY_HELLO;
         resume->message.hello = &resume->body;
         resume->message.seq = connection_unawaited_seq(connection);
-        r = connection_post(connection, &resume->message);
-        if (r)
-                return r;
         resume->hello = (struct request){ .take = take_welcome_back,
                                           .message = &resume->message,
                                           .seq = resume->message.seq };
         TAILQ_INSERT_HEAD(&connection->requests, &resume->hello, link);
+        /* A new socket has room for it. Where the other end is gone already, reading tells. */
+        (void)connection_post(connection, &resume->message);
+        resume->stage = RESUME_GREETING;
+        set_clock(resume, UINT64_MAX);
+}
+
+/* Whether a failed connect() says no more than that it is too early. */
+static bool is_too_early(const struct resume *resume, int r)
+{
+        /* The queue is full; or the socket is just being made. */
+        return r == -EAGAIN || (resume->absent && (r == -ECONNREFUSED || r == -ENOENT));
+}
+
+/* Return: 0: somebody was greeted, or it is tried again later; -errno. */
+static int try_now(struct connection *connection)
+{
+        struct resume *resume = &connection->resume;
+        int r;
+
+        r = somebody_serves(resume) ? replace_socket(connection) : -EAGAIN;
+        if (is_too_early(resume, r)) {
+                try_later(resume);
+                return 0;
+        }
+        if (!r)
+                r = connection->ops->watch(connection->data, connection->socket);
+        if (r)
+                return r;
+        resume->absent = false;
+        resume->tries++;
+        greet(connection);
         return 0;
 }
 
@@ -142,20 +260,27 @@ int resume_begin(struct connection *connection)
 
         if (!resume->token)
                 return -PAR_GONE;
+        if (resume->stage == RESUME_NOT_NEEDED || resume->absent) {
+                const uint64_t ms = resume->absent ? resume->wait_ms : RESUME_LOST_MS;
+
+                resume->deadline_ns = now_ns() + ms * NS_PER_MS;
+                resume->tries = 0;
+        }
         if (resume->stage == RESUME_GREETING && !resume->hello.answered)
                 TAILQ_REMOVE(&connection->requests, &resume->hello, link);
         connection->ops->lost(connection->data);
         connection->unawaited = 0;
-        r = replace_socket(connection);
-        if (!r)
-                r = connection->ops->found(connection->data);
-        if (r)
-                return r;
+        resume->told = 0;
         TAILQ_FOREACH (request, &connection->requests, link)
                 request->unsent = true;
-        resume->stage = RESUME_GREETING;
-        resume->told = 0;
-        return greet(connection);
+        r = have_clock(connection);
+        if (r)
+                return r;
+        resume->stage = RESUME_AWAY;
+        if (!resume->tries)
+                return try_now(connection);
+        try_later(resume);
+        return 0;
 }
 
 /* ---- catching up ---------------------------------------------------------------------------- */
@@ -204,23 +329,47 @@ static int ask_again(struct connection *connection)
         return 0;
 }
 
-void resume_go_on(struct connection *connection)
+static void catch_up(struct connection *connection)
 {
         int r;
 
-        if (connection->gone)
-                return;
-        if (connection->resume.stage == RESUME_GREETING && connection->resume.hello.answered)
-                connection_end(connection, -PAR_GONE, connection->resume.hello.sentence);
-        if (connection->resume.stage != RESUME_CATCHING_UP)
-                return;
         r = tell_kept(connection);
         if (!r)
                 r = ask_again(connection);
         if (r) /* no room for now; or this worker is gone as well, which reading tells */
                 return;
-        connection->resume.stage = RESUME_NOT_NEEDED;
+        back_to_normal(&connection->resume);
         connection->resume.count++;
         connection_tell_of_room(connection);
         connection->ops->resumed(connection->data);
+}
+
+/* Whether the session is still to be saved. */
+static bool keep_time(struct connection *connection)
+{
+        struct resume *resume = &connection->resume;
+        int r;
+
+        if (!clock_rang(resume))
+                return true;
+        if (now_ns() >= resume->deadline_ns) {
+                connection_end(connection, -PAR_GONE, "no pard has served it in time");
+                return false;
+        }
+        r = resume->stage == RESUME_AWAY ? try_now(connection) : 0;
+        if (r)
+                connection_end(connection, -PAR_GONE, par_strerror(r));
+        return !r;
+}
+
+void resume_go_on(struct connection *connection)
+{
+        struct resume *resume = &connection->resume;
+
+        if (connection->gone || resume->stage == RESUME_NOT_NEEDED || !keep_time(connection))
+                return;
+        if (resume->stage == RESUME_GREETING && resume->hello.answered)
+                connection_end(connection, -PAR_GONE, resume->hello.sentence);
+        else if (resume->stage == RESUME_CATCHING_UP)
+                catch_up(connection);
 }

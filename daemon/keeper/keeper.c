@@ -10,6 +10,7 @@
 #include "keeper_private.h"
 #include "log.h"
 #include "macros.h"
+#include "serving_mark.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -123,6 +124,7 @@ static void welcome(struct keeper *keeper)
         keeper_filling(keeper, true);
         keeper->welcomed = true;
         keeper_tell(keeper, &message);
+        serving_mark(keeper->settings->listen_fd);
         for (uint32_t i = slots_next(&keeper->slots, 0); i < keeper->slots.room;
              i = slots_next(&keeper->slots, i + 1)) {
                 const struct slot *slot = &keeper->slots.slots[i];
@@ -429,6 +431,8 @@ static int run(struct keeper *keeper)
                 r = loop(keeper, signals);
                 if (keeper->notifier) {
                         notifier_tell(keeper->notifier, "STOPPING=1");
+                        keeper_tell(keeper, &(struct keeper_message){ .type = KEEPER_STOP,
+                                                                      .count = keeper->return_ms });
                         keeper->welcomed = false;
                         worker_process_stop(&keeper->worker);
                         channel_detach(&keeper->channel);

@@ -70,6 +70,8 @@ struct status {
  * @restart_wait_ns: how long that was put off
  * @verify_due_ns, @verify_next: when to verify next, and from which slot on
  * @verifying:    a JOB_VERIFY is under way
+ * @return_ms:    how long clients may wait for the next pard when this one has ended; 0: there will
+ *                be none that knows them
  * @unanswered:   how often the worker was asked in vain whether it is there
  * @ping_due_ns:  when to ask next
  * @watchdog_ns, @watchdog_due_ns: how often and when to tell the service manager that this loop is
@@ -99,7 +101,7 @@ struct keeper {
         bool filled_once, loose_aside, loose_stock, tidying, tidying_stock, verifying;
         bool welcomed, ready, announced, hung_up;
         unsigned early_deaths, unanswered;
-        uint32_t reloads;
+        uint32_t reloads, return_ms;
         uint64_t tidy_due_ns;
         struct worker_process worker;
         uint64_t starts;

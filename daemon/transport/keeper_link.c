@@ -43,6 +43,7 @@ struct outgoing_message {
  * @expected:  frames that follow the welcome
  * @asked:     for each pool the frames of the take that is under way; 0: none is
  * @reloads:   how often the keeper was asked to read its configuration, and has not answered
+ * @stops:     the keeper ends; @wait_ms: for how long clients may wait for another
  * @fault:     something could not be queued
  */
 struct keeper_link {
@@ -56,7 +57,8 @@ struct keeper_link {
         uint32_t expected, worker_starts;
         uint32_t asked[KEEPER_POOLS_MAX];
         unsigned reloads;
-        bool welcomed, started;
+        bool welcomed, started, stops;
+        uint32_t wait_ms;
         int fault;
         STAILQ_HEAD(, outgoing_message) queue;
 };
@@ -158,6 +160,13 @@ void keeper_link_free(struct keeper_link *link)
 int keeper_link_fd(const struct keeper_link *link)
 {
         return link->channel;
+}
+
+bool keeper_link_stops(const struct keeper_link *link, uint32_t *ret_wait_ms)
+{
+        if (link->stops)
+                *ret_wait_ms = link->wait_ms;
+        return link->stops;
 }
 
 bool keeper_link_is_started(const struct keeper_link *link)
@@ -364,6 +373,13 @@ static int hear_seen(const struct keeper_message *message, struct state *state, 
         return 0;
 }
 
+static int hear_stop(struct keeper_link *link, const struct keeper_message *message)
+{
+        link->stops = true;
+        link->wait_ms = message->count;
+        return 0;
+}
+
 /* Whether a message of this kind is right before the worker looks at what it says. */
 static bool may_be_heard(const struct keeper_link *link, const struct keeper_message *message,
                          const struct packet *packet)
@@ -381,6 +397,7 @@ static bool may_be_heard(const struct keeper_link *link, const struct keeper_mes
         case KEEPER_PROGRESS: about_pool = true; break;
         case KEEPER_CONFIG: brings = true; break;
         case KEEPER_SEEN:
+        case KEEPER_STOP:
         case KEEPER_PING: break;
         default: return false;
         }
@@ -414,6 +431,7 @@ static int hear(struct keeper_link *link, const struct keeper_message *message,
                 return 0;
         case KEEPER_POISONED: state_frame_poisoned(state, named(message), now_ns); return 0;
         case KEEPER_SEEN: return hear_seen(message, state, now_ns);
+        case KEEPER_STOP: return hear_stop(link, message);
         default: return -EPROTO;
         }
 }

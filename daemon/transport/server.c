@@ -8,6 +8,7 @@
 #include "server.h"
 
 #include "awaited.h"
+#include "goodbye.h"
 #include "log.h"
 #include "metrics_http.h"
 #include "server_private.h"
@@ -317,20 +318,33 @@ static int serve_when_started(struct server *server)
         return event_add(server->acceptable, NULL) ? -ENOMEM : 0;
 }
 
-static void on_keeper_readable(evutil_socket_t fd, short what, void *data)
+/* Return: 0; -EAGAIN: there is nothing more; -EPIPE: the keeper is gone; other negative errno. */
+static int hear_keeper(struct server *server, uint64_t until_ns)
 {
-        struct server *server = data;
-        uint64_t now_ns = server_now_ns(), until_ns = now_ns + SERVER_TURN_NS;
         struct keeper_verdict verdict;
+        uint32_t wait_ms;
         int r = 0;
 
-        (void)fd;
-        (void)what;
-        for (; !r && now_ns < until_ns; now_ns = server_now_ns()) {
+        for (uint64_t now_ns = server_now_ns(); !r && now_ns < until_ns; now_ns = server_now_ns()) {
                 r = keeper_link_receive(server->keeper, server->state, now_ns, &verdict);
                 if (!r && verdict.heard)
                         r = reload_heard(server, &verdict);
+                if (!r && keeper_link_stops(server->keeper, &wait_ms)) {
+                        goodbye_say(server, wait_ms);
+                        return -EPIPE;
+                }
         }
+        return r;
+}
+
+static void on_keeper_readable(evutil_socket_t fd, short what, void *data)
+{
+        struct server *server = data;
+        int r;
+
+        (void)fd;
+        (void)what;
+        r = hear_keeper(server, server_now_ns() + SERVER_TURN_NS);
         if (r == -EAGAIN)
                 r = serve_when_started(server);
         if (r == -EPIPE)
@@ -358,10 +372,12 @@ static void on_tick(evutil_socket_t fd, short what, void *data)
         server_settle(server);
 }
 
+/* Where it is the keeper's, the reason was said before. */
 static void on_signal(evutil_socket_t fd, short what, void *data)
 {
         (void)fd;
         (void)what;
+        (void)hear_keeper(data, UINT64_MAX);
         stop(data, 0);
 }
 

@@ -459,7 +459,6 @@ static void kill_worker(struct scene *scene)
         if (par_connect(NULL, NULL, &par) || par_alloc(par, 8 * FRAME_BYTES, &want, NULL, &buffer))
                 die("before the worker's death: %s", par_error(NULL));
         memset(par_buffer_data(buffer), 0x77, par_buffer_size(buffer));
-        wire_client_abandon(&scene->idle);
         kill(scene->worker, SIGKILL);
         deadline = now_ns() + SETTLE_MS * NS_PER_MS;
         while (pard_fixture_worker(&scene->pard) == scene->worker ||
@@ -469,7 +468,7 @@ static void kill_worker(struct scene *scene)
                 usleep(1000);
         }
         scene->worker = pard_fixture_worker(&scene->pard);
-        wire_client_open(scene->pard.socket, "idle again", &scene->idle);
+        wire_client_resume(scene->pard.socket, &scene->idle);
 
         r = par_alloc(par, FRAME_BYTES, NULL, NULL, &more);
         if (r)

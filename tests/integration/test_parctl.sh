@@ -264,20 +264,20 @@ another_worker() {
         now=$(worker)
         [[ $now =~ ^[0-9]+$ && $now -ne $1 ]]
 }
-# Who waits for memory is told so, and may ask again.
+# Who waits for memory waits on, who holds it holds it.
 hold --size 16M --below 4G
-"$PARCTL" alloc --size 4M --below 4G --wait -1 2>"$dir/err" &
+"$PARCTL" alloc --size 4M --below 4G --wait -1 >"$dir/out" &
 waiter=$!
 soon "it waits" is_json 1 .status.waiting status
 first_worker=$(worker)
 kill -KILL "$first_worker"
-wait "$waiter"
-is "the daemon goes away" $? 4
-says err "the daemon goes away" "the connection to pard is gone"
+soon "a new worker" another_worker "$first_worker"
+soon "it waits again" is_json 1 .status.waiting status
 let_go
 is "the holder's status after that" $? 0
+wait "$waiter"
+is "the waiter's status after that" $? 0
 # Who has just connected is served by the next worker.
-soon "a new worker" another_worker "$first_worker"
 kill -STOP "$(worker)"
 "$PARCTL" pools >"$dir/out" &
 asking=$!
@@ -287,5 +287,13 @@ wait "$asking"
 is "the next worker answers" $? 0
 says out "the next worker answers" below4g
 
+# ---- pard is stopped while somebody waits ------------------------------------------------------
+hold --size 16M --below 4G
+"$PARCTL" alloc --size 4M --below 4G --wait -1 2>"$dir/err" &
+waiter=$!
+soon "it waits" is_json 1 .status.waiting status
 stop_pard || fail "pard stopped with status $?"
+wait "$waiter"
+is "the daemon goes away" $? 4
+says err "the daemon goes away" "the connection to pard is gone: pard was stopped"
 finish

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * libpar as drivers use it, on a whole daemon: limits of usual devices, waiting that a signal ends,
- * a child that keeps a buffer, a program that goes into the background too late, and the death of
- * the worker in the middle of a call.
+ * a child that keeps a buffer, a program that goes into the background too late, the death of the
+ * worker in the middle of a call, and the end of pard.
  */
 #include "macros.h"
 #include "pard_fixture.h"
 #include "process.h"
+#include "wire_client.h"
 
 #include <errno.h>
 #include <par.h>
@@ -179,23 +180,86 @@ static void check_background(const struct pard_fixture *pard)
 
 static void *wait_for_memory(void *data)
 {
-        struct par_alloc_options wait = { .wait_ms = -1 };
+        const struct par_alloc_options wait = { .wait_ms = -1 };
         struct par_buffer *buffer;
-        static int results[4];
+        static int results[8]; /* of both times */
         static size_t n;
         int *result = &results[__atomic_fetch_add(&n, 1, __ATOMIC_RELAXED)];
 
         *result = par_alloc(data, 24 * MiB, NULL, &wait, &buffer);
+        par_free(buffer);
         return result;
+}
+
+static uint64_t waiting(struct wire_client *client)
+{
+        return wire_client_status(client)->waiting;
+}
+
+/* Until all of them wait, of a worker that serves. */
+static void await_waiters(const struct pard_fixture *pard, uint64_t count)
+{
+        struct wire_client client;
+
+        wire_client_open(pard->socket, "the test", &client);
+        while (waiting(&client) != count)
+                usleep(1000);
+        wire_client_close(&client);
+}
+
+static void expect_event(struct par *par, uint32_t type)
+{
+        struct pollfd events = { .fd = par_fd(par), .events = POLLIN };
+        struct par_event event;
+        int r;
+
+        do {
+                CHECK(poll(&events, 1, 60000) == 1);
+                r = par_next_event(par, &event);
+        } while (r == -EAGAIN);
+        CHECK(!r && event.type == type && !event.buffer);
 }
 
 static void check_death_of_the_worker(const struct pard_fixture *pard)
 {
-        struct par *par = connect_to(pard), *hog = connect_to(pard), *again;
+        struct par *par = connect_to(pard), *hog = connect_to(pard);
+        struct par_buffer *buffer, *hogged;
+        pthread_t threads[4];
+        pid_t worker = pard_fixture_worker(pard);
+        uint64_t dma;
+        void *result;
+
+        CHECK(!par_alloc(par, 4 * MiB, NULL, NULL, &buffer)); /* on top: the rest is one piece */
+        CHECK(!par_alloc(hog, 8 * MiB, NULL, NULL, &hogged));
+        dma = par_buffer_dma(buffer);
+        memset(par_buffer_data(buffer), 0x5a, par_buffer_size(buffer));
+        for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+                CHECK(!pthread_create(&threads[i], NULL, wait_for_memory, par));
+        await_waiters(pard, ARRAY_SIZE(threads));
+        CHECK(!kill(worker, SIGKILL));
+        while (pard_fixture_worker(pard) == worker || !pard_fixture_worker(pard))
+                usleep(1000);
+        await_waiters(pard, ARRAY_SIZE(threads));
+        expect_event(par, PAR_EVENT_RECONNECTED);
+        par_free(hogged);
+        for (size_t i = 0; i < ARRAY_SIZE(threads); i++) {
+                CHECK(!pthread_join(threads[i], &result));
+                CHECK(!*(int *)result);
+        }
+        CHECK(par_buffer_dma(buffer) == dma && *(char *)par_buffer_data(buffer) == 0x5a);
+        par_free(buffer);
+        par_disconnect(par);
+        par_disconnect(hog);
+}
+
+/* Nobody comes back, and everybody is told at once. */
+static void check_end_of_pard(struct pard_fixture *pard)
+{
+        struct par *par = connect_to(pard), *hog = connect_to(pard);
         struct pollfd events = { .fd = par_fd(par), .events = POLLIN };
         struct par_buffer *buffer, *none;
-        pthread_t threads[4];
         struct par_event event;
+        pthread_t threads[4];
         uint64_t dma;
         void *result;
 
@@ -203,14 +267,13 @@ static void check_death_of_the_worker(const struct pard_fixture *pard)
         CHECK(!par_alloc(par, 4 * MiB, NULL, NULL, &buffer));
         for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
                 CHECK(!pthread_create(&threads[i], NULL, wait_for_memory, par));
-        usleep(200000);
-        CHECK(!kill(pard_fixture_worker(pard), SIGKILL));
+        await_waiters(pard, ARRAY_SIZE(threads));
+        pard_fixture_stop(pard);
         for (size_t i = 0; i < ARRAY_SIZE(threads); i++) {
                 CHECK(!pthread_join(threads[i], &result));
                 CHECK(*(int *)result == -PAR_GONE);
         }
-        CHECK(poll(&events, 1, 5000) == 1);
-        CHECK(!par_next_event(par, &event) && event.type == PAR_EVENT_LOST && !event.buffer);
+        expect_event(par, PAR_EVENT_LOST);
         CHECK(par_next_event(par, &event) == -EAGAIN && event.type == PAR_EVENT_NONE);
         CHECK(poll(&events, 1, 0) == 0);
 
@@ -219,12 +282,10 @@ static void check_death_of_the_worker(const struct pard_fixture *pard)
         CHECK(dma == par_buffer_dma(buffer));
         CHECK(par_alloc(par, 4096, NULL, NULL, &none) == -PAR_GONE && !none);
         CHECK(par_reclaim(par, NULL, NULL) == -PAR_GONE);
+        CHECK(strstr(par_error(par), "pard was stopped"));
         CHECK(!par_is_permanent(-PAR_GONE));
-        again = connect_to(pard); /* served by the next worker */
-        CHECK(!par_alloc(again, 4096, NULL, NULL, &none));
         par_free(buffer);
         par_disconnect(par);
-        par_disconnect(again);
         par_disconnect(hog);
 }
 
@@ -238,6 +299,6 @@ int main(void)
         check_keep_on_fork(&pard);
         check_background(&pard);
         check_death_of_the_worker(&pard);
-        pard_fixture_stop(&pard);
+        check_end_of_pard(&pard);
         return 0;
 }

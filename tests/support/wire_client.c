@@ -13,28 +13,51 @@
 
 #define PROTOCOL_VERSION 1
 
-void wire_client_open(const char *socket_path, const char *name, struct wire_client *ret)
+static int connect_to(const char *socket_path)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int fd;
+
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path);
+        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+                die("%s: %s", socket_path, strerror(errno));
+        return fd;
+}
+
+/* @token: 0: a new session. */
+static void say_hello(struct wire_client *client, const char *name, uint64_t token)
+{
         Wire__Request request = WIRE__REQUEST__INIT;
         Wire__Hello hello = WIRE__HELLO__INIT;
         char client_name[64];
         const Wire__Reply *reply;
 
-        *ret = (struct wire_client){ .fd = -1 };
-        snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path);
         snprintf(client_name, sizeof(client_name), "%s", name);
-        ret->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-        if (ret->fd < 0 || connect(ret->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-                die("%s: %s", socket_path, strerror(errno));
-
         hello.version = PROTOCOL_VERSION;
         hello.client_name = client_name;
+        hello.resume_token = token;
         request.body_case = WIRE__REQUEST__BODY_HELLO;
         request.hello = &hello;
-        reply = wire_client_ask(ret, &request);
+        reply = wire_client_ask(client, &request);
         if (reply->result)
                 die("hello: result %u", reply->result);
+        if (token && !reply->hello->resumed)
+                die("hello: the session is not known any more");
+        client->token = reply->hello->resume_token;
+}
+
+void wire_client_open(const char *socket_path, const char *name, struct wire_client *ret)
+{
+        *ret = (struct wire_client){ .fd = connect_to(socket_path) };
+        say_hello(ret, name, 0);
+}
+
+void wire_client_resume(const char *socket_path, struct wire_client *client)
+{
+        close(client->fd);
+        client->fd = connect_to(socket_path);
+        say_hello(client, "", client->token);
 }
 
 void wire_client_abandon(struct wire_client *client)

@@ -12,18 +12,23 @@
 
 /**
  * struct wire_client - one session
+ * @token: with which it can be resumed
  * @seq:   of the last request
  * @arena: where the last reply lives
  * @got:   its descriptors; closed with the next request, unless somebody set @got.count to 0
  */
 struct wire_client {
         int fd;
+        uint64_t token;
         uint32_t seq;
         struct message_arena arena;
         struct packet got;
 };
 
 void wire_client_open(const char *socket, const char *name, struct wire_client *ret);
+
+/* Go on with the session with another worker; whatever was under way is forgotten. */
+void wire_client_resume(const char *socket, struct wire_client *client);
 
 /* Say goodbye and close. */
 void wire_client_close(struct wire_client *client);

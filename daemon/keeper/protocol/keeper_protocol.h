@@ -95,6 +95,10 @@ enum keeper_message_type {
          * enum keeper_sight, after KEEPER_SEEN_QUIET not again, or a negative errno. Only what
          * differs from the last answer is told. */
         KEEPER_SEEN,
+
+        /* The keeper ends, in order, and you do: say goodbye to the clients. @count: within so many
+         * milliseconds another pard may go on with their sessions; 0: none will. */
+        KEEPER_STOP = 80,
 };
 
 /* keeper_message.flags */
