@@ -182,6 +182,7 @@ static void give_back(struct par *par, struct par_buffer *buffer)
         if (!buffer->revoked)
                 send_free(par, buffer->id);
         handle_tell_dropped(par); /* of those that did not fit into the message */
+        io_tell_more(par);
 }
 
 void par_free(struct par_buffer *buffer)
@@ -240,6 +241,7 @@ static void ask_again(struct request *request)
         int64_t left_ms = grant->deadline_ms - now_ms();
 
         grant->told = grant->par->frames.told;
+        alloc->again = true;
         if (grant->cancelled)
                 alloc->wait_ms = 0;
         else if (alloc->wait_ms > 0)
@@ -254,6 +256,7 @@ static int ask(struct grant *grant, struct wish *wish)
 
         grant->request.take = grant_take_alloc;
         grant->request.again = ask_again;
+        wish->alloc.again = false;
         r = connection_send(connection, &wish->message, &grant->request);
         if (r)
                 return r;
@@ -404,7 +407,7 @@ static int alloc_once(struct par *par, struct wish *wish, struct par_buffer **re
                 take_back(par, grant.buffer, false);
                 return r;
         }
-        io_tell(grant.buffer, wish->io.want.who);
+        io_tell_first(grant.buffer, wish->io.want.who);
         if (!(wish->flags & PAR_ALLOC_UNINITIALIZED))
                 zero_recycled(grant.buffer);
         *ret = grant.buffer;

@@ -47,6 +47,13 @@ struct par_buffer *buffers_first(struct buffers *buffers)
         return RB_MIN(buffer_tree, &buffers->by_id);
 }
 
+struct par_buffer *buffers_from(struct buffers *buffers, uint64_t id)
+{
+        struct par_buffer key = { .id = id };
+
+        return RB_NFIND(buffer_tree, &buffers->by_id, &key);
+}
+
 struct par_buffer *buffers_next(struct par_buffer *buffer)
 {
         return RB_NEXT(buffer_tree, NULL, buffer);

@@ -13,6 +13,17 @@
 struct io_space;
 
 /**
+ * struct io_told - where a buffer is mapped for a device, as the daemon is told it
+ * @space:  number of the container; 0: nothing is told
+ * @device: under which name it was opened, or ""
+ */
+struct io_told {
+        uint32_t space;
+        uint64_t iova;
+        char device[64];
+};
+
+/**
  * struct piece - a part of a buffer inside one frame
  * @frame:  counts this piece among its buffers; NULL: of a buffer that came as a dma-buf
  * @zeroed: nobody has used it yet
@@ -40,10 +51,11 @@ struct piece {
  * @revoked:    the daemon does not know it any more, but it is still mapped
  * @io_space:   where it is mapped for a device behind an IOMMU, at @io_first; NULL: its addresses
  *              are physical. A reference
+ * @io_told:    what the daemon is told of that, also of another worker; protected by the lock
  * @events:     slots of what happens to it
  *
- * Once it is whole, everything but @revoked and @events stays as it is until par_free(); so it is
- * read without a lock.
+ * Once it is whole, everything but @revoked, @io_told and @events stays as it is until par_free();
+ * so it is read without a lock.
  */
 struct par_buffer {
         RB_ENTRY(par_buffer) by_id;      /* buffers::by_id */
@@ -61,6 +73,7 @@ struct par_buffer {
         bool keep_on_fork, revoked;
         struct io_space *io_space;
         uint64_t io_first;
+        struct io_told io_told;
         struct event events[EVENT_SLOTS];
 };
 
@@ -78,6 +91,7 @@ struct par_buffer *buffers_find(struct buffers *buffers, uint64_t id);
 bool buffers_insert(struct buffers *buffers, struct par_buffer *buffer);
 void buffers_remove(struct buffers *buffers, struct par_buffer *buffer);
 struct par_buffer *buffers_first(struct buffers *buffers);
+struct par_buffer *buffers_from(struct buffers *buffers, uint64_t id); /* of this number or above */
 struct par_buffer *buffers_next(struct par_buffer *buffer);
 
 /* An empty buffer; NULL without memory. */

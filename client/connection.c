@@ -160,11 +160,14 @@ int connection_try_send(struct connection *connection, Wire__Request *message,
         if (r == -EINVAL)
                 return error_set(r, "a request with names this long fits into no packet");
         if (r) {
-                connection_read(connection); /* pard's last words */
+                const uint32_t resumed = connection->resume.count;
+
+                connection_read(connection); /* pard's last words, and perhaps the next one's first */
                 /* While the other end is being closed, writing fails before reading says so. */
-                if (!connection->resume.stage && !connection->gone)
+                if (!connection->resume.stage && !connection->gone &&
+                    connection->resume.count == resumed)
                         lose(connection, par_strerror(r));
-                if (connection->resume.stage)
+                if (!connection->gone)
                         return -EAGAIN;
                 return error_set(-PAR_GONE, "%s", connection->why);
         }

@@ -103,8 +103,9 @@ void frames_unneeded(struct frames *frames, uint64_t id);
 void frames_lose(struct frames *frames);
 void frames_resume(struct frames *frames);
 
-/* The numbers above @after of frames that are mapped, in ascending order, of which the daemon is
- * being told. Return: how many, at most @room. */
+/* The numbers above @after of all frames, in ascending order, of which the daemon is being told:
+ * also of those that could not be mapped, since it will be told that they are dropped. Return: how
+ * many, at most @room. */
 size_t frames_list(struct frames *frames, uint64_t after, uint64_t *ret, size_t room);
 
 /**

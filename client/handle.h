@@ -26,6 +26,7 @@
  * @log:     the user's hook or NULL, with @log_data
  * @debug:   log lines go to standard error, too
  * @devices: open ones
+ * @io_untold: buffers of this number and above are to be told of again, see io_tell.h; 0: none are
  * @io_spaces: of the VFIO containers that devices are attached to, or buffers mapped in
  */
 struct par {
@@ -42,6 +43,7 @@ struct par {
         struct buffers buffers;
         struct events events;
         struct device_list devices;
+        uint64_t io_untold;
         struct io_spaces io_spaces;
 };
 

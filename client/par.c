@@ -7,6 +7,7 @@
  * fork(): a thread that is not there any more may hold it.
  */
 #include "grant.h"
+#include "io_tell.h"
 #include "io_wish.h"
 
 #include "macros.h"
@@ -155,6 +156,7 @@ static void take_resumption(void *data)
         const struct par_event event = { .type = PAR_EVENT_RECONNECTED };
 
         frames_resume(&par->frames);
+        io_tell_anew(par);
         events_push(&par->events, &par->events.reconnected, &event);
         handle_log(par, LOG_NOTICE, "another worker of pard serves: everything goes on");
 }
@@ -338,6 +340,8 @@ static void disconnect_in_child(struct par *par)
         }
         /* At the fork another thread was changing it: its memory stays where it is. */
         close(par->connection.socket);
+        if (par->connection.resume.clock >= 0)
+                close(par->connection.resume.clock);
         events_deinit(&par->events);
         io_spaces_abandon(&par->io_spaces);
 }
@@ -423,6 +427,7 @@ int par_next_event(struct par *par, struct par_event *ret)
         pthread_mutex_lock(&par->lock);
         connection_read(&par->connection);
         handle_tell_dropped(par);
+        io_tell_more(par);
         r = events_pop(&par->events, ret) ? 0 : -EAGAIN; /* no failure: no sentence */
         pthread_mutex_unlock(&par->lock);
         return r;

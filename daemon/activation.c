@@ -41,6 +41,8 @@ static int take(struct activation *activation, int fd, const char *name)
         const bool metrics = strcmp(name, ACTIVATION_METRICS) == 0;
         int *place = metrics ? &activation->metrics : &activation->clients;
 
+        if (parked_add(&activation->parked, name, fd) == 0)
+                return 0;
         if (*place >= 0 || !(metrics ? is_metrics(fd) : is_for_clients(fd))) {
                 log_error("the service manager passed the socket \"%s\": pard takes one listening "
                           "Unix socket of type SOCK_SEQPACKET (ListenSequentialPacket=) and, "
@@ -86,4 +88,5 @@ void activation_close(struct activation *activation)
 {
         close_one(&activation->clients);
         close_one(&activation->metrics);
+        parked_deinit(&activation->parked);
 }

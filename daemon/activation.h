@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sockets that the service manager listens on for us, told apart by type and name.
+ * What the service manager passes: sockets that it listens on for us, told apart by type and name,
+ * and what an earlier pard has left with it.
  */
 #pragma once
+
+#include "parking.h"
 
 /* Name of the metrics' socket (FileDescriptorName=). */
 #define ACTIVATION_METRICS "metrics"
@@ -11,14 +14,16 @@
  * struct activation - what the service manager passed
  * @clients: where clients connect; -1: we have to listen ourselves; owned
  * @metrics: where metrics are asked for; likewise
+ * @parked:  of an earlier pard; owned
  *
- * Both are non-blocking and close-on-exec.
+ * The sockets are non-blocking; all is close-on-exec.
  */
 struct activation {
         int clients, metrics;
+        struct parked parked;
 };
 
-#define ACTIVATION_NONE ((struct activation){ -1, -1 })
+#define ACTIVATION_NONE ((struct activation){ .clients = -1, .metrics = -1, .parked = PARKED_NONE })
 
 /**
  * activation_read() - take them, once

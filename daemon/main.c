@@ -19,6 +19,7 @@
 #include "options.h"
 #include "pci.h"
 #include "protocol.h"
+#include "reclaim.h"
 #include "server.h"
 #include "successor.h"
 #include "worker_reload.h"
@@ -55,6 +56,7 @@ enum { EXIT_USAGE = 2 };
  * @metrics:   where metrics are asked for, if anywhere
  * @udmabuf_fd: /dev/udmabuf, which the worker itself may not open; -1: there is none
  * @takeover:  what a former program of this process left, where @takes_over
+ * @parked:    what a former process left with the service manager; where @reclaims, @reclaim
  */
 struct keeper {
         struct config *config;
@@ -66,13 +68,17 @@ struct keeper {
         struct successor successor;
         struct takeover takeover;
         bool takes_over;
+        struct parked parked;
+        struct reclaim reclaim;
+        bool reclaims;
 };
 
 #define KEEPER_NONE                                  \
         ((struct keeper){ .config_fd = -1,           \
                           .listener = LISTENER_NONE, \
                           .metrics = LISTENER_NONE,  \
-                          .udmabuf_fd = -1 })
+                          .udmabuf_fd = -1,          \
+                          .parked = PARKED_NONE })
 
 static void keeper_deinit(struct keeper *keeper)
 {
@@ -86,6 +92,8 @@ static void keeper_deinit(struct keeper *keeper)
         free(keeper->pools);
         config_free(keeper->config);
         takeover_deinit(&keeper->takeover);
+        reclaim_deinit(&keeper->reclaim);
+        parked_deinit(&keeper->parked);
 }
 
 /* Return: 0; -EMFILE where not even the frames could be held. */
@@ -214,6 +222,8 @@ static int open_listeners(const struct options *options, struct keeper *keeper)
                 r = open_clients_listener(options, &activation, keeper);
         if (!r)
                 r = open_metrics_listener(&activation, keeper);
+        keeper->parked = activation.parked;
+        activation.parked = PARKED_NONE;
         activation_close(&activation);
         return r;
 }
@@ -293,11 +303,31 @@ static int open_backend(const struct options *options, struct keeper *keeper)
         return r;
 }
 
+/* Programs use what the former process had: go on with that, where that is possible. */
+static void reclaim(const struct options *options, struct keeper *keeper)
+{
+        int r;
+
+        r = reclaim_parked(&keeper->parked, keeper->config, options->config_path, &keeper->reclaim);
+        keeper->reclaims = !r;
+        if (!r)
+                keeper->parked.ledger = -1; /* the takeover's now */
+        if (r && r != -ENOENT)
+                parked_forget();
+}
+
+static const struct takeover *takeover_of(const struct keeper *keeper)
+{
+        if (keeper->takes_over)
+                return &keeper->takeover;
+        return keeper->reclaims ? &keeper->reclaim.takeover : NULL;
+}
+
 static int run(const struct options *options, struct keeper *keeper)
 {
         const struct config *config = keeper->config;
-        const uint32_t slots =
-                keeper->takes_over ? keeper->takeover.head.room - 1 : slots_for(config);
+        const struct takeover *takeover = takeover_of(keeper);
+        const uint32_t slots = takeover ? takeover->head.room - 1 : slots_for(config);
         const bool replaceable = successor_init(&keeper->successor, options) == 0;
         const bool privileged = geteuid() == 0;
         char level_option[] = "--log-level", level[16];
@@ -334,7 +364,9 @@ static int run(const struct options *options, struct keeper *keeper)
                 .reload = keeper_reload_again,
                 .reload_data = &reload,
                 .look = look_at_device,
-                .takeover = keeper->takes_over ? &keeper->takeover : NULL,
+                .takeover = takeover,
+                .parked_fds = keeper->reclaim.frames,
+                .parks = options->parks,
                 .listener = listener_leave(&keeper->listener),
                 .metrics = listener_leave(&keeper->metrics),
                 .successor_argv = replaceable ? keeper->successor.argv : NULL,
@@ -408,6 +440,8 @@ static int start(const struct options *options, struct keeper *keeper)
         r = open_backend(options, keeper);
         if (r)
                 return r;
+        if (!keeper->takes_over)
+                reclaim(options, keeper);
         return run(options, keeper);
 }
 

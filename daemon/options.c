@@ -24,6 +24,8 @@ static const char help[] =
         "  --socket PATH       listen there instead of where the configuration says\n"
         "  --log-level LEVEL   error, warning, notice, info or debug, instead of what the\n"
         "                      configuration says\n"
+        "  --park              at the end, leave memory that programs use with the service\n"
+        "                      manager, for the next start (FileDescriptorStoreMax= of systemd)\n"
         "  --version           print the version, and end\n"
         "  --help              print this, and end\n"
         "\n"
@@ -69,6 +71,7 @@ int options_parse(int argc, char *const *argv, struct options *ret)
                 { "check-config", no_argument, NULL, 'C' },
                 { "socket", required_argument, NULL, 's' },
                 { "log-level", required_argument, NULL, 'l' },
+                { "park", no_argument, NULL, 'p' },
                 { "worker", no_argument, NULL, 'w' },
                 { "takeover", required_argument, NULL, 't' },
                 { "try-takeover", required_argument, NULL, 'T' },
@@ -86,6 +89,7 @@ int options_parse(int argc, char *const *argv, struct options *ret)
                 case 'c': ret->config_path = optarg; break;
                 case 'C': ret->action = ACTION_CHECK_CONFIG; break;
                 case 's': ret->socket_path = optarg; break;
+                case 'p': ret->parks = true; break;
                 case 'w': ret->action = ACTION_WORK; break;
                 case 'T': ret->action = ACTION_TRY_TAKEOVER; /* fall through */
                 case 't':

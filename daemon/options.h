@@ -22,6 +22,7 @@ enum action {
  * @socket_path: NULL: as configured; borrowed from argv
  * @log_level:   as in syslog.h; -1: as configured
  * @log_level_name: its word; NULL where @log_level is -1
+ * @parks:       leave memory that is in use with the service manager at the end
  * @takeover_fd: what a keeper left, or would leave; -1: none did
  */
 struct options {
@@ -30,6 +31,7 @@ struct options {
         const char *socket_path;
         int log_level;
         const char *log_level_name;
+        bool parks;
         int takeover_fd;
 };
 

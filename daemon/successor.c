@@ -55,6 +55,8 @@ static void fill_in(struct successor *successor, const struct options *options, 
                 argv[n++] = argument("--log-level");
                 argv[n++] = argument(options->log_level_name);
         }
+        if (options->parks)
+                argv[n++] = argument("--park");
         argv[n++] = argument(role);
         argv[n++] = successor->fd;
         argv[n] = NULL;

@@ -112,6 +112,14 @@ enum backend_holder {
  *        Return: 0; -EPROTO where it makes no sense; other negative errno.
  * @adopt: a frame of the former program, as it was there; @frame may change.
  *        Return: 0; -ENOMEM.
+ *
+ * When another process goes on with frames of one that has ended, and with it the pins.
+ *
+ * @reclaim: the same, for such a frame: pinned again if it was, and *frame says where it is now:
+ *        its @phys is UINT64_MAX where its page was punched out.
+ *        Return: 0; -EHWPOISON where its memory has failed; other negative errno. What is left is a
+ *        frame in any case.
+ * @reclaimed: all were; what the system lends them is to be given back by this one.
  */
 struct backend_ops {
         const char *name;
@@ -137,6 +145,8 @@ struct backend_ops {
         int (*save)(struct backend *backend, void **ret_bytes, size_t *ret_n);
         int (*resume)(struct backend *backend, const void *bytes, size_t n);
         int (*adopt)(struct backend *backend, struct backend_frame *frame);
+        int (*reclaim)(struct backend *backend, struct backend_frame *frame);
+        void (*reclaimed)(struct backend *backend);
 };
 
 /* Embedded first in every backend. @can_pin: pins can be had at all. */

@@ -140,6 +140,20 @@ static int by_size_adopt(struct backend *backend, struct backend_frame *frame)
         return one->ops->adopt(one, frame);
 }
 
+static int by_size_reclaim(struct backend *backend, struct backend_frame *frame)
+{
+        struct backend *one = which(backend, frame->page_bytes);
+
+        return one->ops->reclaim(one, frame);
+}
+
+static void by_size_reclaimed(struct backend *backend)
+{
+        struct backend *rest = by_size_of(backend)->rest;
+
+        rest->ops->reclaimed(rest);
+}
+
 static void by_size_deinit(struct backend *backend)
 {
         struct by_size *both = by_size_of(backend);
@@ -166,6 +180,8 @@ static const struct backend_ops by_size_ops = {
         .save = by_size_save,
         .resume = by_size_resume,
         .adopt = by_size_adopt,
+        .reclaim = by_size_reclaim,
+        .reclaimed = by_size_reclaimed,
 };
 
 int by_size_new(uint64_t small_bytes, struct backend *small, struct backend *rest,

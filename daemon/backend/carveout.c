@@ -354,6 +354,17 @@ static int carveout_adopt(struct backend *backend, struct backend_frame *frame)
         return 0;
 }
 
+/* The file system moves nothing, with or without a pard. */
+static int carveout_reclaim(struct backend *backend, struct backend_frame *frame)
+{
+        return carveout_verify(backend, frame, &frame->phys);
+}
+
+static void carveout_reclaimed(struct backend *backend)
+{
+        (void)backend;
+}
+
 static void carveout_deinit(struct backend *backend)
 {
         struct carveout *carveout = carveout_of(backend);
@@ -385,6 +396,8 @@ static const struct backend_ops carveout_ops = {
         .save = carveout_save,
         .resume = carveout_resume,
         .adopt = carveout_adopt,
+        .reclaim = carveout_reclaim,
+        .reclaimed = carveout_reclaimed,
 };
 
 /* ---- opening -------------------------------------------------------------------------------- */

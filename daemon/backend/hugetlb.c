@@ -38,6 +38,7 @@
  * @pins:       there only with backend.can_pin
  * @pagemap:    of this address space
  * @kpageflags: -1 where it may not be read
+ * @reclaimed:  frames of another process that were reclaimed, by page size; until reclaimed()
  */
 struct hugetlb {
         struct backend backend;
@@ -45,6 +46,9 @@ struct hugetlb {
         struct stock stock;
         struct released released;
         int pagemap, kpageflags;
+        struct reclaimed_pages {
+                uint64_t page_bytes, count;
+        } reclaimed[PAGE_SIZES_MAX];
 };
 
 /* A page on its way to become a frame. */
@@ -481,6 +485,59 @@ static int hugetlb_adopt(struct backend *backend, struct backend_frame *frame)
         return released_watch(&hugetlb_of(backend)->released, frame->phys, &frame->pin);
 }
 
+static void count_reclaimed(struct hugetlb *hugetlb, uint64_t page_bytes)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(hugetlb->reclaimed); i++) {
+                struct reclaimed_pages *pages = &hugetlb->reclaimed[i];
+
+                if (pages->count && pages->page_bytes != page_bytes)
+                        continue;
+                pages->page_bytes = page_bytes;
+                pages->count++;
+                return;
+        }
+}
+
+/* Looks before it maps: the touch of a hole would get another page. */
+static int hugetlb_reclaim(struct backend *backend, struct backend_frame *frame)
+{
+        struct hugetlb *hugetlb = hugetlb_of(backend);
+        struct taking again = { hugetlb, *frame, MAP_FAILED };
+        const bool was_pinned = frame->pinned;
+        int r;
+
+        frame->pinned = again.frame.pinned = false;
+        frame->pin = again.frame.pin = PINS_NONE;
+        r = hugetlb_verify(backend, frame, &frame->phys);
+        if (r || frame->phys == UINT64_MAX)
+                return r;
+        count_reclaimed(hugetlb, frame->page_bytes);
+        if (!was_pinned)
+                return 0;
+        again.map =
+                mmap(NULL, frame->page_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, frame->memfd, 0);
+        if (again.map == MAP_FAILED)
+                return -errno;
+        r = pin_frame(&again, false);
+        if (!r && again.frame.pinned)
+                r = pagemap_read(hugetlb->pagemap, (uint64_t)(uintptr_t)again.map, &frame->phys);
+        frame->pinned = again.frame.pinned;
+        frame->pin = again.frame.pin;
+        munmap(again.map, frame->page_bytes);
+        return r;
+}
+
+static void hugetlb_reclaimed(struct backend *backend)
+{
+        struct hugetlb *hugetlb = hugetlb_of(backend);
+
+        for (size_t i = 0; i < ARRAY_SIZE(hugetlb->reclaimed); i++)
+                if (hugetlb->reclaimed[i].count)
+                        stock_reclaim(&hugetlb->stock, hugetlb->reclaimed[i].page_bytes,
+                                      hugetlb->reclaimed[i].count);
+        memset(hugetlb->reclaimed, 0, sizeof(hugetlb->reclaimed));
+}
+
 static void hugetlb_deinit(struct backend *backend)
 {
         struct hugetlb *hugetlb = hugetlb_of(backend);
@@ -513,6 +570,8 @@ static const struct backend_ops hugetlb_ops = {
         .save = hugetlb_save,
         .resume = hugetlb_resume,
         .adopt = hugetlb_adopt,
+        .reclaim = hugetlb_reclaim,
+        .reclaimed = hugetlb_reclaimed,
 };
 
 int hugetlb_new(const struct hugetlb_settings *settings, struct backend **ret, char *error,

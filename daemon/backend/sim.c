@@ -374,6 +374,16 @@ static int sim_adopt(struct backend *backend, struct backend_frame *frame)
         return r;
 }
 
+static int sim_reclaim(struct backend *backend, struct backend_frame *frame)
+{
+        return sim_adopt(backend, frame);
+}
+
+static void sim_reclaimed(struct backend *backend)
+{
+        (void)backend;
+}
+
 static const struct backend_ops sim_ops = {
         .name = "sim",
         .take = sim_take,
@@ -392,6 +402,8 @@ static const struct backend_ops sim_ops = {
         .save = sim_save,
         .resume = sim_resume,
         .adopt = sim_adopt,
+        .reclaim = sim_reclaim,
+        .reclaimed = sim_reclaimed,
 };
 
 int sim_new(const struct sim_settings *settings, struct backend **ret)

@@ -230,15 +230,47 @@ int stock_more(struct stock *stock, uint64_t page_bytes, int node, uint64_t coun
         return r == -EDQUOT ? r : 0;
 }
 
+/* Up to @count surplus pages become persistent ones, and ours, to be given back at the end. The
+ * kernel does that before it adds any. */
+static int absorb(struct stock *stock, const struct hugepages *all, uint64_t page_bytes,
+                  uint64_t count)
+{
+        struct step step;
+        int r;
+
+        count = smaller(count, all->surplus);
+        r = choose(stock, page_bytes, NODE_ANY, (int64_t)count, &step);
+        if (!r)
+                r = begin(stock, &step);
+        if (r)
+                return r;
+        r = sysfs_set_hugepages(stock->root, page_bytes, NODE_ANY,
+                                hugepages_persistent(all) + count);
+        settle(stock, &step);
+        return r;
+}
+
+void stock_reclaim(struct stock *stock, uint64_t page_bytes, uint64_t count)
+{
+        _cleanup_(unlock) pthread_mutex_t *held = &stock->lock;
+        _cleanup_(stock_unlock_fd) int lock = -1;
+        struct hugepages all;
+
+        pthread_mutex_lock(held);
+        if (!stock->reserve || sysfs_lock(stock->root, &lock) ||
+            sysfs_hugepages(stock->root, page_bytes, NODE_ANY, &all) || !all.surplus)
+                return;
+        (void)absorb(stock, &all, page_bytes, count);
+}
+
 /*
  * The kernel goes no lower than the used pages are many, surplus ones included, and rather calls
  * free pages surplus, which stay then. So where that could happen, the surplus pages become
- * persistent ones first, and ours, to be given back at the end.
+ * persistent ones first.
  */
 static int absorb_surplus(struct stock *stock, uint64_t page_bytes, uint64_t count)
 {
         struct hugepages all;
-        struct step step;
         uint64_t persistent;
         int r;
 
@@ -249,14 +281,7 @@ static int absorb_surplus(struct stock *stock, uint64_t page_bytes, uint64_t cou
         if (!all.surplus ||
             persistent - smaller(persistent, count) >= all.total - all.free + all.promised)
                 return 0;
-        r = choose(stock, page_bytes, NODE_ANY, (int64_t)all.surplus, &step);
-        if (!r)
-                r = begin(stock, &step);
-        if (r)
-                return r;
-        r = sysfs_set_hugepages(stock->root, page_bytes, NODE_ANY, all.total);
-        settle(stock, &step);
-        return r;
+        return absorb(stock, &all, page_bytes, all.surplus);
 }
 
 int stock_lower(struct stock *stock, struct record_entry *entry, uint64_t count)

@@ -65,3 +65,11 @@ void stock_less(struct stock *stock, uint64_t page_bytes, int node, uint64_t cou
 uint64_t stock_demotable(const struct stock *stock, uint64_t small_bytes);
 int stock_demote(struct stock *stock, uint64_t page_bytes, int node, uint64_t small_bytes);
 void stock_set_keep_free(struct stock *stock, uint64_t bytes);
+
+/**
+ * stock_reclaim() - up to @count surplus pages, which a former pard no longer reserves although
+ * they are used, are persistent ones again, and this one's to give back
+ *
+ * Where pard does not reserve nothing happens. A failure costs the pages when they come free.
+ */
+void stock_reclaim(struct stock *stock, uint64_t page_bytes, uint64_t count);

@@ -136,6 +136,8 @@ static void welcome(struct keeper *keeper)
                 if (ledger_says_lent(&keeper->ledger, i, slot->generation))
                         flags |= KEEPER_LENT;
                 keeper_tell_frame(keeper, i, flags);
+                if (slot->strayed)
+                        keeper_tell_strayed(keeper, i);
         }
 }
 
@@ -215,6 +217,8 @@ static void announce(struct keeper *keeper)
                 return;
         keeper->announced = true;
         notifier_tell(keeper->notifier, "READY=1");
+        if (keeper->settings->parks)
+                notifier_forget_parked(keeper->notifier);
 }
 
 static void hear_worker(struct keeper *keeper)
@@ -393,7 +397,7 @@ static void drop_jobs(struct keeper *keeper)
         while ((job = LIST_FIRST(&keeper->jobs_out))) {
                 LIST_REMOVE(job, link);
                 if (job->kind == JOB_LEAVE)
-                        frame_drop(&job->leave.frame);
+                        keeper_called_back(keeper, job);
                 job_free(job);
         }
 }
@@ -423,12 +427,15 @@ void keeper_end_threads(struct keeper *keeper)
 static void stop_in_order(struct keeper *keeper)
 {
         notifier_tell(keeper->notifier, "STOPPING=1");
+        keeper->return_ms = keeper_return_ms(keeper);
         keeper_tell(keeper, &(struct keeper_message){ .type = KEEPER_STOP,
                                                       .count = keeper->return_ms });
         keeper->welcomed = false;
         worker_process_stop(&keeper->worker);
         channel_detach(&keeper->channel);
         keeper_end_threads(keeper);
+        if (keeper->return_ms)
+                keeper_park(keeper);
 }
 
 static int run(struct keeper *keeper)

@@ -51,8 +51,11 @@ struct keeper_pool {
  * @look:         whether a PCI device (pci_address.h) is bus master: 1, 0 (or it is not there at
  *                all), or a negative errno. Called by a thread, and may take its time
  * @look_data:    handed to @look
- * @takeover:     what a former keeper left, for whose slots, backend and descriptors the caller has
- *                seen to it that the rest of this fits; borrowed. NULL: nothing
+ * @takeover:     what a former keeper left, with a ledger that is consumed, for whose slots,
+ * backend and descriptors the caller has seen to it that the rest of this fits; borrowed. NULL:
+ * nothing
+ * @parked_fds:   takeover->head.n_parked descriptors of frames, consumed; the array is borrowed
+ * @parks:        park what is in use with the service manager, at an orderly end
  * @listener, @metrics: as they are, for the next keeper's takeover
  * @successor_argv: what to execute when this keeper is to be replaced, NULL-terminated, with a
  *                place for the number of a descriptor; borrowed. NULL: it cannot be
@@ -78,6 +81,8 @@ struct keeper_settings {
         int (*look)(void *data, uint32_t device);
         void *look_data;
         const struct takeover *takeover;
+        int *parked_fds;
+        bool parks;
         struct takeover_listener listener, metrics;
         char *const *successor_argv, *const *trial_argv;
         char *successor_fd;
@@ -102,6 +107,7 @@ int keeper_run(const struct keeper_settings *settings);
 
 /**
  * keeper_try_takeover() - could it be settings->takeover?
+ * @takeover: borrowed; its ledger_fd is consumed
  *
  * Changes nothing. Return: 0; -EPROTO where the ledger is of a version that is not understood;
  * -EBADMSG where slots make no sense; other negative errno.

@@ -204,6 +204,20 @@ uint64_t keeper_succession_due(const struct keeper *keeper);
 /* Take up what settings->takeover says. Slots are new. 0; negative errno. */
 int keeper_take_over(struct keeper *keeper);
 
+/* ---- stopping.c ---- */
+
+/* Before the worker is told to stop: how long its clients may wait for the next pard. */
+uint32_t keeper_return_ms(const struct keeper *keeper);
+
+/* Have the service manager keep what somebody uses. The threads have ended. */
+void keeper_park(struct keeper *keeper);
+
+/* ---- succession.c, for stopping.c ---- */
+
+/* What the next keeper has to know of this one, and of a slot. */
+struct takeover_head keeper_head(const struct keeper *keeper);
+struct takeover_slot keeper_record(const struct slot *slot, uint32_t number);
+
 /* ---- keeper.c, for succession.c ---- */
 
 /* Start, and end, all threads, with what they have under way. 0; negative errno. */
@@ -211,6 +225,12 @@ int keeper_start_threads(struct keeper *keeper);
 void keeper_end_threads(struct keeper *keeper);
 
 /* ---- requests.c, results.c ---- */
+
+/* A JOB_LEAVE comes back, and the frame has not left. */
+void keeper_called_back(struct keeper *keeper, struct job *job);
+
+/* The frame of a slot has strayed: say so, to the worker as well. */
+void keeper_tell_strayed(struct keeper *keeper, uint32_t number);
 
 /* Begin to give back the frame of a slot that is held, as a KEEPER_LEAVE says; or, while its
  * address is being read, have it done after that. 0; -ENOMEM. */

@@ -73,7 +73,7 @@ static void left(struct keeper *keeper, struct job *job)
 }
 
 /* The frame could not leave while its worker lived: the next one is told of it. */
-static void called_back(struct keeper *keeper, struct job *job)
+void keeper_called_back(struct keeper *keeper, struct job *job)
 {
         struct slot *slot = &keeper->slots.slots[job->request.slot];
 
@@ -104,24 +104,32 @@ static void lingers(struct keeper *keeper, const struct job *job, enum backend_h
         keeper_tell(keeper, &message);
 }
 
-static void moved(struct keeper *keeper, const struct job_verify_item *item)
+static void moved(struct keeper *keeper, uint32_t number, uint64_t phys)
 {
-        struct slot *slot = &keeper->slots.slots[item->slot];
+        struct slot *slot = &keeper->slots.slots[number];
         struct log_fields about = about_slot(keeper, slot);
         struct keeper_message message = {
                 .type = KEEPER_MOVED,
-                .slot = item->slot,
+                .slot = number,
                 .generation = slot->generation,
                 .pool = slot->pool,
-                .phys = item->phys,
+                .phys = phys,
                 .page_bytes = slot->frame.page_bytes,
                 .node = slot->frame.node,
         };
 
-        log_event(LOG_WARNING, &about, "frame %u is no longer at 0x%llx", item->slot,
+        log_event(LOG_WARNING, &about, "frame %u is no longer at 0x%llx", number,
                   (unsigned long long)slot->told_phys);
-        slot->told_phys = item->phys;
+        slot->told_phys = phys;
         keeper_tell(keeper, &message);
+}
+
+void keeper_tell_strayed(struct keeper *keeper, uint32_t number)
+{
+        struct slot *slot = &keeper->slots.slots[number];
+
+        slot->strayed = false;
+        moved(keeper, number, slot->frame.phys);
 }
 
 static void verified(struct keeper *keeper, const struct job_verify_item *item)
@@ -134,7 +142,7 @@ static void verified(struct keeper *keeper, const struct job_verify_item *item)
         else if (item->result)
                 log_debug("cannot look where frame %u is: %s", item->slot, strerror(-item->result));
         else if (item->phys != slot->told_phys)
-                moved(keeper, item);
+                moved(keeper, item->slot, item->phys);
 
         if (slot->job) {
                 struct keeper_message leave = job_request(slot->job);
@@ -153,7 +161,7 @@ static void done(struct keeper *keeper, struct job *job)
                 if (job->leave.left)
                         left(keeper, job);
                 else
-                        called_back(keeper, job);
+                        keeper_called_back(keeper, job);
                 break;
         case JOB_VERIFY:
                 keeper->verifying = false;

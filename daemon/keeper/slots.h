@@ -26,13 +26,14 @@ enum slot_state {
  * @verifying:  a job is reading its address: it cannot leave yet
  * @told_phys:  the address that the worker knows
  * @poisoned:   its memory has failed, which the worker knows
+ * @strayed:    it was not held by any keeper for a while, and is elsewhere than @told_phys says
  * @job:        while SLOT_LEAVING; with @verifying: to be done after that
  */
 struct slot {
         enum slot_state state;
         uint32_t generation, pool;
         struct backend_frame frame;
-        bool given_up, verifying, poisoned;
+        bool given_up, verifying, poisoned, strayed;
         uint64_t told_phys;
         struct job *job;
 };

@@ -56,7 +56,7 @@ static uint32_t frame_flags(const struct backend_frame *frame)
                (frame->poisoned ? TAKEOVER_FRAME_POISONED : 0);
 }
 
-static struct takeover_slot record_of(const struct slot *slot, uint32_t number)
+struct takeover_slot keeper_record(const struct slot *slot, uint32_t number)
 {
         const struct backend_frame *frame = &slot->frame;
 
@@ -93,12 +93,12 @@ static struct takeover_slot *list_slots(const struct slots *slots, uint32_t *ret
         n = 0;
         for (uint32_t i = 0; i < slots->room; i++)
                 if (slots->slots[i].generation)
-                        list[n++] = record_of(&slots->slots[i], i);
+                        list[n++] = keeper_record(&slots->slots[i], i);
         *ret_n = n;
         return list;
 }
 
-static struct takeover_head head_of(const struct keeper *keeper)
+struct takeover_head keeper_head(const struct keeper *keeper)
 {
         const struct keeper_settings *settings = keeper->settings;
 
@@ -118,7 +118,7 @@ static struct takeover_head head_of(const struct keeper *keeper)
 static int write_down(struct keeper *keeper, int *ret_fd)
 {
         struct backend *backend = keeper->settings->backend;
-        const struct takeover_head head = head_of(keeper);
+        const struct takeover_head head = keeper_head(keeper);
         struct takeover_slot *slots;
         void *bytes = NULL;
         size_t n_bytes = 0;
@@ -240,7 +240,7 @@ static void close_on_exec(int fd)
 /* Everything that takeover_slot and takeover_head name. */
 static void for_each_descriptor(const struct keeper *keeper, int takeover, void (*do_it)(int fd))
 {
-        const struct takeover_head head = head_of(keeper);
+        const struct takeover_head head = keeper_head(keeper);
         const int fds[] = { takeover,        head.config_fd,      head.ledger_fd,
                             head.udmabuf_fd, head.listener.fd,    head.listener.lock_fd,
                             head.metrics.fd, head.metrics.lock_fd };
@@ -325,19 +325,49 @@ static struct slot slot_of(const struct takeover_slot *record)
         };
 }
 
-static int restore_slot(struct keeper *keeper, const struct takeover_slot *record)
+/* What nobody kept from moving, and who knows what else. 0; -EBADMSG. */
+static int reclaim(struct keeper *keeper, struct slot *slot)
+{
+        const struct keeper_settings *settings = keeper->settings;
+        struct backend *backend = settings->backend;
+        const int i = slot->frame.memfd;
+        int r;
+
+        if (i < 0 || (uint64_t)i >= settings->takeover->head.n_parked ||
+            settings->parked_fds[i] < 0)
+                return -EBADMSG;
+        slot->frame.memfd = STEAL_FD(settings->parked_fds[i]);
+        r = backend->ops->reclaim(backend, &slot->frame);
+        if (r == -EHWPOISON)
+                slot->poisoned = true;
+        else if (r)
+                log_warning("frame at 0x%llx: where it is now cannot be seen: %s",
+                            (unsigned long long)slot->told_phys, strerror(-r));
+        slot->strayed = !r && slot->frame.phys != slot->told_phys;
+        return 0;
+}
+
+static int adopt(struct keeper *keeper, struct slot *slot)
 {
         struct backend *backend = keeper->settings->backend;
+
+        if (slot->frame.released ? slot->frame.memfd != -1
+                                 : fcntl(slot->frame.memfd, F_SETFD, FD_CLOEXEC) < 0)
+                return -EBADMSG;
+        return backend->ops->adopt(backend, &slot->frame);
+}
+
+static int restore_slot(struct keeper *keeper, const struct takeover_slot *record)
+{
+        const bool parked = keeper->settings->takeover->head.flags & TAKEOVER_PARKED;
         struct slot slot = slot_of(record);
         int r;
 
         if (!(record->flags & TAKEOVER_HELD))
                 return slots_restore(&keeper->slots, record->number, record->generation, NULL);
-        if (record->pool >= keeper->settings->n_pools || !is_power_of_two(record->page_bytes) ||
-            (slot.frame.released ? record->memfd != -1
-                                 : fcntl(record->memfd, F_SETFD, FD_CLOEXEC) < 0))
+        if (record->pool >= keeper->settings->n_pools || !is_power_of_two(record->page_bytes))
                 return -EBADMSG;
-        r = backend->ops->adopt(backend, &slot.frame);
+        r = parked ? reclaim(keeper, &slot) : adopt(keeper, &slot);
         if (r)
                 return r;
         return slots_restore(&keeper->slots, record->number, record->generation, &slot);
@@ -347,6 +377,7 @@ int keeper_take_over(struct keeper *keeper)
 {
         const struct takeover *takeover = keeper->settings->takeover;
         const struct takeover_head *head = &takeover->head;
+        const bool parked = head->flags & TAKEOVER_PARKED;
         int r = 0;
 
         for (uint32_t i = 0; !r && i < head->n_slots; i++) {
@@ -355,6 +386,8 @@ int keeper_take_over(struct keeper *keeper)
                 r = restore_slot(keeper, &record);
         }
         slots_restored(&keeper->slots);
+        if (parked)
+                keeper->settings->backend->ops->reclaimed(keeper->settings->backend);
         if (!r)
                 r = ledger_resume(&keeper->ledger, head->ledger_fd, keeper->slots.room);
         if (r) {
@@ -362,9 +395,11 @@ int keeper_take_over(struct keeper *keeper)
                 return r;
         }
         keeper->starts = head->starts;
-        keeper->announced = head->flags & TAKEOVER_ANNOUNCED;
-        keeper->filled_once = head->flags & TAKEOVER_FILLED;
-        keeper->loose_stock = keeper->filled_once; /* nobody knows what was owed */
+        if (!parked) {
+                keeper->announced = head->flags & TAKEOVER_ANNOUNCED;
+                keeper->filled_once = head->flags & TAKEOVER_FILLED;
+                keeper->loose_stock = keeper->filled_once; /* nobody knows what was owed */
+        }
         log_info("took over %u frames", slots_used(&keeper->slots));
         return 0;
 }
@@ -376,6 +411,10 @@ int keeper_try_takeover(const struct takeover *takeover)
         struct slots slots;
         int r;
 
+        r = ledger_resume(&ledger, head->ledger_fd, head->room);
+        if (r)
+                return r;
+        ledger_deinit(&ledger);
         if (head->room < 2 || head->room > KEEPER_SLOTS_MAX)
                 return -EBADMSG;
         r = slots_init(&slots, head->room);
@@ -387,9 +426,5 @@ int keeper_try_takeover(const struct takeover *takeover)
                 r = slots_restore(&slots, record.number, record.generation, NULL);
         }
         slots_deinit(&slots);
-        if (!r)
-                r = ledger_resume(&ledger, head->ledger_fd, head->room);
-        if (!r)
-                ledger_deinit(&ledger);
         return r;
 }

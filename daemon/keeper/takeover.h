@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What one keeper leaves to the next: everything that it knows and the kernel does not, as a sealed
- * memfd of fixed records. The next one is the same process with another program: the descriptors
- * stay open under their numbers.
+ * memfd of fixed records. The next one is the same process with another program (the descriptors
+ * stay open under their numbers), or another process that has them from the service manager
+ * (parking.h).
  *
  * The writer says how large its records are, and fields are only ever added at their ends: a reader
  * takes what it knows, and what a former version did not write is 0. Whenever something changes,
@@ -14,7 +15,7 @@
 #include <stdint.h>
 
 #define TAKEOVER_MAGIC   UINT64_C(0x7265766f656b6174) /* "takeover" */
-#define TAKEOVER_VERSION 1u
+#define TAKEOVER_VERSION 2u
 #define TAKEOVER_OLDEST  1u /* that is understood */
 
 enum takeover_flag {
@@ -44,6 +45,8 @@ struct takeover_listener {
  * @flags:          enum takeover_flag
  * @starts:         workers started
  * @config_fd, @ledger_fd, @udmabuf_fd: -1: none
+ * @n_parked:       frames' descriptors that were parked (since version 2)
+ * @written_ns:     CLOCK_REALTIME then (since version 2)
  */
 struct takeover_head {
         uint64_t magic;
@@ -55,6 +58,7 @@ struct takeover_head {
         uint64_t starts;
         int32_t config_fd, ledger_fd, udmabuf_fd, filler;
         struct takeover_listener listener, metrics;
+        uint64_t n_parked, written_ns;
 };
 
 enum takeover_slot_flag {
@@ -81,7 +85,7 @@ struct takeover_slot {
         uint32_t pin, filler;
 };
 
-_Static_assert(sizeof(struct takeover_head) == 144 && sizeof(struct takeover_slot) == 56,
+_Static_assert(sizeof(struct takeover_head) == 160 && sizeof(struct takeover_slot) == 56,
                "the same for every compiler; fields are only added, and the version counts up");
 
 /**

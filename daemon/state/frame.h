@@ -59,6 +59,8 @@ LIST_HEAD(frame_list, frame);
  * @exported:   a buffer in it was exported: it is not kept for its owner when it is empty
  * @unwanted:   its pool has no use for it any more
  * @comes_back: while it is leaving or lingering: the keeper takes it again
+ * @given_up:   a former worker had it leave: it can do nothing else
+ * @aside:      in quarantine, since what was known of it did not check; see aside.h
  * @told_owner_gone: the keeper knows that what its owner punched no longer matters
  * @fault:      why it is not in service, or leaves
  * @put_off:    what was told of it before it was known whose it is; FRAME_SOUND: nothing
@@ -73,7 +75,7 @@ struct frame {
         unsigned node;
         int node_number;
         bool pinned, used, lent, told_owner_gone, in_service, divided, closed, unwanted;
-        bool comes_back, exported;
+        bool comes_back, exported, given_up, aside;
         enum frame_state state;
         enum frame_fault fault, put_off;
         uint64_t moved_to;

@@ -16,13 +16,14 @@ struct state;
 /**
  * struct frame_news - a frame that the keeper holds for a pool
  * @lent: a client of a former worker may still use it: it goes into quarantine
+ * @given_up: a former worker had it leave
  */
 struct frame_news {
         struct frame_name name;
         uint32_t pool;
         uint64_t page_bytes, phys;
         int node;
-        bool pinned, lent;
+        bool pinned, lent, given_up;
 };
 
 /**

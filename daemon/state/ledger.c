@@ -269,16 +269,28 @@ void ledger_drop_buffer(struct ledger *ledger, uint32_t number)
 
 /* ---- frames --------------------------------------------------------------------------------- */
 
-void ledger_charge_frame(struct ledger *ledger, uint32_t slot, uint32_t generation,
-                         uint32_t session, uint32_t uid)
+static void write_frame(struct ledger *ledger, uint32_t slot, struct ledger_frame_record record)
 {
-        struct ledger_frame_record record = { generation, session, uid, 0, 0, 0 };
-
         if (!ledger)
                 return;
         assert(slot < ledger->head->slots);
         record.sum = ledger_frame_sum(&record);
         ledger->frames[slot] = record;
+}
+
+void ledger_charge_frame(struct ledger *ledger, uint32_t slot, uint32_t generation,
+                         uint32_t session, uint32_t uid)
+{
+        write_frame(ledger, slot,
+                    (struct ledger_frame_record){
+                            .generation = generation, .session = session, .uid = uid });
+}
+
+void ledger_put_aside(struct ledger *ledger, uint32_t slot, uint32_t generation)
+{
+        write_frame(ledger, slot,
+                    (struct ledger_frame_record){
+                            .generation = generation, .session = LEDGER_NONE, .aside = 1 });
 }
 
 void ledger_export_frame(struct ledger *ledger, uint32_t slot)

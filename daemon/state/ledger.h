@@ -107,6 +107,9 @@ void ledger_drop_buffer(struct ledger *ledger, uint32_t record);
 void ledger_charge_frame(struct ledger *ledger, uint32_t slot, uint32_t generation,
                          uint32_t session, uint32_t uid);
 
+/* A frame is kept aside: clients have seen it, and it is not known what they have of it. */
+void ledger_put_aside(struct ledger *ledger, uint32_t slot, uint32_t generation);
+
 /* dma-bufs were made of memory in a frame that is charged to somebody. */
 void ledger_export_frame(struct ledger *ledger, uint32_t slot);
 
@@ -154,6 +157,9 @@ int ledger_read(struct ledger *ledger, const struct ledger_visitor *visitor, voi
 /* To whom the frame in a slot is charged. Return: whether that is known. */
 bool ledger_frame_charged(const struct ledger *ledger, uint32_t slot, uint32_t generation,
                           uint32_t *ret_session, uint32_t *ret_uid);
+
+/* Whether the frame in a slot was put aside. */
+bool ledger_frame_aside(const struct ledger *ledger, uint32_t slot, uint32_t generation);
 
 /* Whether dma-bufs were made of memory in the frame of a slot, which is charged to somebody. */
 bool ledger_frame_exported(const struct ledger *ledger, uint32_t slot);

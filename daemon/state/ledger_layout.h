@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define LEDGER_MAGIC   UINT64_C(0x7372656b6e617262)
-#define LEDGER_VERSION 1u
+#define LEDGER_VERSION 2u
 
 #define LEDGER_NONE UINT32_MAX /* no record */
 
@@ -110,9 +110,10 @@ struct ledger_extent_record {
  * @generation: of the frame in this slot; another: the record is of a former one
  * @session:    record of its session; LEDGER_NONE: it is the uid's
  * @exported:   dma-bufs were made of memory in it. Not in @sum: it is written later
+ * @aside:      it is charged to nobody, since what was said of it did not check
  */
 struct ledger_frame_record {
-        uint32_t generation, session, uid, sum, exported, filler;
+        uint32_t generation, session, uid, sum, exported, aside;
 };
 
 _Static_assert(sizeof(struct ledger_head) == 56 && sizeof(struct ledger_session_record) == 136 &&

@@ -270,16 +270,34 @@ int ledger_read(struct ledger *ledger, const struct ledger_visitor *visitor, voi
         return r;
 }
 
-bool ledger_frame_charged(const struct ledger *ledger, uint32_t slot, uint32_t generation,
-                          uint32_t *ret_session, uint32_t *ret_uid)
+/* NULL: nothing that checks is said of this frame. */
+static const struct ledger_frame_record *frame_record(const struct ledger *ledger, uint32_t slot,
+                                                      uint32_t generation)
 {
         const struct ledger_frame_record *record;
 
         if (!ledger || slot >= ledger->head->slots)
-                return false;
+                return NULL;
         record = &ledger->frames[slot];
         if (!generation || record->generation != generation ||
             record->sum != ledger_frame_sum(record))
+                return NULL;
+        return record;
+}
+
+bool ledger_frame_aside(const struct ledger *ledger, uint32_t slot, uint32_t generation)
+{
+        const struct ledger_frame_record *record = frame_record(ledger, slot, generation);
+
+        return record && record->aside;
+}
+
+bool ledger_frame_charged(const struct ledger *ledger, uint32_t slot, uint32_t generation,
+                          uint32_t *ret_session, uint32_t *ret_uid)
+{
+        const struct ledger_frame_record *record = frame_record(ledger, slot, generation);
+
+        if (!record || record->aside)
                 return false;
         *ret_session = record->session;
         *ret_uid = record->uid;

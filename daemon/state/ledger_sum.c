@@ -56,5 +56,5 @@ uint32_t ledger_frame_sum(const struct ledger_frame_record *record)
 {
         uint64_t sum = mix(mix(0, record->generation), record->session);
 
-        return (uint32_t)mix(sum, record->uid);
+        return (uint32_t)mix(mix(sum, record->uid), record->aside);
 }

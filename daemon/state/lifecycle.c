@@ -293,6 +293,7 @@ int state_frame_arrived(struct state *state, const struct frame_news *news, uint
         if (news->lent) {
                 frame_release_in(frame, &pool->free);
                 frame->lent = frame->used = true;
+                frame->given_up = news->given_up;
                 frame_set_state(frame, FRAME_QUARANTINED);
                 LIST_INSERT_HEAD(&pool->orphans, frame, charged);
                 pool->n_orphans++;

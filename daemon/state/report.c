@@ -180,6 +180,8 @@ static void frame_note(const struct frame *frame, char to[REPORT_NOTE_BYTES])
 
         if (!*note)
                 note = fault_note(frame->fault);
+        if (!*note && frame->state == FRAME_QUARANTINED && frame->aside)
+                note = "what was known of it is lost: an administrator may release it";
         if (!*note && frame->state == FRAME_QUARANTINED && !frame->account)
                 note = "a client of a former worker may still use it";
         if (!*note && frame->state == FRAME_QUARANTINED)

@@ -8,6 +8,7 @@
  * Nothing is told to anybody here but the keeper: sessions are gone, and their clients come back
  * one by one.
  */
+#include "aside.h"
 #include "macros.h"
 #include "state_private.h"
 
@@ -142,13 +143,18 @@ static int account_of_frame(const struct restoring *restoring, const struct fram
         return owner_account(owner, frame->pool, ret);
 }
 
-/* No buffer is in it: it was kept for its owner, or on its way out; or its buffers contradicted
- * others. Return: 0; -ENOMEM. */
+/* No buffer is in it: it was kept for its owner, or on its way out, or aside. Return: 0; -ENOMEM.
+ */
 static int send_away(const struct restoring *restoring, struct frame *frame)
 {
         struct account *account;
         int r;
 
+        if (ledger_frame_aside(restoring->state->ledger, frame->name.slot,
+                               frame->name.generation)) {
+                aside_keep(restoring->state, frame);
+                return 0;
+        }
         if (is_orphan(frame)) {
                 r = account_of_frame(restoring, frame, &account);
                 if (r || !account)
@@ -399,16 +405,21 @@ static void settle_sessions(const struct restoring *restoring)
         }
 }
 
-static void log_result(const struct state *state, const struct ledger_found *found)
+static void log_result(const struct state *state, const struct ledger_found *found,
+                       uint64_t n_aside)
 {
         static const struct log_fields nothing = { 0 };
 
         if (found->faults || found->refused)
                 state_log(state, LOG_ERR, &nothing,
                           "the ledger of the former worker: %" PRIu64
-                          " records do not check, %" PRIu64
-                          " contradict others; their frames stay in quarantine",
+                          " records do not check, %" PRIu64 " contradict others",
                           found->faults, found->refused);
+        if (n_aside)
+                state_log(state, LOG_ERR, &nothing,
+                          "%" PRIu64 " frames of which it is not known what clients have of them "
+                          "stay in quarantine until an administrator releases them",
+                          n_aside);
         if (found->sessions)
                 state_log(state, LOG_NOTICE, &nothing,
                           "%" PRIu64 " sessions and %" PRIu64
@@ -426,6 +437,11 @@ void state_keep_in(struct state *state, struct ledger *ledger)
         state->last_buffer = ledger_last_buffer(ledger);
 }
 
+void state_ledger_is_lost(struct state *state)
+{
+        state->ledger_lost = true;
+}
+
 int state_restore(struct state *state, uint64_t now_ns)
 {
         static const struct ledger_visitor visitor = {
@@ -435,16 +451,19 @@ int state_restore(struct state *state, uint64_t now_ns)
         };
         struct restoring restoring = { .state = state, .now_ns = now_ns };
         struct ledger_found found;
+        uint64_t n_aside = 0;
         int r;
 
         if (!state->ledger)
                 return 0;
         r = ledger_read(state->ledger, &visitor, &restoring, &found);
+        if (!r && (state->ledger_lost || found.faults || found.refused))
+                n_aside = aside_put_all(state);
         if (!r)
                 r = send_away_empty(&restoring);
         state->restoring = false;
         if (!r) {
-                log_result(state, &found);
+                log_result(state, &found, n_aside);
                 catch_up(state, now_ns);
                 settle_sessions(&restoring);
         }

@@ -50,6 +50,10 @@ void state_free(struct state *state); /* calls no operation; NULL is fine */
  */
 void state_keep_in(struct state *state, struct ledger *ledger);
 
+/* What a former worker left could not be read: all that clients have seen is kept aside, see
+ * aside.h. Called before state_start(). */
+void state_ledger_is_lost(struct state *state);
+
 /* Ask for what the pools lack. Called once, after the frames that the keeper already had. Then
  * state_ops.filled() follows, at once or when the answers have come. Return: 0; -ENOMEM, where not
  * all that the ledger says could be understood: another process may try again. */

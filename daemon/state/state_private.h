@@ -37,6 +37,7 @@ struct demand;
  * @ledger:    what the next worker will know; NULL: nothing
  * @resumable: clients of a former worker that have not come back yet, by their tokens
  * @restoring: that former worker's ledger has not been read: what lent frames are for is not known
+ * @ledger_lost: what that worker left could not be read
  * @payers:    uids with owners
  * @watches:   PCI devices that buffers were granted for
  */
@@ -63,7 +64,7 @@ struct state {
         struct holding_list ended;
         struct ledger *ledger;
         struct resumable_tree resumable;
-        bool restoring;
+        bool restoring, ledger_lost;
         struct payer_tree payers;
         struct watch_tree watches;
         struct history history;

@@ -53,8 +53,9 @@ int handle_alloc(struct session *session, const Wire__Request *request, struct r
         if (r)
                 return reply_say(reply, r, "%s", complaint);
 
-        /* Asked before, of a worker that died before its answer was heard. */
-        buffer = client_restored_buffer(session->client, request->seq);
+        /* The worker that was asked before may have granted it. Other requests may have a number
+         * that was used before: buffers live longer than numbers last. */
+        buffer = alloc->again ? client_restored_buffer(session->client, request->seq) : NULL;
         if (buffer)
                 return grant_answer(session, buffer, reply);
 

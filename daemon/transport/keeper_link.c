@@ -38,7 +38,7 @@ struct outgoing_message {
 
 /**
  * struct keeper_link - see above
- * @records:   the part of the ledger that is the workers' own
+ * @records:   the part of the ledger that is the workers' own; @records_lost: what was in it is not
  * @slots:     @n_slots of them, as many as were needed so far
  * @expected:  frames that follow the welcome
  * @asked:     for each pool the frames of the take that is under way; 0: none is
@@ -57,7 +57,7 @@ struct keeper_link {
         uint32_t expected, worker_starts;
         uint32_t asked[KEEPER_POOLS_MAX];
         unsigned reloads;
-        bool welcomed, started, stops;
+        bool welcomed, started, stops, records_lost;
         uint32_t wait_ms;
         int fault;
         STAILQ_HEAD(, outgoing_message) queue;
@@ -91,7 +91,7 @@ static int map_ledger(struct keeper_link *link, int fd)
 }
 
 /* Records that this worker does not understand are of no use to anybody: then there are none, and
- * the frames that clients have seen stay in quarantine. */
+ * the frames that clients have seen are kept aside. */
 static int open_records(struct keeper_link *link)
 {
         const struct keeper_ledger *ledger = link->ledger;
@@ -101,8 +101,9 @@ static int open_records(struct keeper_link *link)
         r = ledger_open(records, ledger->records_bytes, ledger->slots, &link->records);
         if (r != -EPROTO)
                 return r;
-        log_error("the ledger of the former worker is not one that this one understands: what its "
-                  "clients had stays in quarantine");
+        log_error("the ledger of the former worker is not one that this one understands: it is "
+                  "refused");
+        link->records_lost = true;
         if (madvise(records, ledger->records_bytes, MADV_REMOVE))
                 return -errno;
         return ledger_open(records, ledger->records_bytes, ledger->slots, &link->records);
@@ -177,6 +178,11 @@ bool keeper_link_is_started(const struct keeper_link *link)
 struct ledger *keeper_link_records(const struct keeper_link *link)
 {
         return link->records;
+}
+
+bool keeper_link_records_lost(const struct keeper_link *link)
+{
+        return link->records_lost;
 }
 
 uint32_t keeper_link_worker_starts(const struct keeper_link *link)
@@ -259,6 +265,7 @@ static int hear_frame(struct keeper_link *link, const struct keeper_message *mes
                 .node = message->node,
                 .pinned = message->flags & KEEPER_PINNED,
                 .lent = message->flags & KEEPER_LENT,
+                .given_up = given_up,
         };
         struct slot *slot;
         int r;

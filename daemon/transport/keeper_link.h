@@ -94,5 +94,8 @@ bool keeper_link_is_started(const struct keeper_link *link);
 /* What is kept for the next worker; lives as long as the link. */
 struct ledger *keeper_link_records(const struct keeper_link *link);
 
+/* Whether there is nothing in it although a former worker had something there. */
+bool keeper_link_records_lost(const struct keeper_link *link);
+
 /* How often a worker was started, this one included; 0 before the keeper said. */
 uint32_t keeper_link_worker_starts(const struct keeper_link *link);

@@ -541,6 +541,8 @@ static int server_start(struct server *server)
         if (r)
                 return r;
         state_keep_in(server->state, keeper_link_records(server->keeper));
+        if (keeper_link_records_lost(server->keeper))
+                state_ledger_is_lost(server->state);
         r = reload_init(server);
         if (r)
                 return r;

@@ -221,6 +221,7 @@ static void tell_frame(struct world *world, const struct world_frame *frame)
                 .node = (int)(frame->phys / GiB % 2),
                 .pinned = true,
                 .lent = frame->lent,
+                .given_up = frame->leaving,
         };
 
         assert_int_equal(state_frame_arrived(world->state, &news, world->now_ns), 0);
@@ -326,14 +327,21 @@ void world_serve(struct world *world)
                                 world_serve_take(world, i, UINT32_MAX, 0);
 }
 
+static int open_ledger(struct world *world)
+{
+        return ledger_open(world->ledger_memory, LEDGER_BYTES, WORLD_FRAMES_MAX, &world->ledger);
+}
+
 void world_new(struct world *world)
 {
         assert_int_equal(state_new(&world->settings, &ops, world, world->now_ns, &world->state), 0);
         if (!world->ledger_memory)
                 world->ledger_memory = calloc(1, LEDGER_BYTES);
-        assert_int_equal(
-                ledger_open(world->ledger_memory, LEDGER_BYTES, WORLD_FRAMES_MAX, &world->ledger),
-                0);
+        if (open_ledger(world) == -EPROTO) { /* as keeper_link does */
+                memset(world->ledger_memory, 0, LEDGER_BYTES);
+                assert_int_equal(open_ledger(world), 0);
+                state_ledger_is_lost(world->state);
+        }
         state_keep_in(world->state, world->ledger);
 }
 

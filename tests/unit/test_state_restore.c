@@ -499,8 +499,83 @@ static void test_restore_of_a_lost_session(void **state)
         world_restart(&world);
         assert_null(world_resume(&world, 1000, world.last_token));
         assert_int_equal(world_bytes(&world).quarantined, PAGE);
-        world_pass(&world, 5 * NS_PER_S);
-        assert_int_equal(world_bytes(&world).free, 4 * PAGE);
+        world_stop(&world);
+}
+
+static uint64_t release_pool(const char *pool)
+{
+        const struct selection all = { .pool = pool };
+        struct client *admin = world_client(&world, 0, "admin");
+        struct refusal refusal;
+        uint64_t bytes;
+
+        assert_int_equal(
+                state_end_quarantine(world.state, admin, &all, world.now_ns, &bytes, &refusal), 0);
+        return bytes;
+}
+
+/* Whose buffer it was nobody knows: no time ends that, and no further death of a worker. */
+static void test_restore_keeps_aside_what_nobody_knows(void **state)
+{
+        struct client *client;
+
+        (void)state;
+        world_init(&world, 8);
+        world_start(&world);
+        client = world_client(&world, 1000, "a");
+        world_alloc(&world, client, numbered(PAGE, 1));
+        world_alloc(&world, client, numbered(2 * PAGE, 2));
+        wrong_label();
+        for (unsigned deaths = 0; deaths < 3; deaths++) {
+                world_restart(&world);
+                assert_non_null(world_resume(&world, 1000, world.last_token));
+                world_pass(&world, 3600 * NS_PER_S);
+                assert_int_equal(world_bytes(&world).quarantined, PAGE);
+                assert_int_equal(world_bytes(&world).granted, 2 * PAGE);
+        }
+        assert_int_equal(release_pool("any"), PAGE);
+        world_let_leave(&world);
+        assert_int_equal(world_bytes(&world).quarantined, 0);
+        world_restart(&world);
+        assert_int_equal(world_bytes(&world).quarantined, 0);
+        world_stop(&world);
+}
+
+/* In the rest of a frame there may be a buffer that nobody knows: nothing more comes from it. */
+static void test_restore_grants_nothing_beside_what_nobody_knows(void **state)
+{
+        struct client *client;
+        uint64_t frame;
+
+        (void)state;
+        world_init(&world, 8);
+        world_start(&world);
+        client = world_client(&world, 1000, "a");
+        world_alloc(&world, client, numbered(64 * KiB, 1));
+        frame = world_first(world_alloc(&world, client, numbered(64 * KiB, 2))) / PAGE;
+        wrong_label();
+        world_restart(&world);
+        client = world_resume(&world, 1000, world.last_token);
+        assert_int_not_equal(world_first(world_alloc(&world, client, numbered(64 * KiB, 3))) / PAGE,
+                             frame);
+        world_stop(&world);
+}
+
+static void test_restore_without_what_was_kept(void **state)
+{
+        (void)state;
+        world_init(&world, 8);
+        world_start(&world);
+        world_alloc(&world, world_client(&world, 1000, "a"), numbered(2 * PAGE, 1));
+        ((struct ledger_head *)world.ledger_memory)->version++;
+        world_restart(&world);
+        assert_null(world_resume(&world, 1000, world.last_token));
+        for (unsigned deaths = 0; deaths < 2; deaths++) {
+                world_pass(&world, 3600 * NS_PER_S);
+                assert_int_equal(world_bytes(&world).quarantined, 2 * PAGE);
+                world_restart(&world);
+        }
+        assert_int_equal(release_pool("any"), 2 * PAGE);
         world_stop(&world);
 }
 
@@ -550,6 +625,9 @@ int main(void)
                 cmocka_unit_test(test_restore_gives_up_what_does_not_check),
                 cmocka_unit_test(test_restore_puts_nobody_into_others_frames),
                 cmocka_unit_test(test_restore_of_a_lost_session),
+                cmocka_unit_test(test_restore_keeps_aside_what_nobody_knows),
+                cmocka_unit_test(test_restore_grants_nothing_beside_what_nobody_knows),
+                cmocka_unit_test(test_restore_without_what_was_kept),
                 cmocka_unit_test(test_restore_again_and_again),
         };
 
