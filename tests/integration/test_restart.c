@@ -36,15 +36,18 @@ static const char sim[] =
         "backend = \"sim\"\n"
         "sim { extent \"high\" { first = \"4G\" size = \"4G\" page_size = \"2M\" } }\n";
 static const char hugetlb[] =
-        "backend = \"hugetlb\"\nhugepages = \"reserve\"\nkeep_free = \"512M\"\n";
+        "backend = \"hugetlb\"\nhugepages = \"reserve\"\nkeep_free = \"512M\"\n"
+        "verify = \"200ms\"\n";
 
 /* ---- a client -------------------------------------------------------------------------------- */
 
 /* Shared with the test. */
-static struct shared {
+struct shared {
         atomic_bool stop;
         atomic_ullong grants, refusals, reconnected;
-} *shared;
+};
+
+static struct shared *shared;
 
 struct held {
         struct par_buffer *buffer;
@@ -80,17 +83,16 @@ static size_t some_size(struct random *random)
 static void renew(struct client_thread *thread, struct held *held)
 {
         const struct par_constraint want = { .max_segments = PAR_SEGMENTS_ANY };
-        const struct par_alloc_options options = {
-                .wait_ms = random_one_in(&thread->random, 3) ? 200 : 0
-        };
+        const struct par_alloc_options options = { .wait_ms = random_one_in(&thread->random, 3)
+                                                                      ? 200
+                                                                      : 0 };
         int r;
 
         if (held->buffer)
                 check_held(held);
         par_free(held->buffer);
         r = par_alloc(thread->par, some_size(&thread->random), &want, &options, &held->buffer);
-        if (r == -PAR_EXHAUSTED || r == -PAR_FRAGMENTED || r == -PAR_TIMED_OUT ||
-            r == -PAR_QUOTA) {
+        if (r == -PAR_EXHAUSTED || r == -PAR_FRAGMENTED || r == -PAR_TIMED_OUT || r == -PAR_QUOTA) {
                 atomic_fetch_add(&shared->refusals, 1);
                 return;
         }
@@ -138,8 +140,8 @@ static void be_a_client(unsigned number, const char *socket)
         if (par_connect(socket, NULL, &par))
                 die("connect: %s", par_error(NULL));
         for (unsigned i = 0; i < THREADS; i++) {
-                threads[i] = (struct client_thread){ .random = { number * THREADS + i },
-                                                     .par = par };
+                threads[i] =
+                        (struct client_thread){ .random = { number * THREADS + i }, .par = par };
                 if (pthread_create(&threads[i].thread, NULL, work, &threads[i]))
                         die("a thread cannot be had");
         }
@@ -183,13 +185,29 @@ static void await_grants(uint64_t more)
         }
 }
 
-static void kill_workers(const struct pard_fixture *pard, unsigned kills)
+/* No frame has moved while it was held, and where memory is real all of it is pinned. */
+static void check_frames(const struct pard_fixture *pard, bool real)
+{
+        struct wire_client client;
+        const Wire__Status *status;
+
+        wire_client_open(pard->socket, "the test", &client);
+        status = wire_client_status(&client);
+        check_sum_of_states(status->bytes);
+        if (status->moved || (real && !status->pinned))
+                die("%llu frames have moved, or not all are pinned",
+                    (unsigned long long)status->moved);
+        wire_client_close(&client);
+}
+
+static void kill_workers(const struct pard_fixture *pard, unsigned kills, bool real)
 {
         struct random random = { 7 };
         pid_t worker = pard_fixture_worker(pard);
 
         for (unsigned i = 0; i < kills; i++) {
                 await_grants(1);
+                check_frames(pard, real);
                 usleep((useconds_t)random_below(&random, 150000));
                 kill(worker, SIGKILL);
                 worker = next_worker(pard, worker);
@@ -234,8 +252,8 @@ int main(int argc, char **argv)
                 die("at most %d clients", CLIENTS_MAX);
         if (real)
                 require_hugepages(POOL_BYTES / MiB);
-        shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                      -1, 0);
+        shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                      0);
         if (shared == MAP_FAILED)
                 die("no memory");
         snprintf(config, sizeof(config), "%s%s", real ? hugetlb : sim, pool);
@@ -246,7 +264,7 @@ int main(int argc, char **argv)
                 if (clients[i] == 0)
                         be_a_client(i, pard.socket);
         }
-        kill_workers(&pard, kills);
+        kill_workers(&pard, kills, real);
         atomic_store(&shared->stop, true);
         for (unsigned i = 0; i < count; i++) {
                 int status;
