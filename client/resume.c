@@ -7,7 +7,7 @@
  * instead of granting it again.
  *
  * Invariant: nothing new is sent before all of that. Refuses to sleep but for a moment, in which
- * the daemon's queue of connections is full.
+ * the daemon's queue of connections is full, or this process is short of descriptors.
  */
 #include "resume.h"
 
@@ -62,13 +62,20 @@ static void nap(unsigned us)
         nanosleep(&(struct timespec){ .tv_nsec = us * 1000L }, NULL);
 }
 
+/* Room in the daemon's queue, descriptors, memory: a moment later there may be some. */
+static bool passes(int r)
+{
+        return r == -EAGAIN || r == -EINTR || r == -EMFILE || r == -ENFILE || r == -ENOBUFS ||
+               r == -ENOMEM;
+}
+
 /* Return: 0; -errno. */
 static int open_again(const char *path, int *ret)
 {
         unsigned us = TRY_FIRST_US;
         int r = -EAGAIN;
 
-        for (unsigned i = 0; i < TRIES_MAX && r == -EAGAIN; i++) {
+        for (unsigned i = 0; i < TRIES_MAX && passes(r); i++) {
                 if (i)
                         nap(us);
                 us = us < TRY_LONGEST_US / 2 ? us * 2 : TRY_LONGEST_US;
