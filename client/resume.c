@@ -29,8 +29,8 @@
 /* Numbers of frames in a packet: 10 bytes each at most. */
 #define FRAMES_PER_PACKET 4096
 
-/* Where thousands come back at once there is no room for all: how often to try, and how long to
- * wait in between at first and at most. In all that is about a second. */
+/* Where thousands come back at once there is no room for all: how often to try a step, and how long
+ * to wait in between at first and at most. In all that is about a second. */
 #define TRIES_MAX      12
 #define TRY_FIRST_US   2000u
 #define TRY_LONGEST_US 200000u
@@ -66,11 +66,11 @@ static void nap(unsigned us)
 static bool passes(int r)
 {
         return r == -EAGAIN || r == -EINTR || r == -EMFILE || r == -ENFILE || r == -ENOBUFS ||
-               r == -ENOMEM;
+               r == -ENOMEM || r == -ENOSPC;
 }
 
-/* Return: 0; -errno. */
-static int open_again(const char *path, int *ret)
+/* Take a step of the way, again and again where that may help. Return: what it gave at last. */
+static int persist(struct connection *connection, int (*step)(struct connection *connection))
 {
         unsigned us = TRY_FIRST_US;
         int r = -EAGAIN;
@@ -79,7 +79,7 @@ static int open_again(const char *path, int *ret)
                 if (i)
                         nap(us);
                 us = us < TRY_LONGEST_US / 2 ? us * 2 : TRY_LONGEST_US;
-                r = connection_open(path, ret);
+                r = step(connection);
         }
         return r;
 }
@@ -89,7 +89,7 @@ static int replace_socket(struct connection *connection)
 {
         int fd, r;
 
-        r = open_again(connection->resume.path, &fd);
+        r = connection_open(connection->resume.path, &fd);
         if (r)
                 return r;
         if (dup3(fd, connection->socket, O_CLOEXEC) < 0)
@@ -99,6 +99,11 @@ static int replace_socket(struct connection *connection)
          * saw at first. */
         connection_wake_sleepers(connection);
         return r;
+}
+
+static int tell_found(struct connection *connection)
+{
+        return connection->ops->found(connection->data);
 }
 
 /* ---- greeting ------------------------------------------------------------------------------- */
@@ -153,16 +158,16 @@ int resume_begin(struct connection *connection)
                 TAILQ_REMOVE(&connection->requests, &resume->hello, link);
         connection->ops->lost(connection->data);
         connection->unawaited = 0;
-        r = replace_socket(connection);
+        r = persist(connection, replace_socket);
         if (!r)
-                r = connection->ops->found(connection->data);
+                r = persist(connection, tell_found);
         if (r)
                 return r;
         TAILQ_FOREACH (request, &connection->requests, link)
                 request->unsent = true;
         resume->stage = RESUME_GREETING;
         resume->told = 0;
-        return greet(connection);
+        return persist(connection, greet);
 }
 
 /* ---- catching up ---------------------------------------------------------------------------- */
