@@ -225,11 +225,30 @@ static void greet(struct connection *connection)
         set_clock(resume, UINT64_MAX);
 }
 
-/* Whether a failed connect() says no more than that it is too early. */
-static bool is_too_early(const struct resume *resume, int r)
+/* Whether a later try may do better. */
+static bool passes(const struct resume *resume, int r)
 {
-        /* The queue is full; or the socket is just being made. */
-        return r == -EAGAIN || (resume->absent && (r == -ECONNREFUSED || r == -ENOENT));
+        switch (r) {
+        case -EAGAIN: /* the daemon's queue of connections is full */
+        case -EINTR:
+        case -EMFILE: /* this process, or the system, is short of something */
+        case -ENFILE:
+        case -ENOBUFS:
+        case -ENOMEM:
+        case -ENOSPC: return true;
+        case -ECONNREFUSED: /* the socket is just being made */
+        case -ENOENT: return resume->absent;
+        default: return false;
+        }
+}
+
+/* Return: 0: there is another socket; -EAGAIN: nobody serves yet; another -errno. */
+static int reach_next(struct connection *connection)
+{
+        int r;
+
+        r = somebody_serves(&connection->resume) ? replace_socket(connection) : -EAGAIN;
+        return r ? r : connection->ops->watch(connection->data, connection->socket);
 }
 
 /* Return: 0: somebody was greeted, or it is tried again later; -errno. */
@@ -238,13 +257,11 @@ static int try_now(struct connection *connection)
         struct resume *resume = &connection->resume;
         int r;
 
-        r = somebody_serves(resume) ? replace_socket(connection) : -EAGAIN;
-        if (is_too_early(resume, r)) {
+        r = reach_next(connection);
+        if (passes(resume, r)) {
                 try_later(resume);
                 return 0;
         }
-        if (!r)
-                r = connection->ops->watch(connection->data, connection->socket);
         if (r)
                 return r;
         resume->absent = false;

@@ -46,10 +46,10 @@ static int read_all(int fd, char **ret, size_t *ret_size)
                 n = pread(fd, text + size, TEXT_BYTES_MAX + 1 - size, (off_t)size);
                 if (n < 0 && errno == ESPIPE)
                         n = read(fd, text + size, TEXT_BYTES_MAX + 1 - size);
-                if (n < 0)
+                if (n < 0 && errno != EINTR)
                         return -errno;
-                size += (size_t)n;
-        } while (n > 0 && size <= TEXT_BYTES_MAX);
+                size += n > 0 ? (size_t)n : 0;
+        } while (n && size <= TEXT_BYTES_MAX);
         if (size > TEXT_BYTES_MAX)
                 return -EFBIG;
         text[size] = '\0';
@@ -66,9 +66,9 @@ static int seal_text(const char *text, size_t size, int *ret)
 
         if (fd < 0)
                 return -errno;
-        for (; done < size; done += (size_t)n) {
+        for (; done < size; done += n > 0 ? (size_t)n : 0) {
                 n = write(fd, text + done, size - done);
-                if (n < 0)
+                if (n < 0 && errno != EINTR)
                         return -errno;
         }
         if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL))

@@ -159,14 +159,16 @@ static int make_directory(const char *socket_path)
 {
         char path[PATH_MAX];
         char *slash;
+        int r;
 
         snprintf(path, sizeof(path), "%s", socket_path);
         slash = strrchr(path, '/');
         *slash = '\0';
         if (mkdir(path, 0755) == 0 || errno == EEXIST)
                 return 0;
-        log_error("the directory %s cannot be made: %s", path, strerror(errno));
-        return -errno;
+        r = -errno;
+        log_error("the directory %s cannot be made: %s", path, strerror(-r));
+        return r;
 }
 
 static int bind_socket(struct listener *listener)

@@ -451,6 +451,9 @@ static int serve(const struct options *options)
         int r;
 
         r = start(options, &keeper);
+        /* What was short is named where it is known what for; memory may be short anywhere. */
+        if (r && !log_has_complained())
+                log_error("pard cannot go on: %s", strerror(-r));
         keeper_deinit(&keeper);
         return r ? EXIT_FAILURE : EXIT_SUCCESS;
 }

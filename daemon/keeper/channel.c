@@ -65,6 +65,7 @@ static int send_with(int socket, const struct keeper_message *message, int fd)
         } control = { 0 };
         struct iovec payload = { (void *)(uintptr_t)message, sizeof(*message) };
         struct msghdr header = { .msg_iov = &payload, .msg_iovlen = 1 };
+        ssize_t n;
 
         if (fd >= 0) {
                 struct cmsghdr *rights;
@@ -77,7 +78,10 @@ static int send_with(int socket, const struct keeper_message *message, int fd)
                 rights->cmsg_len = CMSG_LEN(sizeof(int));
                 memcpy(CMSG_DATA(rights), &fd, sizeof(fd));
         }
-        return sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+        do
+                n = sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
+        while (n < 0 && errno == EINTR);
+        return n < 0 ? -errno : 0;
 }
 
 static int send_one(struct channel *channel, const struct keeper_message *message)

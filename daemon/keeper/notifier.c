@@ -23,6 +23,10 @@
 #define TEXTS_MAX  256
 #define GOODBYE_S  1
 
+/* Half a minute for each text. */
+#define TRIES_MAX    300u
+#define TRY_AGAIN_NS 100000000L
+
 struct text {
         char bytes[TEXT_BYTES];
 };
@@ -59,6 +63,20 @@ static void destroy(struct notifier *notifier)
         free(notifier);
 }
 
+/* Short of memory, descriptors or room in a queue: later it may well work. */
+static bool passes(int r)
+{
+        return r == -ENOBUFS || r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EAGAIN ||
+               r == -EINTR;
+}
+
+/* A manager that never hears READY=1 kills us. */
+static void say(const struct text *text)
+{
+        for (unsigned i = 0; i < TRIES_MAX && passes(sd_notify(0, text->bytes)); i++)
+                nanosleep(&(struct timespec){ .tv_nsec = TRY_AGAIN_NS }, NULL);
+}
+
 static void *say_all(void *data)
 {
         struct notifier *notifier = data;
@@ -74,7 +92,7 @@ static void *say_all(void *data)
                 text = notifier->texts[0];
                 forget(notifier, 0);
                 pthread_mutex_unlock(&notifier->lock);
-                (void)sd_notify(0, text.bytes);
+                say(&text);
                 pthread_mutex_lock(&notifier->lock);
         }
         notifier->gone = true;

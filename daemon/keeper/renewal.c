@@ -48,17 +48,17 @@ static void forget(int *fd)
                 close(STEAL_FD(*fd));
 }
 
-/* The next worker starts from what is in force. 0; negative errno. */
-static int keep(struct keeper *keeper, int fd)
+/* The next worker starts from what is in force, in any case; this one is offered it where there is
+ * a descriptor for that. 0; negative errno. */
+static int keep(struct keeper *keeper)
 {
-        int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        int copy = fcntl(keeper->offered_fd, F_DUPFD_CLOEXEC, 0), r = copy < 0 ? -errno : 0;
 
-        if (copy < 0)
-                return -errno;
         if (keeper->config_fd != keeper->settings->config_fd)
                 close(keeper->config_fd);
-        keeper->config_fd = copy;
-        return 0;
+        keeper->config_fd = keeper->offered_fd;
+        keeper->offered_fd = copy;
+        return r;
 }
 
 static int read_again(struct keeper *keeper)
@@ -70,8 +70,8 @@ static int read_again(struct keeper *keeper)
         if (!settings->reload)
                 return -EOPNOTSUPP;
         r = settings->reload(settings->reload_data, &keeper->offered_fd);
-        if (!r && keep(keeper, keeper->offered_fd)) {
-                /* What is in force and what the next worker would read are different things now. */
+        if (!r && keep(keeper)) {
+                /* Another one reads it when it starts. */
                 log_error("no descriptor for the configuration that is in force");
                 worker_process_kill(&keeper->worker);
         }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns nothing but the process's name and level, and whether the journal listens. Writes each
- * message with a single call, so that lines of two processes on one descriptor never mix. Refuses
- * to fail: a message that cannot be written is lost.
+ * Owns nothing but the process's name and level, whether the journal listens, and whether an error
+ * was told. Writes each message with a single call, so that lines of two processes on one
+ * descriptor never mix. Refuses to fail: a message that cannot be written is lost.
  */
 #include "log.h"
 
@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 static const char *log_who = "pard";
 static int log_level = LOG_INFO;
 static bool log_to_journal;
+static atomic_bool log_complained; /* by whatever thread */
 
 void log_open(const char *who, int level)
 {
@@ -65,6 +67,8 @@ void log_write(int level, const struct log_place *place, const struct log_fields
         char sentence[SENTENCE_BYTES];
         va_list args;
 
+        if (level <= LOG_ERR)
+                atomic_store(&log_complained, true);
         if (level > log_level)
                 return;
         va_start(args, format);
@@ -74,4 +78,9 @@ void log_write(int level, const struct log_place *place, const struct log_fields
         if (!log_to_journal || journal_send(level, log_who, place, about, sentence))
                 write_line(level, sentence);
         errno = saved_errno;
+}
+
+bool log_has_complained(void)
+{
+        return atomic_load(&log_complained);
 }

@@ -8,6 +8,7 @@
 
 #include "log_fields.h"
 
+#include <stdbool.h>
 #include <syslog.h>
 
 /* Where in the code a message comes from: a field of the journal's. */
@@ -34,6 +35,10 @@ void log_open(const char *who, int level);
  */
 void log_write(int level, const struct log_place *place, const struct log_fields *about,
                const char *format, ...) __attribute__((__format__(__printf__, 4, 5)));
+
+/* Whether there was an error among the messages so far, or worse: somebody was told what is wrong.
+ */
+bool log_has_complained(void);
 
 #define log_message(level, ...)      log_write(level, LOG_HERE, NULL, __VA_ARGS__)
 #define log_event(level, about, ...) log_write(level, LOG_HERE, about, __VA_ARGS__)

@@ -110,7 +110,8 @@ static void run_daemon(const struct pard_fixture *pard, const char *notify, pid_
         _exit(127);
 }
 
-static void wait_until_ready(const struct pard_fixture *pard, int notify)
+/* 0; -1 and how it ended, where it did instead. */
+static int wait_until_ready(const struct pard_fixture *pard, int notify, int *ret_status)
 {
         uint64_t deadline = now_ns() + START_MS * UINT64_C(1000000);
         char message[1024];
@@ -119,10 +120,9 @@ static void wait_until_ready(const struct pard_fixture *pard, int notify)
                 struct pollfd poll_notify = { .fd = notify, .events = POLLIN };
                 ssize_t n;
 
-                if (waitpid(pard->pid, NULL, WNOHANG) != 0) {
+                if (waitpid(pard->pid, ret_status, WNOHANG) != 0) {
                         running.pid = 0;
-                        pard_fixture_show_log(pard);
-                        die("pard ended before it served");
+                        return -1;
                 }
                 if (poll(&poll_notify, 1, 50) <= 0)
                         continue;
@@ -131,7 +131,7 @@ static void wait_until_ready(const struct pard_fixture *pard, int notify)
                         continue;
                 message[n] = '\0';
                 if (strstr(message, "READY=1"))
-                        return;
+                        return 0;
         }
         pard_fixture_show_log(pard);
         kill(pard->pid, SIGKILL);
@@ -164,12 +164,37 @@ static void note_running(const struct pard_fixture *pard)
         running = *pard;
 }
 
-void pard_fixture_start(const char *config, struct pard_fixture *ret)
+/* The kernel undoes the pins of a process that has ended a moment later. Nobody else changes the
+ * number meanwhile: tests with real hugepages run one at a time. */
+static long wait_for_hugepages(long expected)
+{
+        uint64_t deadline = now_ns() + PAGES_MS * UINT64_C(1000000);
+        long hugepages;
+
+        while ((hugepages = read_number(nr_hugepages)) != expected && now_ns() < deadline)
+                usleep(5000);
+        return hugepages;
+}
+
+static void expect_hugepages_back(const struct pard_fixture *pard)
+{
+        long hugepages;
+
+        if (pard->hugepages_before < 0)
+                return;
+        hugepages = wait_for_hugepages(pard->hugepages_before);
+        if (hugepages == pard->hugepages_before)
+                return;
+        pard_fixture_show_log(pard);
+        die("%ld hugepages before, %ld after", pard->hugepages_before, hugepages);
+}
+
+int pard_fixture_try(const char *config, struct pard_fixture *ret, int *ret_status)
 {
         struct pard_fixture pard = { .hugepages_before = -1 };
         char notify_path[96];
         pid_t parent = getpid();
-        int notify;
+        int notify, r;
 
         if (strstr(config, "\"hugetlb\""))
                 pard.hugepages_before = read_number(nr_hugepages);
@@ -192,11 +217,30 @@ void pard_fixture_start(const char *config, struct pard_fixture *ret)
         if (pard.pid == 0)
                 run_daemon(&pard, notify_path, parent);
         note_running(&pard);
-        wait_until_ready(&pard, notify);
+        r = wait_until_ready(&pard, notify, ret_status);
         close(notify);
         unlink(notify_path);
         setenv("PAR_SOCKET", pard.socket, 1);
         *ret = pard;
+        return r;
+}
+
+void pard_fixture_start(const char *config, struct pard_fixture *ret)
+{
+        int status;
+
+        if (!pard_fixture_try(config, ret, &status))
+                return;
+        pard_fixture_show_log(ret);
+        die("pard ended before it served");
+}
+
+void pard_fixture_forget(struct pard_fixture *pard)
+{
+        expect_hugepages_back(pard);
+        remove_directory(pard);
+        running.directory[0] = '\0';
+        pard->pid = 0;
 }
 
 void pard_fixture_start_filled(const char *config, struct pard_fixture *ret)
@@ -231,21 +275,8 @@ static int wait_for_end(const struct pard_fixture *pard)
         die("pard does not stop");
 }
 
-/* The kernel undoes the pins of a process that has ended a moment later. Nobody else changes the
- * number meanwhile: tests with real hugepages run one at a time. */
-static long wait_for_hugepages(long expected)
-{
-        uint64_t deadline = now_ns() + PAGES_MS * UINT64_C(1000000);
-        long hugepages;
-
-        while ((hugepages = read_number(nr_hugepages)) != expected && now_ns() < deadline)
-                usleep(5000);
-        return hugepages;
-}
-
 void pard_fixture_stop(struct pard_fixture *pard)
 {
-        long hugepages;
         int status;
 
         kill(pard->pid, SIGTERM);
@@ -255,16 +286,7 @@ void pard_fixture_stop(struct pard_fixture *pard)
                 pard_fixture_show_log(pard);
                 die("pard ended with status %d", status);
         }
-        if (pard->hugepages_before >= 0) {
-                hugepages = wait_for_hugepages(pard->hugepages_before);
-                if (hugepages != pard->hugepages_before) {
-                        pard_fixture_show_log(pard);
-                        die("%ld hugepages before, %ld after", pard->hugepages_before, hugepages);
-                }
-        }
-        remove_directory(pard);
-        running.directory[0] = '\0';
-        pard->pid = 0;
+        pard_fixture_forget(pard);
 }
 
 pid_t pard_fixture_worker(const struct pard_fixture *pard)

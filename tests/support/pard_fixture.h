@@ -40,6 +40,17 @@ extern const char pard_config_hugetlb[];
 void pard_fixture_start(const char *config, struct pard_fixture *ret);
 
 /**
+ * pard_fixture_try() - the same where it may well not come up
+ * @ret_status: how it ended instead, as of waitpid()
+ *
+ * Return: 0; -1 where it ended: pard_fixture_forget() it.
+ */
+int pard_fixture_try(const char *config, struct pard_fixture *ret, int *ret_status);
+
+/* One that has ended: look whether it left anything behind, and remove its directory. */
+void pard_fixture_forget(struct pard_fixture *pard);
+
+/**
  * pard_fixture_start_filled() - the same, and wait until its pools are filled
  */
 void pard_fixture_start_filled(const char *config, struct pard_fixture *ret);

@@ -107,11 +107,13 @@ static void test_log_writes_lines_with_levels(void **state)
         log_warning("pool %s has %d frames", "any", 3);
         log_notice("so");
         log_info("less important than what is shown");
+        assert_false(log_has_complained());
         log_event(LOG_ERR, &(struct log_fields){ .pool = "any" }, "only the sentence");
         assert_string_equal(lines(*state), "<4>pard: pool any has 3 frames\n"
                                            "<5>pard: so\n"
                                            "<3>pard: only the sentence\n");
         assert_int_equal(entries, 0);
+        assert_true(log_has_complained());
 }
 
 static void test_log_cuts_what_is_too_long(void **state)

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,22 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+/* So often sd_notify() gives @shortage instead of telling anybody. */
+static atomic_int failures;
+static int shortage;
+
+int __real_sd_notify(int unset_environment, const char *state);
+int __wrap_sd_notify(int unset_environment, const char *state);
+
+int __wrap_sd_notify(int unset_environment, const char *state)
+{
+        if (atomic_load(&failures) > 0) {
+                atomic_fetch_sub(&failures, 1);
+                return shortage;
+        }
+        return __real_sd_notify(unset_environment, state);
+}
 
 /* A service manager: what was said to it can be read there. */
 struct manager {
@@ -106,6 +123,23 @@ static void test_notifier_says_in_order(void **state)
         expect_said(manager, "STOPPING=1");
 }
 
+static void test_notifier_says_again_what_could_not_be_sent(void **state)
+{
+        static const int shortages[] = { -ENOBUFS, -EMFILE, -EAGAIN, -EINTR };
+        struct manager *manager = *state;
+        struct notifier *notifier;
+
+        assert_int_equal(notifier_new(&notifier), 0);
+        for (size_t i = 0; i < sizeof(shortages) / sizeof(shortages[0]); i++) {
+                shortage = shortages[i];
+                atomic_store(&failures, 2);
+                notifier_tell(notifier, "READY=1");
+                expect_said(manager, "READY=1");
+                assert_int_equal(atomic_load(&failures), 0);
+        }
+        notifier_free(notifier);
+}
+
 static void test_notifier_never_waits(void **state)
 {
         struct manager *manager = *state;
@@ -171,6 +205,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_notifier_says_in_order, manager_open,
                                                 manager_close),
+                cmocka_unit_test_setup_teardown(test_notifier_says_again_what_could_not_be_sent,
+                                                manager_open, manager_close),
                 cmocka_unit_test_setup_teardown(test_notifier_never_waits, manager_open,
                                                 manager_close),
                 cmocka_unit_test_setup_teardown(test_notifier_leaves_a_manager_that_never_reads,
