@@ -16,6 +16,7 @@
 #include "payer.h"
 #include "pool.h"
 #include "quarantine.h"
+#include "share.h"
 #include "state.h"
 #include "waiter.h"
 #include "waiting_uid.h"
@@ -40,6 +41,7 @@ struct demand;
  * @ledger_lost: what that worker left could not be read
  * @payers:    uids with owners
  * @watches:   PCI devices that buffers were granted for
+ * @shares:    of buffers that several sessions may have, while they may
  */
 struct state {
         const struct state_settings *settings;
@@ -67,6 +69,9 @@ struct state {
         bool restoring, ledger_lost;
         struct payer_tree payers;
         struct watch_tree watches;
+        struct share_uid_tree share_uids;
+        struct share_token_tree share_tokens;
+        struct share_list shares;
         struct history history;
         struct io_index io;
         struct waiter_queue waiters;
