@@ -223,6 +223,7 @@ static bool read_option(struct reading *reading, enum option_id id)
         case OPTION_SVG: out->svg = optarg; return true;
         case OPTION_WATCH: return read_watch(reading, id);
         case OPTION_WITHOUT_NEED: out->without_need = true; return true;
+        case OPTION_LINGERING: out->lingering = true; return true;
         case OPTION_BY: return read_positive_size(reading, id, &out->by);
         case OPTION_TO: return read_positive_size(reading, id, &out->to);
         case OPTION_NO_WAIT: out->no_wait = true; return true;

@@ -31,6 +31,7 @@ struct output;
  * and NULL: not given
  * @watch_ns:    how often to show it again; 0: only once
  * @without_need: only buffers that need not lie where they are
+ * @lingering: only frames that linger
  * @by, @to:     how much more or less a pool's goal becomes, or how much; 0: not given
  * @no_wait, @end, @wait_empty, @yes: --no-wait, --end, --wait without a time, --yes
  * @client, @client_name: whose buffers; 0 and NULL: not given
@@ -57,7 +58,7 @@ struct arguments {
         uint64_t scale;
         const char *svg;
         uint64_t watch_ns;
-        bool without_need;
+        bool without_need, lingering;
         uint64_t by, to;
         bool no_wait, end, wait_empty, yes;
         uint64_t client;

@@ -14,7 +14,7 @@ static const struct column columns[] = {
         { "segments", CELL_NUMBER, SHOW_JSON }, { "first", CELL_ADDRESS, SHOW_ALWAYS },
         { "last", CELL_ADDRESS, SHOW_WIDE },    { "needs_below", CELL_ADDRESS, SHOW_ALWAYS },
         { "state", CELL_TEXT, SHOW_ALWAYS },    { "age_s", CELL_SECONDS, SHOW_WIDE },
-        { "note", CELL_TEXT, SHOW_BELOW },
+        { "note", CELL_TEXT, SHOW_BELOW },      { "quarantine_s", CELL_SECONDS, SHOW_UNUSUAL },
 };
 
 /* Not those whose own limit keeps them in the window that was asked for. */
@@ -45,6 +45,7 @@ static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
                 CELL_TEXT_OF(buffer->state),
                 CELL_OF(buffer->age_ms / 1000),
                 CELL_TEXT_OF(buffer->note),
+                CELL_IF(buffer->quarantine_ms != 0, buffer->quarantine_ms / 1000),
         };
 
         _Static_assert(ARRAY_SIZE(values) == ARRAY_SIZE(columns), "a cell for each column");

@@ -27,6 +27,7 @@ static const struct column columns[] = {
         { "waiting", CELL_NUMBER, SHOW_UNUSUAL },
         { "waiting_request", CELL_TEXT, SHOW_BELOW },
         { "note", CELL_TEXT, SHOW_BELOW },
+        { "quarantine_s", CELL_SECONDS, SHOW_UNUSUAL },
 };
 
 static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
@@ -56,6 +57,7 @@ static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
                 CELL_OF(client->waiting),
                 CELL_TEXT_OF(client->waiting_for_words),
                 CELL_TEXT_OF(client->note),
+                CELL_IF(client->quarantine_ms != 0, client->quarantine_ms / 1000),
         };
 
         _Static_assert(ARRAY_SIZE(values) == ARRAY_SIZE(columns), "a cell for each column");

@@ -7,12 +7,19 @@
 #include <string.h>
 
 static const struct column columns[] = {
-        { "frame", CELL_ADDRESS, SHOW_ALWAYS },  { "pool", CELL_TEXT, SHOW_ALWAYS },
-        { "size", CELL_SIZE, SHOW_ALWAYS },      { "node", CELL_NUMBER, SHOW_WIDE },
-        { "state", CELL_TEXT, SHOW_ALWAYS },     { "pinned", CELL_BOOL, SHOW_UNUSUAL },
-        { "verified", CELL_BOOL, SHOW_UNUSUAL }, { "buffers", CELL_NUMBER, SHOW_ALWAYS },
-        { "client", CELL_NAME, SHOW_ALWAYS },    { "uid", CELL_NUMBER, SHOW_WIDE },
+        { "frame", CELL_ADDRESS, SHOW_ALWAYS },
+        { "pool", CELL_TEXT, SHOW_ALWAYS },
+        { "size", CELL_SIZE, SHOW_ALWAYS },
+        { "node", CELL_NUMBER, SHOW_WIDE },
+        { "state", CELL_TEXT, SHOW_ALWAYS },
+        { "pinned", CELL_BOOL, SHOW_UNUSUAL },
+        { "verified", CELL_BOOL, SHOW_UNUSUAL },
+        { "buffers", CELL_NUMBER, SHOW_ALWAYS },
+        { "client", CELL_NAME, SHOW_ALWAYS },
+        { "uid", CELL_NUMBER, SHOW_WIDE },
         { "note", CELL_TEXT, SHOW_BELOW },
+        { "holder", CELL_TEXT, SHOW_UNUSUAL },
+        { "lingering_s", CELL_SECONDS, SHOW_UNUSUAL },
 };
 
 static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
@@ -30,6 +37,8 @@ static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
                 CELL_TEXT_IF(frame->known, frame->client),
                 CELL_IF(frame->known, frame->uid),
                 CELL_TEXT_OF(frame->note),
+                CELL_TEXT_IF(*frame->holder, frame->holder),
+                CELL_IF(frame->lingering_ms != 0, frame->lingering_ms / 1000),
         };
 
         _Static_assert(ARRAY_SIZE(values) == ARRAY_SIZE(columns), "a cell for each column");
@@ -59,10 +68,16 @@ static int show(const struct arguments *arguments, struct ask *ask, const struct
 
 const struct command command_frames = {
         .name = "frames",
-        .takes = TAKES_WINDOW | TAKES_POOL | TAKES_SORT | TAKES_WATCH,
+        .takes = TAKES_WINDOW | TAKES_POOL | TAKES_SORT | TAKES_WATCH | TAKES_STATE,
         .summary = "Show the frames (hugepages): where each lies, and whose it is",
         .help = "A frame is named by its physical address. Whose a frame is, only "
-                "administrators are told of others.",
+                "administrators are told of others.\n\nA frame that lingers was given back, and "
+                "cannot leave "
+                "because somebody refers to it still. holder is by what: file (a descriptor or "
+                "mapping), pages (a dma-buf, vmsplice, io_uring or VFIO), path (an O_PATH "
+                "descriptor), hole (its owner punched it out); lingering_s since when, or since "
+                "pard's "
+                "worker started.",
         .columns = columns,
         .n_columns = ARRAY_SIZE(columns),
         .show = show,

@@ -24,7 +24,7 @@ static const struct column columns[] = {
         { "run_min", CELL_SIZE, SHOW_JSON },        { "taking", CELL_SIZE, SHOW_JSON },
         { "taken", CELL_SIZE, SHOW_JSON },          { "held_aside", CELL_SIZE, SHOW_JSON },
         { "draining", CELL_SIZE, SHOW_UNUSUAL },    { "waiting", CELL_NUMBER, SHOW_UNUSUAL },
-        { "hidden", CELL_BOOL, SHOW_JSON },
+        { "hidden", CELL_BOOL, SHOW_JSON },         { "quota", CELL_SIZE, SHOW_JSON },
 };
 
 /* Pools are filtered here: the protocol's list of pools has all of them. */
@@ -59,7 +59,7 @@ static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
                 CELL_OF(pool->run_min),      CELL_OF(pool->taking),
                 CELL_OF(pool->taken),        CELL_OF(pool->held_aside),
                 CELL_OF(pool->draining),     CELL_OF(pool->waiting),
-                CELL_YES_IF(pool->hidden),
+                CELL_YES_IF(pool->hidden),   CELL_IF(pool->quota != 0, pool->quota),
         };
 
         _Static_assert(ARRAY_SIZE(values) == ARRAY_SIZE(columns), "a cell for each column");

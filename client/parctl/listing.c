@@ -35,6 +35,8 @@ static int ask_all(const struct listing *listing, const struct arguments *argume
         list.addr_max = arguments->addr_max;
         if (arguments->pool)
                 list.pool = (char *)arguments->pool;
+        if (arguments->lingering)
+                list.state = (char *)(uintptr_t) "lingering";
         request.body_case = listing->body;
         request.pools = &list; /* every list is asked for with the same message */
         do {

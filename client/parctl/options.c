@@ -20,6 +20,8 @@ static const struct option_spec specs[] = {
           "a,-b: lowest a first, for equal ones highest b" },
         { "columns", "COLUMNS", OPTION_COLUMNS, TAKES_SORT, "a,b: text has these, in this order" },
 
+        { "lingering", NULL, OPTION_LINGERING, TAKES_STATE,
+          "only frames that were given back and cannot leave, since somebody refers to them" },
         { "without-need", NULL, OPTION_WITHOUT_NEED, TAKES_NEED,
           "only buffers that might as well lie above --below or --addr-max" },
         { "rows", "N", OPTION_ROWS, TAKES_PICTURE,

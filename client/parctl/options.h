@@ -20,6 +20,7 @@ enum {
         TAKES_DRAIN = 1u << 9,   /* --below, --addr-min, --addr-max, --end, --wait */
         TAKES_OWNER = 1u << 10,  /* --client, --client-name, --pool, --yes */
         TAKES_LOOKUP = 1u << 11, /* --iova, --device: of that device */
+        TAKES_STATE = 1u << 12,  /* --lingering */
 };
 
 enum option_id {
@@ -51,6 +52,7 @@ enum option_id {
         OPTION_SVG,
         OPTION_WATCH,
         OPTION_WITHOUT_NEED,
+        OPTION_LINGERING,
         OPTION_BY,
         OPTION_TO,
         OPTION_NO_WAIT,

@@ -100,7 +100,8 @@ struct job_take {
  * @same:     and it is the one that was given back
  * @holder:   last reported
  * @due_ns, @wait_ns: when to try again, and how long that was put off
- * @slow:     waits behind others
+ * @slow:     each look may take long: threads of its own do that
+ * @watch:    of the frame's file, see closings.h; 0: it is not watched
  * @nudged:   to be tried again at once if this time it does not leave
  */
 struct job_leave {
@@ -108,9 +109,11 @@ struct job_leave {
         uint64_t phys;
         bool left, got, same;
         enum backend_holder holder;
-        RB_ENTRY(job) lingering; /* lingering::quick or lingering::slow, while @waiting */
+        RB_ENTRY(job) lingering; /* a lingering_line::jobs, while @waiting */
         bool waiting, slow, nudged;
         uint64_t due_ns, wait_ns;
+        RB_ENTRY(job) watched; /* closings::jobs, while @watch is not 0 */
+        int watch;
 };
 
 /* One frame of a JOB_VERIFY: @frame is borrowed from its slot; @result, @phys as verify() says. */

@@ -294,6 +294,7 @@ static void wait_for_news(struct keeper *keeper, int signals)
                 { .fd = signals, .events = POLLIN },
                 { .fd = keeper->jobs.reports.event, .events = POLLIN },
                 { .fd = keeper->welcomed ? keeper->channel.fd : -1, .events = POLLIN },
+                { .fd = keeper->jobs.lingering.closings.fd, .events = POLLIN },
         };
 
         if (channel_is_full(&keeper->channel))
@@ -314,6 +315,8 @@ static int loop(struct keeper *keeper, int signals)
                 }
                 if (keeper->welcomed)
                         hear_worker(keeper);
+                /* After that: what the worker said before somebody let go counts before it. */
+                lingering_hear(&keeper->jobs.lingering);
                 keeper_hear_reports(keeper);
                 r = reap_worker(keeper);
                 if (r)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames that somebody still refers to: tried again and again, less and less often, on a thread of
- * their own, so that those who hold on to memory delay nobody else.
+ * Frames that somebody still refers to: tried again when the kernel says that one of their files
+ * was closed, when the worker thinks that it might help, and now and then, less and less often. On
+ * threads of their own, so that those who hold on to memory delay nobody else.
  */
 #pragma once
 
+#include "closings.h"
 #include "job.h"
 #include "work.h"
 
@@ -12,34 +14,56 @@ RB_HEAD(lingering_tree, job);
 
 #define LINGERING_WAIT_FIRST_NS (NS_PER_MS)
 #define LINGERING_WAIT_MAX_NS   (NS_PER_S)
-/* Each look at referenced pages may take the kernel 0.2 s. */
-#define LINGERING_PAGES_FIRST_NS (NS_PER_S)
-#define LINGERING_PAGES_MAX_NS   (10 * NS_PER_S)
+
+/* Whose closings the kernel tells. */
+#define LINGERING_WATCHED_MAX_NS (10 * NS_PER_S)
+
+/* Of references to pages nobody tells. A look takes the kernel 0.16 s, most of it asleep. */
+#define LINGERING_PAGES_FIRST_NS (100 * NS_PER_MS)
+#define LINGERING_PAGES_MAX_NS   (NS_PER_S)
+
+/* Threads whose looks may take long. */
+#define LINGERING_SLOW_THREADS 4
+
+struct lingering;
+
+/**
+ * struct lingering_line - jobs that wait for the same threads
+ * @jobs:    by when they are due
+ * @changed: under lingering::lock
+ */
+struct lingering_line {
+        struct lingering *lingering;
+        struct lingering_tree jobs;
+        pthread_cond_t changed;
+};
 
 /**
  * struct lingering - the waiting jobs
  * @lock:    over the rest
- * @quick, @slow: by when they are due; what is slow waits until nothing quick is due
+ * @quick:   with one thread, the first of @threads
+ * @slow:    with the others
  * @calling_back: every job goes back to the main loop instead of being tried again
  */
 struct lingering {
         struct work *work;
-        pthread_t thread;
+        pthread_t threads[1 + LINGERING_SLOW_THREADS];
+        unsigned n_threads;
         pthread_mutex_t lock;
-        pthread_cond_t changed;
-        struct lingering_tree quick, slow;
+        struct lingering_line quick, slow;
+        struct closings closings;
         bool calling_back, stopping;
 };
 
 /**
- * lingering_init() - start the thread
+ * lingering_init() - start the threads
  * @work: borrowed
  *
  * Return: 0; negative errno.
  */
 int lingering_init(struct lingering *lingering, struct work *work);
 
-/* Call all jobs back, and end the thread. */
+/* Call all jobs back, and end the threads. */
 void lingering_stop(struct lingering *lingering);
 void lingering_deinit(struct lingering *lingering);
 
@@ -51,6 +75,9 @@ void lingering_add(struct lingering *lingering, struct job *job, enum backend_ho
 
 /* lingering_nudge() - look now; if a look is under way, once more after it. */
 void lingering_nudge(struct lingering *lingering, struct job *job);
+
+/* lingering_hear() - look at the frames whose files were closed; when closings.fd is readable */
+void lingering_hear(struct lingering *lingering);
 
 /* lingering_call_back() - with true: jobs end with @left false, until told false. */
 void lingering_call_back(struct lingering *lingering, bool calling_back);

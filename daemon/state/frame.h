@@ -66,6 +66,7 @@ LIST_HEAD(frame_list, frame);
  * @put_off:    what was told of it before it was known whose it is; FRAME_SOUND: nothing
  * @moved_to:   where that is FRAME_MOVED: the address, or UINT64_MAX
  * @holder:     why it lingers: enum keeper_holder
+ * @lingers_since_ns: when that was heard first; 0: it does not
  * @due:        end of reuse or quarantine
  */
 struct frame {
@@ -84,6 +85,7 @@ struct frame {
         uint32_t n_pieces, n_ended;
         struct shown_list shown;
         int holder;
+        uint64_t lingers_since_ns;
         struct due due;
         RB_ENTRY(frame) by_phys;   /* state::frames */
         RB_ENTRY(frame) in_open;   /* state::open_frames, where its pool does not hide it */

@@ -334,6 +334,8 @@ void state_frame_lingers(struct state *state, struct frame_name name, int holder
         if (!frame || (frame->state != FRAME_LEAVING && frame->state != FRAME_LINGERING))
                 return;
         frame->holder = holder;
+        if (frame->state == FRAME_LEAVING)
+                frame->lingers_since_ns = now_ns;
         frame_set_state(frame, FRAME_LINGERING);
         /* Its owner may have gone between the leaving and this news. */
         if (frame->account && !frame->account->owner->n_clients && !frame->told_owner_gone) {

@@ -29,8 +29,8 @@ int payer_get(struct state *state, uint32_t uid, struct payer **ret)
         struct payer *payer = find(state, uid);
 
         if (!payer) {
-                payer = calloc(1, sizeof(*payer) +
-                                          state->settings->n_pools * sizeof(payer->bytes[0]));
+                payer = calloc(1,
+                               sizeof(*payer) + state->settings->n_pools * sizeof(payer->bytes[0]));
                 if (!payer)
                         return -ENOMEM;
                 payer->uid = uid;

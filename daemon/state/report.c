@@ -175,6 +175,28 @@ static const char *holder_note(const struct frame *frame)
         return notes[frame->holder];
 }
 
+/* A word for programs, where holder_note() is for people. */
+static const char *holder_word(const struct frame *frame)
+{
+        static const char *const words[] = {
+                [FRAME_HOLDER_NONE] = "",       [FRAME_HOLDER_FILE] = "file",
+                [FRAME_HOLDER_PAGES] = "pages", [FRAME_HOLDER_HOLE] = "hole",
+                [FRAME_HOLDER_PATH] = "path",
+        };
+
+        if (frame->state != FRAME_LINGERING || frame->holder < 0 ||
+            (size_t)frame->holder >= sizeof(words) / sizeof(words[0]))
+                return "";
+        return words[frame->holder];
+}
+
+/* How much of its time a quarantine still has. */
+static uint64_t time_left(const struct holding *holding, uint64_t now_ns)
+{
+        return holding_waits(holding) && holding->until_ns > now_ns ? holding->until_ns - now_ns
+                                                                    : 0;
+}
+
 /* Memory that fails matters more than who still has it; who has it, more than that it moved. */
 static void frame_note(const struct frame *frame, char to[REPORT_NOTE_BYTES])
 {
@@ -199,6 +221,8 @@ void report_frame(const struct frame *frame, const struct client *asker, struct 
                 .name = frame->name,
                 .pool = frame->pool->settings->name,
                 .state = frame_state_name(frame->state),
+                .kept_by = holder_word(frame),
+                .lingers_since_ns = frame->state == FRAME_LINGERING ? frame->lingers_since_ns : 0,
                 .phys = frame->phys,
                 .page_bytes = frame->pool->settings->page_bytes,
                 .node = frame->node_number,
@@ -333,6 +357,7 @@ void report_buffer(const struct buffer *buffer, const struct client *asker, uint
                 .state = report_buffer_state(buffer),
         };
         quarantine_words(buffer->holding, ret->note, sizeof(ret->note));
+        ret->quarantine_ns = time_left(buffer->holding, now_ns);
         report_holding(buffer->holding, asker, &ret->holder);
         if (!ret->holder.known)
                 ret->label = "";
@@ -413,8 +438,10 @@ bool state_next_client(const struct state *state, const struct client *asker, ui
                 .connected = owner->n_clients > 0,
         };
         owner_bytes(owner, &ret->bytes, &ret->buffers);
-        if (!LIST_EMPTY(&owner->quarantined))
+        if (!LIST_EMPTY(&owner->quarantined)) {
                 quarantine_words(LIST_FIRST(&owner->quarantined), ret->note, sizeof(ret->note));
+                ret->quarantine_ns = time_left(LIST_FIRST(&owner->quarantined), now_ns);
+        }
         report_owner(owner, asker, &ret->holder);
         report_waiting(owner->client, now_ns, ret);
         return true;

@@ -79,6 +79,8 @@ struct holder_report {
 struct frame_report {
         struct frame_name name;
         const char *pool, *state;
+        const char *kept_by;       /* what keeps it from leaving: "file", "pages" ...; or "" */
+        uint64_t lingers_since_ns; /* 0: it does not linger */
         char note[REPORT_NOTE_BYTES];
         uint64_t phys, page_bytes;
         int node;
@@ -101,6 +103,7 @@ struct buffer_report {
         bool shared, lasting;
         uint64_t holders;
         char note[REPORT_NOTE_BYTES]; /* why it is in quarantine, or "" */
+        uint64_t quarantine_ns;       /* until that has lasted its time; 0: it has */
         struct holder_report holder;
 };
 
@@ -108,10 +111,11 @@ struct buffer_report {
  * struct client_report - an owner of memory, or a session
  * @waiting:       requests of it that wait
  * @note:          why memory of it is in quarantine, or ""
+ * @quarantine_ns: until the first of that has lasted its time; 0: it has
  * @waiting_ns, @waiting_bytes, @waiting_for: of the first of them: since when, how much, in words
  */
 struct client_report {
-        uint64_t id, buffers, age_ns, waiting, waiting_ns, waiting_bytes;
+        uint64_t id, buffers, age_ns, waiting, waiting_ns, waiting_bytes, quarantine_ns;
         char waiting_for[304], note[REPORT_NOTE_BYTES];
         struct state_bytes bytes;
         bool connected;

@@ -223,6 +223,12 @@ void status_to_wire(const struct status_report *from, Wire__StateBytes *bytes, W
         to->note = text(from->note);
 }
 
+/* What is not over takes a millisecond at least. */
+static uint64_t ms_up(uint64_t ns)
+{
+        return (ns + NS_PER_MS - 1) / NS_PER_MS;
+}
+
 void pool_to_wire(const struct pool_report *from, const char *backend, Wire__StateBytes *bytes,
                   Wire__Pool *to)
 {
@@ -252,6 +258,7 @@ void pool_to_wire(const struct pool_report *from, const char *backend, Wire__Sta
         to->draining = from->draining_bytes;
         to->waiting = from->waiting;
         to->hidden = from->settings->hidden;
+        to->quota = from->settings->quota_bytes;
 }
 
 void frame_to_wire(const struct frame_report *from, Wire__Frame *to)
@@ -263,6 +270,7 @@ void frame_to_wire(const struct frame_report *from, Wire__Frame *to)
         to->size = from->page_bytes;
         to->node = from->node;
         to->state = text(from->state);
+        to->holder = text(from->kept_by);
         to->pinned = from->pinned;
         to->buffers = from->buffers;
         to->known = from->holder.known;
@@ -295,6 +303,7 @@ void buffer_to_wire(const struct buffer_report *from, Wire__Buffer *to)
         to->shared = from->shared;
         to->holders = from->holders;
         to->lasting = from->lasting;
+        to->quarantine_ms = ms_up(from->quarantine_ns);
 }
 
 void client_to_wire(const struct client_report *from, Wire__StateBytes *bytes, Wire__Client *to)
@@ -316,6 +325,7 @@ void client_to_wire(const struct client_report *from, Wire__StateBytes *bytes, W
         to->waiting = from->waiting;
         to->waiting_for_words = text(from->waiting_for);
         to->note = text(from->note);
+        to->quarantine_ms = ms_up(from->quarantine_ns);
 }
 
 void extent_to_wire(const struct extent_report *from, Wire__Extent *to)

@@ -8,6 +8,8 @@
 #include "convert.h"
 #include "server_private.h"
 
+#include "macros.h"
+
 #include <string.h>
 
 int handle_status(struct session *session, const Wire__Request *request, struct reply *reply)
@@ -29,6 +31,7 @@ int handle_status(struct session *session, const Wire__Request *request, struct 
 
 /**
  * struct list - a list as asked for
+ * @frame_state: of frames; "": any
  * @limit: rows at most, 1 to LIST_ROWS_MAX
  * @steps: entries that may still be looked at
  */
@@ -36,7 +39,7 @@ struct list {
         struct session *session;
         struct state *state;
         struct range window;
-        const char *pool;
+        const char *pool, *frame_state;
         uint64_t now_ns;
         size_t limit;
         unsigned steps;
@@ -71,15 +74,31 @@ static bool next_pool(struct list *list, uint64_t *cursor, struct reply_row *row
         return true;
 }
 
+/* Milliseconds, above 0, since a frame lingers; 0: it does not. */
+static uint64_t lingering_ms(const struct frame_report *report, uint64_t now_ns)
+{
+        return report->lingers_since_ns ? (now_ns - report->lingers_since_ns) / NS_PER_MS + 1 : 0;
+}
+
+/* The next one in the state that is asked for. */
+static bool find_frame(struct list *list, uint64_t *cursor, struct frame_report *ret)
+{
+        while (state_next_frame(list->state, list->session->client, list->window, list->pool,
+                                cursor, &list->steps, ret))
+                if (!*list->frame_state || !strcmp(list->frame_state, ret->state))
+                        return true;
+        return false;
+}
+
 static bool next_frame(struct list *list, uint64_t *cursor, struct reply_row *row)
 {
         struct frame_report report;
 
-        if (!state_next_frame(list->state, list->session->client, list->window, list->pool, cursor,
-                              &list->steps, &report))
+        if (!find_frame(list, cursor, &report))
                 return false;
         frame_to_wire(&report, &row->frame);
         row->frame.note = keep_note(row, report.note);
+        row->frame.lingering_ms = lingering_ms(&report, list->now_ns);
         row->frame.unverified = list->session->server->state_settings->invented;
         return true;
 }
@@ -146,6 +165,7 @@ static int collect(struct session *session, const Wire__List *asked, next_row *n
                 .session = session,
                 .state = session->server->state,
                 .pool = asked->pool,
+                .frame_state = asked->state,
                 .now_ns = server_now_ns(),
                 .limit =
                         asked->limit && asked->limit < LIST_ROWS_MAX ? asked->limit : LIST_ROWS_MAX,
@@ -305,6 +325,7 @@ int handle_lookup(struct session *session, const Wire__Request *request, struct 
         body->held = report->held;
         if (report->held) {
                 frame_to_wire(&report->frame, &room->frame);
+                room->frame.lingering_ms = lingering_ms(&report->frame, server_now_ns());
                 body->frame = &room->frame;
         }
         if (report->has_buffer) {

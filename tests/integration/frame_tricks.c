@@ -108,7 +108,8 @@ static void keep_mapping(struct held *held)
         insist(held->kept_map != MAP_FAILED, "map");
 }
 
-/* Neither the descriptor nor the mapping was ever for writing. */
+/* Neither the descriptor nor the mapping was ever for writing. Only pard's own uid gets one: for
+ * others it is the mapping alone that is read-only. */
 static void keep_read_only(struct held *held)
 {
         char path[32];
@@ -116,10 +117,11 @@ static void keep_read_only(struct held *held)
 
         snprintf(path, sizeof(path), "/proc/self/fd/%d", held->fd);
         fd = open(path, O_RDONLY | O_CLOEXEC);
-        insist(fd >= 0, "O_RDONLY");
-        held->kept_map = mmap(NULL, FRAME_BYTES, PROT_READ, MAP_SHARED, fd, 0);
+        insist(fd >= 0 || errno == EACCES, "O_RDONLY");
+        held->kept_map = mmap(NULL, FRAME_BYTES, PROT_READ, MAP_SHARED, fd >= 0 ? fd : held->fd, 0);
         insist(held->kept_map != MAP_FAILED, "map");
-        close(fd);
+        if (fd >= 0)
+                close(fd);
 }
 
 static void keep_private_mapping(struct held *held)
@@ -271,24 +273,26 @@ void held_let_go(struct held *held)
 }
 
 const struct trick tricks[] = {
-        { "nothing", keep_nothing, NULL, false, false, false },
-        { "resizing it", resize, NULL, false, false, false },
-        { "leases, locks and signals", play_with_the_file, NULL, false, false, false },
-        { "F_SEAL_FUTURE_WRITE", seal_future_write, NULL, false, false, false },
-        { "punching it out", punch, HOLE_NOTE, false, false, false },
-        { "punching and touching it", punch_and_touch, HOLE_NOTE, false, false, true },
-        { "F_SEAL_WRITE", seal_write, NULL, false, false, false },
-        { "F_SEAL_SEAL", seal_seal, PAGES_NOTE, false, false, false },
-        { "a descriptor", keep_descriptor, FILE_NOTE, true, false, false },
-        { "a descriptor in a socket", keep_in_flight, FILE_NOTE, true, false, false },
-        { "a read-only mapping", keep_mapping, FILE_NOTE, true, false, false },
-        { "a mapping of a read-only descriptor", keep_read_only, FILE_NOTE, true, false, false },
-        { "a private mapping", keep_private_mapping, FILE_NOTE, true, false, false },
-        { "a child with the mapping", keep_child, FILE_NOTE, true, false, false },
-        { "an O_PATH descriptor", keep_path, PATH_NOTE, true, false, false },
-        { "a vmsplice reference", keep_splice, PAGES_NOTE, true, false, false },
-        { "an io_uring buffer", keep_registered, PAGES_NOTE, true, false, false },
-        { "F_SEAL_SEAL and a vmsplice reference", seal_and_splice, PAGES_NOTE, true, true, false },
+        { "nothing", keep_nothing, NULL, NULL, false, false, false },
+        { "resizing it", resize, NULL, NULL, false, false, false },
+        { "leases, locks and signals", play_with_the_file, NULL, NULL, false, false, false },
+        { "F_SEAL_FUTURE_WRITE", seal_future_write, NULL, NULL, false, false, false },
+        { "punching it out", punch, HOLE_NOTE, "hole", false, false, false },
+        { "punching and touching it", punch_and_touch, HOLE_NOTE, "hole", false, false, true },
+        { "F_SEAL_WRITE", seal_write, NULL, NULL, false, false, false },
+        { "F_SEAL_SEAL", seal_seal, PAGES_NOTE, "pages", false, false, false },
+        { "a descriptor", keep_descriptor, FILE_NOTE, "file", true, false, false },
+        { "a descriptor in a socket", keep_in_flight, FILE_NOTE, "file", true, false, false },
+        { "a read-only mapping", keep_mapping, FILE_NOTE, "file", true, false, false },
+        { "a mapping of a read-only descriptor", keep_read_only, FILE_NOTE, "file", true, false,
+          false },
+        { "a private mapping", keep_private_mapping, FILE_NOTE, "file", true, false, false },
+        { "a child with the mapping", keep_child, FILE_NOTE, "file", true, false, false },
+        { "an O_PATH descriptor", keep_path, PATH_NOTE, "path", true, false, false },
+        { "a vmsplice reference", keep_splice, PAGES_NOTE, "pages", true, false, false },
+        { "an io_uring buffer", keep_registered, PAGES_NOTE, "pages", true, false, false },
+        { "F_SEAL_SEAL and a vmsplice reference", seal_and_splice, PAGES_NOTE, "pages", true, true,
+          false },
 };
 
 const size_t n_tricks = ARRAY_SIZE(tricks);

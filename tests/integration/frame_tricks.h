@@ -52,6 +52,7 @@ bool held_look(struct held *held);
 /**
  * struct trick - one of them, and what is seen of it
  * @note:     why the frame lingers when it was given back; NULL: it does not
+ * @holder:   the same in a word, as lists have it; NULL
  * @outlives: it lingers on when the session has ended, until the client lets go
  * @steals:   what the client keeps then cannot be seen, so the page is lost until it lets go
  * @spare:    it takes a hugepage of the system's
@@ -59,7 +60,7 @@ bool held_look(struct held *held);
 struct trick {
         const char *name;
         void (*play)(struct held *held);
-        const char *note;
+        const char *note, *holder;
         bool outlives, steals, spare;
 };
 

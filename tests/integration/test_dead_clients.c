@@ -25,13 +25,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CLIENTS_MAX    64
-#define HELD_MAX       6
-#define BUFFER_MAX     (2 * MiB)
-#define LIFE_MAX_US    4000
-#define SETTLE_NS      (30 * NS_PER_S)
-#define KILLS_A_ROUND  50 /* then somebody ends the long quarantines */
-#define WARM_UP_KILLS  100
+#define CLIENTS_MAX   64
+#define HELD_MAX      6
+#define BUFFER_MAX    (2 * MiB)
+#define LIFE_MAX_US   4000
+#define SETTLE_NS     (30 * NS_PER_S)
+#define KILLS_A_ROUND 50 /* then somebody ends the long quarantines */
+#define WARM_UP_KILLS 100
 
 enum { POOL_NOW, POOL_SHORT, POOL_RELEASED, POOL_RECLAIMED, POOLS };
 
@@ -267,8 +267,7 @@ static void check_accounts(struct wire_client *admin, bool quiet)
         owners = sum_of_owners(admin);
         if (owners.held != pools.held - pools.free || owners.quarantined != pools.quarantined)
                 die("owners have %llu bytes, of the pools' %llu are not free",
-                    (unsigned long long)owners.held,
-                    (unsigned long long)(pools.held - pools.free));
+                    (unsigned long long)owners.held, (unsigned long long)(pools.held - pools.free));
 }
 
 /* What long quarantines must hold they hold. Every session of the dead is gone. */
@@ -357,8 +356,8 @@ static void await_free(struct run *run)
                         die("%llu of %llu bytes are free: granted %llu, reusable %llu, leaving "
                             "%llu, lingering %llu, quarantined %llu",
                             (unsigned long long)bytes->free, (unsigned long long)bytes->held,
-                            (unsigned long long)bytes->granted,
-                            (unsigned long long)bytes->reusable, (unsigned long long)bytes->leaving,
+                            (unsigned long long)bytes->granted, (unsigned long long)bytes->reusable,
+                            (unsigned long long)bytes->leaving,
                             (unsigned long long)bytes->lingering,
                             (unsigned long long)bytes->quarantined);
                 usleep(5000);

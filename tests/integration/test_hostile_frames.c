@@ -387,7 +387,7 @@ static void play(struct scene *scene, const struct trick *trick)
 static void play_moved(bool killed)
 {
         static const struct trick moved = {
-                "punched and noticed", punch, HOLE_NOTE, false, false, false
+                "punched and noticed", punch, HOLE_NOTE, "hole", false, false, false
         };
         struct scene scene = { .doing = "punched and noticed" };
         char watchful[512], *verify;

@@ -70,21 +70,24 @@ static const struct {
         } steps[6];
 } cases[] = {
         { "no quota", 0, { { TAKE_A, 16, 0 } } },
-        { "up to the quota, and no page more", 4,
+        { "up to the quota, and no page more",
+          4,
           { { TAKE_A, 3, 0 }, { TAKE_A, 1, 0 }, { TAKE_A, 1, PAR_REFUSED_QUOTA } } },
-        { "two sessions of a uid have one quota", 4,
+        { "two sessions of a uid have one quota",
+          4,
           { { TAKE_A, 3, 0 }, { TAKE_B, 2, PAR_REFUSED_QUOTA }, { TAKE_B, 1, 0 } } },
         { "another uid has its own", 4, { { TAKE_A, 4, 0 }, { TAKE_STRANGER, 4, 0 } } },
-        { "what a dead client left counts", 4,
+        { "what a dead client left counts",
+          4,
           { { TAKE_A, 3, 0 },
             { KILL_A, 0, 0 },
             { TAKE_B, 2, PAR_REFUSED_QUOTA },
             { TIME, 0, 0 },
             { TAKE_B, 4, 0 } } },
-        { "what was given back does not", 4,
+        { "what was given back does not",
+          4,
           { { TAKE_A, 4, 0 }, { FREE_A, 0, 0 }, { TAKE_B, 4, 0 } } },
-        { "more than the quota is refused for ever", 4,
-          { { TAKE_A, 5, PAR_REFUSED_NEVER_FITS } } },
+        { "more than the quota is refused for ever", 4, { { TAKE_A, 5, PAR_REFUSED_NEVER_FITS } } },
 };
 
 static void take(struct client *client, unsigned pages, int result)
@@ -158,9 +161,9 @@ static void test_quota_does_not_wait(void **data)
         begin(PAGE);
         client = world_client(&world, 1000, "client");
         (void)get(client, PAGE);
-        assert_int_equal(state_wait(world.state, client, &request, UINT64_MAX, 1, world.now_ns,
-                                    &refusal),
-                         PAR_REFUSED_QUOTA);
+        assert_int_equal(
+                state_wait(world.state, client, &request, UINT64_MAX, 1, world.now_ns, &refusal),
+                PAR_REFUSED_QUOTA);
 }
 
 /* Another pool does where one's quota is reached. */
