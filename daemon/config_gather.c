@@ -218,6 +218,53 @@ static int add_all_facts(const struct config *config, const char *root, char **t
         return r;
 }
 
+/* ---- users and groups ----------------------------------------------------------------------- */
+
+/* Into quotes: what means something to the parser there is escaped. */
+static void write_quoted(FILE *to, const char *name)
+{
+        for (; *name; name++) {
+                if (*name == '"' || *name == '\\')
+                        fputc('\\', to);
+                fputc(*name, to);
+        }
+}
+
+/* Root is there everywhere, and a list of nobody would be no list. */
+static void write_ids(FILE *to, const struct known_names *names)
+{
+        fprintf(to, "ids = { \"user:root=0:0\"");
+        for (size_t i = 0; i < names->n; i++) {
+                const struct known_name *known = &names->known[i];
+
+                fprintf(to, ", \"%s:", known->is_group ? "group" : "user");
+                write_quoted(to, known->name);
+                if (known->is_group)
+                        fprintf(to, "=%u\"", (unsigned)known->gid);
+                else
+                        fprintf(to, "=%u:%u\"", (unsigned)known->uid, (unsigned)known->gid);
+        }
+        fprintf(to, " }\n");
+}
+
+/* What the names are that were found on this system, so that nobody asks again. */
+static int add_ids(const char *path, const struct known_names *names, char **text)
+{
+        _cleanup_(freep) char *ids = NULL;
+        size_t size;
+        FILE *to;
+
+        if (names->told)
+                return 0;
+        to = open_memstream(&ids, &size);
+        if (!to)
+                return -errno;
+        write_ids(to, names);
+        if (fclose(to) || !ids)
+                return -ENOMEM;
+        return append(path, text, ids);
+}
+
 /* ---- the whole ------------------------------------------------------------------------------ */
 
 int config_gather(const char *path, const char *root, char **text)
@@ -237,5 +284,6 @@ int config_gather(const char *path, const char *root, char **text)
         }
         if (config_load(*text, path, &whole, error, sizeof(error)))
                 return 0;
-        return add_all_facts(whole, root, text);
+        r = add_all_facts(whole, root, text);
+        return r ? r : add_ids(path, &whole->names, text);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What belongs to a configuration beside its file: further devices, and what sysfs says of those
- * that have a PCI address. The keeper reads both, once; everybody else gets them with the text.
+ * What belongs to a configuration beside its file: further devices, what sysfs says of those that
+ * have a PCI address, and the numbers of users and groups. The keeper finds all that out, once;
+ * everybody else gets it with the text.
  */
 #pragma once
 
@@ -9,8 +10,8 @@
  * config_gather() - add to the text of a configuration
  * @path: of its file, for messages and for what is relative to it; borrowed
  * @root: where /sys is: "" on a real machine; borrowed
- * @text: in: the file, allocated; out: the same with devices and pci sections behind it. Owned by
- *        the caller in either case: free()
+ * @text: in: the file, allocated; out: the same with devices, pci sections and the key ids behind
+ *        it. Owned by the caller in either case: free()
  *
  * A text that is no configuration stays as it is: whoever parses it says why. Logs why it fails.
  *

@@ -9,6 +9,7 @@
 #include "activation.h"
 #include "config.h"
 #include "config_source.h"
+#include "confine.h"
 #include "keeper.h"
 #include "keeper_protocol.h"
 #include "keeper_reload.h"
@@ -500,6 +501,21 @@ static bool has_keeper(void)
                is_socket(KEEPER_FD_LISTEN, SOCK_SEQPACKET);
 }
 
+/* For server_settings.confine. A kernel without such filters is no reason to serve nobody. */
+static int confine(void)
+{
+        int r;
+
+        if (!PARD_CONFINED)
+                return 0; /* sanitizers and coverage do other things than pard */
+        r = confine_worker();
+        if (r)
+                log_warning("the process that serves clients runs without a filter of system "
+                            "calls: %s",
+                            strerror(-r));
+        return 0;
+}
+
 /* Serve clients by this configuration, and by others as the keeper reads them; consumed. */
 static int serve_by(const struct options *options, struct config *config, int udmabuf_fd)
 {
@@ -508,6 +524,7 @@ static int serve_by(const struct options *options, struct config *config, int ud
         const struct server_settings settings = {
                 .state = &config->state,
                 .reload = &reload,
+                .confine = confine,
                 .listen_fd = KEEPER_FD_LISTEN,
                 .metrics_fd = is_socket(KEEPER_FD_METRICS, SOCK_STREAM) ? KEEPER_FD_METRICS : -1,
                 .udmabuf_fd = udmabuf_fd,

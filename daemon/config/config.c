@@ -6,7 +6,6 @@
 #include "config.h"
 
 #include "config_address.h"
-#include "config_names.h"
 #include "config_sections.h"
 #include "keeper_protocol.h"
 #include "protocol.h"
@@ -75,36 +74,39 @@ static int read_metrics(struct config_file *file, struct config *config)
 static int read_group(struct config_file *file, const char *key, const char *fallback, gid_t *ret)
 {
         const char *name = config_string(file->root, key);
+        int r;
 
         *ret = (gid_t)-1;
-        if (!name) {
-                /* That a default does not exist on this system is no mistake. */
-                (void)names_group(fallback, ret);
-                return 0;
-        }
-        if (names_group(name, ret))
+        r = names_group(file->names, name ? name : fallback, ret);
+        if (r == -ENOENT && name)
                 return config_fail(file, NULL, key, "there is no group \"%s\" here", name);
-        return 0;
+        /* That a default does not exist on this system is no mistake. */
+        return r == -ENOENT ? 0 : r;
 }
 
 static int read_user(struct config_file *file, struct config *config)
 {
         const char *name = config_string(file->root, "user");
+        int r;
 
         config->user_name = strdup(name ? name : DEFAULT_USER);
         if (!config->user_name)
                 return -ENOMEM;
         config->user = (uid_t)-1;
         config->user_group = (gid_t)-1;
-        if (names_user(config->user_name, &config->user, &config->user_group) && name)
+        r = names_user(file->names, config->user_name, &config->user, &config->user_group);
+        if (r == -ENOENT && name)
                 return config_fail(file, NULL, "user", "there is no user \"%s\" here", name);
-        return 0;
+        return r == -ENOENT ? 0 : r;
 }
 
 static int read_identities(struct config_file *file, struct config *config)
 {
         int r;
 
+        r = names_read(file, file->names);
+        if (r)
+                return r;
         r = read_group(file, "group", DEFAULT_GROUP, &config->socket_group);
         if (r)
                 return r;
@@ -350,6 +352,7 @@ static int load(const char *text, const char *name,
         config = calloc(1, sizeof(*config));
         if (!config)
                 return -ENOMEM;
+        file.names = &config->names;
         r = config_file_parse(&file, text);
         if (!r)
                 r = read(&file, config);
@@ -396,6 +399,7 @@ void config_free(struct config *config)
         free(config->metrics);
         free(config->devices_dir);
         free(config->user_name);
+        names_deinit(&config->names);
         free(config);
 }
 

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "config_names.h"
 #include "hugetlb.h"
 #include "sim.h"
 #include "state_settings.h"
@@ -41,6 +42,7 @@ enum backend_kind {
  * @devices:         @state.n_devices entries; NULL where there is none
  * @pool_highest, @device_highest: which key set the highest address of each, "below" for instance;
  *                   NULL: none did
+ * @names:           users and groups that it names
  * @state:           for the worker; points into the above
  *
  * Owns everything that it points to.
@@ -66,6 +68,7 @@ struct config {
         struct pool_settings *pools;
         struct device_settings *devices;
         const char **pool_highest, **device_highest;
+        struct known_names names;
         struct state_settings state;
 };
 
@@ -76,8 +79,8 @@ struct config {
  * @ret:   owned by the caller: config_free()
  * @error: "pard.conf:12: ..." of at most @error_bytes; written only on failure
  *
- * Depends on nothing but the text and the system's users and groups: every process that reads the
- * same text gets the same configuration. One thread at a time.
+ * Depends on nothing but the text and, unless it has the key ids, the system's users and groups:
+ * every process that reads the same text gets the same configuration. One thread at a time.
  *
  * Return: 0; -EINVAL for anything wrong in it; -ENOMEM.
  */

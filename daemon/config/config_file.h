@@ -13,10 +13,12 @@
 #include <stdint.h>
 
 struct key_line;
+struct known_names;
 
 /**
  * struct config_file - one reading of one text
  * @name:     of the file; borrowed
+ * @names:    users and groups that are known already, and those that are found; borrowed
  * @error:    where the first error goes, @error_bytes of it; borrowed
  * @root:     the tree; NULL before config_file_parse() and where that failed
  * @opts:     what the tree was made from
@@ -25,6 +27,7 @@ struct key_line;
  */
 struct config_file {
         const char *name;
+        struct known_names *names;
         char *error;
         size_t error_bytes;
         cfg_t *root;

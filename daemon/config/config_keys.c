@@ -25,6 +25,7 @@ static const struct config_key keys[] = {
         { "", "max_buffers", false },
         { "", "max_waiting", false },
         { "", "devices_dir", false },
+        { "", "ids", true },
         { "pool", "page_size", false },
         { "pool", "size_min", false },
         { "pool", "size_max", false },

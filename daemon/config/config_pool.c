@@ -210,15 +210,17 @@ static int read_allow(struct config_file *file, cfg_t *section, struct pool_sett
         for (unsigned i = 0; i < n; i++) {
                 const char *text = cfg_getnstr(section, "allow", i);
 
-                r = names_principal(text, &pool->allow[i]);
+                r = names_principal(file->names, text, &pool->allow[i]);
                 if (r == -ENOENT)
                         return config_fail(file, section, "allow", "\"%s\" does not exist here",
                                            text);
-                if (r)
+                if (r == -EINVAL)
                         return config_fail(file, section, "allow",
                                            "\"%s\" is none of \"group:NAME\", \"user:NAME\", "
                                            "\"gid:NUMBER\", \"uid:NUMBER\"",
                                            text);
+                if (r)
+                        return r;
         }
         pool->n_allow = n;
         return 0;

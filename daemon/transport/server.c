@@ -588,6 +588,8 @@ int server_run(const struct server_settings *settings)
         if (r)
                 return r;
         r = server_start(server);
+        if (!r && settings->confine)
+                r = settings->confine();
         if (r)
                 return r;
         if (event_base_dispatch(server->base) < 0)

@@ -39,6 +39,9 @@ struct server_reload {
  * @state:      settings of the state at first, borrowed until others are adopted
  * @reload:     borrowed
  * @reload_ms:  how long a request to reload waits for the keeper; 0: 10 seconds
+ * @confine:    called once, when all that has to be opened is open, and before anything of a client
+ *              is read: whoever takes the worker over later is to find little. NULL: nothing is.
+ *              Return: 0; a negative errno, with which server_run() ends
  * @listen_fd:  listening socket; consumed
  * @metrics_fd: listening socket of the metrics; -1: none; consumed
  * @udmabuf_fd: an open /dev/udmabuf; -1: none, and no buffer becomes a dma-buf; consumed
@@ -49,6 +52,7 @@ struct server_settings {
         const struct state_settings *state;
         const struct server_reload *reload;
         unsigned reload_ms;
+        int (*confine)(void);
         int listen_fd, metrics_fd, udmabuf_fd, keeper_fd, ledger_fd;
 };
 

@@ -35,6 +35,8 @@ libraries=(
         '<liburing*|daemon/backend/*'
         '<hugetlbfs.h>|daemon/backend/*'
         '<confuse.h>|daemon/config/*'
+        '<seccomp.h>|daemon/confine.c'
+        '<sys/capability.h>|daemon/confine.c'
         '<systemd/*|daemon/keeper/* daemon/log/journal.c daemon/main.c daemon/activation.c'
         '<libsmartcols/*|client/parctl/*'
         '<jansson.h>|client/parctl/* tests/bench/*'
@@ -44,7 +46,7 @@ libraries=(
 
 # Pure folders: no system calls, no clock, no log. What they may have of the C library:
 pure_folders="daemon/core daemon/state"
-pure_headers="<assert.h> <bsd/sys/queue.h> <bsd/sys/tree.h> <ctype.h> <errno.h> <inttypes.h> <limits.h> <stdarg.h>
+pure_headers="<assert.h> <bsd/sys/queue.h> <bsd/sys/tree.h> <ctype.h> <errno.h> <inttypes.h> <limits.h> <stdarg.h> <stdatomic.h>
  <stdbool.h> <stddef.h> <stdint.h> <stdio.h> <stdlib.h> <string.h> <sys/queue.h> <sys/types.h> <syslog.h>"
 
 failures=0

@@ -15,6 +15,7 @@ status=0
 awk '
         BEGIN { section["GENERAL KEYS"] = ""; section["POOLS"] = "pool"; section["DEVICES"] = "device"
                 section["Bus windows"] = "bus_window"; section["PCI devices"] = "pci"
+                section["Users and groups"] = ""
                 section["THE INVENTED MEMORY"] = "sim"; section["Extents"] = "extent" }
         /^\.S[hs] / { heading = substr($0, 5) }
         /^\.It Ic / {

@@ -57,6 +57,22 @@ static const struct {
           "t:2: \"${\": a configuration does not refer to the environment" },
         { "a control character", POOL "socket = \"\x01\"\n", "t:2: a control character" },
 
+        { "ids of nothing", "ids = { \"elf:x=1\" }\n" POOL,
+          "t:1: ids: \"elf:x=1\" is neither \"group:NAME=NUMBER\" nor "
+          "\"user:NAME=NUMBER:NUMBER\"" },
+        { "ids without a name", "ids = { \"group:=1\" }\n" POOL,
+          "t:1: ids: \"group:=1\" is neither \"group:NAME=NUMBER\" nor "
+          "\"user:NAME=NUMBER:NUMBER\"" },
+        { "ids of a user without a group", "ids = { \"user:x=1\" }\n" POOL,
+          "t:1: ids: \"user:x=1\" is neither \"group:NAME=NUMBER\" nor "
+          "\"user:NAME=NUMBER:NUMBER\"" },
+        { "ids of a user without a number", "ids = { \"user:x=:1\" }\n" POOL,
+          "t:1: ids: \"user:x=:1\" is neither \"group:NAME=NUMBER\" nor "
+          "\"user:NAME=NUMBER:NUMBER\"" },
+        { "a group that ids do not have", "ids = { \"group:x=1\" }\ngroup = root\n" POOL,
+          "t:2: group: there is no group \"root\" here" },
+        { "a user that ids do not have", "ids = { \"group:root=0\" }\nuser = root\n" POOL,
+          "t:2: user: there is no user \"root\" here" },
         { "a relative socket", "socket = \"pard.sock\"\n" POOL,
           "t:1: socket: \"pard.sock\" is no absolute path" },
         { "a socket path that is too long",

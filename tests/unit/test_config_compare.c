@@ -43,6 +43,8 @@ static const struct {
         { "", "max_buffers", "", "max_buffers = 3", "max_buffers", false },
         { "", "max_waiting", "", "max_waiting = 3", "max_waiting", false },
         { "", "devices_dir", "", "devices_dir = devices", "devices_dir", false },
+        { "", "ids", "group = x ids = { \"group:x=5\" }", "group = x ids = { \"group:x=6\" }",
+          "group", true },
         { "pool", "page_size", "", "page_size = 4M", "pool p: page_size", true },
         { "pool", "size_min", "size_max = 32M", "size_min = 16M size_max = 32M", "pool p: size_min",
           false },

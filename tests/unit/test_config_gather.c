@@ -212,6 +212,57 @@ static void test_gather_asks_sysfs(void **state)
         config_free(config);
 }
 
+/* What comes behind the text. */
+static void test_gather_finds_users_and_groups(void **state)
+{
+        const struct {
+                const char *name, *text, *added;
+        } cases[] = {
+                { "a group", "pool \"p\" { size_min = 2M allow = { \"group:root\" } }",
+                  "\"group:root=0\"" },
+                { "a user", "pool \"p\" { size_min = 2M allow = { \"user:root\" } }",
+                  "\"user:root=0:0\"" },
+                { "a number that nobody has", "user = 4242424",
+                  "\"user:4242424=4242424:4242424\"" },
+                { "a key at the top", "group = root", "\"group:root=0\"" },
+        };
+        char text[256], *whole;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                const char *ids;
+
+                print_message("%s\n", cases[i].name);
+                snprintf(text, sizeof(text), POOL "%s\n", cases[i].text);
+                assert_int_equal(gather(text, &whole), 0);
+                ids = strstr(whole, "\nids = {");
+                assert_non_null(ids);
+                assert_non_null(strstr(ids, cases[i].added));
+                assert_int_equal(strncmp(whole, text, strlen(text)), 0);
+                config_free(gathered(whole)); /* it is a configuration, and complete */
+                free(whole);
+        }
+}
+
+/* With ids in the text there is nobody else. */
+static void test_gather_believes_the_text(void **state)
+{
+        struct config *config;
+        char *whole;
+
+        (void)state;
+        config = gathered("group = elves\nuser = \"a\\\\b\\\"c\"\n"
+                          "ids = { \"group:elves=7\", \"user:a\\\\b\\\"c=8:9\" }\n" POOL);
+        assert_int_equal(config->socket_group, 7);
+        assert_int_equal(config->user, 8);
+        assert_int_equal(config->user_group, 9);
+        config_free(config);
+
+        assert_int_equal(gather("group = root\nids = { \"group:root=1\" }\n" POOL, &whole), 0);
+        assert_null(strstr(whole, "root=0"));
+        free(whole);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -223,6 +274,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_gather_needs_the_folder, begin, end),
                 cmocka_unit_test_setup_teardown(test_gather_leaves_a_bad_text_as_it_is, begin, end),
                 cmocka_unit_test_setup_teardown(test_gather_asks_sysfs, begin, end),
+                cmocka_unit_test_setup_teardown(test_gather_finds_users_and_groups, begin, end),
+                cmocka_unit_test_setup_teardown(test_gather_believes_the_text, begin, end),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
