@@ -202,7 +202,8 @@ static struct par *handle_new(const struct par_connect_options *options)
                 par->log_data = options->log_data;
                 par->connection.spin_us = options->spin_us;
         }
-        par->connection.socket = par->events.bell = par->events.poller = -1;
+        par->connection.socket = par->connection.resume.clock = -1;
+        par->events.bell = par->events.poller = -1;
         pthread_mutex_init(&par->lock, NULL);
         lookup_init(&par->lookup);
         frames_init(&par->frames);

@@ -431,8 +431,10 @@ static void stop_in_order(struct keeper *keeper)
 {
         notifier_tell(keeper->notifier, "STOPPING=1");
         keeper->return_ms = keeper_return_ms(keeper);
-        keeper_tell(keeper, &(struct keeper_message){ .type = KEEPER_STOP,
-                                                      .count = keeper->return_ms });
+        keeper_tell(keeper, &(struct keeper_message){
+                                    .type = KEEPER_STOP,
+                                    .count = keeper->return_ms,
+                                    .first = serving_mark_read(keeper->settings->listen_fd) });
         keeper->welcomed = false;
         worker_process_stop(&keeper->worker);
         channel_detach(&keeper->channel);

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 /**
  * serving_mark() - change the time of the socket's file
  * @listen_fd: borrowed
@@ -12,3 +14,6 @@
  * happens, and clients of a former pard find this one only if it has bound the socket itself.
  */
 void serving_mark(int listen_fd);
+
+/* When that was, in nanoseconds; 0 where it cannot be told. */
+uint64_t serving_mark_read(int listen_fd);

@@ -9,26 +9,7 @@
 
 #include "server_private.h"
 
-#include "macros.h"
-
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-
-/* 0 where it cannot be told: then any time is another. */
-static uint64_t socket_time(int listen_fd)
-{
-        struct sockaddr_un address = { 0 };
-        socklen_t size = sizeof(address) - 1; /* it ends with a NUL */
-        struct stat status;
-
-        if (getsockname(listen_fd, (struct sockaddr *)&address, &size) ||
-            stat(address.sun_path, &status))
-                return 0;
-        return (uint64_t)status.st_mtim.tv_sec * NS_PER_S + (uint64_t)status.st_mtim.tv_nsec;
-}
-
-void goodbye_say(struct server *server, uint32_t wait_ms)
+void goodbye_say(struct server *server, uint32_t wait_ms, uint64_t socket_time_ns)
 {
         Wire__Packet packet = WIRE__PACKET__INIT;
         Wire__Notice notice = WIRE__NOTICE__INIT;
@@ -37,7 +18,7 @@ void goodbye_say(struct server *server, uint32_t wait_ms)
         size_t size;
 
         goodbye.wait_ms = wait_ms;
-        goodbye.socket_time = socket_time(server->listen_fd);
+        goodbye.socket_time = socket_time_ns;
         notice.goodbye = &goodbye;
         packet.kind_case = WIRE__PACKET__KIND_NOTICE;
         packet.notice = &notice;

@@ -43,7 +43,8 @@ struct outgoing_message {
  * @expected:  frames that follow the welcome
  * @asked:     for each pool the frames of the take that is under way; 0: none is
  * @reloads:   how often the keeper was asked to read its configuration, and has not answered
- * @stops:     the keeper ends; @wait_ms: for how long clients may wait for another
+ * @stops:     the keeper ends; @wait_ms: for how long clients may wait for another;
+ *             @socket_time_ns: see KEEPER_STOP
  * @fault:     something could not be queued
  */
 struct keeper_link {
@@ -59,6 +60,7 @@ struct keeper_link {
         unsigned reloads;
         bool welcomed, started, stops, records_lost;
         uint32_t wait_ms;
+        uint64_t socket_time_ns;
         int fault;
         STAILQ_HEAD(, outgoing_message) queue;
 };
@@ -163,10 +165,13 @@ int keeper_link_fd(const struct keeper_link *link)
         return link->channel;
 }
 
-bool keeper_link_stops(const struct keeper_link *link, uint32_t *ret_wait_ms)
+bool keeper_link_stops(const struct keeper_link *link, uint32_t *ret_wait_ms,
+                       uint64_t *ret_socket_time_ns)
 {
-        if (link->stops)
+        if (link->stops) {
                 *ret_wait_ms = link->wait_ms;
+                *ret_socket_time_ns = link->socket_time_ns;
+        }
         return link->stops;
 }
 
@@ -384,6 +389,7 @@ static int hear_stop(struct keeper_link *link, const struct keeper_message *mess
 {
         link->stops = true;
         link->wait_ms = message->count;
+        link->socket_time_ns = message->first;
         return 0;
 }
 

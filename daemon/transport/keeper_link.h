@@ -85,8 +85,9 @@ void keeper_link_reconfigure(struct keeper_link *link, const struct state_settin
 int keeper_link_frame_fd(const struct keeper_link *link, struct frame_name frame);
 
 /* Whether the keeper ends, and we with it. @ret_wait_ms: for how long clients may wait for another
- * pard; written only if so. */
-bool keeper_link_stops(const struct keeper_link *link, uint32_t *ret_wait_ms);
+ * pard, and @ret_socket_time_ns: see KEEPER_STOP; written only if so. */
+bool keeper_link_stops(const struct keeper_link *link, uint32_t *ret_wait_ms,
+                       uint64_t *ret_socket_time_ns);
 
 /* Whether all has come that the keeper had at first, and the state was started. */
 bool keeper_link_is_started(const struct keeper_link *link);

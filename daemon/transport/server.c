@@ -322,6 +322,7 @@ static int serve_when_started(struct server *server)
 static int hear_keeper(struct server *server, uint64_t until_ns)
 {
         struct keeper_verdict verdict;
+        uint64_t socket_time_ns;
         uint32_t wait_ms;
         int r = 0;
 
@@ -329,8 +330,8 @@ static int hear_keeper(struct server *server, uint64_t until_ns)
                 r = keeper_link_receive(server->keeper, server->state, now_ns, &verdict);
                 if (!r && verdict.heard)
                         r = reload_heard(server, &verdict);
-                if (!r && keeper_link_stops(server->keeper, &wait_ms)) {
-                        goodbye_say(server, wait_ms);
+                if (!r && keeper_link_stops(server->keeper, &wait_ms, &socket_time_ns)) {
+                        goodbye_say(server, wait_ms, socket_time_ns);
                         return -EPIPE;
                 }
         }

@@ -97,7 +97,8 @@ enum keeper_message_type {
         KEEPER_SEEN,
 
         /* The keeper ends, in order, and you do: say goodbye to the clients. @count: within so many
-         * milliseconds another pard may go on with their sessions; 0: none will. */
+         * milliseconds another pard may go on with their sessions; 0: none will. @first: the
+         * present time of the socket's file, in nanoseconds; 0: not known. */
         KEEPER_STOP = 80,
 };
 
