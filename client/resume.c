@@ -98,9 +98,10 @@ static void set_clock(struct resume *resume, uint64_t at_ns)
 /* Half of it to all of it, by chance: those who come back together do not stay together. */
 static uint64_t about(uint64_t ns)
 {
-        uint64_t chance = 0;
+        uint64_t chance;
 
-        (void)getrandom(&chance, sizeof(chance), GRND_NONBLOCK);
+        if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) != (ssize_t)sizeof(chance))
+                chance = now_ns();
         return ns / 2 + chance % (ns / 2 + 1);
 }
 

@@ -345,7 +345,7 @@ static void on_keeper_readable(evutil_socket_t fd, short what, void *data)
         (void)fd;
         (void)what;
         r = hear_keeper(server, server_now_ns() + SERVER_TURN_NS);
-        if (r == -EAGAIN)
+        if (!r || r == -EAGAIN) /* reading all that was left may have taken longer than a turn */
                 r = serve_when_started(server);
         if (r == -EPIPE)
                 stop(server, 0);

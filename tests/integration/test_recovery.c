@@ -101,7 +101,10 @@ int main(int argc, char **argv)
                         die("connect: %s", par_error(NULL));
         get_buffers(count);
         for (unsigned i = 0; i < TIMES; i++) {
-                uint64_t all, served = die_and_recover(&pard, count, &all);
+                uint64_t all, served;
+
+                usleep(200000); /* who dies young is replaced later */
+                served = die_and_recover(&pard, count, &all);
 
                 printf("%zu buffers: others are served again after %.1f ms, all %d clients go on "
                        "after %.1f ms\n",

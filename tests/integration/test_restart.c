@@ -40,15 +40,18 @@ static const char sim[] =
         "backend = \"sim\"\n"
         "sim { extent \"high\" { first = \"4G\" size = \"4G\" page_size = \"2M\" } }\n";
 static const char hugetlb[] =
-        "backend = \"hugetlb\"\nhugepages = \"reserve\"\nkeep_free = \"512M\"\n";
+        "backend = \"hugetlb\"\nhugepages = \"reserve\"\nkeep_free = \"512M\"\n"
+        "verify = \"200ms\"\n";
 
 /* ---- a client -------------------------------------------------------------------------------- */
 
 /* Shared with the test. */
-static struct shared {
+struct shared {
         atomic_bool stop;
         atomic_ullong grants, refusals, reconnected;
-} * shared;
+};
+
+static struct shared *shared;
 
 struct held {
         struct par_buffer *buffer;
@@ -186,32 +189,29 @@ static void await_grants(uint64_t more)
         }
 }
 
-/* Whom to send which signal. */
-static const struct ending {
-        const char *name, *what;
-        int signal;
-        bool to_keeper;
-} endings[] = {
-        { "kill", "deaths of the worker", SIGKILL, false },
-        { "renew", "workers that made room for another", SIGUSR1, true },
-        { "replace", "programs of the keeper that took over", SIGUSR2, true },
-};
-
-static const struct ending *find_ending(const char *name)
+/* No frame has moved while it was held, and where memory is real all of it is pinned. */
+static void check_frames(const struct pard_fixture *pard, bool real)
 {
-        for (size_t i = 0; i < ARRAY_SIZE(endings); i++)
-                if (strcmp(endings[i].name, name) == 0)
-                        return &endings[i];
-        die("%s: neither kill, renew nor replace", name);
+        struct wire_client client;
+        const Wire__Status *status;
+
+        wire_client_open(pard->socket, "the test", &client);
+        status = wire_client_status(&client);
+        check_sum_of_states(status->bytes);
+        if (status->moved || (real && !status->pinned))
+                die("%llu frames have moved, or not all are pinned",
+                    (unsigned long long)status->moved);
+        wire_client_close(&client);
 }
 
-static void kill_workers(const struct pard_fixture *pard, const struct ending *how, unsigned kills)
+static void kill_workers(const struct pard_fixture *pard, unsigned kills, bool real)
 {
         struct random random = { 7 };
         pid_t worker = pard_fixture_worker(pard);
 
         for (unsigned i = 0; i < kills; i++) {
                 await_grants(1);
+                check_frames(pard, real);
                 usleep((useconds_t)random_below(&random, 150000));
                 kill(how->to_keeper ? pard->pid : worker, how->signal);
                 worker = next_worker(pard, worker);
@@ -269,7 +269,7 @@ int main(int argc, char **argv)
                 if (clients[i] == 0)
                         be_a_client(i, pard.socket);
         }
-        kill_workers(&pard, how, kills);
+        kill_workers(&pard, kills, real);
         atomic_store(&shared->stop, true);
         for (unsigned i = 0; i < count; i++) {
                 int status;

@@ -21,6 +21,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -208,6 +209,16 @@ static void buffer_revoke(struct mock *mock, struct mock_buffer **buffer)
         buffer_free(mock, buffer);
 }
 
+/* The next connection knows nothing of what this one has shown. */
+static void session_pause(struct mock *mock)
+{
+        for (size_t i = 0; i < MOCK_FRAMES_MAX; i++)
+                mock->frames[i].shown = false;
+        mock->counts.shown = 0;
+        memset(mock->waiting, 0, sizeof(mock->waiting));
+        mock->counts.waiting = 0;
+}
+
 static void session_end(struct mock *mock)
 {
         for (size_t i = 0; i < MOCK_BUFFERS_MAX; i++) {
@@ -232,6 +243,11 @@ static void send_packet(struct mock *mock, struct mock_reply *reply, bool spoil)
                 mock->settings.spoil(mock, reply);
         if (mock->client < 0)
                 return;
+        if (spoil && mock->settings.lose_replies) {
+                mock->settings.lose_replies--;
+                shutdown(mock->client, SHUT_RDWR);
+                return;
+        }
         if (reply->raw_bytes)
                 (void)packet_send(mock->client, reply->raw, reply->raw_bytes, reply->descriptors,
                                   reply->count);
@@ -339,9 +355,8 @@ static void hand_out_whole(const struct mock_buffer *buffer, Wire__Grant *head,
         reply->count = 1;
 }
 
-static void grant(struct mock *mock, uint32_t seq, uint64_t size)
+static void answer(struct mock *mock, uint32_t seq, struct mock_buffer *buffer)
 {
-        struct mock_buffer *buffer = buffer_new(mock, size);
         struct description *d = describe(mock, buffer, 0);
         Wire__Reply body = WIRE__REPLY__INIT;
         Wire__Grant head = WIRE__GRANT__INIT;
@@ -360,6 +375,27 @@ static void grant(struct mock *mock, uint32_t seq, uint64_t size)
         if (mock->settings.handout_dmabuf)
                 close(d->reply.descriptors[0]);
         free(d);
+}
+
+static void grant(struct mock *mock, uint32_t seq, uint64_t size)
+{
+        struct mock_buffer *buffer = buffer_new(mock, size);
+
+        buffer->seq = seq;
+        answer(mock, seq, buffer);
+}
+
+/* Return: whether it was granted before. */
+static bool answer_again(struct mock *mock, uint32_t seq)
+{
+        for (size_t i = 0; i < MOCK_BUFFERS_MAX; i++) {
+                if (!mock->buffers[i] || mock->buffers[i]->seq != seq)
+                        continue;
+                mock->counts.answered++;
+                answer(mock, seq, mock->buffers[i]);
+                return true;
+        }
+        return false;
 }
 
 static void handle_extents(struct mock *mock, uint32_t seq, const Wire__Extents *request)
@@ -386,6 +422,9 @@ static void handle_extents(struct mock *mock, uint32_t seq, const Wire__Extents 
 
 static void handle_alloc(struct mock *mock, uint32_t seq, const Wire__Alloc *request)
 {
+        mock->counts.wait_ms = request->wait_ms;
+        if (request->again && answer_again(mock, seq))
+                return;
         if (!request->size) {
                 send_result(mock, seq, PAR_REFUSED_INVALID, (char *)"size is 0");
         } else if (request->size > GiB) {
@@ -497,6 +536,46 @@ static void send_simple(struct mock *mock, uint32_t seq, Wire__Reply *body)
         free(reply);
 }
 
+/* A session goes on, or does not. */
+static void handle_resume(struct mock *mock, uint32_t seq, const Wire__Hello *hello)
+{
+        Wire__Reply body = WIRE__REPLY__INIT;
+        Wire__Welcome welcome = WIRE__WELCOME__INIT;
+        const struct mock_settings *settings = &mock->settings;
+
+        if (settings->hello_deaths) {
+                mock->settings.hello_deaths--;
+                shutdown(mock->client, SHUT_RDWR);
+                return;
+        }
+        if (settings->hello_result) {
+                send_result(mock, seq, settings->hello_result, (char *)"no room for you");
+                return;
+        }
+        welcome.version = settings->hello_version ? settings->hello_version : 1;
+        welcome.resumed = hello->resume_token == settings->token && !settings->forgotten;
+        welcome.resume_token = settings->token;
+        mock->counts.resumed += welcome.resumed ? 1 : 0;
+        body.body_case = WIRE__REPLY__BODY_HELLO;
+        body.hello = &welcome;
+        send_simple(mock, seq, &body);
+}
+
+static void handle_kept(struct mock *mock, uint32_t seq, const Wire__Kept *request)
+{
+        for (size_t i = 0; i < request->n_frames; i++) {
+                struct mock_frame *frame =
+                        &mock->frames[(uint32_t)request->frames[i] % MOCK_FRAMES_MAX];
+
+                mock->counts.kept++;
+                if (frame->id != request->frames[i] || frame->shown)
+                        continue;
+                frame->shown = true;
+                mock->counts.shown++;
+        }
+        send_result(mock, seq, 0, NULL);
+}
+
 static void handle(struct mock *mock, const Wire__Request *request)
 {
         Wire__Reply body = WIRE__REPLY__INIT;
@@ -508,6 +587,11 @@ static void handle(struct mock *mock, const Wire__Request *request)
         case WIRE__REQUEST__BODY_HELLO:
                 snprintf(mock->client_name, sizeof(mock->client_name), "%s",
                          request->hello->client_name);
+                if (request->hello->resume_token) {
+                        handle_resume(mock, seq, request->hello);
+                        break;
+                }
+                welcome.resume_token = mock->settings.token;
                 welcome.version = strcmp(request->hello->client_name, "future") ? 1 : 2;
                 body.body_case = WIRE__REPLY__BODY_HELLO;
                 body.hello = &welcome;
@@ -526,6 +610,7 @@ static void handle(struct mock *mock, const Wire__Request *request)
                         dropped(mock, request->drop->frames[i]);
                 send_result(mock, seq, 0, NULL);
                 break;
+        case WIRE__REQUEST__BODY_KEPT: handle_kept(mock, seq, request->kept); break;
         case WIRE__REQUEST__BODY_MAPPED: handle_mapped(mock, seq, request->mapped); break;
         case WIRE__REQUEST__BODY_DEVICE_OPEN: handle_device(mock, seq, request->device_open); break;
         case WIRE__REQUEST__BODY_EXPORT_DMABUF:
@@ -573,7 +658,10 @@ static void hang_up(struct mock *mock)
         if (mock->client >= 0)
                 close(mock->client);
         mock->client = -1;
-        session_end(mock);
+        if (mock->settings.token)
+                session_pause(mock);
+        else
+                session_end(mock);
 }
 
 static void *run(void *data)
@@ -599,6 +687,7 @@ static void *run(void *data)
                 if (mock->client < 0) {
                         pthread_mutex_lock(&mock->lock);
                         mock->client = accept4(mock->listener, NULL, NULL, SOCK_CLOEXEC);
+                        mock->counts.connections++;
                         pthread_mutex_unlock(&mock->lock);
                         continue;
                 }
@@ -642,6 +731,7 @@ void mock_stop(struct mock *mock)
         (void)eventfd_write(mock->stop, 2);
         pthread_join(mock->thread, NULL);
         hang_up(mock);
+        session_end(mock);
         close(mock->listener);
         close(mock->stop);
         unlink(mock->path);
@@ -719,6 +809,52 @@ static void send_notice(struct mock *mock, Wire__Notice *notice)
         send_packet(mock, reply, false);
         reply->packet = NULL;
         free(reply);
+}
+
+void mock_goodbye(struct mock *mock, uint32_t wait_ms)
+{
+        Wire__Notice notice = WIRE__NOTICE__INIT;
+        Wire__Goodbye goodbye = WIRE__GOODBYE__INIT;
+        struct stat status;
+
+        must(!stat(mock->path, &status));
+        goodbye.wait_ms = wait_ms;
+        goodbye.socket_time =
+                (uint64_t)status.st_mtim.tv_sec * NS_PER_S + (uint64_t)status.st_mtim.tv_nsec;
+        notice.goodbye = &goodbye;
+        pthread_mutex_lock(&mock->lock);
+        send_notice(mock, &notice);
+        shutdown(mock->client, SHUT_RDWR);
+        pthread_mutex_unlock(&mock->lock);
+}
+
+void mock_mark(struct mock *mock)
+{
+        const struct timespec times[] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+
+        must(!utimensat(AT_FDCWD, mock->path, times, 0));
+}
+
+void mock_vanish(struct mock *mock)
+{
+        pthread_mutex_lock(&mock->lock);
+        unlink(mock->path);
+        shutdown(mock->client, SHUT_RDWR);
+        pthread_mutex_unlock(&mock->lock);
+}
+
+void mock_change(struct mock *mock, const struct mock_settings *settings)
+{
+        pthread_mutex_lock(&mock->lock);
+        mock->settings.token = settings->token;
+        mock->settings.forgotten = settings->forgotten;
+        mock->settings.hello_result = settings->hello_result;
+        mock->settings.hello_version = settings->hello_version;
+        mock->settings.hello_deaths = settings->hello_deaths;
+        mock->settings.lose_replies = settings->lose_replies;
+        mock->settings.hold = settings->hold;
+        mock->settings.spoil = settings->spoil;
+        pthread_mutex_unlock(&mock->lock);
 }
 
 void mock_send_unneeded(struct mock *mock)

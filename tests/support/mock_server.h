@@ -46,12 +46,22 @@ struct mock_reply {
  * @hold:              requests that may wait do, until mock_release() or Cancel
  * @grant_cancelled:   Cancel arrives too late: the request is granted
  * @revoke_described:  so many buffers are revoked after the first packet of their description
+ * @token:             sessions outlive their connections: with this one they go on; 0: they do not
+ * @forgotten:         but they were forgotten
+ * @hello_result:      of a Hello with a token; 0: it is welcome
+ * @hello_version:     of the protocol, in the reply to a Hello with a token; 0: the right one
+ * @hello_deaths:      so many of those are not answered, but the connection is closed
+ * @lose_replies:      so many replies get lost with the connection: it is closed instead
  * @spoil:             called with every reply that is not to Hello, before it is sent
  */
 struct mock_settings {
         size_t page_bytes, pieces_per_packet;
         bool keep, hold, grant_cancelled, handout_dmabuf;
         unsigned revoke_described;
+        uint64_t token;
+        bool forgotten;
+        uint32_t hello_result, hello_version;
+        unsigned hello_deaths, lose_replies;
         void (*spoil)(struct mock *mock, struct mock_reply *reply);
 };
 
@@ -66,6 +76,7 @@ struct mock_frame {
 
 struct mock_buffer {
         uint64_t id, size, shown_pieces;
+        uint32_t seq;
         uint32_t frames[MOCK_FRAMES_MAX / 2]; /* slots */
         size_t n_frames, offset;              /* offset: in the first frame */
 };
@@ -78,9 +89,16 @@ struct mock_buffer {
  * @frees:        requests, also for buffers that are gone
  * @still_mapped: frames that the client said it had dropped, but that were still mapped
  * @told:     buffers that the client said are mapped for a device
+ * @connections: accepted so far
+ * @resumed:  how often a session went on
+ * @kept:     frames that the client said it still has
+ * @answered: requests that were sent again, and had been granted before
+ * @wait_ms:  of the last Alloc
  */
 struct mock_counts {
         size_t buffers, frames, shown, waiting, requests, drops, frees, still_mapped, told;
+        size_t connections, resumed, kept, answered;
+        int32_t wait_ms;
 };
 
 /* The last Mapped, which has one part. */
@@ -118,6 +136,18 @@ void mock_stop(struct mock *mock);
 
 /* End the session, as if the daemon had died. */
 void mock_hang_up(struct mock *mock);
+
+/* Say goodbye, and end the connection. */
+void mock_goodbye(struct mock *mock, uint32_t wait_ms);
+
+/* Change the time of the socket's file, as a pard does that begins to serve. */
+void mock_mark(struct mock *mock);
+
+/* Nobody listens any more. */
+void mock_vanish(struct mock *mock);
+
+/* Change how it behaves from now on. */
+void mock_change(struct mock *mock, const struct mock_settings *settings);
 
 struct mock_counts mock_counts(struct mock *mock);
 
