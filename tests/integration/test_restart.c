@@ -204,7 +204,27 @@ static void check_frames(const struct pard_fixture *pard, bool real)
         wire_client_close(&client);
 }
 
-static void kill_workers(const struct pard_fixture *pard, unsigned kills, bool real)
+/* Whom to send which signal. */
+static const struct ending {
+        const char *name, *what;
+        int signal;
+        bool to_keeper;
+} endings[] = {
+        { "kill", "deaths of the worker", SIGKILL, false },
+        { "renew", "workers that made room for another", SIGUSR1, true },
+        { "replace", "programs of the keeper that took over", SIGUSR2, true },
+};
+
+static const struct ending *find_ending(const char *name)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(endings); i++)
+                if (strcmp(endings[i].name, name) == 0)
+                        return &endings[i];
+        die("%s: neither kill, renew nor replace", name);
+}
+
+static void kill_workers(const struct pard_fixture *pard, const struct ending *how, unsigned kills,
+                         bool real)
 {
         struct random random = { 7 };
         pid_t worker = pard_fixture_worker(pard);
@@ -269,7 +289,7 @@ int main(int argc, char **argv)
                 if (clients[i] == 0)
                         be_a_client(i, pard.socket);
         }
-        kill_workers(&pard, kills, real);
+        kill_workers(&pard, how, kills, real);
         atomic_store(&shared->stop, true);
         for (unsigned i = 0; i < count; i++) {
                 int status;
