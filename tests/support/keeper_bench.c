@@ -122,6 +122,16 @@ bool keeper_bench_hear(struct keeper_bench *bench, struct keeper_message *ret)
         return heard;
 }
 
+void keeper_bench_wait(struct keeper_bench *bench)
+{
+        struct pollfd news[] = {
+                { .fd = bench->keeper.jobs.reports.event, .events = POLLIN },
+                { .fd = bench->worker, .events = POLLIN },
+        };
+
+        (void)poll(news, ARRAY_SIZE(news), 1000);
+}
+
 void keeper_bench_turn(struct keeper_bench *bench)
 {
         keeper_hear_reports(&bench->keeper);

@@ -31,6 +31,9 @@ int keeper_bench_say(struct keeper_bench *bench, const struct keeper_message *me
 /* What the keeper tells, if it does. Descriptors are closed. */
 bool keeper_bench_hear(struct keeper_bench *bench, struct keeper_message *ret);
 
+/* Wait until there is something to be heard or dealt with, for at most a second. */
+void keeper_bench_wait(struct keeper_bench *bench);
+
 /* Deal with what the threads report. */
 void keeper_bench_turn(struct keeper_bench *bench);
 
