@@ -145,6 +145,7 @@ coproc keeps { /tmp/keeps "$frames"; }
 # ask NAME WANT - what the client finds
 ask() {
         local said=nothing
+        [[ -n ${keeps[1]:-} ]] || { fail "$1: the client has ended"; return; }
         echo check >&"${keeps[1]}"
         read -r -t 90 said <&"${keeps[0]}" || true
         is "$1" "$said" "$2"
