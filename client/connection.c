@@ -162,7 +162,8 @@ int connection_try_send(struct connection *connection, Wire__Request *message,
         if (r) {
                 const uint32_t resumed = connection->resume.count;
 
-                connection_read(connection); /* pard's last words, and perhaps the next one's first */
+                connection_read(
+                        connection); /* pard's last words, and perhaps the next one's first */
                 /* While the other end is being closed, writing fails before reading says so. */
                 if (!connection->resume.stage && !connection->gone &&
                     connection->resume.count == resumed)

@@ -7,6 +7,8 @@
 
 #include "config.h"
 #include "config_source.h"
+#include "keeper_protocol.h"
+#include "ledger_layout.h"
 #include "log.h"
 #include "macros.h"
 
@@ -74,6 +76,25 @@ int successor_init(struct successor *successor, const struct options *options)
         return 0;
 }
 
+/*
+ * Whether this program's worker understands what the running one has written. It would lose nothing
+ * otherwise, but put every frame aside of which clients have something. 0; -EPROTO; negative errno.
+ */
+static int try_records(int ledger_fd)
+{
+        struct keeper_ledger ledger;
+        struct ledger_head head;
+
+        if (pread(ledger_fd, &ledger, sizeof(ledger), 0) != (ssize_t)sizeof(ledger) ||
+            ledger.magic != KEEPER_LEDGER_MAGIC ||
+            pread(ledger_fd, &head, sizeof(head), (off_t)ledger.records_offset) !=
+                    (ssize_t)sizeof(head))
+                return -EPROTO;
+        if (!head.magic) /* no worker was there yet */
+                return 0;
+        return head.magic == LEDGER_MAGIC && head.version == LEDGER_VERSION ? 0 : -EPROTO;
+}
+
 int successor_try(const struct options *options)
 {
         struct takeover takeover = { .bytes = NULL };
@@ -81,6 +102,8 @@ int successor_try(const struct options *options)
         int r;
 
         r = takeover_read(options->takeover_fd, &takeover);
+        if (!r)
+                r = try_records(takeover.head.ledger_fd);
         if (!r)
                 r = keeper_try_takeover(&takeover);
         if (r)

@@ -228,7 +228,7 @@ static int is_hole(int memfd, bool *ret)
 static int hugetlb_verify(struct backend *backend, const struct backend_frame *frame,
                           uint64_t *ret_phys)
 {
-        bool hole;
+        bool hole = false;
         int r;
 
         r = is_hole(frame->memfd, &hole);

@@ -68,6 +68,24 @@ is "it still holds" "$(jget '.pools[0].held' pools)" $((32 << 20))
 # ---- a good one -----------------------------------------------------------------------------
 cp "$good" "$dir/new"
 put "$dir/new"
+# Of another version: what the worker has written would make no sense to it.
+for fd in "/proc/$pard_pid/fd/"*; do
+        [[ $(readlink "$fd") != /memfd:pard-ledger* ]] || ledger=$fd
+done
+version_at=$(($(od -An -tu8 -j16 -N8 "$ledger") + 8))
+version=$(od -An -tu1 -j$version_at -N1 "$ledger")
+first_worker=$(worker)
+
+# write_version NUMBER - let the ledger's records be of this version
+write_version() {
+        # shellcheck disable=SC2059
+        printf "\\$(printf %03o "$1")" | dd of="$ledger" bs=1 seek=$version_at conv=notrunc status=none
+}
+
+write_version $((version + 1))
+refused "a program that does not understand the ledger"
+write_version "$version"
+
 took_over() { grep -q 'took over' "$dir/log"; }
 kill -USR2 "$pard_pid"
 soon "it takes over" took_over

@@ -189,6 +189,21 @@ static void await_grants(uint64_t more)
         }
 }
 
+/* No frame has moved while it was held, and where memory is real all of it is pinned. */
+static void check_frames(const struct pard_fixture *pard, bool real)
+{
+        struct wire_client client;
+        const Wire__Status *status;
+
+        wire_client_open(pard->socket, "the test", &client);
+        status = wire_client_status(&client);
+        check_sum_of_states(status->bytes);
+        if (status->moved || (real && !status->pinned))
+                die("%llu frames have moved, or not all are pinned",
+                    (unsigned long long)status->moved);
+        wire_client_close(&client);
+}
+
 /* Whom to send which signal. */
 static const struct ending {
         const char *name, *what;
@@ -206,21 +221,6 @@ static const struct ending *find_ending(const char *name)
                 if (strcmp(endings[i].name, name) == 0)
                         return &endings[i];
         die("%s: neither kill, renew nor replace", name);
-}
-
-/* No frame has moved while it was held, and where memory is real all of it is pinned. */
-static void check_frames(const struct pard_fixture *pard, bool real)
-{
-        struct wire_client client;
-        const Wire__Status *status;
-
-        wire_client_open(pard->socket, "the test", &client);
-        status = wire_client_status(&client);
-        check_sum_of_states(status->bytes);
-        if (status->moved || (real && !status->pinned))
-                die("%llu frames have moved, or not all are pinned",
-                    (unsigned long long)status->moved);
-        wire_client_close(&client);
 }
 
 static void kill_workers(const struct pard_fixture *pard, const struct ending *how, unsigned kills,

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # service.sh - what an operator does with the installed service, inside a container that systemd has booted: start, who
-# may connect, status line, journal, reload, watchdog, restart, a kill, stop. Run by test_service.sh.
+# may connect, status line, journal, reload, watchdog, restart, a kill, stop; and what of it a program sees that keeps
+# memory (keeps.c). Run by test_service.sh.
 set -uo pipefail
 
 nr=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
@@ -129,6 +130,77 @@ kill -STOP "$main_pid"
 restarted() { [[ $(property MainPID) != "$main_pid" && $(property ActiveState) == active ]]; }
 await "a keeper that hangs is restarted" restarted
 await "and filled" pool_free any $((16 << 20))
+
+# ---- memory that outlives every process of pard's ---------------------------------------------
+frames=1000
+expect 0 "the client" gcc -O1 -o /tmp/keeps /test/keeps.c -lpar
+rm /run/systemd/system/pard.service.d/test.conf
+systemctl daemon-reload
+config "pool \"any\" { size_min = \"$((2 * frames + 16))M\" size_max = \"$((2 * frames + 16))M\" }"
+expect 0 "restart with $frames frames" systemctl restart pard.service
+await "$frames frames" pool_free any $(((2 * frames + 16) << 20))
+main_pid=$(property MainPID)
+coproc keeps { /tmp/keeps "$frames"; }
+
+# ask NAME WANT - what the client finds
+ask() {
+        local said=nothing
+        [[ -n ${keeps[1]:-} ]] || { fail "$1: the client has ended"; return; }
+        echo check >&"${keeps[1]}"
+        read -r -t 90 said <&"${keeps[0]}" || true
+        is "$1" "$said" "$2"
+}
+first_child() { pgrep -o -P "$main_pid"; }
+replaced() { local now; now=$(first_child) && [[ $now != "$worker" ]]; }
+stored() { property NFileDescriptorStore; }
+
+ask "at first" good
+for ((kill = 1; kill <= 10; kill++)); do
+        worker=$(first_child)
+        kill -KILL "$worker"
+        await "another worker" replaced
+        ask "after $kill kills of the worker" good
+done
+
+worker=$(first_child)
+expect 0 "reload" systemctl reload pard.service
+await "another worker after a reload" replaced
+ask "after a reload" good
+is "the process after a reload" "$(property MainPID)" "$main_pid"
+
+worker=$(first_child)
+kill -USR2 "$main_pid"
+await "another worker after an exec" replaced
+ask "after the keeper's exec" good
+is "the process after an exec" "$(property MainPID)" "$main_pid"
+is "state after an exec" "$(property ActiveState)" active
+
+begin=$(date +%s%N)
+expect 0 "restart" systemctl restart pard.service
+echo "systemctl restart with $frames frames in use: $((($(date +%s%N) - begin) / 1000000)) ms"
+ask "after a restart" good
+[[ $(property MainPID) != "$main_pid" ]] || fail "restart: the same process"
+main_pid=$(property MainPID)
+journalctl --no-pager -u pard.service >/tmp/out
+says "a restart" "took over"
+grep -q 'is no longer at' /tmp/out && fail "something moved: $(grep 'is no longer at' /tmp/out)"
+await "the store is empty" eval '[[ $(stored) == 0 ]]'
+is "granted" "$(pool any granted)" $((2 * frames << 20))
+
+# A keeper that is killed takes its books with it: its clients keep their memory, and are told.
+printf '[Service]\nWatchdogSec=3s\n' >/run/systemd/system/pard.service.d/test.conf
+systemctl daemon-reload
+expect 0 "restart with a watchdog" systemctl restart pard.service
+ask "after another restart" good
+main_pid=$(property MainPID)
+kill -STOP "$main_pid"
+await "restarted by the watchdog" restarted
+ask "after the watchdog" gone
+eval "exec ${keeps[1]}>&-"
+wait "$keeps_PID" || fail "the client ended with status $?"
+config "$small"
+expect 0 "small again" systemctl restart pard.service
+await "small again" pool_free any $((16 << 20))
 
 # ---- a kill, and the end --------------------------------------------------------------------
 main_pid=$(property MainPID)

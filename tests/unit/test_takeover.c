@@ -217,6 +217,42 @@ static void test_takeover_reads_larger_records(void **state)
         free(image.bytes);
 }
 
+/* The former version: its head ended before @n_parked. */
+static void test_takeover_reads_the_former_version(void **state)
+{
+        enum { HEAD_BYTES = offsetof(struct takeover_head, n_parked) };
+        struct image image = { .n = HEAD_BYTES + sizeof(slots) + sizeof(backend) };
+        struct takeover_head former = head;
+        struct takeover takeover;
+        struct takeover_slot slot;
+
+        (void)state;
+        assert_int_equal(HEAD_BYTES, 144);
+        image.bytes = malloc(image.n);
+        assert_non_null(image.bytes);
+        former.magic = TAKEOVER_MAGIC;
+        former.version = TAKEOVER_VERSION - 1;
+        former.head_bytes = HEAD_BYTES;
+        former.slot_bytes = sizeof(slots[0]);
+        former.n_slots = ARRAY_SIZE(slots);
+        former.slots_offset = HEAD_BYTES;
+        former.backend_offset = HEAD_BYTES + sizeof(slots);
+        former.backend_bytes = sizeof(backend);
+        former.total_bytes = image.n;
+        memcpy(image.bytes + former.slots_offset, slots, sizeof(slots));
+        memcpy(image.bytes + former.backend_offset, backend, sizeof(backend));
+        put(&image, 0, &former, HEAD_BYTES);
+        assert_int_equal(read_image(&image, true, &takeover), 0);
+        assert_int_equal(takeover.head.starts, 7);
+        assert_int_equal(takeover.head.n_parked, 0);
+        assert_int_equal(takeover.head.written_ns, 0);
+        slot = takeover_slot(&takeover, 1);
+        assert_memory_equal(&slot, &slots[1], sizeof(slot));
+        assert_string_equal(takeover_backend(&takeover), backend);
+        takeover_deinit(&takeover);
+        free(image.bytes);
+}
+
 /* ---- slots ---------------------------------------------------------------------------------- */
 
 static void test_slots_are_where_they_were(void **state)
@@ -253,6 +289,7 @@ int main(void)
                 cmocka_unit_test(test_takeover_refuses_what_makes_no_sense),
                 cmocka_unit_test(test_takeover_refuses_each_wrong_byte_and_what_may_change),
                 cmocka_unit_test(test_takeover_reads_larger_records),
+                cmocka_unit_test(test_takeover_reads_the_former_version),
                 cmocka_unit_test(test_slots_are_where_they_were),
         };
 
