@@ -202,8 +202,10 @@ struct par_segment {
  * @PAR_EVENT_REVOKED:     an administrator took the buffer away: stop the device, then free the
  *                         buffer. Until then it stays mapped, nobody else gets its memory, and you
  *                         are charged for it
- * @PAR_EVENT_RECONNECTED: the daemon was replaced; everything goes on
- * @PAR_EVENT_LOST:        the connection is gone; buffers go on working, calls give -PAR_GONE
+ * @PAR_EVENT_RECONNECTED: the daemon's worker was replaced, or the daemon; everything goes on, and
+ *                         calls that were made meanwhile have waited
+ * @PAR_EVENT_LOST:        the connection is gone: pard was stopped, or nobody came back within 60
+ *                         seconds; buffers go on working, calls give -PAR_GONE
  */
 enum par_event_type {
         PAR_EVENT_NONE,

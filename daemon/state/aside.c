@@ -47,7 +47,7 @@ uint64_t aside_put_all(struct state *state)
                         continue;
                 if (frame->n_pieces) {
                         if (!frame->closed)
-                                frame_close(frame);
+                                state_frame_close(state, frame);
                         continue;
                 }
                 if (frame->account)

@@ -170,7 +170,7 @@ static void drain_frame(struct state *state, struct frame *frame)
         case FRAME_GRANTED:
         case FRAME_QUARANTINED:
                 if (frame->n_pieces && !frame->closed)
-                        frame_close(frame);
+                        state_frame_close(state, frame);
                 for (piece = frame_piece_from(frame, 0); piece; piece = frame_piece_next(piece))
                         if (!piece->told_draining)
                                 tell_holder(state, piece->buffer);

@@ -286,7 +286,7 @@ static void return_piece(struct state *state, struct buffer_piece *piece, bool e
                 return;
         }
         if (piece->buffer->n_exports && !frame->closed)
-                frame_close(frame);
+                state_frame_close(state, frame);
         if (frame->divided)
                 node_spaces_add(&frame->account->partial, frame->node,
                                 range_of(piece->phys, piece->length_bytes));

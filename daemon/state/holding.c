@@ -117,7 +117,7 @@ static void buffer_end(struct state *state, struct buffer *buffer)
 
                 frame->n_ended++;
                 if ((holding->revoked || !holding->disclosed) && !frame->closed)
-                        frame_close(frame);
+                        state_frame_close(state, frame);
                 if (frame->state == FRAME_GRANTED && frame->n_ended == frame->n_pieces)
                         frame_set_state(frame, FRAME_QUARANTINED);
         }

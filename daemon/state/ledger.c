@@ -302,7 +302,13 @@ void ledger_put_aside(struct ledger *ledger, uint32_t slot, uint32_t generation)
 void ledger_export_frame(struct ledger *ledger, uint32_t slot)
 {
         if (ledger)
-                ledger->frames[slot].exported = 1;
+                ledger->frames[slot].marks |= LEDGER_EXPORTED;
+}
+
+void ledger_close_frame(struct ledger *ledger, uint32_t slot)
+{
+        if (ledger)
+                ledger->frames[slot].marks |= LEDGER_CLOSED;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */

@@ -174,6 +174,9 @@ void ledger_put_aside(struct ledger *ledger, uint32_t slot, uint32_t generation)
 /* dma-bufs were made of memory in a frame that is charged to somebody. */
 void ledger_export_frame(struct ledger *ledger, uint32_t slot);
 
+/* Nothing more is granted from a frame that is charged to somebody. */
+void ledger_close_frame(struct ledger *ledger, uint32_t slot);
+
 /* ---- what another process has left ---------------------------------------------------------- */
 
 /**
@@ -226,6 +229,9 @@ bool ledger_frame_aside(const struct ledger *ledger, uint32_t slot, uint32_t gen
 
 /* Whether dma-bufs were made of memory in the frame of a slot, which is charged to somebody. */
 bool ledger_frame_exported(const struct ledger *ledger, uint32_t slot);
+
+/* Whether it was closed, likewise. */
+bool ledger_frame_closed(const struct ledger *ledger, uint32_t slot);
 
 /* Numbers of owners and buffers up to these were given already. */
 uint64_t ledger_last_owner(const struct ledger *ledger);

@@ -151,15 +151,20 @@ struct ledger_holder_record {
         uint64_t sum;
 };
 
+enum ledger_frame_mark {
+        LEDGER_EXPORTED = 1, /* dma-bufs were made of memory in it */
+        LEDGER_CLOSED = 2,   /* nothing more is granted from it */
+};
+
 /**
  * struct ledger_frame_record - to whom a frame is charged that clients have seen
  * @generation: of the frame in this slot; another: the record is of a former one
  * @session:    record of its session; LEDGER_NONE: it is the uid's
- * @exported:   dma-bufs were made of memory in it. Not in @sum: it is written later
+ * @marks:      enum ledger_frame_mark. Not in @sum: it is written later
  * @aside:      it is charged to nobody, since what was said of it did not check
  */
 struct ledger_frame_record {
-        uint32_t generation, session, uid, sum, exported, aside;
+        uint32_t generation, session, uid, sum, marks, aside;
 };
 
 _Static_assert(sizeof(struct ledger_head) == 72 && sizeof(struct ledger_session_record) == 136 &&

@@ -383,7 +383,12 @@ bool ledger_frame_charged(const struct ledger *ledger, uint32_t slot, uint32_t g
 
 bool ledger_frame_exported(const struct ledger *ledger, uint32_t slot)
 {
-        return slot < ledger->head->slots && ledger->frames[slot].exported;
+        return slot < ledger->head->slots && ledger->frames[slot].marks & LEDGER_EXPORTED;
+}
+
+bool ledger_frame_closed(const struct ledger *ledger, uint32_t slot)
+{
+        return slot < ledger->head->slots && ledger->frames[slot].marks & LEDGER_CLOSED;
 }
 
 uint64_t ledger_last_owner(const struct ledger *ledger)

@@ -63,6 +63,12 @@ void state_frame_leave(struct state *state, struct frame *frame)
         state->ops->leave(state->data, frame->name, frame->pool->index, flags);
 }
 
+void state_frame_close(struct state *state, struct frame *frame)
+{
+        frame_close(frame);
+        ledger_close_frame(state->ledger, frame->name.slot);
+}
+
 void state_frame_give_back(struct state *state, struct frame *frame)
 {
         assert(frame->state == FRAME_FREE);
@@ -132,6 +138,12 @@ void state_orphans_leave(struct state *state, struct pool *pool, uint64_t now_ns
         }
 }
 
+/* What a former worker gave up was pinned as long as it was somebody's. */
+static bool counts_as_unpinned(const struct frame *frame)
+{
+        return !frame->pinned && !frame->given_up;
+}
+
 /* Take it out of everything; the account and its owner may end with it. */
 static void frame_gone(struct state *state, struct frame *frame)
 {
@@ -145,7 +157,7 @@ static void frame_gone(struct state *state, struct frame *frame)
         frame_discharge(frame);
         frame_set_comes_back(frame, true); /* no longer departing: gone */
         state_bytes_sub(&pool->bytes, frame->state, pool->settings->page_bytes);
-        if (!frame->pinned)
+        if (counts_as_unpinned(frame))
                 pool->unpinned_frames--;
         if (frame->in_service)
                 frame_remove_from(frame, &pool->all);
@@ -288,12 +300,12 @@ int state_frame_arrived(struct state *state, const struct frame_news *news, uint
         state_bytes_add(&pool->bytes, FRAME_FREE, news->page_bytes);
         frame_add_to(frame, &pool->all);
         frame->in_service = true;
-        if (!frame->pinned)
+        frame->given_up = news->given_up;
+        if (counts_as_unpinned(frame))
                 pool->unpinned_frames++;
         if (news->lent) {
                 frame_release_in(frame, &pool->free);
                 frame->lent = frame->used = true;
-                frame->given_up = news->given_up;
                 frame_set_state(frame, FRAME_QUARANTINED);
                 LIST_INSERT_HEAD(&pool->orphans, frame, charged);
                 pool->n_orphans++;

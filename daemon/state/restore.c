@@ -115,6 +115,8 @@ static void adopt(struct state *state, struct frame *frame, struct account *acco
         /* What was freed of it may still be written to, and nobody knows what that was. */
         if (ledger_frame_exported(state->ledger, frame->name.slot))
                 frame->exported = frame->closed = true;
+        if (ledger_frame_closed(state->ledger, frame->name.slot))
+                frame->closed = true;
 }
 
 /* The account that a frame was charged to; NULL where nobody knows. Return: 0; -ENOMEM. */
@@ -258,6 +260,8 @@ static int place_piece(struct state *state, struct account *account, struct buff
         frame_add_piece(frame, piece);
         if (piece->buffer->share && !frame->closed)
                 frame_close(frame);
+        if (frame->state == FRAME_QUARANTINED) /* so far only what clients were cut off from */
+                frame_set_state(frame, FRAME_GRANTED);
         return 0;
 }
 
@@ -270,6 +274,8 @@ static void take_back(struct account *account, struct buffer *buffer, size_t n)
                 struct frame *frame = piece->frame;
 
                 frame_remove_piece(frame, piece);
+                if (frame->n_pieces && frame->n_pieces == frame->n_ended)
+                        frame_set_state(frame, FRAME_QUARANTINED);
                 if (frame->divided)
                         node_spaces_add(&account->partial, frame->node,
                                         range_of(piece->phys, piece->length_bytes));

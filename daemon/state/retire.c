@@ -18,11 +18,11 @@ static void end_service(struct frame *frame)
 }
 
 /* Out of service, with the buffers that are in it: their memory may not be used again. */
-static void retire(struct frame *frame)
+static void retire(struct state *state, struct frame *frame)
 {
         end_service(frame);
         if (!frame->closed)
-                frame_close(frame);
+                state_frame_close(state, frame);
         frame_set_state(frame, FRAME_RETIRED);
 }
 
@@ -119,7 +119,7 @@ void state_frame_moved(struct state *state, struct frame_name name, uint64_t phy
         } else if (!frame->n_pieces) {
                 state_frame_leave(state, frame);
         } else {
-                retire(frame);
+                retire(state, frame);
                 tell_holders(state, frame, EVENT_MOVED);
         }
         state_changed(state, now_ns);
@@ -155,7 +155,7 @@ void state_frame_poisoned(struct state *state, struct frame_name name, uint64_t 
                         break;
                 }
                 if (frame->state != FRAME_RETIRED)
-                        retire(frame);
+                        retire(state, frame);
                 tell_holders(state, frame, EVENT_POISONED);
                 break;
         case FRAME_LEAVING:

@@ -161,6 +161,9 @@ void state_frame_due(struct state *state, struct frame *frame);
 /* lifecycle.c: the quarantine of what clients of a former worker had is over, in this pool. */
 void state_orphans_leave(struct state *state, struct pool *pool, uint64_t now_ns, unsigned *steps);
 
+/* frame_close(), over the worker's death, too. */
+void state_frame_close(struct state *state, struct frame *frame);
+
 /* lifecycle.c: a free frame leaves. */
 void state_frame_give_back(struct state *state, struct frame *frame);
 

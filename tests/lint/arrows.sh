@@ -46,8 +46,8 @@ libraries=(
 
 # Pure folders: no system calls, no clock, no log. What they may have of the C library:
 pure_folders="daemon/core daemon/state"
-pure_headers="<assert.h> <bsd/sys/queue.h> <bsd/sys/tree.h> <ctype.h> <errno.h> <inttypes.h> <limits.h> <stdarg.h> <stdatomic.h>
- <stdbool.h> <stddef.h> <stdint.h> <stdio.h> <stdlib.h> <string.h> <sys/queue.h> <sys/types.h> <syslog.h>"
+pure_headers="<assert.h> <bsd/sys/queue.h> <bsd/sys/tree.h> <ctype.h> <errno.h> <inttypes.h> <limits.h> <stdarg.h>
+ <stdatomic.h> <stdbool.h> <stddef.h> <stdint.h> <stdio.h> <stdlib.h> <string.h> <sys/queue.h> <sys/types.h> <syslog.h>"
 
 failures=0
 complain() {

@@ -50,7 +50,10 @@ struct fake_keeper {
         struct fake_keeper_settings settings;
         int channel;
         struct keeper_ledger *ledger;
+        int ledger_fd;
         size_t ledger_bytes;
+        bool serves; /* @thread lives */
+        uint32_t starts;
         pthread_t thread;
         pthread_mutex_t lock;
         pthread_cond_t changed;
@@ -251,15 +254,51 @@ static void reload_config(struct fake_keeper *keeper)
                 tell_config(keeper, &keeper->settings.reload, true);
 }
 
+static size_t count_held(const struct fake_keeper *keeper)
+{
+        size_t n = 0;
+
+        for (uint32_t i = 0; i < keeper->settings.slots; i++)
+                n += keeper->held[i].generation != 0;
+        return n;
+}
+
+/* What is held when a worker starts. */
+static void tell_held(struct fake_keeper *keeper)
+{
+        for (uint32_t i = 0; i < keeper->settings.slots; i++) {
+                const struct held *held = &keeper->held[i];
+                struct keeper_message news = {
+                        .type = KEEPER_FRAME,
+                        .pool = held->pool,
+                        .slot = i,
+                        .generation = held->generation,
+                        .page_bytes = held->page_bytes,
+                        .phys = held->phys,
+                        .flags = KEEPER_PINNED,
+                };
+
+                if (!held->generation)
+                        continue;
+                if (keeper->ledger->lent[i] == held->generation)
+                        news.flags |= KEEPER_LENT;
+                if (held->leaving)
+                        news.flags |= KEEPER_LENT | KEEPER_GIVEN_UP;
+                (void)send_message(keeper, &news, held->leaving ? -1 : held->fd);
+        }
+}
+
 static void *serve(void *data)
 {
         struct fake_keeper *keeper = data;
         struct keeper_message message = { .type = KEEPER_WELCOME,
-                                          .first = 1,
+                                          .first = keeper->starts,
+                                          .count = (uint32_t)count_held(keeper),
                                           .flags = KEEPER_PINNED };
         struct packet packet;
 
         (void)send_message(keeper, &message, -1);
+        tell_held(keeper);
         while (!packet_receive(keeper->channel, &message, sizeof(message), &packet) &&
                packet.size == sizeof(message)) {
                 pthread_mutex_lock(&keeper->lock);
@@ -284,14 +323,12 @@ int fake_keeper_new(const struct fake_keeper_settings *settings, int *ret_channe
         struct fake_keeper *keeper = calloc(1, sizeof(*keeper));
         const size_t offset = 4096 + settings->slots * sizeof(uint32_t) / 4096 * 4096 + 4096;
         const size_t bytes = offset + RECORDS_BYTES;
-        int ends[2], ledger_fd;
+        int ledger_fd;
 
         must(keeper);
         keeper->settings = *settings;
         keeper->held = calloc(settings->slots, sizeof(*keeper->held));
         must(keeper->held);
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
-                return -errno;
         ledger_fd = memfd_create("fake ledger", MFD_CLOEXEC);
         must(ledger_fd >= 0 && !ftruncate(ledger_fd, (off_t)bytes));
         keeper->ledger = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, ledger_fd, 0);
@@ -303,24 +340,50 @@ int fake_keeper_new(const struct fake_keeper_settings *settings, int *ret_channe
         keeper->ledger->records_offset = offset;
         keeper->ledger->records_bytes = RECORDS_BYTES;
 
-        keeper->channel = ends[0];
+        keeper->ledger_fd = ledger_fd;
         pthread_mutex_init(&keeper->lock, NULL);
         pthread_cond_init(&keeper->changed, NULL);
+        *ret = keeper;
+        return fake_keeper_next_worker(keeper, ret_channel, ret_ledger);
+}
+
+int fake_keeper_next_worker(struct fake_keeper *keeper, int *ret_channel, int *ret_ledger)
+{
+        int ends[2];
+
+        must(!keeper->serves);
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+                return -errno;
+        keeper->channel = ends[0];
+        keeper->ready = false;
+        keeper->starts++;
         if (pthread_create(&keeper->thread, NULL, serve, keeper))
                 return -EAGAIN;
+        keeper->serves = true;
         *ret_channel = ends[1];
-        *ret_ledger = ledger_fd;
-        *ret = keeper;
+        *ret_ledger = dup(keeper->ledger_fd);
+        must(*ret_ledger >= 0);
         return 0;
+}
+
+void fake_keeper_leave_worker(struct fake_keeper *keeper)
+{
+        if (!keeper->serves)
+                return;
+        shutdown(keeper->channel, SHUT_RDWR);
+        pthread_join(keeper->thread, NULL);
+        close(keeper->channel);
+        keeper->serves = false;
+        for (uint32_t i = 0; i < KEEPER_POOLS_MAX; i++)
+                keeper->pages[i].open.count = 0;
 }
 
 void fake_keeper_free(struct fake_keeper *keeper)
 {
         if (!keeper)
                 return;
-        shutdown(keeper->channel, SHUT_RDWR);
-        pthread_join(keeper->thread, NULL);
-        close(keeper->channel);
+        fake_keeper_leave_worker(keeper);
+        close(keeper->ledger_fd);
         for (uint32_t i = 0; i < keeper->settings.slots; i++)
                 if (keeper->held[i].generation)
                         close(keeper->held[i].fd);
@@ -351,11 +414,10 @@ void fake_keeper_wait_ready(struct fake_keeper *keeper)
 
 size_t fake_keeper_held(struct fake_keeper *keeper)
 {
-        size_t n = 0;
+        size_t n;
 
         pthread_mutex_lock(&keeper->lock);
-        for (uint32_t i = 0; i < keeper->settings.slots; i++)
-                n += keeper->held[i].generation != 0;
+        n = count_held(keeper);
         pthread_mutex_unlock(&keeper->lock);
         return n;
 }

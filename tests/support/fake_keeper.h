@@ -46,6 +46,16 @@ struct fake_keeper_settings {
 int fake_keeper_new(const struct fake_keeper_settings *settings, int *ret_channel, int *ret_ledger,
                     struct fake_keeper **ret);
 
+/**
+ * fake_keeper_leave_worker() - close the channel, which ends the worker, and keep everything else
+ *
+ * Followed by fake_keeper_next_worker() or fake_keeper_free().
+ */
+void fake_keeper_leave_worker(struct fake_keeper *keeper);
+
+/* Welcome another worker with all that is held; as fake_keeper_new(). */
+int fake_keeper_next_worker(struct fake_keeper *keeper, int *ret_channel, int *ret_ledger);
+
 /* Close the channel, which ends the worker, and forget everything. NULL is fine. */
 void fake_keeper_free(struct fake_keeper *keeper);
 

@@ -69,6 +69,7 @@ static struct model_revoked revoked[REVOKED_MAX];
 static size_t n_revoked; /* ever; the oldest are overwritten */
 static struct client *clients[CLIENTS], *root;
 static unsigned client_numbers[CLIENTS], last_number;
+static uint64_t client_tokens[CLIENTS], root_token;
 static struct lives *lives;
 static bool over; /* no more decisions */
 
@@ -296,14 +297,89 @@ static void begin_client(unsigned who)
 {
         client_numbers[who] = ++last_number;
         clients[who] = world_client(&world, 1000 + last_number % 2, "c");
+        client_tokens[who] = world.last_token;
+}
+
+/* Its memory may come back any time. */
+static void forget_buffers(const struct client *client)
+{
+        for (size_t b = 0; b < BUFFERS_MAX; b++)
+                if (buffers[b].client == client)
+                        buffers[b].client = NULL;
+}
+
+/* ---- the worker's death --------------------------------------------------------------------- */
+
+/* What the ledger says of it is what its client was told. */
+static void check_restored(const struct model_buffer *model)
+{
+        const struct buffer *buffer = client_buffer(model->client, model->id);
+        struct buffer_view view;
+
+        assert_non_null(buffer);
+        buffer_view(buffer, &view);
+        assert_int_equal(view.piece_count, model->n_runs);
+        for (size_t i = 0; i < view.piece_count; i++) {
+                struct piece piece;
+
+                buffer_piece(buffer, i, &piece);
+                assert_int_equal(piece.phys, model->runs[i].first);
+                assert_int_equal(piece.length_bytes, range_size(model->runs[i]));
+        }
+}
+
+/* @held: whose each buffer was, by numbers. */
+static void come_back(unsigned who, const unsigned held[BUFFERS_MAX])
+{
+        clients[who] = world_resume(&world, 1000 + client_numbers[who] % 2, client_tokens[who]);
+        assert_non_null(clients[who]);
+        for (size_t b = 0; b < BUFFERS_MAX; b++) {
+                if (held[b] != who)
+                        continue;
+                buffers[b].client = clients[who];
+                check_restored(&buffers[b]);
+        }
+        for (uint32_t i = 0; i < world.n_slots; i++)
+                if (world.frames[i].held && rnd(2))
+                        assert_int_equal(client_has_mapped(clients[who], world.frames[i].name), 0);
+}
+
+/* Who has each buffer; CLIENTS: nobody. Of another worker they will be other objects. */
+static void note_holders(unsigned ret[BUFFERS_MAX])
+{
+        for (size_t b = 0; b < BUFFERS_MAX; b++) {
+                ret[b] = 0;
+                while (ret[b] < CLIENTS && clients[ret[b]] != buffers[b].client)
+                        ret[b]++;
+        }
+}
+
+/* Most come back, in any order; the others are dead, and somebody else begins. */
+static void step_restart(void)
+{
+        unsigned first = (unsigned)rnd(CLIENTS), held[BUFFERS_MAX];
+
+        note_holders(held);
+        for (size_t b = 0; b < BUFFERS_MAX; b++)
+                buffers[b].client = NULL;
+        world_restart(&world);
+        root = world_resume(&world, 0, root_token);
+        assert_non_null(root);
+        for (unsigned i = 0; i < CLIENTS; i++) {
+                unsigned who = (first + i) % CLIENTS;
+
+                if (rnd(8))
+                        come_back(who, held);
+                else
+                        begin_client(who);
+                state_check(world.state);
+        }
 }
 
 static void step_end(unsigned who)
 {
         client_end(world.state, clients[who], rnd(2), world.now_ns);
-        for (size_t b = 0; b < BUFFERS_MAX; b++)
-                if (buffers[b].client == clients[who])
-                        buffers[b].client = NULL; /* its memory may come back any time */
+        forget_buffers(clients[who]);
         begin_client(who);
 }
 
@@ -654,6 +730,8 @@ static void step(void)
                 lives_shared_step(&world, clients[who], rnd);
         else
                 world.now_ns += rnd(NS_PER_S);
+        if (!rnd(400))
+                step_restart();
         if (!rnd(32))
                 see_device(false);
         if (state_next_due(world.state) <= world.now_ns)
@@ -686,6 +764,7 @@ void lives_run(struct lives *of, unsigned steps)
         for (unsigned i = 0; i < CLIENTS; i++)
                 begin_client(i);
         root = world_client(&world, 0, "root");
+        root_token = world.last_token;
         for (unsigned i = 0; i < steps && !over; i++)
                 step();
         for (unsigned i = 0; i < CLIENTS; i++)
@@ -694,6 +773,8 @@ void lives_run(struct lives *of, unsigned steps)
         see_device(true);
         calm_down();
         client_end(world.state, root, true, world.now_ns);
+        world_pass(&world, 100 * NS_PER_S);
+        see_device(true); /* who did not come back counts as dead since then */
         world_pass(&world, 100 * NS_PER_S);
         world_let_leave(&world);
         world_pass(&world, 100 * NS_PER_S);

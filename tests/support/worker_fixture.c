@@ -168,9 +168,24 @@ void worker_start(struct worker *worker, const struct worker_options *options)
                                      (struct sockaddr *)&worker->address, &worker->address_bytes),
                          0);
         assert_int_equal(listen(worker->settings.listen_fd, 128), 0);
+        worker->listener = dup(worker->settings.listen_fd);
+        assert_true(worker->listener >= 0);
 
         assert_int_equal(fake_keeper_new(&keeper, &worker->settings.keeper_fd,
                                          &worker->settings.ledger_fd, &worker->keeper),
+                         0);
+        assert_int_equal(pthread_create(&worker->thread, NULL, run, worker), 0);
+        fake_keeper_wait_ready(worker->keeper);
+}
+
+void worker_restart(struct worker *worker)
+{
+        fake_keeper_leave_worker(worker->keeper);
+        pthread_join(worker->thread, NULL);
+        assert_int_equal(worker->result, 0);
+        worker->settings.listen_fd = dup(worker->listener);
+        assert_int_equal(fake_keeper_next_worker(worker->keeper, &worker->settings.keeper_fd,
+                                                 &worker->settings.ledger_fd),
                          0);
         assert_int_equal(pthread_create(&worker->thread, NULL, run, worker), 0);
         fake_keeper_wait_ready(worker->keeper);
@@ -185,6 +200,7 @@ int worker_stop(struct worker *worker)
 int worker_end(struct worker *worker)
 {
         pthread_join(worker->thread, NULL);
+        close(worker->listener);
         free(worker->config);
         free(worker->proposed);
         return worker->result;

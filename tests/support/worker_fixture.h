@@ -50,6 +50,7 @@ struct worker_config {
  * @config:   in force
  * @proposed: what the keeper has read meanwhile; NULL: nothing
  * @changed:  what differs between the two
+ * @listener: its listening socket, for the next one
  */
 struct worker {
         struct worker_config *config, *proposed;
@@ -61,7 +62,7 @@ struct worker {
         struct sockaddr_un address;
         socklen_t address_bytes;
         pthread_t thread;
-        int result;
+        int result, listener;
 };
 
 /*
@@ -74,6 +75,9 @@ struct worker {
  */
 
 void worker_start(struct worker *worker, const struct worker_options *options);
+
+/* It ends without a word, and another one starts with the same frames and ledger. */
+void worker_restart(struct worker *worker);
 
 /* Return: what server_run() did. */
 int worker_stop(struct worker *worker);

@@ -211,7 +211,8 @@ void world_init(struct world *world, unsigned frames)
         world_add_pool(world, "any", 0, UINT64_MAX, frames);
 }
 
-static void tell_frame(struct world *world, const struct world_frame *frame)
+/* @given_up: a former worker had it leave. */
+static void tell_frame(struct world *world, const struct world_frame *frame, bool given_up)
 {
         const struct frame_news news = {
                 .name = frame->name,
@@ -220,8 +221,8 @@ static void tell_frame(struct world *world, const struct world_frame *frame)
                 .phys = frame->phys,
                 .node = (int)(frame->phys / GiB % 2),
                 .pinned = true,
-                .lent = frame->lent,
-                .given_up = frame->leaving,
+                .lent = frame->lent || given_up,
+                .given_up = given_up,
         };
 
         assert_int_equal(state_frame_arrived(world->state, &news, world->now_ns), 0);
@@ -243,7 +244,7 @@ void world_arrive_at(struct world *world, uint32_t pool, uint64_t phys)
         frame->phys = phys;
         frame->held = true;
         frame->leaving = frame->lent = false;
-        tell_frame(world, frame);
+        tell_frame(world, frame, false);
 }
 
 static bool is_held(const struct world *world, uint64_t phys)
@@ -372,8 +373,10 @@ void world_restart(struct world *world)
         world_new(world);
         for (uint32_t i = 0; i < world->n_slots; i++)
                 if (world->frames[i].held) {
+                        const bool given_up = world->frames[i].leaving;
+
                         world->frames[i].leaving = false;
-                        tell_frame(world, &world->frames[i]);
+                        tell_frame(world, &world->frames[i], given_up);
                 }
         if (world->poison_at_restart.generation)
                 state_frame_poisoned(world->state, world->poison_at_restart, world->now_ns);

@@ -192,7 +192,7 @@ static void test_resume_wakes_all_who_wait(void **state)
 {
         struct mock_settings settings = { .token = TOKEN, .hold = true };
         struct par_buffer *buffers[5];
-        pthread_t threads[ARRAY_SIZE(buffers)];
+        pthread_t threads[ARRAY_SIZE(buffers)] = { 0 };
 
         (void)state;
         begin(&settings);

@@ -68,19 +68,23 @@ static void count_warnings(void *data, int level, const char *message)
         setup->warnings += level == LOG_WARNING;
 }
 
-static void begin(struct setup *setup)
+static void begin_with(struct setup *setup, const struct mock_settings *settings)
 {
-        const struct mock_settings settings = { .spoil = spoil_limits };
         struct par_connect_options options = { .log = count_warnings, .log_data = setup };
 
         fake_vfio_init(8);
-        *setup = (struct setup){ .mock = mock_start(&settings) };
+        *setup = (struct setup){ .mock = mock_start(settings) };
         setup->container = memfd_create("container", MFD_CLOEXEC);
         assert_true(setup->container >= 0);
         assert_int_equal(par_connect(setup->mock->path, &options, &setup->par), 0);
         assert_int_equal(par_device_open(setup->par, "capture0", &setup->device), 0);
         assert_int_equal(par_device_attach_vfio(setup->device, setup->container), 0);
         setup->options.device = setup->device;
+}
+
+static void begin(struct setup *setup)
+{
+        begin_with(setup, &(struct mock_settings){ .spoil = spoil_limits });
 }
 
 /* All is unmapped, with or without par_free(). */
@@ -248,6 +252,34 @@ static void test_par_vfio_tells_where_it_is_mapped(void **state)
         par_free(get(&setup, PAGE, NULL));
         told(&setup);
         assert_int_equal(mock_counts(setup.mock).told, 1);
+        end(&setup);
+}
+
+/* Another worker knows nothing of it. */
+static void test_par_vfio_tells_another_worker_again(void **state)
+{
+        const struct mock_settings resumable = { .token = 77, .spoil = spoil_limits };
+        struct par_buffer *buffers[3];
+        struct setup setup;
+        struct mock_told said;
+
+        (void)state;
+        begin_with(&setup, &resumable);
+        for (size_t i = 0; i < ARRAY_SIZE(buffers); i++)
+                buffers[i] = get(&setup, (i + 1) * PAGE, NULL);
+        (void)told(&setup);
+        assert_int_equal(mock_counts(setup.mock).told, 3);
+        mock_hang_up(setup.mock);
+        said = told(&setup);
+        par_free(buffers[0]);
+        said = told(&setup);
+        assert_int_equal(mock_counts(setup.mock).resumed, 1);
+        assert_int_equal(mock_counts(setup.mock).told, 6);
+        assert_string_equal(said.device, "capture0");
+        assert_int_equal(said.iova, par_buffer_dma(buffers[2])); /* the last, by its number */
+        assert_int_equal(said.length, 3 * PAGE);
+        par_free(buffers[1]);
+        par_free(buffers[2]);
         end(&setup);
 }
 
@@ -522,6 +554,7 @@ int main(void)
                 cmocka_unit_test(test_par_vfio_rounds_to_the_pages_of_the_iommu),
                 cmocka_unit_test(test_par_vfio_leaves_other_buffers_alone),
                 cmocka_unit_test(test_par_vfio_tells_where_it_is_mapped),
+                cmocka_unit_test(test_par_vfio_tells_another_worker_again),
                 cmocka_unit_test(test_par_vfio_buffers_need_not_be_told),
                 cmocka_unit_test(test_par_vfio_attaches_once),
                 cmocka_unit_test(test_par_vfio_needs_a_ready_container),

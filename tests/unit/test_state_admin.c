@@ -261,8 +261,8 @@ static void test_revoke_is_for_administrators(void **unused)
         assert_int_equal(revoke(a, (struct selection){ .buffer = world_id(buffer) }, &bytes),
                          PAR_REFUSED_DENIED);
         assert_ptr_equal(client_buffer(a, world_id(buffer)), buffer);
-        assert_int_equal(client_new(world.state, &member, "admin", 77, &world, world.now_ns, &admin),
-                         0);
+        assert_int_equal(
+                client_new(world.state, &member, "admin", 77, &world, world.now_ns, &admin), 0);
         assert_true(client_is_admin(world.state, admin));
         assert_false(client_is_admin(world.state, a));
         assert_int_equal(revoke(admin, (struct selection){ .name = "a" }, &bytes), 0);

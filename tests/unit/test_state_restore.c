@@ -247,6 +247,36 @@ static void test_restore_goes_on_with_a_revocation(void **state)
         world_stop(&world);
 }
 
+/* One of two neighbours was taken away: the other is granted as before, and nothing more comes from
+ * their frame, also when the quarantine is over. */
+static void test_restore_keeps_a_frame_closed(void **state)
+{
+        struct selection which = { 0 };
+        struct client *client, *admin;
+        struct refusal refusal;
+        uint64_t bytes, frame;
+
+        (void)state;
+        world_init(&world, 4);
+        world_start(&world);
+        client = world_client(&world, 1000, "a");
+        which.buffer = world_id(world_alloc(&world, client, numbered(64 * KiB, 1)));
+        frame = world_first(world_alloc(&world, client, numbered(32 * KiB, 2))) / PAGE;
+        admin = world_client(&world, 0, "admin");
+        assert_int_equal(state_revoke(world.state, admin, &which, world.now_ns, &bytes, &refusal),
+                         0);
+        for (unsigned deaths = 0; deaths < 3; deaths++) {
+                world_restart(&world);
+                client = world_resume(&world, 1000, 1);
+                assert_non_null(client_restored_buffer(client, 2));
+                assert_int_equal(world_bytes(&world).granted, PAGE);
+                world_pass(&world, 5 * NS_PER_S);
+        }
+        assert_int_not_equal(world_first(world_alloc(&world, client, numbered(64 * KiB, 3))) / PAGE,
+                             frame);
+        world_stop(&world);
+}
+
 static uint64_t leaving_of(const struct client *client)
 {
         struct client_report report;
@@ -617,6 +647,7 @@ int main(void)
                 cmocka_unit_test(test_restore_quarantines_what_nobody_resumes),
                 cmocka_unit_test(test_restore_goes_on_with_a_quarantine),
                 cmocka_unit_test(test_restore_goes_on_with_a_revocation),
+                cmocka_unit_test(test_restore_keeps_a_frame_closed),
                 cmocka_unit_test(test_restore_sends_empty_frames_away),
                 cmocka_unit_test(test_restore_hears_what_is_mapped),
                 cmocka_unit_test(test_restore_passes_over_frames_of_others),
