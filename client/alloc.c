@@ -10,7 +10,8 @@
  */
 #include "grant.h"
 #include "io_tell.h"
-#include "io_wish.h"
+#include "principals.h"
+#include "wish.h"
 
 #include "macros.h"
 #include "mapping.h"
@@ -24,7 +25,8 @@
  * whose memory failed before anybody had it. */
 #define TRIES_MAX 64
 
-#define KNOWN_FLAGS (PAR_ALLOC_UNINITIALIZED | PAR_ALLOC_KEEP_ON_FORK)
+#define KNOWN_FLAGS \
+        (PAR_ALLOC_UNINITIALIZED | PAR_ALLOC_KEEP_ON_FORK | PAR_ALLOC_SHARED | PAR_ALLOC_LASTING)
 
 /* ---- the request ---------------------------------------------------------------------------- */
 
@@ -40,36 +42,35 @@ static bool all_zero(const uint64_t *reserved, size_t count)
 static int check(struct par *par, const struct par_constraint *constraint,
                  const struct par_alloc_options *options)
 {
+        int r;
+
         if (constraint && (constraint->flags || !all_zero(constraint->reserved, 5)))
                 return error_set(-EINVAL, "constraint: flags or a reserved field is not zero");
         if (!options)
                 return 0;
-        if ((options->flags & ~KNOWN_FLAGS) || !all_zero(options->reserved, 4))
+        if ((options->flags & ~KNOWN_FLAGS) ||
+            !all_zero(options->reserved, ARRAY_SIZE(options->reserved)))
                 return error_set(-EINVAL, "options: an unknown flag, or reserved is not zero");
-        if (options->name)
-                return error_set(-ENOTSUP, "there are no named buffers");
         if (options->device && options->device->par != par)
                 return error_set(-EINVAL, "the device belongs to another connection");
-        return handle_check_name("label", options->label);
+        r = handle_check_name("name", options->name);
+        return r ? r : handle_check_name("label", options->label);
 }
 
-/* What a caller wants, as the wire has it; refers to the caller's strings. @io: for a device behind
- * an IOMMU. */
-struct wish {
-        Wire__Request message;
-        Wire__Alloc alloc;
-        Wire__Constraint constraint;
-        uint32_t flags;
-        struct io_wish io;
-};
-
-static void wish_init(struct wish *wish, size_t size, const struct par_constraint *constraint,
-                      const struct par_alloc_options *options)
+void wish_init(struct wish *wish)
 {
         wire__request__init(&wish->message);
         wire__alloc__init(&wish->alloc);
+        wire__open__init(&wish->open);
         wire__constraint__init(&wish->constraint);
         wish->flags = 0;
+        wish->io = (struct io_wish){ 0 };
+}
+
+static void wish_alloc(struct wish *wish, size_t size, const struct par_constraint *constraint,
+                       const struct par_alloc_options *options)
+{
+        wish_init(wish);
         wish->message.body_case = WIRE__REQUEST__BODY_ALLOC;
         wish->message.alloc = &wish->alloc;
         wish->alloc.size = size;
@@ -93,7 +94,27 @@ static void wish_init(struct wish *wish, size_t size, const struct par_constrain
                         wish->alloc.pool = (char *)options->pool;
                 if (options->label)
                         wish->alloc.label = (char *)options->label;
+                if (options->name)
+                        wish->alloc.name = (char *)options->name;
+                wish->alloc.shared = options->flags & PAR_ALLOC_SHARED;
+                wish->alloc.lasting = options->flags & PAR_ALLOC_LASTING;
         }
+}
+
+/* Who else may open it. Return: 0; -EINVAL. */
+static int wish_principals(struct wish *wish, const struct par_alloc_options *options)
+{
+        size_t n = 0;
+        int r;
+
+        if (!options || !options->allow)
+                return 0;
+        r = principals_parse(options->allow, wish->allow, &n);
+        for (size_t i = 0; i < n; i++)
+                wish->allow_pointers[i] = &wish->allow[i];
+        wish->alloc.allow = wish->allow_pointers;
+        wish->alloc.n_allow = n;
+        return r;
 }
 
 /* Behind an IOMMU all limits are of I/O addresses, and any memory will do. */
@@ -232,7 +253,8 @@ static int cancel(struct grant *grant)
         return error_set(-EINTR, "a signal ended the waiting");
 }
 
-/* Another worker is asked: for what time is left, and it knows what was unmapped before. */
+/* Another worker is asked: for what time is left, and it knows what was unmapped before. An Open
+ * does not wait. */
 static void ask_again(struct request *request)
 {
         struct grant *grant = CONTAINER_OF(request, struct grant, request);
@@ -240,6 +262,8 @@ static void ask_again(struct request *request)
         int64_t left_ms = grant->deadline_ms - now_ms();
 
         grant->told = grant->par->frames.told;
+        if (request->message->body_case != WIRE__REQUEST__BODY_ALLOC)
+                return;
         if (grant->cancelled)
                 alloc->wait_ms = 0;
         else if (alloc->wait_ms > 0)
@@ -377,7 +401,7 @@ static int reject(struct par *par, struct par_buffer *buffer)
         return error_set(-EHWPOISON, "the memory that was granted has failed (a hardware error)");
 }
 
-static int alloc_once(struct par *par, struct wish *wish, struct par_buffer **ret)
+static int try_once(struct par *par, struct wish *wish, struct par_buffer **ret)
 {
         struct grant grant = {
                 .par = par,
@@ -411,15 +435,14 @@ static int alloc_once(struct par *par, struct wish *wish, struct par_buffer **re
         return 0;
 }
 
-/* Ask until it is granted, refused, or hopeless. */
-static int alloc_patiently(struct par *par, struct wish *wish, struct par_buffer **ret)
+int wish_fulfil(struct par *par, struct wish *wish, struct par_buffer **ret)
 {
         const int64_t deadline_ms = now_ms() + wish->alloc.wait_ms;
         int64_t left_ms;
         int r = 0;
 
         for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
-                r = alloc_once(par, wish, ret);
+                r = try_once(par, wish, ret);
                 if (r != -ESTALE && r != -EHWPOISON)
                         return r;
                 if (wish->alloc.wait_ms > 0) {
@@ -451,10 +474,13 @@ int par_alloc(struct par *par, size_t size, const struct par_constraint *constra
         if (r)
                 return r;
 
-        wish_init(&wish, size, constraint, options);
+        wish_alloc(&wish, size, constraint, options);
+        r = wish_principals(&wish, options);
+        if (r)
+                return r;
         r = wish_plan(&wish, par, constraint, options ? options->device : NULL);
         if (!r)
-                r = alloc_patiently(par, &wish, ret);
+                r = wish_fulfil(par, &wish, ret);
         io_wish_deinit(&wish.io);
         return r;
 }

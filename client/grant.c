@@ -28,14 +28,19 @@
 
 /* ---- the head of a grant -------------------------------------------------------------------- */
 
+static bool is_as_large_as_asked(const struct grant *grant, const Wire__Grant *head)
+{
+        return !grant->asked_bytes || (head->size >= grant->asked_bytes &&
+                                       head->size - grant->asked_bytes < head->page_size);
+}
+
 static bool head_is_sane(const struct grant *grant, const Wire__Grant *head)
 {
         return head->extents && head->buffer && head->page_size >= PAGE_BYTES_MIN &&
                head->page_size <= PAGE_BYTES_MAX && !(head->page_size & (head->page_size - 1)) &&
-               head->size >= grant->asked_bytes && head->size <= SIZE_MAX / 2 &&
-               head->size - grant->asked_bytes < head->page_size && head->piece_count &&
-               head->piece_count <= head->size / head->page_size + 2 && head->segment_count &&
-               head->segment_count <= head->size;
+               is_as_large_as_asked(grant, head) && head->size <= SIZE_MAX / 2 &&
+               head->piece_count && head->piece_count <= head->size / head->page_size + 2 &&
+               head->segment_count && head->segment_count <= head->size;
 }
 
 /* The next descriptor of a packet, owned by the caller. Return: 0; -EMFILE: lost; -EPROTO. */

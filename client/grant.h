@@ -11,7 +11,7 @@
  * @request:     must be first
  * @par:         borrowed
  * @buffer:      being filled; its id is not 0 as soon as the daemon has granted it
- * @asked_bytes: what was asked for
+ * @asked_bytes: what was asked for; 0: whatever it has
  * @told:        frames.told when the Alloc was sent
  * @cursor:      where its description goes on; 0: it is complete
  * @deadline_ms: of CLOCK_MONOTONIC, where it may wait

@@ -122,17 +122,29 @@ struct par_constraint {
  * lies in the same hugepages. Memory that is freed meanwhile stays charged until the child ends,
  * calls exec(), or says par_disconnect() on its copy of the handle. */
 #define PAR_ALLOC_KEEP_ON_FORK UINT32_C(2)
+/* Others may be given the buffer: par_buffer_share(). It has whole pages to itself, so a small one
+ * costs as much as a page of its pool. A name implies this. */
+#define PAR_ALLOC_SHARED UINT32_C(4)
+/* It stays when nobody has it any more, also where its last holder died, until par_remove(). Takes
+ * a name. */
+#define PAR_ALLOC_LASTING UINT32_C(8)
+
+/* struct par_alloc_options.allow: so many at most. */
+#define PAR_ALLOW_MAX 8
 
 /**
  * struct par_alloc_options - the rest of a request; NULL is the same as all zero
  * @device:   whose limits apply in addition; borrowed for the call. NULL: none
  * @pool:     only this pool; borrowed. NULL: pard chooses
  * @label:    shown to administrators, at most 63 bytes of UTF-8; borrowed. NULL: none
- * @name:     NULL. Named buffers that outlive a session do not exist yet: -ENOTSUP
+ * @name:     under which others can par_open() it while anybody has it; at most 63 bytes of UTF-8,
+ *            no slash, and not in use by this uid; borrowed. NULL: none
  * @wait_ms:  how long to wait where memory may become free, in milliseconds; 0: not for others;
  *            negative: without limit. Where pard gets more memory from the system for the request,
  *            it may take longer than that, but at most 2,000 ms
  * @flags:    PAR_ALLOC_*
+ * @allow:    who may open it by its name beside this uid: up to PAR_ALLOW_MAX, separated by commas,
+ * as "user:alice", "group:radio", "uid:1001" or "gid:44"; borrowed. NULL: nobody
  * @reserved: zero
  */
 struct par_alloc_options {
@@ -140,7 +152,8 @@ struct par_alloc_options {
         const char *pool, *label, *name;
         int32_t wait_ms;
         uint32_t flags;
-        uint64_t reserved[4];
+        const char *allow;
+        uint64_t reserved[3];
 };
 
 /**
@@ -300,15 +313,17 @@ void par_device_close(struct par_device *device);
  * The buffer is pinned, mapped contiguously in virtual memory, and zeroed. Its pointer and its
  * physical address are congruent modulo the page size of the pool.
  *
- * Return: 0; -EINVAL for a reserved or unknown bit that is set; -ENOTSUP for a name; -PAR_INVALID
- * for size 0, an alignment or boundary that is no power of two, addr_min above addr_max, an unknown
- * pool or device; -PAR_NEVER_FITS, -PAR_EXHAUSTED, -PAR_FRAGMENTED, -PAR_QUOTA, -PAR_DENIED;
- * -PAR_TIMED_OUT after wait_ms; -EINTR where a signal ended the waiting (only with wait_ms not 0,
- * and with SA_RESTART, too; a signal that comes just before the call sleeps is not noticed);
- * -PAR_BUSY where other threads' buffers got in the way again and again; -EHWPOISON where memory
- * was granted again and again that has failed (mostly another try gets sound memory, by itself);
- * -EMFILE where the process has too few descriptors left, -ENOMEM without memory or address space;
- * -EPROTO where pard sends nonsense, which ends the session; -PAR_GONE; -ECHILD.
+ * Return: 0; -EINVAL for a reserved or unknown bit that is set, a bad name, or one in @allow that
+ * the system does not know; -PAR_BUSY where this uid has a buffer of that name already;
+ * -PAR_INVALID for size 0, an alignment or boundary that is no power of two, addr_min above
+ * addr_max, an unknown pool or device; -PAR_NEVER_FITS, -PAR_EXHAUSTED, -PAR_FRAGMENTED,
+ * -PAR_QUOTA, -PAR_DENIED; -PAR_TIMED_OUT after wait_ms; -EINTR where a signal ended the waiting
+ * (only with wait_ms not 0, and with SA_RESTART, too; a signal that comes just before the call
+ * sleeps is not noticed); -PAR_BUSY where other threads' buffers got in the way again and again;
+ * -EHWPOISON where memory was granted again and again that has failed (mostly another try gets
+ * sound memory, by itself); -EMFILE where the process has too few descriptors left, -ENOMEM without
+ * memory or address space; -EPROTO where pard sends nonsense, which ends the session; -PAR_GONE;
+ * -ECHILD.
  *
  * With a device that is attached to a VFIO container the first four are said of its addresses, too,
  * and wait_ms does not wait for these; -PAR_QUOTA also where RLIMIT_MEMLOCK or the container's
@@ -321,6 +336,8 @@ int par_alloc(struct par *par, size_t size, const struct par_constraint *constra
 /**
  * par_free() - give a buffer back
  * @buffer: consumed; NULL is fine. The device must not use it any more, and neither may the caller
+ *
+ * Of one that others have as well, or that lasts, only this connection lets go.
  *
  * Cannot fail: where the daemon is gone, the memory is unmapped all the same.
  */
@@ -397,6 +414,100 @@ int par_buffer_pages(const struct par_buffer *buffer, size_t offset, size_t page
  * -EMFILE where the process has too few descriptors left; -EPROTO; -EINVAL; -ECHILD.
  */
 int par_buffer_export_dmabuf(struct par_buffer *buffer, int *ret_fd) PAR_MUST_CHECK;
+
+/**
+ * struct par_open_options - how to open; NULL is the same as all zero
+ * @flags:    PAR_ALLOC_KEEP_ON_FORK, or 0
+ * @reserved_flags, @reserved: zero
+ */
+struct par_open_options {
+        uint32_t flags, reserved_flags;
+        uint64_t reserved[7];
+};
+
+/**
+ * par_open() - have a buffer that exists, by its name
+ * @par:     connection
+ * @name:    "ring": that of this uid; "1001/ring": that of uid 1001, who allows it; borrowed
+ * @options: NULL: as all zero; borrowed
+ * @ret:     owned by the caller: par_free()
+ *
+ * It is the same memory at the same addresses, with what is in it: nothing is zeroed. Segments and
+ * runs are those of par_alloc(). It is charged to whoever allocated it.
+ *
+ * So a driver that was killed and started again goes on with the memory that its device is using:
+ * it opens its buffers under the names that it gave them, with PAR_ALLOC_LASTING, and allocates
+ * those that are not there (-PAR_GONE). As long as pard knows of a driver that died with a buffer
+ * and did not come back under the same client name, the memory goes into quarantine when it is
+ * given up.
+ *
+ * A buffer of another uid comes as a dma-buf where the kernel makes one (see
+ * par_buffer_export_dmabuf()). It is not mapped for devices behind an IOMMU.
+ *
+ * Return: 0; -EINVAL; -PAR_INVALID for a name that cannot be; -PAR_GONE where there is no buffer of
+ * that name that the caller may open, or the connection is gone; -PAR_BUSY where this connection
+ * has it already, or other threads' buffers got in the way again and again; -PAR_QUOTA where this
+ * connection has too many buffers, or too many connections of other uids have this one;
+ * -PAR_NEVER_FITS where it is another uid's and the kernel makes no dma-buf so large; -ENOTSUP
+ * where it makes none of such memory; -EHWPOISON where its memory has failed; -EMFILE, -ENOMEM,
+ * -EPROTO, -ECHILD as par_alloc().
+ */
+int par_open(struct par *par, const char *name, const struct par_open_options *options,
+             struct par_buffer **ret) PAR_MUST_CHECK;
+
+/* struct par_token - opens one buffer for whoever has it; nobody can guess one */
+struct par_token {
+        unsigned char bytes[16];
+};
+
+/**
+ * par_buffer_share() - the token of a buffer, to be passed on
+ * @buffer: allocated with PAR_ALLOC_SHARED or a name, by this uid; borrowed
+ * @ret:    the token; all zero on failure
+ *
+ * A buffer has one token at a time: it is the same until par_buffer_unshare(), or until the buffer
+ * is gone. Whoever has it can par_open_shared(), of any uid.
+ *
+ * Return: 0; -PAR_INVALID where the buffer is none that may be shared; -PAR_DENIED where another
+ * uid allocated it; -PAR_GONE, also where the buffer was revoked; -EINVAL; -EPROTO; -ECHILD.
+ */
+int par_buffer_share(struct par_buffer *buffer, struct par_token *ret) PAR_MUST_CHECK;
+
+/**
+ * par_buffer_unshare() - the token opens nothing any more
+ * @buffer: as par_buffer_share()
+ *
+ * Who has the buffer keeps it.
+ *
+ * Return: as par_buffer_share().
+ */
+int par_buffer_unshare(struct par_buffer *buffer) PAR_MUST_CHECK;
+
+/**
+ * par_open_shared() - have a buffer that exists, by a token
+ * @par:     connection
+ * @token:   borrowed
+ * @options: NULL: as all zero; borrowed
+ * @ret:     owned by the caller: par_free()
+ *
+ * Return: as par_open().
+ */
+int par_open_shared(struct par *par, const struct par_token *token,
+                    const struct par_open_options *options, struct par_buffer **ret) PAR_MUST_CHECK;
+
+/**
+ * par_remove() - free a name, as shm_unlink() does
+ * @par:  connection
+ * @name: as par_open()'s; borrowed
+ *
+ * The buffer is given up when nobody has it any more, perhaps at once. Where a driver died with it
+ * and did not come back it goes into quarantine then, as all memory of the dead.
+ *
+ * Return: 0; -EINVAL; -PAR_INVALID for a name that cannot be; -PAR_GONE where there is none, or the
+ * connection is gone; -PAR_DENIED where it is another uid's, and the caller no administrator;
+ * -ECHILD.
+ */
+int par_remove(struct par *par, const char *name) PAR_MUST_CHECK;
 
 /**
  * par_dma_address() - the dma address of a pointer into any buffer of this connection

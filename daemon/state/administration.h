@@ -59,7 +59,9 @@ struct selection {
  *
  * They are told (EVENT_REVOKED), and know these buffers no longer. The memory is in quarantine as
  * if its client had died, and charged to its owner until nobody refers to it. Nothing more is
- * granted from the frames in which it lies: the client may still write there.
+ * granted from the frames in which it lies: the client may still write there. Of a shared buffer,
+ * where a client is meant, others keep it; where the buffer or its pool is meant, nobody does, and
+ * its name is free.
  *
  * Return: 0; PAR_REFUSED_DENIED; PAR_REFUSED_INVALID; PAR_REFUSED_GONE where there are none;
  * -ENOMEM.

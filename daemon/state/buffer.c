@@ -149,10 +149,11 @@ void buffer_piece(const struct buffer *buffer, size_t index, struct piece *ret)
                 .phys = piece->phys,
                 .length_bytes = piece->length_bytes,
                 .frame_offset = piece->frame_offset,
-                .zeroed = piece->zeroed,
+                /* What is shared was zero when it was granted, and is its holders' since then. */
+                .zeroed = piece->zeroed || buffer->share,
                 /* One empty frame is kept for an owner, so keeping makes sense for small buffers.
                  */
-                .keep = buffer->n_pieces == 1 && settings->reuse_delay_ns > 0,
+                .keep = buffer->n_pieces == 1 && settings->reuse_delay_ns > 0 && !buffer->share,
         };
 }
 

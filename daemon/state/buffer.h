@@ -8,11 +8,12 @@
 
 struct holding;
 struct io_mapping;
+struct share;
 struct watch;
 
 /**
  * struct buffer - granted memory
- * @holding:     whose it is; a client's, or what an ended client left
+ * @holding:     whose it is; a client's, what an ended client left, or a shared one's own
  * @limits:      how it is cut into segments
  * @dma_offset:  from memory to what its device sees, modulo 2^64
  * @watches:     of the @n_watches PCI devices that it is for: references. @unwatched: it is for
@@ -25,6 +26,8 @@ struct watch;
  *               when it is freed: so its frames are closed then, and none is kept for its owner
  * @runs:        contiguous pieces of memory, in the order of the buffer; owned
  * @pieces:      the same, cut at frames
+ * @share:       what makes it one that several sessions may have; NULL: it is one session's alone.
+ *               Such a buffer has its frames to itself: they are closed from the beginning
  * @io:          where its client said that it is mapped; NULL: nothing was said
  *
  * Its place never changes between grant and release.
@@ -47,6 +50,7 @@ struct buffer {
         bool unwatched;
         struct range *runs;
         size_t n_runs;
+        struct share *share;
         struct io_mapping *io;
         RB_ENTRY(buffer) by_id;     /* state::buffers */
         LIST_ENTRY(buffer) held;    /* holding::buffers */

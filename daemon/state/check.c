@@ -229,7 +229,7 @@ static void check_clients(const struct state *state)
                         check_holding(client->holdings[i], false);
                         n += client->holdings[i]->n_buffers;
                 }
-                assert(n == client->n_buffers);
+                assert(n + holders_count(client) == client->n_buffers);
                 LIST_FOREACH (holding, &client->revoked, by_client)
                         assert(holding->cut_off == client);
         }
@@ -273,6 +273,7 @@ void state_check(const struct state *state)
         check_frames(state);
         check_owners(state);
         check_clients(state);
+        shares_check(state);
         for (size_t i = 0; i < state->settings->n_pools; i++) {
                 check_pool(state, &state->pools[i]);
                 check_orphans(&state->pools[i]);

@@ -148,7 +148,8 @@ static int find_in_pool(const struct pool *pool, const struct client *client,
         struct space_list list = { .count = 0 };
         int r;
 
-        if (account) {
+        /* What is to be shared shares no frame, and lies in none that somebody may have mapped. */
+        if (account && !demand->share.wanted) {
                 r = find_partial(account, demand, choice);
                 if (r <= 0)
                         return r;
@@ -222,7 +223,7 @@ bool choice_longest(const struct client *client, const struct pool *pool,
         struct range part;
         bool found;
 
-        client_memory(client, pool, demand->nodes, &whole, &parts);
+        client_memory(client, pool, demand, &whole, &parts);
         found = placement_find_largest_run(whole.of, whole.count, demand->want.window, ret);
         if (!longest_part(pool, &parts, demand->want.window, &part))
                 return found;

@@ -6,6 +6,7 @@
 #include "client.h"
 
 #include "choice.h"
+#include "demand.h"
 #include "macros.h"
 #include "refusal.h"
 #include "state_private.h"
@@ -103,6 +104,8 @@ static int client_make(struct state *state, const struct identity *identity, con
         TAILQ_INIT(&client->waiters);
         LIST_INIT(&client->revoked);
         RB_INIT(&client->restored);
+        RB_INIT(&client->holders);
+        RB_INIT(&client->restored_holders);
         due_init(&client->resume, DUE_RESUME);
         client->identity = *identity;
         client->session_owner = owner;
@@ -206,17 +209,18 @@ int client_account(struct client *client, struct pool *pool, struct account **re
         return owner_account(owner, pool, ret);
 }
 
-void client_memory(const struct client *client, const struct pool *pool, uint64_t nodes,
-                   struct space_list *ret_whole, struct space_list *ret_parts)
+void client_memory(const struct client *client, const struct pool *pool,
+                   const struct demand *demand, struct space_list *ret_whole,
+                   struct space_list *ret_parts)
 {
         const struct account *account = client_account_of(client, pool);
 
         ret_whole->count = ret_parts->count = 0;
-        if (account) {
-                space_list_add(ret_parts, &account->partial, nodes);
-                space_list_add(ret_whole, &account->empty, nodes);
+        if (account && !demand->share.wanted) {
+                space_list_add(ret_parts, &account->partial, demand->nodes);
+                space_list_add(ret_whole, &account->empty, demand->nodes);
         }
-        space_list_add(ret_whole, &pool->free, nodes);
+        space_list_add(ret_whole, &pool->free, demand->nodes);
 }
 
 int client_holding(struct client *client, struct account *account, struct holding **ret)
@@ -415,14 +419,25 @@ void client_forget_restored(struct client *client, struct buffer *buffer)
 
 struct buffer *client_restored_buffer(const struct client *client, uint32_t seq)
 {
+        const struct holder *holder = holder_restored(client, seq);
         struct restored_tree tree = client->restored;
         struct buffer key = { .seq = seq, .id = UINT64_MAX };
         struct buffer *buffer = RB_NFIND(restored_tree, &tree, &key);
 
+        if (holder)
+                return holder->share->buffer;
         /* It is noted for a moment longer than it is the client's where that is cut off from it. */
         if (!buffer || buffer->seq != seq || buffer->holding->client != client)
                 return NULL;
         return buffer;
+}
+
+/* What is shared has its frames to itself. */
+static bool has_shared_frame(const struct client *client, const struct frame *frame)
+{
+        const struct buffer_piece *piece = frame_piece_from(frame, 0);
+
+        return piece && piece->buffer->share && holder_of(client, piece->buffer->share);
 }
 
 int client_has_mapped(struct client *client, struct frame_name name)
@@ -435,7 +450,8 @@ int client_has_mapped(struct client *client, struct frame_name name)
         if (!frame || !frame->account)
                 return 0;
         owner = frame->account->owner;
-        if (owner != client->session_owner && owner != client->uid_owner)
+        if (owner != client->session_owner && owner != client->uid_owner &&
+            !has_shared_frame(client, frame))
                 return 0;
         r = client_shown(client, name);
         if (r < 0)
@@ -507,6 +523,7 @@ void client_end(struct state *state, struct client *client, bool orderly, uint64
         if (!orderly)
                 ledger_end_session(state->ledger, client->session_owner->record, now_ns);
         drop_waiters(state, client);
+        holders_end(client, orderly, now_ns, &steps);
         while ((holding = LIST_FIRST(&client->revoked)))
                 holding_lose_client(state, holding, orderly, now_ns, &steps);
         forget_shown(state, client);
@@ -527,5 +544,7 @@ struct buffer *client_buffer(const struct client *client, uint64_t id)
 {
         struct buffer *buffer = state_buffer(client->state, id);
 
+        if (buffer && buffer->share)
+                return holder_of(client, buffer->share) ? buffer : NULL;
         return buffer && buffer->holding->client == client ? buffer : NULL;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "holder.h"
 #include "holding.h"
 #include "lists.h"
 #include "state.h"
@@ -32,6 +33,8 @@ RB_HEAD(resumable_tree, client);
  * @restored:      buffers from before it came back, by the requests that they answer
  * @waiters:       its own, in the order of arrival
  * @revoked:       holdings from which it was cut off, until they are gone
+ * @holders:       shared buffers that it has
+ * @restored_holders: those from before it came back, by the requests by which it has them
  * @holdings:      by the pool's index
  */
 struct client {
@@ -48,6 +51,8 @@ struct client {
         struct due resume;
         void *watch;
         struct restored_tree restored;
+        struct holder_tree holders;
+        struct restored_holder_tree restored_holders;
         RB_ENTRY(client) by_token; /* state::resumable */
         struct waiter_queue waiters;
         struct shown_tree shown;
@@ -70,12 +75,13 @@ struct account *client_account_of(const struct client *client, const struct pool
 
 /**
  * client_memory() - what it could get of a pool, its own included
- * @nodes:     of these (bit mask; 0: all)
+ * @demand:    of its nodes; and nothing of the client's own where it is to be shared
  * @ret_whole: whole frames: a buffer may reach over several
  * @ret_parts: what is left of frames that it has a part of: a buffer lies inside one of them
  */
-void client_memory(const struct client *client, const struct pool *pool, uint64_t nodes,
-                   struct space_list *ret_whole, struct space_list *ret_parts);
+void client_memory(const struct client *client, const struct pool *pool,
+                   const struct demand *demand, struct space_list *ret_whole,
+                   struct space_list *ret_parts);
 
 /**
  * client_holding() - its holding of an account's pool, made where it has none

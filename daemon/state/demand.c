@@ -43,6 +43,7 @@ static void from_request(const struct request *request, struct demand *demand)
         demand->nodes = request->nodes;
         demand->label = request->label;
         demand->seq = request->seq;
+        demand->share = request->share;
         demand->devices = request->device;
         if (!limits->align_bytes)
                 limits->align_bytes = 1;

@@ -45,6 +45,7 @@ struct demand_view {
  * @views:   @n_views of them, at least 1: a buffer lies in one. Without bus windows there is one
  * @low, @high: who set the addresses of @limits
  * @seq:     of the request
+ * @share:   how it may be shared; its name is borrowed from the request
  * @devices: their names, separated by commas; borrowed from the request. NULL or "": none
  * @granularity_bytes: what the size is a multiple of; 0: of whole granules
  * @watched: PCI addresses of its devices, @n_watched of them; @unwatched: it is for something else,
@@ -64,6 +65,7 @@ struct demand {
         bool unwatched;
         const struct device_settings *windows_of;
         const char *label, *devices;
+        struct share_request share;
         uint32_t seq;
         size_t n_views;
         struct demand_view views[VIEWS_MAX];

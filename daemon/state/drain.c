@@ -156,9 +156,8 @@ static void tell_holder(struct state *state, struct buffer *buffer)
                 }
                 offset += piece->length_bytes;
         }
-        if (first < last && buffer->holding->client && buffer->holding->client->data)
-                state->ops->event(state->data, buffer->holding->client->data, EVENT_DRAINING,
-                                  buffer->id, first, last - first);
+        if (first < last)
+                buffer_tell(state, buffer, EVENT_DRAINING, first, last - first);
 }
 
 static void drain_frame(struct state *state, struct frame *frame)

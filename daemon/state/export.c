@@ -29,6 +29,11 @@ int state_export(struct state *state, struct client *client, uint64_t id,
         if (!buffer)
                 return refusal_set(ret_refusal, PAR_REFUSED_GONE, "no buffer %" PRIu64 " of yours",
                                    id);
+        if (client_is_stranger(client, buffer))
+                return refusal_set(ret_refusal, PAR_REFUSED_DENIED,
+                                   "another uid made buffer %" PRIu64
+                                   ", and alone says who else may have it",
+                                   id);
         if (buffer->n_exports == BUFFER_EXPORTS_MAX)
                 return refusal_set(ret_refusal, PAR_REFUSED_QUOTA,
                                    "buffer %" PRIu64 " was exported %u times, which is as often as "

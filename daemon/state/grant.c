@@ -6,6 +6,7 @@
  * cannot fail, and ends with the ledger.
  */
 #include "choice.h"
+#include "holder.h"
 #include "macros.h"
 #include "quarantine.h"
 #include "state_private.h"
@@ -25,7 +26,7 @@ static void find_frames(const struct state *state, struct buffer *buffer, uint64
 /* Whether the piece divides a frame that was not divided. */
 static bool is_to_divide(const struct buffer_piece *piece)
 {
-        return !piece->frame->divided &&
+        return !piece->frame->divided && !piece->buffer->share &&
                piece->length_bytes < piece->frame->pool->settings->page_bytes;
 }
 
@@ -118,6 +119,8 @@ static void commit_piece(struct state *state, struct account *account, struct bu
         piece->zeroed = !frame->used;
         frame->used = true;
         frame_add_piece(frame, piece);
+        if (piece->buffer->share)
+                frame_close(frame);
         if (!frame->lent) {
                 const struct owner *owner = account->owner;
 
@@ -155,6 +158,7 @@ static void enter_ledger(struct state *state, const struct client *client,
                 .n_devices = buffer->n_watches,
                 .exports = buffer->n_exports,
                 .unwatched = buffer->unwatched,
+                .share = buffer->share ? buffer->share->record : LEDGER_NONE,
         };
 
         _Static_assert(REQUEST_DEVICES_MAX == LEDGER_DEVICES, "all of them");
@@ -163,28 +167,12 @@ static void enter_ledger(struct state *state, const struct client *client,
         ledger_commit_buffer(state->ledger, buffer->record, &entry);
 }
 
-DEFINE_CLEANUP(struct buffer, buffer_free)
-
-int state_grant(struct state *state, struct client *client, const struct demand *demand,
-                const struct choice *choice, uint64_t now_ns, struct buffer **ret)
+/* What changes with the grant is held. Return: 0; -ENOMEM, -ENOSPC, and nothing is. */
+static int hold(struct state *state, const struct demand *demand, const struct choice *choice,
+                struct account *account, struct buffer *buffer)
 {
-        _cleanup_(buffer_freep) struct buffer *buffer = NULL;
-        uint64_t page_bytes = choice->pool->settings->page_bytes;
-        struct account *account;
-        struct holding *holding;
         int r;
 
-        r = buffer_new(choice->places, choice->n_places, page_bytes, &demand->want, &buffer);
-        if (r)
-                return r;
-        buffer->dma_offset = demand->dma_offset;
-        r = client_account(client, choice->pool, &account);
-        if (r)
-                return r;
-        r = client_holding(client, account, &holding);
-        if (r)
-                return r;
-        find_frames(state, buffer, page_bytes);
         r = quarantine_prepare(state, demand, buffer);
         if (r)
                 return r;
@@ -197,26 +185,90 @@ int state_grant(struct state *state, struct client *client, const struct demand 
         if (r) {
                 release_parts(account, buffer, buffer->n_pieces);
                 quarantine_forget(state, buffer);
-                return r;
         }
+        return r;
+}
 
-        /* From here on nothing fails. */
-        take_free(choice->pool, buffer);
+/* The same, and where it is to be shared the first who has it. */
+static int hold_all(struct state *state, struct client *client, const struct demand *demand,
+                    const struct choice *choice, struct account *account, struct buffer *buffer,
+                    struct holder **ret_holder)
+{
+        int r;
+
+        r = hold(state, demand, choice, account, buffer);
+        if (r || !buffer->share)
+                return r;
+        r = holder_new(client, buffer->share, buffer->record, demand->seq, ret_holder);
+        if (r) {
+                ledger_drop_buffer(state->ledger, buffer->record);
+                release_parts(account, buffer, buffer->n_pieces);
+                quarantine_forget(state, buffer);
+        }
+        return r;
+}
+
+static void commit_frames(struct state *state, struct pool *pool, struct account *account,
+                          struct buffer *buffer)
+{
+        take_free(pool, buffer);
         for (size_t i = 0; i < buffer->n_pieces; i++)
                 commit_piece(state, account, &buffer->pieces[i]);
-        if (choice->pool->settings->handout == HANDOUT_DMABUF)
+        if (pool->settings->handout == HANDOUT_DMABUF)
                 buffer_mark_exported(state, buffer);
+}
+
+DEFINE_CLEANUP(struct buffer, buffer_free)
+DEFINE_CLEANUP(struct holder, holder_free)
+DEFINE_CLEANUP(struct share, share_free)
+
+int state_grant(struct state *state, struct client *client, const struct demand *demand,
+                const struct choice *choice, uint64_t now_ns, struct buffer **ret)
+{
+        _cleanup_(buffer_freep) struct buffer *buffer = NULL;
+        _cleanup_(share_freep) struct share *share = NULL;
+        _cleanup_(holder_freep) struct holder *holder = NULL;
+        uint64_t page_bytes = choice->pool->settings->page_bytes;
+        struct account *account;
+        struct holding *holding;
+        int r;
+
+        r = buffer_new(choice->places, choice->n_places, page_bytes, &demand->want, &buffer);
+        if (r)
+                return r;
+        buffer->dma_offset = demand->dma_offset;
+        r = client_account(client, choice->pool, &account);
+        if (r)
+                return r;
+        if (demand->share.wanted)
+                r = share_new(client, account, &demand->share, &share);
+        else
+                r = client_holding(client, account, &holding);
+        if (r)
+                return r;
+        buffer->share = share;
+        find_frames(state, buffer, page_bytes);
+        r = hold_all(state, client, demand, choice, account, buffer, &holder);
+        if (r)
+                return r;
+
+        /* From here on nothing fails. */
+        commit_frames(state, choice->pool, account, buffer);
         buffer->id = ++state->last_buffer;
         buffer->since_ns = now_ns;
         if (demand->want.window.last != UINT64_MAX)
                 buffer->needs_below = demand->want.window.last;
         buffer->seq = demand->seq;
         name_copy(buffer->label, sizeof(buffer->label), demand->label);
-        holding_add(holding, buffer);
+        holding_add(share ? share->holding : holding, buffer);
         state_list_buffer(state, buffer);
         account->pool->counters.grants++;
         state->grants++;
         enter_ledger(state, client, buffer, choice);
+        if (share) {
+                share_begin(STEAL(share), buffer);
+                holder_begin(STEAL(holder));
+        }
         *ret = STEAL(buffer);
         return 0;
 }

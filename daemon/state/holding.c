@@ -40,6 +40,12 @@ int holding_new(struct client *client, struct account *account, struct holding *
         return 0;
 }
 
+void holding_discard(struct holding *holding)
+{
+        holding->account->owner->n_holdings--;
+        free(holding);
+}
+
 void holding_add(struct holding *holding, struct buffer *buffer)
 {
         buffer->holding = holding;
@@ -183,17 +189,32 @@ static bool is_disclosed(const struct holding *holding)
         return !holding->account->pool->settings->hidden || holding->client->was_admin;
 }
 
-void holding_end(struct state *state, struct holding *holding, bool orderly, uint64_t now_ns,
-                 unsigned *steps)
+static void end(struct state *state, struct holding *holding, bool orderly, uint64_t now_ns,
+                unsigned *steps)
 {
-        holding->disclosed = is_disclosed(holding);
-        holding->client = NULL;
         holding->ended_ns = now_ns;
         LIST_INSERT_HEAD(&state->ended, holding, ended);
         if (!orderly && holding->n_buffers &&
             (holding->account->pool->settings->quarantine_ns || !holding->disclosed))
                 begin_quarantine(holding, now_ns);
         holding_due(state, holding, now_ns, steps);
+}
+
+void holding_end(struct state *state, struct holding *holding, bool orderly, uint64_t now_ns,
+                 unsigned *steps)
+{
+        holding->disclosed = is_disclosed(holding);
+        holding->client = NULL;
+        end(state, holding, orderly, now_ns, steps);
+}
+
+void holding_end_shared(struct state *state, struct holding *holding, bool disclosed, bool orderly,
+                        uint64_t now_ns, unsigned *steps)
+{
+        assert(!holding->client && !holding->share);
+
+        holding->disclosed = disclosed;
+        end(state, holding, orderly, now_ns, steps);
 }
 
 void holding_revoke(struct state *state, struct holding *holding, uint64_t now_ns, unsigned *steps)

@@ -10,7 +10,9 @@
 
 /**
  * struct holding - the buffers that one client has of one account, or had
- * @client:    NULL once it ended: the client did, or was cut off from these buffers
+ * @client:    NULL once it ended: the client did, or was cut off from these buffers; and where it
+ * is a shared buffer's
+ * @share:     the shared buffer's that is all of it; NULL once that was given up
  * @buffers:   all of them, but for those in @fresh
  * @fresh:     of one that ended: those whose frames do not know it yet
  * @n_buffers, @bytes: of both lists
@@ -29,6 +31,7 @@
  */
 struct holding {
         struct client *client;
+        struct share *share;
         struct account *account;
         struct buffer_list buffers, fresh;
         uint64_t n_buffers, bytes;
@@ -54,6 +57,9 @@ LIST_HEAD(holding_list, holding);
  */
 int holding_new(struct client *client, struct account *account, struct holding **ret);
 
+/* Free one that is empty, and in use nowhere. */
+void holding_discard(struct holding *holding);
+
 /* A buffer comes, or goes. */
 void holding_add(struct holding *holding, struct buffer *buffer);
 void holding_remove(struct holding *holding, struct buffer *buffer);
@@ -66,6 +72,15 @@ void holding_remove(struct holding *holding, struct buffer *buffer);
  */
 void holding_end(struct state *state, struct holding *holding, bool orderly, uint64_t now_ns,
                  unsigned *steps);
+
+/**
+ * holding_end_shared() - a shared buffer is given up
+ * @holding:   with that buffer; nobody has it any more
+ * @disclosed: see struct holding
+ * @orderly:   no device is left that may be writing
+ */
+void holding_end_shared(struct state *state, struct holding *holding, bool disclosed, bool orderly,
+                        uint64_t now_ns, unsigned *steps);
 
 /**
  * holding_revoke() - the same for one from which its client is cut off

@@ -32,8 +32,7 @@ void ledger_spare(struct ledger *ledger, enum ledger_table table, uint32_t numbe
         ledger->tables[table].spare = number;
 }
 
-/* Return: its number; LEDGER_NONE: the table is full. */
-static uint32_t claim(struct ledger *ledger, enum ledger_table table)
+uint32_t ledger_claim(struct ledger *ledger, enum ledger_table table)
 {
         struct ledger_records *records = &ledger->tables[table];
         uint32_t number = records->spare, used;
@@ -52,12 +51,7 @@ static uint32_t claim(struct ledger *ledger, enum ledger_table table)
         return used;
 }
 
-static void commit(struct ledger_begin *begin, uint32_t word)
-{
-        atomic_store_explicit(&begin->word, word, memory_order_release);
-}
-
-static void copy_text(char to[LEDGER_TEXT_BYTES], const char *from)
+void ledger_copy_text(char to[LEDGER_TEXT_BYTES], const char *from)
 {
         size_t n = strlen(from);
 
@@ -75,7 +69,7 @@ int ledger_add_session(struct ledger *ledger, const struct ledger_session *sessi
         *ret = LEDGER_NONE;
         if (!ledger)
                 return 0;
-        number = claim(ledger, LEDGER_SESSIONS);
+        number = ledger_claim(ledger, LEDGER_SESSIONS);
         if (number == LEDGER_NONE)
                 return -ENOSPC;
         record = ledger_session(ledger, number);
@@ -85,12 +79,12 @@ int ledger_add_session(struct ledger *ledger, const struct ledger_session *sessi
         record->uid = session->uid;
         record->gid = session->gid;
         record->pid = session->pid;
-        copy_text(record->name, session->name);
+        ledger_copy_text(record->name, session->name);
         record->sum = ledger_session_sum(record);
         record->references = 1;
         if (session->id > atomic_load(&ledger->head->last_owner))
                 atomic_store(&ledger->head->last_owner, session->id);
-        commit(&record->begin, 1);
+        ledger_commit(&record->begin, 1);
         *ret = number;
         return 0;
 }
@@ -131,7 +125,7 @@ static int claim_extents(struct ledger *ledger, size_t n_places, uint32_t *ret)
         uint32_t first = LEDGER_NONE;
 
         for (size_t room = 0; room < n_places; room += LEDGER_PLACES_EXTENT) {
-                uint32_t number = claim(ledger, LEDGER_EXTENTS);
+                uint32_t number = ledger_claim(ledger, LEDGER_EXTENTS);
 
                 if (number == LEDGER_NONE) {
                         spare_extents(ledger, first);
@@ -144,15 +138,24 @@ static int claim_extents(struct ledger *ledger, size_t n_places, uint32_t *ret)
         return 0;
 }
 
+static bool has_room_in(const struct ledger *ledger, enum ledger_table table)
+{
+        const struct ledger_records *records = &ledger->tables[table];
+
+        return records->spare != LEDGER_NONE ||
+               atomic_load(&ledger->head->used[table]) < records->room;
+}
+
 bool ledger_has_room(const struct ledger *ledger)
 {
-        const struct ledger_records *records;
+        return !ledger || has_room_in(ledger, LEDGER_BUFFERS);
+}
 
-        if (!ledger)
-                return true;
-        records = &ledger->tables[LEDGER_BUFFERS];
-        return records->spare != LEDGER_NONE ||
-               atomic_load(&ledger->head->used[LEDGER_BUFFERS]) < records->room;
+bool ledger_has_room_to_share(const struct ledger *ledger)
+{
+        return !ledger ||
+               (has_room_in(ledger, LEDGER_BUFFERS) && has_room_in(ledger, LEDGER_SHARES) &&
+                has_room_in(ledger, LEDGER_HOLDERS));
 }
 
 int ledger_hold_buffer(struct ledger *ledger, size_t n_places, uint32_t *ret)
@@ -164,12 +167,12 @@ int ledger_hold_buffer(struct ledger *ledger, size_t n_places, uint32_t *ret)
         *ret = LEDGER_NONE;
         if (!ledger)
                 return 0;
-        number = claim(ledger, LEDGER_BUFFERS);
+        number = ledger_claim(ledger, LEDGER_BUFFERS);
         if (number == LEDGER_NONE)
                 return -ENOSPC;
         record = ledger_buffer(ledger, number);
         record->session = LEDGER_NONE;
-        record->extent = LEDGER_NONE;
+        record->extent = record->share = LEDGER_NONE;
         r = n_places > LEDGER_PLACES_INSIDE
                     ? claim_extents(ledger, n_places - LEDGER_PLACES_INSIDE, &record->extent)
                     : 0;
@@ -195,7 +198,7 @@ static void write_extents(struct ledger *ledger, uint32_t number, const struct r
 
                 memcpy(record->places, places, n * sizeof(places[0]));
                 record->sum = ledger_extent_sum(record);
-                commit(&record->begin, 1);
+                ledger_commit(&record->begin, 1);
                 places += n;
                 n_places -= n;
                 number = record->extent;
@@ -224,15 +227,16 @@ void ledger_commit_buffer(struct ledger *ledger, uint32_t number,
         record->n_devices = buffer->n_devices;
         memcpy(record->devices, buffer->devices, sizeof(record->devices));
         record->unwatched = buffer->unwatched;
+        record->share = buffer->share;
         record->exports = buffer->exports;
-        copy_text(record->label, buffer->label);
+        ledger_copy_text(record->label, buffer->label);
         memcpy(record->places, buffer->places, inside * sizeof(buffer->places[0]));
         write_extents(ledger, record->extent, buffer->places + inside, buffer->n_places - inside);
         record->sum = ledger_buffer_sum(record);
         ledger_session(ledger, record->session)->references++;
         if (record->id > atomic_load(&ledger->head->last_buffer))
                 atomic_store(&ledger->head->last_buffer, record->id);
-        commit(&record->begin, LEDGER_GRANTED);
+        ledger_commit(&record->begin, LEDGER_GRANTED);
 }
 
 void ledger_export_buffer(struct ledger *ledger, uint32_t number, uint32_t exports)
@@ -249,21 +253,23 @@ void ledger_revoke_buffer(struct ledger *ledger, uint32_t number, uint64_t now_n
                 return;
         record = ledger_buffer(ledger, number);
         record->revoked_ns = now_ns;
-        commit(&record->begin, LEDGER_REVOKED);
+        ledger_commit(&record->begin, LEDGER_REVOKED);
 }
 
 void ledger_drop_buffer(struct ledger *ledger, uint32_t number)
 {
         struct ledger_buffer_record *record;
-        uint32_t session, extent;
+        uint32_t session, extent, share;
 
         if (!ledger || number == LEDGER_NONE)
                 return;
         record = ledger_buffer(ledger, number);
         session = record->session;
         extent = record->extent;
+        share = record->share;
         ledger_spare(ledger, LEDGER_BUFFERS, number); /* before what it refers to */
         spare_extents(ledger, extent);
+        ledger_drop_share(ledger, share);
         ledger_drop_session(ledger, session);
 }
 
@@ -293,35 +299,36 @@ static const size_t record_bytes[LEDGER_TABLES] = {
         [LEDGER_SESSIONS] = sizeof(struct ledger_session_record),
         [LEDGER_BUFFERS] = sizeof(struct ledger_buffer_record),
         [LEDGER_EXTENTS] = sizeof(struct ledger_extent_record),
+        [LEDGER_SHARES] = sizeof(struct ledger_share_record),
+        [LEDGER_HOLDERS] = sizeof(struct ledger_holder_record),
+};
+
+/* Of 16 parts of the memory beside the frames' records. */
+static const uint32_t parts_of[LEDGER_TABLES] = {
+        [LEDGER_SESSIONS] = 1, [LEDGER_BUFFERS] = 10, [LEDGER_EXTENTS] = 3,
+        [LEDGER_SHARES] = 1,   [LEDGER_HOLDERS] = 1,
 };
 
 size_t ledger_bytes(uint32_t slots, uint32_t sessions, uint32_t buffers, uint32_t extents)
 {
-        const uint32_t rooms[LEDGER_TABLES] = { sessions, buffers, extents };
-        size_t bytes = sizeof(struct ledger_head);
-
-        bytes += slots * sizeof(struct ledger_frame_record);
-        for (size_t i = 0; i < LEDGER_TABLES; i++)
-                bytes += rooms[i] * record_bytes[i];
-        return bytes;
+        return sizeof(struct ledger_head) + slots * sizeof(struct ledger_frame_record) +
+               sessions * record_bytes[LEDGER_SESSIONS] + buffers * record_bytes[LEDGER_BUFFERS] +
+               extents * record_bytes[LEDGER_EXTENTS];
 }
 
-/* Of 16 parts of the memory one is for sessions, eleven for buffers, four for extents. */
 static void divide(struct ledger_head *head, size_t bytes, uint32_t slots)
 {
         const size_t part = (bytes - ledger_bytes(slots, 0, 0, 0)) / 16;
 
         head->slots = slots;
-        head->sessions = (uint32_t)(part / record_bytes[LEDGER_SESSIONS]);
-        head->buffers = (uint32_t)(11 * part / record_bytes[LEDGER_BUFFERS]);
-        head->extents = (uint32_t)(4 * part / record_bytes[LEDGER_EXTENTS]);
+        for (size_t i = 0; i < LEDGER_TABLES; i++)
+                head->rooms[i] = (uint32_t)(parts_of[i] * part / record_bytes[i]);
 }
 
 /* Where everything is, as the head says. */
 static void lay_out(struct ledger *ledger)
 {
-        const uint32_t rooms[LEDGER_TABLES] = { ledger->head->sessions, ledger->head->buffers,
-                                                ledger->head->extents };
+        const uint32_t *rooms = ledger->head->rooms;
         unsigned char *at = (unsigned char *)(ledger->head + 1);
 
         ledger->frames = (struct ledger_frame_record *)(void *)at;
@@ -349,16 +356,15 @@ static void begin_empty(struct ledger *ledger, uint32_t slots)
 
 static bool head_checks(const struct ledger_head *head, size_t bytes, uint32_t slots)
 {
-        const uint32_t rooms[LEDGER_TABLES] = { head->sessions, head->buffers, head->extents };
         struct ledger_head expected = { 0 };
 
         divide(&expected, bytes, slots);
         if (atomic_load(&head->magic) != LEDGER_MAGIC || head->version != LEDGER_VERSION ||
-            head->slots != slots || head->sessions != expected.sessions ||
-            head->buffers != expected.buffers || head->extents != expected.extents)
+            head->slots != slots)
                 return false;
         for (size_t i = 0; i < LEDGER_TABLES; i++)
-                if (atomic_load(&head->used[i]) > rooms[i])
+                if (head->rooms[i] != expected.rooms[i] ||
+                    atomic_load(&head->used[i]) > head->rooms[i])
                         return false;
         return true;
 }

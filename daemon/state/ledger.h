@@ -58,9 +58,29 @@ void ledger_end_session(struct ledger *ledger, uint32_t session, uint64_t now_ns
 void ledger_drop_session(struct ledger *ledger, uint32_t session);
 
 /**
+ * struct ledger_share - what is kept of a buffer that several sessions may have
+ * @name:     shorter than LEDGER_TEXT_BYTES; "": none
+ * @rights:   @n_rights, LEDGER_RIGHTS at most
+ * @removed, @token, @left, @ended_ns: when it is read; see struct ledger_share_record. @token:
+ * NULL: none
+ */
+struct ledger_share {
+        const char *name;
+        bool lasting, removed, left;
+        const struct ledger_right *rights;
+        size_t n_rights;
+        const uint64_t *token;
+        uint32_t left_uid, left_pid;
+        const char *left_name;
+        uint64_t ended_ns;
+};
+
+/**
  * struct ledger_buffer - what is kept of a buffer
  * @label:  shorter than LEDGER_TEXT_BYTES
  * @places: @n_places > 0 of them
+ * @share:  record of ledger_add_share(), which is this buffer's from now on; LEDGER_NONE: none
+ * @shared: when it is read: what that says; NULL: there is none
  * @devices: @n_devices; see struct ledger_buffer_record, also for the rest
  */
 struct ledger_buffer {
@@ -72,10 +92,13 @@ struct ledger_buffer {
         size_t n_places;
         uint32_t devices[LEDGER_DEVICES], n_devices, exports;
         bool unwatched;
+        uint32_t share;
+        const struct ledger_share *shared;
 };
 
-/* Whether there is room for one more buffer; true without a ledger. */
+/* Whether there is room for one more buffer, and for one that is shared; true without a ledger. */
 bool ledger_has_room(const struct ledger *ledger);
+bool ledger_has_room_to_share(const struct ledger *ledger);
 
 /**
  * ledger_hold_buffer() - have room for a buffer
@@ -99,6 +122,44 @@ void ledger_revoke_buffer(struct ledger *ledger, uint32_t record, uint64_t now_n
 
 /* It is no more. */
 void ledger_drop_buffer(struct ledger *ledger, uint32_t record);
+
+/**
+ * ledger_add_share() - what is to be kept of a buffer that several sessions may have
+ * @ret: number of its record; LEDGER_NONE without a ledger
+ *
+ * Followed by ledger_commit_buffer() for its buffer, or ledger_drop_share().
+ *
+ * Return: 0; -ENOSPC.
+ */
+int ledger_add_share(struct ledger *ledger, const struct ledger_share *share, uint32_t *ret);
+void ledger_drop_share(struct ledger *ledger, uint32_t share);
+
+/* Its name and that it lasts count no longer. LEDGER_NONE is fine, here and in what follows. */
+void ledger_remove_share(struct ledger *ledger, uint32_t share);
+
+/* It has this token from now on; NULL: none. */
+void ledger_set_token(struct ledger *ledger, uint32_t share, const uint64_t token[2]);
+
+/* A session died and left it in use; @name: NULL: nobody did any more. */
+void ledger_leave_share(struct ledger *ledger, uint32_t share, uint32_t uid, uint32_t pid,
+                        const char *name);
+
+/* The last session that had it is gone, and it is given up. */
+void ledger_end_share(struct ledger *ledger, uint32_t share, uint64_t now_ns);
+
+/**
+ * ledger_add_holder() - a session has a shared buffer
+ * @session, @buffer: records; the buffer's may only be held yet
+ * @seq:     of its request
+ * @ret:     number of the record; LEDGER_NONE without a ledger
+ *
+ * Dropped before its session and its buffer are.
+ *
+ * Return: 0; -ENOSPC.
+ */
+int ledger_add_holder(struct ledger *ledger, uint32_t session, uint32_t buffer, uint32_t seq,
+                      uint32_t *ret);
+void ledger_drop_holder(struct ledger *ledger, uint32_t holder);
 
 /**
  * ledger_charge_frame() - to whom a frame is charged, before any client hears of it
@@ -129,6 +190,7 @@ struct ledger_found {
  * @buffer:  a buffer of a session that was visited. @revoked_ns: 0: it was not. Those that were
  *           come before all others; what it is given is borrowed for the call
  * @between: after the revoked buffers
+ * @holder:  of a shared buffer, by its number, and of a session, by its record: after all buffers
  *
  * Return of each: 0; positive: not wanted, its record is dropped; negative errno, which ends it.
  */
@@ -138,6 +200,7 @@ struct ledger_visitor {
         int (*buffer)(void *data, uint32_t record, const struct ledger_buffer *buffer,
                       uint64_t revoked_ns);
         int (*between)(void *data);
+        int (*holder)(void *data, uint32_t record, uint32_t session, uint64_t buffer, uint32_t seq);
 };
 
 /**

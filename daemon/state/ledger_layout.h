@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define LEDGER_MAGIC   UINT64_C(0x7372656b6e617262)
-#define LEDGER_VERSION 1u
+#define LEDGER_VERSION 2u
 
 #define LEDGER_NONE UINT32_MAX /* no record */
 
@@ -25,6 +25,9 @@
 /* PCI devices of a buffer. */
 #define LEDGER_DEVICES 4
 
+/* Users and groups that may open a buffer. */
+#define LEDGER_RIGHTS 8
+
 /* Places of a buffer that lie in its own record, and in each extent. */
 #define LEDGER_PLACES_INSIDE 2
 #define LEDGER_PLACES_EXTENT 7
@@ -33,15 +36,15 @@
  * struct ledger_head - at the beginning
  * @magic, @version: LEDGER_MAGIC, LEDGER_VERSION; @magic is written last of the whole head
  * @slots:    records of frames, by the keeper's slots
- * @sessions, @buffers, @extents: how many of each there is room for
- * @used:     sessions, buffers, extents: records at this number and above were never used
+ * @rooms:    sessions, buffers, extents, shares, holders: how many of each there is room for
+ * @used:     of these: records at this number and above were never used
  * @last_owner, @last_buffer: the numbers given last, so that none is given twice
  */
 struct ledger_head {
         _Atomic uint64_t magic;
         uint32_t version, slots;
-        uint32_t sessions, buffers, extents;
-        _Atomic uint32_t used[3];
+        uint32_t rooms[5];
+        _Atomic uint32_t used[5];
         _Atomic uint64_t last_owner, last_buffer;
 };
 
@@ -83,6 +86,7 @@ enum ledger_buffer_state {
  * @extent:   record with the rest of the places; LEDGER_NONE: these are all
  * @places:   contiguous memory, in the buffer's order
  * @devices:  @n_devices PCI devices that it is for; @unwatched: and for something else
+ * @share:    record of its sharing; LEDGER_NONE: it is its session's alone
  * @exports:  dma-bufs that were made of it. Not in @sum: it is written later
  */
 struct ledger_buffer_record {
@@ -93,7 +97,7 @@ struct ledger_buffer_record {
         struct range places[LEDGER_PLACES_INSIDE];
         char label[LEDGER_TEXT_BYTES];
         uint32_t extent, n_devices;
-        uint32_t devices[LEDGER_DEVICES], unwatched, filler;
+        uint32_t devices[LEDGER_DEVICES], unwatched, share;
         uint64_t sum;
         uint64_t revoked_ns, exports;
 };
@@ -102,6 +106,48 @@ struct ledger_extent_record {
         struct ledger_begin begin;
         uint32_t extent, filler; /* the next one; LEDGER_NONE */
         struct range places[LEDGER_PLACES_EXTENT];
+        uint64_t sum;
+};
+
+/* Who else may open a buffer. */
+struct ledger_right {
+        uint32_t is_group, id;
+};
+
+/**
+ * struct ledger_share_record - what a buffer has that several sessions may have; counts with it
+ * @name:      "": none
+ * @lasting:   it stays when no session has it
+ * @rights:    @n_rights of them
+ * @removed:   name and @lasting count no longer. Not in @sum, like all that follows: it is written
+ *             later
+ * @has_token: @token opens it
+ * @left:      a session of @left_uid and @left_name died and left it in use; @left_uid UINT32_MAX
+ *             and @left_name "": of several
+ * @ended_ns:  when it was given up, with the last session that had it; 0: it was not
+ */
+struct ledger_share_record {
+        struct ledger_begin begin;
+        uint32_t lasting, n_rights;
+        struct ledger_right rights[LEDGER_RIGHTS];
+        char name[LEDGER_TEXT_BYTES];
+        uint64_t sum;
+        _Atomic uint32_t removed, has_token;
+        uint64_t token[2];
+        _Atomic uint64_t ended_ns;
+        _Atomic uint32_t left;
+        uint32_t left_uid, left_pid, filler;
+        char left_name[LEDGER_TEXT_BYTES];
+};
+
+/**
+ * struct ledger_holder_record - a session has a shared buffer
+ * @session, @buffer: their records. The buffer's may not count yet: then this one does not either
+ * @seq:     the request by which it has it
+ */
+struct ledger_holder_record {
+        struct ledger_begin begin;
+        uint32_t session, buffer, seq, filler;
         uint64_t sum;
 };
 
@@ -115,8 +161,10 @@ struct ledger_frame_record {
         uint32_t generation, session, uid, sum, exported, filler;
 };
 
-_Static_assert(sizeof(struct ledger_head) == 56 && sizeof(struct ledger_session_record) == 136 &&
+_Static_assert(sizeof(struct ledger_head) == 72 && sizeof(struct ledger_session_record) == 136 &&
                        sizeof(struct ledger_buffer_record) == 264 &&
                        sizeof(struct ledger_extent_record) == 136 &&
+                       sizeof(struct ledger_share_record) == 264 &&
+                       sizeof(struct ledger_holder_record) == 32 &&
                        sizeof(struct ledger_frame_record) == 24 && sizeof(struct constraint) == 56,
                "the same for every compiler; whoever changes it changes the version");

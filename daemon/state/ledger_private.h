@@ -10,6 +10,8 @@ enum ledger_table {
         LEDGER_SESSIONS,
         LEDGER_BUFFERS,
         LEDGER_EXTENTS,
+        LEDGER_SHARES,
+        LEDGER_HOLDERS,
         LEDGER_TABLES,
 };
 
@@ -53,6 +55,29 @@ static inline struct ledger_extent_record *ledger_extent(const struct ledger *le
         return (void *)ledger_record(ledger, LEDGER_EXTENTS, number);
 }
 
+static inline struct ledger_share_record *ledger_share(const struct ledger *ledger, uint32_t number)
+{
+        return (void *)ledger_record(ledger, LEDGER_SHARES, number);
+}
+
+static inline struct ledger_holder_record *ledger_holder(const struct ledger *ledger,
+                                                         uint32_t number)
+{
+        return (void *)ledger_record(ledger, LEDGER_HOLDERS, number);
+}
+
+/* A record that is all zero. Return: its number; LEDGER_NONE: the table is full. */
+uint32_t ledger_claim(struct ledger *ledger, enum ledger_table table);
+
+/* From here on it counts. */
+static inline void ledger_commit(struct ledger_begin *begin, uint32_t word)
+{
+        atomic_store_explicit(&begin->word, word, memory_order_release);
+}
+
+/* @from: shorter than LEDGER_TEXT_BYTES; @to: all zero. */
+void ledger_copy_text(char to[LEDGER_TEXT_BYTES], const char *from);
+
 /* Put a record among the spare ones. */
 void ledger_spare(struct ledger *ledger, enum ledger_table table, uint32_t number);
 
@@ -60,4 +85,6 @@ void ledger_spare(struct ledger *ledger, enum ledger_table table, uint32_t numbe
 uint64_t ledger_session_sum(const struct ledger_session_record *record);
 uint64_t ledger_buffer_sum(const struct ledger_buffer_record *record);
 uint64_t ledger_extent_sum(const struct ledger_extent_record *record);
+uint64_t ledger_share_sum(const struct ledger_share_record *record);
+uint64_t ledger_holder_sum(const struct ledger_holder_record *record);
 uint32_t ledger_frame_sum(const struct ledger_frame_record *record);

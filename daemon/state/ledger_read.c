@@ -3,8 +3,8 @@
  * Reads what another process has left, and believes nothing: sums, numbers, texts and chains are
  * looked at before anybody hears of a record. What does not check is given up, alone.
  *
- * An extent that belongs to a buffer has that buffer's number + 1 in its @link while this goes on,
- * so that no other gets it as well; all others are spare in the end.
+ * An extent or a share that belongs to a buffer has that buffer's number + 1 in its @link while
+ * this goes on, so that no other gets it as well; all others are spare in the end.
  */
 #include "ledger_private.h"
 
@@ -133,7 +133,8 @@ static int read_places(struct reading *reading, uint32_t number,
         uint32_t next = record->extent;
         int r;
 
-        if (!rest || rest > (uint64_t)reading->ledger->head->extents * LEDGER_PLACES_EXTENT)
+        if (!rest ||
+            rest > (uint64_t)reading->ledger->head->rooms[LEDGER_EXTENTS] * LEDGER_PLACES_EXTENT)
                 return -EBADMSG;
         r = make_room(reading, rest);
         if (r)
@@ -152,6 +153,35 @@ static int read_places(struct reading *reading, uint32_t number,
                 next = extent->extent;
         }
         return next == LEDGER_NONE ? 0 : -EBADMSG;
+}
+
+/* What it says of its sharing, where it is shared. Return: 0; -EBADMSG. */
+static int read_share(const struct reading *reading, uint32_t number,
+                      const struct ledger_buffer_record *buffer, struct ledger_share *ret)
+{
+        struct ledger_share_record *record;
+
+        if (!counts(reading->ledger, LEDGER_SHARES, buffer->share))
+                return -EBADMSG;
+        record = ledger_share(reading->ledger, buffer->share);
+        if (record->sum != ledger_share_sum(record) || !text_ends(record->name) ||
+            !text_ends(record->left_name) || record->n_rights > LEDGER_RIGHTS || record->begin.link)
+                return -EBADMSG;
+        record->begin.link = number + 1;
+        *ret = (struct ledger_share){
+                .name = record->name,
+                .lasting = record->lasting,
+                .removed = atomic_load(&record->removed),
+                .rights = record->rights,
+                .n_rights = record->n_rights,
+                .token = atomic_load(&record->has_token) ? record->token : NULL,
+                .left = atomic_load(&record->left),
+                .left_uid = record->left_uid,
+                .left_pid = record->left_pid,
+                .left_name = record->left_name,
+                .ended_ns = atomic_load(&record->ended_ns),
+        };
+        return 0;
 }
 
 /* Return: 0; -EBADMSG; -ENOMEM; what the visitor returned. */
@@ -173,7 +203,9 @@ static int read_buffer(struct reading *reading, uint32_t number, bool revoked)
                 .n_devices = record->n_devices,
                 .exports = record->exports > UINT32_MAX ? UINT32_MAX : (uint32_t)record->exports,
                 .unwatched = record->unwatched,
+                .share = record->share,
         };
+        struct ledger_share share;
         int r;
 
         memcpy(buffer.devices, record->devices, sizeof(buffer.devices));
@@ -181,6 +213,10 @@ static int read_buffer(struct reading *reading, uint32_t number, bool revoked)
             !counts(ledger, LEDGER_SESSIONS, record->session) || record->n_devices > LEDGER_DEVICES)
                 return -EBADMSG;
         r = read_places(reading, number, record);
+        if (!r && record->share != LEDGER_NONE) {
+                r = read_share(reading, number, record, &share);
+                buffer.shared = &share;
+        }
         if (r)
                 return r;
         buffer.places = reading->places;
@@ -206,12 +242,49 @@ static int read_buffers(struct reading *reading, uint32_t word)
         return r;
 }
 
+/* ---- holders -------------------------------------------------------------------------------- */
+
+/* Return: 0; -EBADMSG; what the visitor returned. */
+static int read_holder(struct reading *reading, uint32_t number)
+{
+        const struct ledger *ledger = reading->ledger;
+        const struct ledger_holder_record *record = ledger_holder(ledger, number);
+        const struct ledger_buffer_record *buffer;
+
+        if (record->sum != ledger_holder_sum(record) ||
+            !counts(ledger, LEDGER_SESSIONS, record->session))
+                return -EBADMSG;
+        /* It comes before its buffer: where that never came it is none, which is no fault. */
+        if (!counts(ledger, LEDGER_BUFFERS, record->buffer)) {
+                ledger_record(ledger, LEDGER_HOLDERS, number)->word = 0;
+                return 0;
+        }
+        buffer = ledger_buffer(ledger, record->buffer);
+        if (buffer->share == LEDGER_NONE)
+                return -EBADMSG;
+        return reading->visitor->holder(reading->data, number, record->session, buffer->id,
+                                        record->seq);
+}
+
+static int read_holders(struct reading *reading)
+{
+        const struct ledger *ledger = reading->ledger;
+        int r = 0;
+
+        for (uint32_t i = 0; i < used(ledger, LEDGER_HOLDERS) && !r; i++)
+                if (counts(ledger, LEDGER_HOLDERS, i))
+                        r = judge(reading, LEDGER_HOLDERS, i, read_holder(reading, i));
+        return r;
+}
+
 /* ---- the whole ------------------------------------------------------------------------------ */
 
 static void forget_links(const struct ledger *ledger)
 {
         for (uint32_t i = 0; i < used(ledger, LEDGER_EXTENTS); i++)
                 ledger_extent(ledger, i)->begin.link = 0;
+        for (uint32_t i = 0; i < used(ledger, LEDGER_SHARES); i++)
+                ledger_share(ledger, i)->begin.link = 0;
 }
 
 /* Records whose words mean nothing. */
@@ -224,14 +297,14 @@ static void drop_strange(struct reading *reading, enum ledger_table table, uint3
                         (void)judge(reading, table, i, -EBADMSG);
 }
 
-/* An extent whose buffer was given up has no use, whether it counts or not. */
+/* An extent or a share whose buffer was given up has no use, whether it counts or not. */
 static bool is_in_use(const struct ledger *ledger, enum ledger_table table, uint32_t number)
 {
         const struct ledger_begin *begin = ledger_record(ledger, table, number);
 
         if (!counts(ledger, table, number))
                 return false;
-        return table != LEDGER_EXTENTS ||
+        return (table != LEDGER_EXTENTS && table != LEDGER_SHARES) ||
                (begin->link && counts(ledger, LEDGER_BUFFERS, begin->link - 1));
 }
 
@@ -257,6 +330,8 @@ int ledger_read(struct ledger *ledger, const struct ledger_visitor *visitor, voi
         drop_strange(&reading, LEDGER_SESSIONS, 1);
         drop_strange(&reading, LEDGER_BUFFERS, LEDGER_REVOKED);
         drop_strange(&reading, LEDGER_EXTENTS, 1);
+        drop_strange(&reading, LEDGER_SHARES, 1);
+        drop_strange(&reading, LEDGER_HOLDERS, 1);
         r = read_sessions(&reading);
         if (!r)
                 r = read_buffers(&reading, LEDGER_REVOKED);
@@ -264,6 +339,8 @@ int ledger_read(struct ledger *ledger, const struct ledger_visitor *visitor, voi
                 r = visitor->between(data);
         if (!r)
                 r = read_buffers(&reading, LEDGER_GRANTED);
+        if (!r)
+                r = read_holders(&reading);
         free(reading.places);
         if (!r)
                 collect_spare(ledger);

@@ -52,6 +52,16 @@ uint64_t ledger_extent_sum(const struct ledger_extent_record *record)
         return SUM_OF(record);
 }
 
+uint64_t ledger_share_sum(const struct ledger_share_record *record)
+{
+        return SUM_OF(record);
+}
+
+uint64_t ledger_holder_sum(const struct ledger_holder_record *record)
+{
+        return SUM_OF(record);
+}
+
 uint32_t ledger_frame_sum(const struct ledger_frame_record *record)
 {
         uint64_t sum = mix(mix(0, record->generation), record->session);

@@ -103,15 +103,16 @@ static bool in_group(const struct identity *identity, uint32_t gid)
         return false;
 }
 
+bool identity_is_among(const struct identity *identity, const struct principal *list, size_t count)
+{
+        for (size_t i = 0; i < count; i++)
+                if (list[i].is_group ? in_group(identity, list[i].id) : identity->uid == list[i].id)
+                        return true;
+        return false;
+}
+
 bool pool_allows(const struct pool_settings *settings, const struct identity *identity)
 {
-        if (!settings->n_allow)
-                return true;
-        for (size_t i = 0; i < settings->n_allow; i++) {
-                const struct principal *p = &settings->allow[i];
-
-                if (p->is_group ? in_group(identity, p->id) : identity->uid == p->id)
-                        return true;
-        }
-        return false;
+        return !settings->n_allow ||
+               identity_is_among(identity, settings->allow, settings->n_allow);
 }

@@ -110,5 +110,8 @@ uint64_t pool_in_runs(const struct pool *pool, uint64_t bytes);
 /* "filling", "growing", "harvesting", "draining", "ready", "short" */
 const char *pool_state_name(const struct pool *pool);
 
+/* Whether it is one of these users, or in one of these groups. */
+bool identity_is_among(const struct identity *identity, const struct principal *list, size_t count);
+
 /* Whether one of this identity may use it. */
 bool pool_allows(const struct pool_settings *settings, const struct identity *identity);

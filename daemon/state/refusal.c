@@ -119,7 +119,7 @@ void refusal_figures(const struct state *state, const struct client *client,
 
                 if (!(pools >> i & 1))
                         continue;
-                client_memory(client, &state->pools[i], demand->nodes, &whole, &parts);
+                client_memory(client, &state->pools[i], demand, &whole, &parts);
                 ret->free_in_window_bytes +=
                         placement_free_bytes(whole.of, whole.count, demand->want.window) +
                         placement_free_bytes(parts.of, parts.count, demand->want.window);

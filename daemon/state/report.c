@@ -6,6 +6,7 @@
 #include "report.h"
 
 #include "hidden.h"
+#include "holder.h"
 #include "pci_address.h"
 #include "placement.h"
 #include "refusal.h"
@@ -25,7 +26,9 @@ bool report_may_know(const struct client *asker, uint32_t uid)
 void report_holding(const struct holding *holding, const struct client *asker,
                     struct holder_report *ret)
 {
-        *ret = (struct holder_report){ .mine = holding->client == asker };
+        *ret = (struct holder_report){ .mine = holding->client == asker ||
+                                               (holding->share &&
+                                                holder_of(asker, holding->share)) };
         ret->known = report_may_know(asker, holding->uid);
         if (!ret->known)
                 return;
@@ -300,6 +303,19 @@ static bool is_hidden(const struct buffer *buffer, const struct client *asker)
         return hidden_from(buffer->holding->account->pool->settings, asker);
 }
 
+/* What is shared; its name where the asker may know whose it is. */
+static void report_share(const struct share *share, struct buffer_report *ret)
+{
+        ret->name = "";
+        if (!share)
+                return;
+        ret->shared = true;
+        ret->lasting = share->lasting;
+        ret->holders = share->n_holders;
+        if (ret->holder.known)
+                ret->name = share->name;
+}
+
 void report_buffer(const struct buffer *buffer, const struct client *asker, uint64_t now_ns,
                    struct buffer_report *ret)
 {
@@ -318,6 +334,7 @@ void report_buffer(const struct buffer *buffer, const struct client *asker, uint
         report_holding(buffer->holding, asker, &ret->holder);
         if (!ret->holder.known)
                 ret->label = "";
+        report_share(buffer->share, ret);
         if (is_hidden(buffer, asker)) {
                 ret->hidden = true;
                 ret->extent = (struct range){ 0, 0 };

@@ -6,6 +6,7 @@
 
 #include "constraint.h"
 #include "frame_name.h"
+#include "sharing.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,6 +25,7 @@ struct state;
  * @device: name, or several, separated by commas; NULL or "": none
  * @pool:   name; NULL or "": any
  * @label:  NULL or ""; copied
+ * @share:  how it may be shared
  * @seq:    its number, by which its client asks again; 0: none
  * @blind:  physical addresses are of no use to the client: pools that hide them will do, too
  * @patient: state_wait() follows where state_alloc() refuses it for now: the refusal is not
@@ -33,6 +35,7 @@ struct request {
         struct constraint want;
         uint64_t nodes;
         const char *device, *pool, *label;
+        struct share_request share;
         uint32_t seq;
         bool blind, patient;
 };
@@ -119,7 +122,7 @@ int state_release(struct state *state, struct client *client, uint64_t id, uint6
  * does not learn when that ends: the keeper's proof does, that nobody refers to the frame.
  *
  * Return: 0; PAR_REFUSED_GONE where the client has no such buffer; PAR_REFUSED_QUOTA after
- * BUFFER_EXPORTS_MAX.
+ * BUFFER_EXPORTS_MAX; PAR_REFUSED_DENIED where another uid made it, and shares it.
  */
 int state_export(struct state *state, struct client *client, uint64_t id,
                  struct refusal *ret_refusal);

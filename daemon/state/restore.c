@@ -8,6 +8,7 @@
  * Nothing is told to anybody here but the keeper: sessions are gone, and their clients come back
  * one by one.
  */
+#include "holder.h"
 #include "macros.h"
 #include "state_private.h"
 
@@ -184,6 +185,14 @@ static void catch_up(struct state *state, uint64_t now_ns)
 
 /* ---- buffers -------------------------------------------------------------------------------- */
 
+/* What is shared has its frames to itself. */
+static bool is_taken(const struct frame *frame, const struct buffer_piece *piece)
+{
+        const struct buffer_piece *other = frame_piece_from(frame, 0);
+
+        return other && (other->buffer->share || piece->buffer->share);
+}
+
 /* The frame that a piece lies in, where that can be. */
 static struct frame *frame_of_piece(const struct state *state, const struct account *account,
                                     const struct buffer_piece *piece)
@@ -193,7 +202,7 @@ static struct frame *frame_of_piece(const struct state *state, const struct acco
         const struct buffer_piece *there;
 
         if (!frame || frame->pool != account->pool || !frame->lent ||
-            (!is_orphan(frame) && frame->account != account))
+            (!is_orphan(frame) && frame->account != account) || is_taken(frame, piece))
                 return NULL;
         there = frame_piece_from(frame, piece->phys);
         if (there && there->phys <= piece->phys + (piece->length_bytes - 1))
@@ -204,7 +213,7 @@ static struct frame *frame_of_piece(const struct state *state, const struct acco
 /* The smaller pieces of a buffer divide their frames. */
 static bool is_to_divide(const struct frame *frame, const struct buffer_piece *piece)
 {
-        return !frame->divided && !frame->closed &&
+        return !frame->divided && !frame->closed && !piece->buffer->share &&
                piece->length_bytes < frame->pool->settings->page_bytes;
 }
 
@@ -241,6 +250,8 @@ static int place_piece(struct state *state, struct account *account, struct buff
                                    range_of(piece->phys, piece->length_bytes));
         piece->frame = frame;
         frame_add_piece(frame, piece);
+        if (piece->buffer->share && !frame->closed)
+                frame_close(frame);
         return 0;
 }
 
@@ -316,12 +327,41 @@ static void fill_in(struct buffer *buffer, uint32_t record, const struct ledger_
         name_copy(buffer->label, sizeof(buffer->label), entry->label);
 }
 
+/* Where it belongs: to its client, or, where it is shared, to nobody but itself. Return: 0;
+ * -ENOMEM. */
+static int restore_holding(struct client *client, struct account *account,
+                           const struct ledger_buffer *entry, struct share **ret_share,
+                           struct holding **ret_holding)
+{
+        int r;
+
+        if (!entry->shared)
+                return client_holding(client, account, ret_holding);
+        r = share_restore(client, account, entry->shared, ret_share);
+        if (!r)
+                *ret_holding = (*ret_share)->holding;
+        return r;
+}
+
+static int restore_holder(void *data, uint32_t record, uint32_t session, uint64_t id, uint32_t seq)
+{
+        struct restoring *restoring = data;
+        const struct buffer *buffer = state_buffer(restoring->state, id);
+        struct client *client = client_of_record(restoring, session);
+
+        if (!client || !buffer || !buffer->share)
+                return NOT_WANTED;
+        return holder_restore(client, buffer->share, record, seq);
+}
+
 DEFINE_CLEANUP(struct buffer, buffer_free)
+DEFINE_CLEANUP(struct share, share_free)
 
 static int restore_buffer(void *data, uint32_t record, const struct ledger_buffer *entry,
                           uint64_t revoked_ns)
 {
         _cleanup_(buffer_freep) struct buffer *buffer = NULL;
+        _cleanup_(share_freep) struct share *share = NULL;
         struct restoring *restoring = data;
         struct state *state = restoring->state;
         struct client *client = client_of_record(restoring, entry->session);
@@ -341,11 +381,12 @@ static int restore_buffer(void *data, uint32_t record, const struct ledger_buffe
         if (!r)
                 r = client_account(client, pool, &account);
         if (!r)
-                r = client_holding(client, account, &holding);
+                r = restore_holding(client, account, entry, &share, &holding);
         if (!r)
                 r = know_devices(state, buffer, entry);
         if (r)
                 return r;
+        buffer->share = share;
         r = place_buffer(state, account, buffer);
         if (r) {
                 quarantine_forget(state, buffer);
@@ -355,10 +396,14 @@ static int restore_buffer(void *data, uint32_t record, const struct ledger_buffe
         fill_in(buffer, record, entry);
         holding_add(holding, buffer);
         state_list_buffer(state, buffer);
-        if (!revoked_ns)
+        if (share) {
+                share->record = entry->share;
+                share_begin(STEAL(share), buffer);
+        } else if (!revoked_ns) {
                 client_note_restored(client, buffer);
-        else if (!holding->ended_ns)
+        } else if (!holding->ended_ns) {
                 holding->ended_ns = revoked_ns;
+        }
         (void)STEAL(buffer);
         return 0;
 }
@@ -432,6 +477,7 @@ int state_restore(struct state *state, uint64_t now_ns)
                 .session = restore_session,
                 .buffer = restore_buffer,
                 .between = revoke_again,
+                .holder = restore_holder,
         };
         struct restoring restoring = { .state = state, .now_ns = now_ns };
         struct ledger_found found;
@@ -446,6 +492,7 @@ int state_restore(struct state *state, uint64_t now_ns)
         if (!r) {
                 log_result(state, &found);
                 catch_up(state, now_ns);
+                shares_settle(state, now_ns);
                 settle_sessions(&restoring);
         }
         free(restoring.sessions);

@@ -3,6 +3,7 @@
  * Frames that are no longer what was promised: their page moved, was punched out, or failed.
  * Nothing more is granted of them, their holders are told, and they leave with their last buffer.
  */
+#include "holder.h"
 #include "state_private.h"
 
 #include <syslog.h>
@@ -32,10 +33,8 @@ static void tell_holders(struct state *state, const struct frame *frame, enum ev
         for (piece = frame_piece_from(frame, 0); piece; piece = frame_piece_next(piece)) {
                 const struct buffer *buffer = piece->buffer;
 
-                if (!buffer->holding->client || !buffer->holding->client->data)
-                        continue;
-                state->ops->event(state->data, buffer->holding->client->data, type, buffer->id,
-                                  buffer_offset(buffer, piece->phys), piece->length_bytes);
+                buffer_tell(state, buffer, type, buffer_offset(buffer, piece->phys),
+                            piece->length_bytes);
         }
 }
 

@@ -5,8 +5,10 @@
  *
  * Selecting costs time for each client or each holding that ended, not for each buffer.
  */
+#include "holder.h"
 #include "macros.h"
 #include "refusal.h"
+#include "share.h"
 #include "state_private.h"
 
 #include <errno.h>
@@ -78,7 +80,8 @@ static void say(const struct state *state, const struct client *asker, const str
 
 /* ---- revoke --------------------------------------------------------------------------------- */
 
-/* One buffer out of those of a client, with a holding of its own. Return: 0; -ENOMEM. */
+/* One buffer out of those of a client, with a holding of its own; one that is shared from all who
+ * have it. Return: 0; -ENOMEM. */
 static int revoke_buffer(struct state *state, struct buffer *buffer, uint64_t now_ns,
                          struct tally *done)
 {
@@ -86,6 +89,12 @@ static int revoke_buffer(struct state *state, struct buffer *buffer, uint64_t no
         unsigned steps = TICK_STEPS_MAX;
         int r;
 
+        done->buffers = 1;
+        done->bytes = buffer->size_bytes;
+        if (buffer->share) {
+                share_revoke(buffer->share, now_ns, &steps);
+                return 0;
+        }
         if (holding->n_buffers > 1) {
                 r = holding_new(holding->client, holding->account, &part);
                 if (r)
@@ -93,10 +102,40 @@ static int revoke_buffer(struct state *state, struct buffer *buffer, uint64_t no
                 holding_remove(holding, buffer);
                 holding_add(part, buffer);
         }
-        done->buffers = 1;
-        done->bytes = buffer->size_bytes;
         holding_revoke(state, part, now_ns, &steps);
         return 0;
+}
+
+/* All of a pool, with what nobody has. */
+static void revoke_shares(struct state *state, const struct pool *pool, uint64_t now_ns,
+                          struct tally *done, unsigned *steps)
+{
+        struct share *share, *next;
+
+        LIST_FOREACH_SAFE (share, &state->shares, link, next) {
+                if (share->holding->account->pool != pool)
+                        continue;
+                done->buffers++;
+                done->bytes += share->buffer->size_bytes;
+                share_revoke(share, now_ns, steps);
+        }
+}
+
+/* Shared buffers are cut off from those who are meant; where a pool is meant, from everybody. */
+static void revoke_shared(struct state *state, const struct target *target, uint64_t now_ns,
+                          struct tally *done, unsigned *steps)
+{
+        struct client *client;
+
+        if (!target->client && !target->name[0]) {
+                revoke_shares(state, target->pool, now_ns, done, steps);
+                return;
+        }
+        LIST_FOREACH (client, &state->clients, link)
+                if ((!target->client || target->client == client_id(client)) &&
+                    (!target->name[0] || !strcmp(target->name, client_name(client))))
+                        holders_revoke(client, target->pool, now_ns, steps, &done->buffers,
+                                       &done->bytes);
 }
 
 static void revoke_all(struct state *state, const struct target *target, uint64_t now_ns,
@@ -116,6 +155,7 @@ static void revoke_all(struct state *state, const struct target *target, uint64_
                         holding_revoke(state, holding, now_ns, &steps);
                 }
         }
+        revoke_shared(state, target, now_ns, done, &steps);
 }
 
 int state_revoke(struct state *state, struct client *asker, const struct selection *which,
@@ -135,7 +175,8 @@ int state_revoke(struct state *state, struct client *asker, const struct selecti
                 return r;
         if (target.buffer) {
                 buffer = state_buffer(state, target.buffer);
-                if (buffer && buffer->holding->client && matches(&target, buffer->holding))
+                if (buffer && (buffer->holding->client || buffer->share) &&
+                    matches(&target, buffer->holding))
                         r = revoke_buffer(state, buffer, now_ns, &done);
                 if (r)
                         return r;

@@ -7,8 +7,10 @@
 
 #include "choice.h"
 #include "grow.h"
+#include "holder.h"
 #include "macros.h"
 #include "refusal.h"
+#include "share.h"
 #include "state_private.h"
 #include "views.h"
 
@@ -313,6 +315,7 @@ void state_free(struct state *state)
                 waiter_drop(state, waiter);
         waiting_uids_deinit(state);
         free_frames(state);
+        shares_free(state);
         RB_FOREACH_SAFE (buffer, buffer_tree, &state->buffers, next_buffer) {
                 RB_REMOVE(buffer_tree, &state->buffers, buffer);
                 buffer_free(buffer);
@@ -351,6 +354,8 @@ int state_check_request(const struct state *state, const struct client *client,
                         const struct request *request, uint64_t pools, uint64_t denied,
                         struct refusal *refusal)
 {
+        int r;
+
         if (request->pool && *request->pool && !state_pool_named(state, request->pool))
                 return refusal_set(refusal, PAR_REFUSED_INVALID, "there is no pool %.64s",
                                    request->pool);
@@ -364,7 +369,8 @@ int state_check_request(const struct state *state, const struct client *client,
                 return refusal_set(refusal, PAR_REFUSED_NEVER_FITS,
                                    "every pool here is limited to an address range and kept for "
                                    "devices that need it: name one, or state the device's limits");
-        return client_may_have_more(client, refusal);
+        r = share_check(state, client, &request->share, refusal);
+        return r ? r : client_may_have_more(client, refusal);
 }
 
 int state_decide(const struct state *state, struct client *client, const struct request *request,
@@ -408,10 +414,16 @@ int state_alloc(struct state *state, struct client *client, const struct request
 int state_release(struct state *state, struct client *client, uint64_t id, uint64_t now_ns)
 {
         struct buffer *buffer = client_buffer(client, id);
+        unsigned steps = TICK_STEPS_MAX;
         const struct owner *owner;
 
         if (!buffer)
                 return PAR_REFUSED_GONE;
+        if (buffer->share) {
+                holder_end(holder_of(client, buffer->share), true, now_ns, &steps);
+                state_changed(state, now_ns);
+                return 0;
+        }
         owner = buffer->holding->account->owner;
         state_ungrant(state, buffer, now_ns);
         state_freed_by(state, owner);

@@ -15,6 +15,7 @@
 #include "frame_name.h"
 #include "frame_news.h"
 #include "request.h"
+#include "sharing.h"
 #include "state_client.h"
 #include "state_io.h"
 #include "state_ops.h"

@@ -15,6 +15,7 @@
 #include "ledger.h"
 #include "pool.h"
 #include "quarantine.h"
+#include "share.h"
 #include "state.h"
 #include "waiter.h"
 #include "waiting_uid.h"
@@ -36,6 +37,7 @@ struct demand;
  * @resumable: clients of a former worker that have not come back yet, by their tokens
  * @restoring: that former worker's ledger has not been read: what lent frames are for is not known
  * @watches:   PCI devices that buffers were granted for
+ * @shares:    of buffers that several sessions may have, while they may
  */
 struct state {
         const struct state_settings *settings;
@@ -62,6 +64,9 @@ struct state {
         struct resumable_tree resumable;
         bool restoring;
         struct watch_tree watches;
+        struct share_uid_tree share_uids;
+        struct share_token_tree share_tokens;
+        struct share_list shares;
         struct history history;
         struct io_index io;
         struct waiter_queue waiters;

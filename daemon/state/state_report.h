@@ -87,12 +87,19 @@ struct frame_report {
         struct holder_report holder;
 };
 
+/**
+ * struct buffer_report - a buffer
+ * @name:    under which others open it, or ""
+ * @shared:  several sessions may have it; @holders do, which may be none where it is @lasting
+ */
 struct buffer_report {
         uint64_t id, size_bytes, segments, age_ns;
         uint64_t needs_below; /* its own highest usable address; 0: it has no such limit */
         struct range extent;  /* lowest and highest address of it */
         bool hidden;          /* where the asker may not know these: @extent and @segments are 0 */
-        const char *label, *pool, *state;
+        const char *label, *name, *pool, *state;
+        bool shared, lasting;
+        uint64_t holders;
         char note[REPORT_NOTE_BYTES]; /* why it is in quarantine, or "" */
         struct holder_report holder;
 };

@@ -10,6 +10,7 @@
 #include "grow.h"
 #include "macros.h"
 #include "refusal.h"
+#include "share.h"
 #include "state_private.h"
 #include "views.h"
 
@@ -51,7 +52,7 @@ int waiter_new(struct client *client, const struct request *request, struct wait
         if (!waiter)
                 return -ENOMEM;
         waiter->strings = malloc(string_room(request->device) + string_room(request->pool) +
-                                 string_room(request->label));
+                                 string_room(request->label) + string_room(request->share.name));
         if (!waiter->strings) {
                 free(waiter);
                 return -ENOMEM;
@@ -62,6 +63,7 @@ int waiter_new(struct client *client, const struct request *request, struct wait
         waiter->request.device = copy_string(&at, request->device);
         waiter->request.pool = copy_string(&at, request->pool);
         waiter->request.label = copy_string(&at, request->label);
+        waiter->request.share.name = copy_string(&at, request->share.name);
         due_init(&waiter->due, DUE_WAITER);
         due_init(&waiter->turn, DUE_TURN);
         *ret = waiter;
@@ -273,6 +275,8 @@ static void waiter_try(struct state *state, struct waiter *waiter, bool prospect
         r = demand_init(state, &waiter->request, &demand, &refusal);
         if (!r)
                 r = client_may_have_more(client, &refusal);
+        if (!r)
+                r = share_check(state, client, &waiter->request.share, &refusal);
         if (r) {
                 answer(state, waiter, r, NULL, &refusal);
                 return;

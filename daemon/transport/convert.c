@@ -28,6 +28,27 @@ static void constraint_from_wire(const Wire__Constraint *from, struct constraint
         *ret_nodes = from->nodes;
 }
 
+/* Return: 0; PAR_REFUSED_INVALID. */
+static int share_from_wire(const Wire__Alloc *alloc, struct share_request *ret,
+                           const char **ret_complaint)
+{
+        *ret = (struct share_request){ .wanted = alloc->shared || alloc->lasting || alloc->name[0],
+                                       .lasting = alloc->lasting,
+                                       .name = alloc->name,
+                                       .n_allow = alloc->n_allow };
+        if (!text_is_good(alloc->name, LABEL_BYTES_MAX)) {
+                *ret_complaint = "name is longer than 63 bytes, or not UTF-8";
+                return PAR_REFUSED_INVALID;
+        }
+        if (alloc->n_allow > SHARE_ALLOW_MAX) {
+                *ret_complaint = "more than 8 users and groups are allowed";
+                return PAR_REFUSED_INVALID;
+        }
+        for (size_t i = 0; i < alloc->n_allow; i++)
+                ret->allow[i] = (struct principal){ alloc->allow[i]->group, alloc->allow[i]->id };
+        return 0;
+}
+
 int request_from_wire(const Wire__Alloc *alloc, struct request *ret, const char **ret_complaint)
 {
         static const Wire__Constraint no_limit = WIRE__CONSTRAINT__INIT;
@@ -37,6 +58,7 @@ int request_from_wire(const Wire__Alloc *alloc, struct request *ret, const char 
                 .label = alloc->label,
                 .blind = alloc->blind,
         };
+        int r;
 
         if (!text_is_good(alloc->label, LABEL_BYTES_MAX)) {
                 *ret_complaint = "label is longer than 63 bytes, or not UTF-8";
@@ -50,6 +72,9 @@ int request_from_wire(const Wire__Alloc *alloc, struct request *ret, const char 
                 *ret_complaint = "no device has such a name";
                 return PAR_REFUSED_INVALID;
         }
+        r = share_from_wire(alloc, &request.share, ret_complaint);
+        if (r)
+                return r;
         constraint_from_wire(alloc->constraint ? alloc->constraint : &no_limit, &request.want,
                              &request.nodes);
         request.want.size_bytes = alloc->size;
@@ -266,6 +291,10 @@ void buffer_to_wire(const struct buffer_report *from, Wire__Buffer *to)
         to->age_ms = from->age_ns / NS_PER_MS;
         to->hidden = from->hidden;
         to->note = text(from->note);
+        to->name = text(from->name);
+        to->shared = from->shared;
+        to->holders = from->holders;
+        to->lasting = from->lasting;
 }
 
 void client_to_wire(const struct client_report *from, Wire__StateBytes *bytes, Wire__Client *to)

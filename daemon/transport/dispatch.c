@@ -53,6 +53,9 @@ static const struct handler handlers[] = {
         [WIRE__REQUEST__BODY_RELEASE] = { "Release", ROLE_CLIENT, handle_release },
         [WIRE__REQUEST__BODY_KEPT] = { "Kept", ROLE_CLIENT, handle_kept },
         [WIRE__REQUEST__BODY_RELOAD] = { "Reload", ROLE_ADMIN, handle_reload },
+        [WIRE__REQUEST__BODY_OPEN] = { "Open", ROLE_CLIENT, handle_open },
+        [WIRE__REQUEST__BODY_SHARE] = { "Share", ROLE_CLIENT, handle_share },
+        [WIRE__REQUEST__BODY_REMOVE] = { "Remove", ROLE_CLIENT, handle_remove },
         [WIRE__REQUEST__BODY_EXPORT_DMABUF] = { "ExportDmabuf", ROLE_CLIENT, handle_export_dmabuf },
 };
 

@@ -32,6 +32,8 @@ handler_function handle_hello, handle_bye, handle_cancel;
 /* handlers_memory.c */
 handler_function handle_alloc, handle_extents, handle_free, handle_drop, handle_kept,
         handle_explain, handle_device_open, handle_reclaim;
+/* handlers_sharing.c */
+handler_function handle_open, handle_share, handle_remove;
 /* export.c */
 handler_function handle_export_dmabuf;
 /* lists.c */

@@ -25,7 +25,8 @@
  * struct export - see export.h
  * @session:   NULL: it ended while this was made
  * @buffer:    number of the buffer
- * @is_grant:  the request was an Alloc
+ * @kind:      of the request: WIRE__REQUEST__BODY_*. But for an ExportDmabuf it has the buffer by
+ * it
  * @asked_ns:  when it was received; 0: not to be counted
  * @result, @fd: with EXPORT_MADE; @fd is owned, -1 where @result is not 0
  */
@@ -37,8 +38,7 @@ struct export
         enum export_stage stage;
         uint32_t seq;
         uint64_t buffer, asked_ns;
-        bool is_grant;
-        int result, fd;
+        int kind, result, fd;
 };
 
 static void close_made(struct server *server, int fd)
@@ -215,12 +215,12 @@ static int check(struct session *session, const struct buffer *buffer, struct re
  * @seq:      of the request
  * @buffer:   of the session's client, noted as exported
  * @asked_ns: when the request was received
- * @is_grant: the reply is that of an Alloc; otherwise of an ExportDmabuf
+ * @kind:     of the request: WIRE__REQUEST__BODY_*
  *
  * Return: 0: the reply comes later; -ENOMEM.
  */
 static int ask(struct session *session, uint32_t seq, const struct buffer *buffer,
-               uint64_t asked_ns, bool is_grant)
+               uint64_t asked_ns, int kind)
 {
         struct server *server = session->server;
         struct export *export = calloc(1, sizeof(*export));
@@ -234,7 +234,7 @@ static int ask(struct session *session, uint32_t seq, const struct buffer *buffe
         export->seq = seq;
         export->buffer = view.id;
         export->asked_ns = asked_ns;
-        export->is_grant = is_grant;
+        export->kind = kind;
         export->fd = -1;
         LIST_INSERT_HEAD(&session->exports.all, export, of_session);
         session->exports.count++;
@@ -243,20 +243,32 @@ static int ask(struct session *session, uint32_t seq, const struct buffer *buffe
         return 0;
 }
 
-int export_grant(struct session *session, uint32_t seq, const struct buffer *buffer,
+/* Of whatever is shared with another uid, too, where that can be: who has nothing but a dma-buf can
+ * neither punch nor seal the memory. Where none is to be had he gets what everybody gets. Whoever
+ * made the buffer chose with whom to share it, and nobody else's memory lies in its frames. */
+bool export_suits(const struct session *session, const struct buffer *buffer)
+{
+        struct buffer_view view;
+
+        buffer_view(buffer, &view);
+        return view.as_dmabuf ||
+               (session->server->exporter.maker && client_is_stranger(session->client, buffer));
+}
+
+int export_grant(struct session *session, uint32_t seq, int kind, const struct buffer *buffer,
                  uint64_t asked_ns, struct reply *reply)
 {
         struct buffer_view view;
         int r;
 
-        buffer_view(buffer, &view);
-        if (!view.as_dmabuf)
+        if (!export_suits(session, buffer))
                 return grant_answer(session, buffer, reply);
+        buffer_view(buffer, &view);
         reply->granted = view.id;
         r = check(session, buffer, reply);
         if (r)
                 return r;
-        r = ask(session, seq, buffer, asked_ns, true);
+        r = ask(session, seq, buffer, asked_ns, kind);
         if (r)
                 return r;
         reply->granted = 0; /* not by this reply */
@@ -278,7 +290,8 @@ int handle_export_dmabuf(struct session *session, const Wire__Request *request, 
         r = state_export(session->server->state, session->client, id, &reply->refusal);
         if (r)
                 return r;
-        r = ask(session, request->seq, buffer, session->server->asked_ns, false);
+        r = ask(session, request->seq, buffer, session->server->asked_ns,
+                WIRE__REQUEST__BODY_EXPORT_DMABUF);
         if (r)
                 state_unexport(session->client, id);
         reply->later = !r;
@@ -304,6 +317,11 @@ static int say_why(const struct export *export, struct reply *reply)
         }
 }
 
+static bool is_grant(const struct export *export)
+{
+        return export->kind != WIRE__REQUEST__BODY_EXPORT_DMABUF;
+}
+
 static int fill_reply(struct session *session, const struct export *export, struct reply *reply)
 {
         const struct buffer *buffer = client_buffer(session->client, export->buffer);
@@ -313,12 +331,12 @@ static int fill_reply(struct session *session, const struct export *export, stru
         if (!buffer)
                 return reply_say(reply, PAR_REFUSED_GONE, "no buffer %" PRIu64 " of yours",
                                  export->buffer);
-        if (export->is_grant)
+        if (is_grant(export))
                 reply->granted = export->buffer;
         if (export->result)
                 return say_why(export, reply);
         reply->descriptors[reply->n_descriptors++] = export->fd;
-        if (export->is_grant)
+        if (is_grant(export))
                 return grant_answer(session, buffer, reply);
         buffer_view(buffer, &view);
         wire__exported__init(body);
@@ -332,19 +350,18 @@ void export_send(struct session *session)
 {
         struct server *server = session->server;
         struct export *export = TAILQ_FIRST(&session->exports.made);
-        const int kind =
-                export->is_grant ? WIRE__REQUEST__BODY_ALLOC : WIRE__REQUEST__BODY_EXPORT_DMABUF;
         struct reply reply;
         int r;
 
         TAILQ_REMOVE(&session->exports.made, export, link);
         reply_init(&reply, &server->room);
         r = fill_reply(session, export, &reply);
-        if (r && !export->is_grant)
+        if (r && !is_grant(export))
                 state_unexport(session->client, export->buffer);
         reply_send(session, &reply, export->seq, r);
         if (export->asked_ns)
-                metrics_count(&server->metrics.requests[kind], server_now_ns() - export->asked_ns);
+                metrics_count(&server->metrics.requests[export->kind],
+                              server_now_ns() - export->asked_ns);
         export_free(server, export);
 }
 

@@ -72,16 +72,21 @@ void export_forget_all(struct session *session);
 /* Whether a request of this number has no reply yet. */
 bool export_is_open(const struct session *session, uint32_t seq);
 
+/* Whether this session is given a dma-buf of a buffer, and none of its frames. */
+bool export_suits(const struct session *session, const struct buffer *buffer);
+
 /**
- * export_grant() - answer an Alloc that was granted, in whatever way its pool hands memory out
+ * export_grant() - answer a request by which a session has a buffer, in whatever way that is handed
+ * out to it
  * @seq:      of the request
+ * @kind:     of the request: WIRE__REQUEST__BODY_*
  * @asked_ns: when it was received; 0: it waited, which is counted elsewhere
  * @reply:    to be sent with the result, unless it is marked as later
  *
  * Return: 0; -ENOTSUP, PAR_REFUSED_NEVER_FITS, PAR_REFUSED_QUOTA where no dma-buf is to be had;
  * other negative errno. On anything but 0 reply_send() frees the buffer.
  */
-int export_grant(struct session *session, uint32_t seq, const struct buffer *buffer,
+int export_grant(struct session *session, uint32_t seq, int kind, const struct buffer *buffer,
                  uint64_t asked_ns, struct reply *reply);
 
 /* Whether there is something to be sent; and send one, for which there is room. */

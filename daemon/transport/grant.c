@@ -51,6 +51,7 @@ static int show_frame(struct session *session, struct frame_name frame, struct r
 static int fill_pieces(struct session *session, const struct buffer *buffer,
                        const struct buffer_view *view, struct paging *at, struct reply *reply)
 {
+        const bool whole = export_suits(session, buffer);
         size_t room = outbox_room(&session->outbox);
         struct reply_page *page = &reply->room->page;
         size_t n = 0;
@@ -69,7 +70,7 @@ static int fill_pieces(struct session *session, const struct buffer *buffer,
                 wire->frame_offset = piece.frame_offset;
                 wire->zeroed = piece.zeroed;
                 wire->keep = piece.keep;
-                r = view->as_dmabuf ? 0 : show_frame(session, piece.frame, reply, wire);
+                r = whole ? 0 : show_frame(session, piece.frame, reply, wire);
                 if (r)
                         return r;
                 page->piece_pointers[n++] = wire;
@@ -155,7 +156,7 @@ int grant_answer(struct session *session, const struct buffer *buffer, struct re
         page->grant.page_size = view.page_bytes;
         page->grant.segment_count = view.segment_count;
         page->grant.piece_count = view.piece_count;
-        page->grant.dmabuf = view.as_dmabuf;
+        page->grant.dmabuf = export_suits(session, buffer);
         page->grant.extents = &page->extents;
         reply->wire.body_case = WIRE__REPLY__BODY_ALLOC;
         reply->wire.alloc = &page->grant;

@@ -56,7 +56,8 @@ int handle_alloc(struct session *session, const Wire__Request *request, struct r
         /* Asked before, of a worker that died before its answer was heard. */
         buffer = client_restored_buffer(session->client, request->seq);
         if (buffer)
-                return grant_answer(session, buffer, reply);
+                return export_grant(session, request->seq, WIRE__REQUEST__BODY_ALLOC, buffer,
+                                    session->server->asked_ns, reply);
 
         want.seq = request->seq;
         want.patient = alloc->wait_ms != 0;
@@ -67,7 +68,8 @@ int handle_alloc(struct session *session, const Wire__Request *request, struct r
                 return wait_begin(session, request, &want, reply);
         if (r)
                 return r;
-        return export_grant(session, request->seq, buffer, session->server->asked_ns, reply);
+        return export_grant(session, request->seq, WIRE__REQUEST__BODY_ALLOC, buffer,
+                            session->server->asked_ns, reply);
 }
 
 int handle_extents(struct session *session, const Wire__Request *request, struct reply *reply)

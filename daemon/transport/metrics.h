@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define METRICS_REQUESTS_MAX 32 /* kinds of requests */
+#define METRICS_REQUESTS_MAX 48 /* kinds of requests */
 #define METRICS_BUCKETS      15 /* from 1 us to 10 s */
 
 /**

@@ -120,6 +120,10 @@ union reply_room {
         Wire__Affected affected;
         Wire__Reloaded reloaded;
         Wire__Exported exported;
+        struct {
+                Wire__Shared shared;
+                struct share_token token; /* what it borrows from */
+        } shared;
         struct notice_packet notice;
 };
 

@@ -110,7 +110,9 @@ static void send_answer(struct session *session, struct wait *wait)
         } else {
                 const struct buffer *buffer = client_buffer(session->client, wait->buffer);
 
-                r = buffer ? export_grant(session, wait->seq, buffer, 0, &reply) : PAR_REFUSED_GONE;
+                r = buffer ? export_grant(session, wait->seq, WIRE__REQUEST__BODY_ALLOC, buffer, 0,
+                                          &reply)
+                           : PAR_REFUSED_GONE;
         }
         if (r || !reply.later)
                 reply_send(session, &reply, wait->seq, r);

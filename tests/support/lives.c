@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lives.h"
 
+#include "lives_shared.h"
 #include "macros.h"
 #include "world.h"
 
@@ -649,6 +650,8 @@ static void step(void)
                 step_wait(who);
         else if (dice < 97)
                 step_explain(who);
+        else if (dice < 98)
+                lives_shared_step(&world, clients[who], rnd);
         else
                 world.now_ns += rnd(NS_PER_S);
         if (!rnd(32))
@@ -668,6 +671,7 @@ void lives_run(struct lives *of, unsigned steps)
         last_number = 0;
         n_revoked = 0;
         memset(buffers, 0, sizeof(buffers));
+        lives_shared_begin();
         world_init(&world, most[0]);
         low = world_add_pool(&world, "low", 0, GiB - 1, most[1]);
         uid = world_add_pool(&world, "uid", 0, 3 * GiB - 1, most[2]);
@@ -686,6 +690,7 @@ void lives_run(struct lives *of, unsigned steps)
                 step();
         for (unsigned i = 0; i < CLIENTS; i++)
                 client_end(world.state, clients[i], rnd(2), world.now_ns);
+        lives_shared_end(&world, root);
         see_device(true);
         calm_down();
         client_end(world.state, root, true, world.now_ns);

@@ -406,6 +406,73 @@ static void handle_alloc(struct mock *mock, uint32_t seq, const Wire__Alloc *req
         }
 }
 
+/* ---- sharing -------------------------------------------------------------------------------- */
+
+static void note_alloc(struct mock *mock, const Wire__Alloc *request)
+{
+        struct mock_asked *asked = &mock->asked;
+
+        must(request->n_allow <= 8);
+        *asked = (struct mock_asked){ .body = WIRE__REQUEST__BODY_ALLOC,
+                                      .shared = request->shared,
+                                      .lasting = request->lasting,
+                                      .n_allow = request->n_allow };
+        snprintf(asked->name, sizeof(asked->name), "%s", request->name);
+        for (size_t i = 0; i < request->n_allow; i++)
+                asked->allow[i] = request->allow[i]->id | (request->allow[i]->group ? 1u << 31 : 0);
+}
+
+static bool is_gone(const char *name)
+{
+        return strncmp(name, "gone", 4) == 0;
+}
+
+static void handle_open(struct mock *mock, uint32_t seq, const Wire__Open *request)
+{
+        struct mock_asked *asked = &mock->asked;
+
+        *asked = (struct mock_asked){ .body = WIRE__REQUEST__BODY_OPEN,
+                                      .token_bytes = request->token.len };
+        must(request->token.len <= sizeof(asked->token));
+        snprintf(asked->name, sizeof(asked->name), "%s", request->name);
+        if (request->token.len)
+                memcpy(asked->token, request->token.data, request->token.len);
+        if (is_gone(request->name))
+                send_result(mock, seq, PAR_REFUSED_GONE, (char *)"it is not there");
+        else
+                grant(mock, seq, MOCK_OPENED_BYTES);
+}
+
+/* The token of every buffer counts from 1 to 16. */
+static void handle_share(struct mock *mock, uint32_t seq, const Wire__Share *request)
+{
+        struct mock_reply *reply = calloc(1, sizeof(*reply));
+        Wire__Reply body = WIRE__REPLY__INIT;
+        Wire__Shared shared = WIRE__SHARED__INIT;
+        uint8_t token[16];
+
+        must(reply);
+        for (uint8_t i = 0; i < sizeof(token); i++)
+                token[i] = (uint8_t)(i + 1);
+        mock->asked = (struct mock_asked){ .body = WIRE__REQUEST__BODY_SHARE,
+                                           .buffer = request->buffer,
+                                           .end = request->end };
+        shared.token.data = token;
+        shared.token.len = request->end ? 0 : sizeof(token);
+        body.body_case = WIRE__REPLY__BODY_SHARE;
+        body.share = &shared;
+        send_reply(mock, reply, &body, seq);
+        free(reply);
+}
+
+static void handle_remove(struct mock *mock, uint32_t seq, const Wire__Remove *request)
+{
+        mock->asked = (struct mock_asked){ .body = WIRE__REQUEST__BODY_REMOVE };
+        snprintf(mock->asked.name, sizeof(mock->asked.name), "%s", request->name);
+        send_result(mock, seq, is_gone(request->name) ? PAR_REFUSED_GONE : 0,
+                    (char *)"it is not there");
+}
+
 static void handle_cancel(struct mock *mock, uint32_t seq, const Wire__Cancel *request)
 {
         for (size_t i = 0; i < MOCK_WAITING_MAX; i++) {
@@ -517,7 +584,13 @@ static void handle(struct mock *mock, const Wire__Request *request)
                 session_end(mock); /* what it has is given back when it is told so */
                 send_result(mock, seq, 0, NULL);
                 break;
-        case WIRE__REQUEST__BODY_ALLOC: handle_alloc(mock, seq, request->alloc); break;
+        case WIRE__REQUEST__BODY_ALLOC:
+                note_alloc(mock, request->alloc);
+                handle_alloc(mock, seq, request->alloc);
+                break;
+        case WIRE__REQUEST__BODY_OPEN: handle_open(mock, seq, request->open); break;
+        case WIRE__REQUEST__BODY_SHARE: handle_share(mock, seq, request->share); break;
+        case WIRE__REQUEST__BODY_REMOVE: handle_remove(mock, seq, request->remove); break;
         case WIRE__REQUEST__BODY_EXTENTS: handle_extents(mock, seq, request->extents); break;
         case WIRE__REQUEST__BODY_CANCEL: handle_cancel(mock, seq, request->cancel); break;
         case WIRE__REQUEST__BODY_FREE: handle_free(mock, seq, request->free); break;
@@ -684,6 +757,16 @@ struct mock_told mock_told(struct mock *mock)
         told = mock->told;
         pthread_mutex_unlock(&mock->lock);
         return told;
+}
+
+struct mock_asked mock_asked(struct mock *mock)
+{
+        struct mock_asked asked;
+
+        pthread_mutex_lock(&mock->lock);
+        asked = mock->asked;
+        pthread_mutex_unlock(&mock->lock);
+        return asked;
 }
 
 void mock_prepare(struct mock *mock, size_t frames)

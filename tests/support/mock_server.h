@@ -91,6 +91,21 @@ struct mock_told {
         uint64_t iova, length, offset;
 };
 
+/* The last request about sharing: an Alloc's, or that of an Open, Share or Remove. */
+struct mock_asked {
+        int body;
+        char name[80];
+        bool shared, lasting, end;
+        size_t n_allow, token_bytes;
+        uint8_t token[16];
+        uint32_t allow[8]; /* ids; groups have the highest bit set */
+        uint64_t buffer;
+};
+
+/* The size of what an Open gets: two frames as a rule. A name that begins with "gone" is not there.
+ */
+#define MOCK_OPENED_BYTES (64 * 1024 + 4096)
+
 struct mock {
         struct mock_settings settings;
         char path[64], dir[32];
@@ -107,6 +122,7 @@ struct mock {
         } waiting[MOCK_WAITING_MAX];
         struct mock_counts counts;
         struct mock_told told;
+        struct mock_asked asked;
         struct message_arena arena;
         uint8_t incoming[PACKET_BYTES_MAX], outgoing[PACKET_BYTES_MAX];
 };
@@ -123,6 +139,9 @@ struct mock_counts mock_counts(struct mock *mock);
 
 /* What the client told last of a buffer's I/O addresses. */
 struct mock_told mock_told(struct mock *mock);
+
+/* What was asked last about sharing. */
+struct mock_asked mock_asked(struct mock *mock);
 
 /* As whom the last client introduced itself; stays until the next one does. */
 const char *mock_client_name(struct mock *mock);

@@ -32,14 +32,22 @@ struct seen {
         uint64_t id, revoked_ns;
         size_t n_places;
         struct range places[PLACES_MAX];
-        char label[LEDGER_TEXT_BYTES];
+        char label[LEDGER_TEXT_BYTES], name[LEDGER_TEXT_BYTES], left_name[LEDGER_TEXT_BYTES];
+        struct ledger_share share;
+        uint64_t token[2];
+};
+
+struct seen_holder {
+        uint32_t record, session, seq;
+        uint64_t buffer;
 };
 
 static struct {
-        size_t n_sessions, n_buffers;
+        size_t n_sessions, n_buffers, n_holders;
+        struct seen_holder holders[ENTRIES_MAX];
         uint64_t sessions[ENTRIES_MAX], ended_ns[ENTRIES_MAX];
         struct seen buffers[ENTRIES_MAX];
-        int session_result, buffer_result, between_result;
+        int session_result, buffer_result, between_result, holder_result;
 } seen;
 
 static int see_session(void *data, uint32_t record, const struct ledger_session *session,
@@ -52,6 +60,16 @@ static int see_session(void *data, uint32_t record, const struct ledger_session 
         seen.ended_ns[seen.n_sessions] = ended_ns;
         seen.sessions[seen.n_sessions++] = session->id;
         return seen.session_result;
+}
+
+static void see_share(const struct ledger_share *share, struct seen *to)
+{
+        strcpy(to->name, share->name);
+        strcpy(to->left_name, share->left_name);
+        to->share = *share;
+        assert_true(share->n_rights <= LEDGER_RIGHTS);
+        if (share->token)
+                memcpy(to->token, share->token, sizeof(to->token));
 }
 
 static int see_buffer(void *data, uint32_t record, const struct ledger_buffer *buffer,
@@ -68,6 +86,8 @@ static int see_buffer(void *data, uint32_t record, const struct ledger_buffer *b
         to->revoked_ns = revoked_ns;
         to->n_places = buffer->n_places;
         strcpy(to->label, buffer->label);
+        if (buffer->shared)
+                see_share(buffer->shared, to);
         for (size_t i = 0; i < buffer->n_places && i < PLACES_MAX; i++)
                 to->places[i] = buffer->places[i];
         return seen.buffer_result;
@@ -81,7 +101,16 @@ static int see_between(void *data)
         return seen.between_result;
 }
 
-static const struct ledger_visitor visitor = { see_session, see_buffer, see_between };
+static int see_holder(void *data, uint32_t record, uint32_t session, uint64_t buffer, uint32_t seq)
+{
+        (void)data;
+        assert_true(record < ledger->tables[LEDGER_HOLDERS].room);
+        assert_in_range(seen.n_holders, 0, ENTRIES_MAX - 1);
+        seen.holders[seen.n_holders++] = (struct seen_holder){ record, session, seq, buffer };
+        return seen.holder_result;
+}
+
+static const struct ledger_visitor visitor = { see_session, see_buffer, see_between, see_holder };
 
 static void start_empty(void)
 {
@@ -93,7 +122,7 @@ static void start_empty(void)
 static int read_again(struct ledger_found *found)
 {
         const int session = seen.session_result, buffer = seen.buffer_result,
-                  between = seen.between_result;
+                  between = seen.between_result, holder = seen.holder_result;
 
         ledger_free(ledger);
         assert_int_equal(ledger_open(memory, sizeof(memory), SLOTS, &ledger), 0);
@@ -101,6 +130,7 @@ static int read_again(struct ledger_found *found)
         seen.session_result = session;
         seen.buffer_result = buffer;
         seen.between_result = between;
+        seen.holder_result = holder;
         return ledger_read(ledger, &visitor, NULL, found);
 }
 
@@ -121,8 +151,9 @@ static struct range place_of(uint64_t id, size_t i)
         return range_of(id * MiB + i * 8 * KiB, 4 * KiB);
 }
 
-/* Return: its record; LEDGER_NONE: there was no room. */
-static uint32_t add_buffer(uint32_t session, uint64_t id, size_t n_places)
+/* The same of one that is shared, or not (LEDGER_NONE). Return: its record; LEDGER_NONE: there was
+ * no room. */
+static uint32_t add_buffer_with(uint32_t session, uint64_t id, size_t n_places, uint32_t share)
 {
         const struct constraint limits = { .window = RANGE_ALL, .size_bytes = 4 * KiB };
         struct range places[PLACES_MAX];
@@ -144,7 +175,34 @@ static uint32_t add_buffer(uint32_t session, uint64_t id, size_t n_places)
                                      .label = "label",
                                      .places = places,
                                      .n_places = n_places,
+                                     .share = share,
                              });
+        return record;
+}
+
+static uint32_t add_buffer(uint32_t session, uint64_t id, size_t n_places)
+{
+        return add_buffer_with(session, id, n_places, LEDGER_NONE);
+}
+
+static const struct ledger_right rights[] = { { 0, 1001 }, { 1, 44 } };
+
+static uint32_t add_share(const char *name)
+{
+        const struct ledger_share share = {
+                .name = name, .lasting = true, .rights = rights, .n_rights = ARRAY_SIZE(rights)
+        };
+        uint32_t record;
+
+        assert_int_equal(ledger_add_share(ledger, &share, &record), 0);
+        return record;
+}
+
+static uint32_t add_holder(uint32_t session, uint32_t buffer, uint32_t seq)
+{
+        uint32_t record;
+
+        assert_int_equal(ledger_add_holder(ledger, session, buffer, seq, &record), 0);
         return record;
 }
 
@@ -296,6 +354,7 @@ static void test_ledger_is_full_at_some_point(void **state)
                                                      .label = "",
                                                      .places = &(struct range){ 0, 1 },
                                                      .n_places = 1,
+                                                     .share = LEDGER_NONE,
                                              });
                 assert_false(ledger_has_room(ledger));
                 assert_int_equal(read_again(&found), 0);
@@ -335,12 +394,15 @@ static void test_ledger_stops_where_a_visitor_fails(void **state)
                 { &seen.session_result, "a session" },
                 { &seen.buffer_result, "a buffer" },
                 { &seen.between_result, "in between" },
+                { &seen.holder_result, "a holder" },
         };
         struct ledger_found found;
+        uint32_t session;
 
         (void)state;
         start_empty();
-        add_buffer(add_session(1), 1, 12);
+        session = add_session(1);
+        add_holder(session, add_buffer_with(session, 1, 12, add_share("")), 1);
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 *cases[i].result = -ENOMEM;
                 if (read_again(&found) != -ENOMEM)
@@ -369,6 +431,17 @@ static void test_ledger_drops_what_is_not_wanted(void **state)
         ledger_free(ledger);
 }
 
+/* Every other one is shared. */
+static void add_one(uint32_t session, uint64_t id)
+{
+        const size_t n_places = 1 + id % 20;
+
+        if (id % 2)
+                add_buffer(session, id, n_places);
+        else
+                add_holder(session, add_buffer_with(session, id, n_places, add_share("ring")), 1);
+}
+
 /*
  * Any bytes, anywhere. It must come to an end, give every buffer that it tells of in one piece, and
  * work afterwards: what was told of is there the next time.
@@ -387,10 +460,10 @@ static void test_ledger_survives_any_damage(void **state)
                 start_empty();
                 session = add_session(1);
                 for (uint64_t id = 1; id < 12; id++)
-                        add_buffer(id % 3 ? session : add_session(id), id, 1 + id % 20);
+                        add_one(id % 3 ? session : add_session(id), id);
                 ledger_drop_buffer(ledger, 4);
                 for (uint64_t i = random_below(&random, 20); i > 0; i--) {
-                        const uint64_t table = random_below(&random, 3);
+                        const uint64_t table = random_below(&random, LEDGER_TABLES);
                         const struct ledger_records *records = &ledger->tables[table];
                         const size_t at = (size_t)(records->at - bytes) +
                                           random_below(&random, 14 * records->record_bytes);
@@ -438,7 +511,8 @@ static void test_ledger_is_before_or_after(void **state)
                 session = add_session(1);
                 add_buffer(session, 1, 1 + random_below(&random, 20));
                 memcpy(before, memory, sizeof(memory));
-                record = add_buffer(session, 2, places);
+                record = add_buffer_with(session, 2, places,
+                                         round % 2 ? LEDGER_NONE : add_share("ring"));
                 memcpy(after, memory, sizeof(memory));
                 for (size_t i = 0; i < ARRAY_SIZE(memory); i++)
                         memory[i] = random_below(&random, 2) ? before[i] : after[i];
@@ -451,6 +525,168 @@ static void test_ledger_is_before_or_after(void **state)
                 assert_int_equal(seen.n_buffers, 2);
                 ledger_free(ledger);
         }
+}
+
+/* ---- shared buffers ------------------------------------------------------------------------- */
+
+static void test_ledger_keeps_what_is_shared(void **state)
+{
+        struct ledger_found found;
+        uint32_t session, other, buffer, holder;
+        const struct seen *kept = &seen.buffers[0];
+
+        (void)state;
+        start_empty();
+        session = add_session(1);
+        other = add_session(2);
+        buffer = add_buffer_with(session, 10, 1, add_share("ring"));
+        add_buffer(session, 11, 1);
+        holder = add_holder(other, buffer, 7);
+        assert_int_equal(read_again(&found), 0);
+        assert_int_equal(found.faults + found.refused, 0);
+        assert_int_equal(seen.n_buffers, 2);
+        assert_string_equal(kept->name, "ring");
+        assert_true(kept->share.lasting && !kept->share.removed && !kept->share.left);
+        assert_null(kept->share.token);
+        assert_int_equal(kept->share.ended_ns, 0);
+        assert_int_equal(kept->share.n_rights, ARRAY_SIZE(rights));
+        assert_memory_equal(kept->share.rights, rights, sizeof(rights));
+        assert_null(seen.buffers[1].share.name);
+        assert_int_equal(seen.n_holders, 1);
+        assert_int_equal(seen.holders[0].session, other);
+        assert_int_equal(seen.holders[0].buffer, 10);
+        assert_int_equal(seen.holders[0].seq, 7);
+        assert_int_equal(seen.holders[0].record, holder);
+        ledger_free(ledger);
+}
+
+/* What changes later, each by itself. */
+static void test_ledger_keeps_what_becomes_of_a_share(void **state)
+{
+        const uint64_t token[2] = { 3, 4 };
+        const struct seen *kept = &seen.buffers[0];
+        struct ledger_found found;
+        uint32_t share;
+
+        (void)state;
+        start_empty();
+        share = add_share("ring");
+        add_buffer_with(add_session(1), 10, 1, share);
+        ledger_set_token(ledger, share, token);
+        assert_int_equal(read_again(&found), 0);
+        assert_non_null(kept->share.token);
+        assert_memory_equal(kept->token, token, sizeof(token));
+        ledger_set_token(ledger, share, NULL);
+        ledger_leave_share(ledger, share, 1000, 77, "driver");
+        assert_int_equal(read_again(&found), 0);
+        assert_null(kept->share.token);
+        assert_true(kept->share.left);
+        assert_int_equal(kept->share.left_uid, 1000);
+        assert_int_equal(kept->share.left_pid, 77);
+        assert_string_equal(kept->left_name, "driver");
+        ledger_leave_share(ledger, share, 0, 0, NULL);
+        ledger_remove_share(ledger, share);
+        assert_int_equal(read_again(&found), 0);
+        assert_true(kept->share.removed && !kept->share.left);
+        ledger_end_share(ledger, share, 55);
+        assert_int_equal(read_again(&found), 0);
+        assert_int_equal(kept->share.ended_ns, 55);
+        ledger_free(ledger);
+}
+
+/* A process may die between a holder and its buffer, or a holder's end and its buffer's. */
+static void test_ledger_forgets_holders_without_a_buffer(void **state)
+{
+        struct ledger_found found;
+        uint32_t session, record;
+
+        (void)state;
+        start_empty();
+        session = add_session(1);
+        assert_int_equal(ledger_hold_buffer(ledger, 1, &record), 0);
+        add_holder(session, record, 1);
+        add_share("ring");
+        assert_int_equal(read_again(&found), 0);
+        assert_int_equal(found.faults + found.refused, 0);
+        assert_int_equal(seen.n_buffers + seen.n_holders, 0);
+        /* And all of it can be used again. */
+        assert_int_equal(add_share("another"), 0);
+        assert_int_equal(add_holder(session, add_buffer(session, 3, 1), 1), 0);
+        ledger_free(ledger);
+}
+
+static const struct {
+        const char *name;
+        size_t offset; /* of a byte in the share's record */
+} share_faults[] = {
+        { "the name", offsetof(struct ledger_share_record, name) + 1 },
+        { "whether it lasts", offsetof(struct ledger_share_record, lasting) },
+        { "who may open it", offsetof(struct ledger_share_record, rights) + 4 },
+        { "the sum", offsetof(struct ledger_share_record, sum) },
+        { "its word", offsetof(struct ledger_share_record, begin) },
+};
+
+static void test_ledger_gives_up_shares_that_do_not_check(void **state)
+{
+        struct ledger_found found;
+        size_t failed = 0;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(share_faults); i++) {
+                uint32_t session, share;
+
+                start_empty();
+                session = add_session(1);
+                share = add_share("ring");
+                add_holder(session, add_buffer_with(session, 10, 1, share), 1);
+                add_buffer(session, 11, 1);
+                ((unsigned char *)ledger_share(ledger, share))[share_faults[i].offset] ^= 0x5a;
+                assert_int_equal(read_again(&found), 0);
+                if (!found.faults || seen.n_buffers != 1 || seen.buffers[0].id != 11 ||
+                    seen.n_holders) {
+                        print_error("%s: not noticed\n", share_faults[i].name);
+                        failed++;
+                }
+                ledger_free(ledger);
+        }
+        assert_int_equal(failed, 0);
+}
+
+/* Two buffers with one name's record: the second is no buffer. */
+static void test_ledger_gives_a_share_to_one_buffer(void **state)
+{
+        struct ledger_found found;
+        uint32_t session, share;
+
+        (void)state;
+        start_empty();
+        session = add_session(1);
+        share = add_share("ring");
+        add_buffer_with(session, 10, 1, share);
+        add_buffer_with(session, 11, 1, share);
+        assert_int_equal(read_again(&found), 0);
+        assert_int_equal(found.faults, 1);
+        assert_int_equal(seen.n_buffers, 1);
+        ledger_free(ledger);
+}
+
+static void test_ledger_drops_what_a_visitor_refuses_to_share(void **state)
+{
+        struct ledger_found found;
+        uint32_t session;
+
+        (void)state;
+        start_empty();
+        session = add_session(1);
+        add_holder(session, add_buffer_with(session, 10, 1, add_share("ring")), 1);
+        seen.holder_result = 1;
+        assert_int_equal(read_again(&found), 0);
+        assert_int_equal(found.refused, 1);
+        assert_int_equal(seen.n_holders, 1);
+        assert_int_equal(read_again(&found), 0);
+        assert_int_equal(seen.n_holders, 0);
+        seen.holder_result = 0;
+        ledger_free(ledger);
 }
 
 int main(void)
@@ -468,6 +704,12 @@ int main(void)
                 cmocka_unit_test(test_ledger_drops_what_is_not_wanted),
                 cmocka_unit_test(test_ledger_survives_any_damage),
                 cmocka_unit_test(test_ledger_is_before_or_after),
+                cmocka_unit_test(test_ledger_keeps_what_is_shared),
+                cmocka_unit_test(test_ledger_keeps_what_becomes_of_a_share),
+                cmocka_unit_test(test_ledger_forgets_holders_without_a_buffer),
+                cmocka_unit_test(test_ledger_gives_up_shares_that_do_not_check),
+                cmocka_unit_test(test_ledger_gives_a_share_to_one_buffer),
+                cmocka_unit_test(test_ledger_drops_what_a_visitor_refuses_to_share),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

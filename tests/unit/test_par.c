@@ -209,7 +209,7 @@ static void test_par_alloc_refuses_what_the_wire_cannot_carry(void **state)
         struct par *par = connect_to(mock), *other;
         struct mock *other_mock = mock_start(NULL);
         struct par_constraint want = { .flags = 1 };
-        struct par_alloc_options options = { .flags = 4 };
+        struct par_alloc_options options = { .flags = 16 };
         struct par_device *device;
         struct par_refusal_info figures;
         struct par_buffer *buffer;
@@ -221,12 +221,12 @@ static void test_par_alloc_refuses_what_the_wire_cannot_carry(void **state)
         want = (struct par_constraint){ .reserved = { 0, 0, 0, 0, 1 } };
         assert_int_equal(par_alloc(par, 1, &want, NULL, &buffer), -EINVAL);
         assert_int_equal(par_alloc(par, 1, NULL, &options, &buffer), -EINVAL);
-        options = (struct par_alloc_options){ .reserved = { 0, 0, 0, 1 } };
+        options = (struct par_alloc_options){ .reserved = { 0, 0, 1 } };
         assert_int_equal(par_alloc(par, 1, NULL, &options, &buffer), -EINVAL);
-        options = (struct par_alloc_options){ .name = "x" };
-        assert_int_equal(par_alloc(par, 1, NULL, &options, &buffer), -ENOTSUP);
         memset(label, 'x', 64);
         label[64] = '\0';
+        options = (struct par_alloc_options){ .name = label };
+        assert_int_equal(par_alloc(par, 1, NULL, &options, &buffer), -EINVAL);
         options = (struct par_alloc_options){ .label = label };
         assert_int_equal(par_alloc(par, 1, NULL, &options, &buffer), -EINVAL);
         other = connect_to(other_mock);

@@ -325,6 +325,40 @@ static void script_devices(struct client *a, struct client *b)
         alloc(a, one, &buffer);
 }
 
+static struct buffer *open_named(struct client *client, const char *name)
+{
+        const struct open_request request = { .uid = 1000, .name = name };
+        struct buffer *buffer = NULL;
+        struct refusal refusal;
+
+        expect(state_open(world.state, client, &request, world.now_ns, &buffer, &refusal));
+        return buffer;
+}
+
+/* Buffers with names, which others open, and one that the waiting line has a copy of. */
+static void script_sharing(struct client *a, struct client *b)
+{
+        struct request one = world_request(4096), large = world_request(3 * PAGE);
+        struct buffer *buffer;
+        struct refusal refusal;
+
+        one.share = (struct share_request){ .wanted = true, .name = "one", .lasting = true };
+        large.share = (struct share_request){ .wanted = true, .name = "large" };
+        alloc(a, one, &buffer);
+        alloc(a, large, &buffer);
+        open_named(b, "one");
+        buffer = open_named(b, "large");
+        if (buffer)
+                release(b, world_id(buffer));
+        large.want.size_bytes = 9 * PAGE;
+        large.share.name = "waits";
+        expect(state_wait(world.state, b, &large, UINT64_MAX, 1, world.now_ns, &refusal));
+        /* Needs none. */
+        assert_in_range(state_remove(world.state, a, 1000, "one", world.now_ns, &refusal), 0,
+                        PAR_REFUSED_GONE);
+        failed = false;
+}
+
 static void add_devices(void)
 {
         static const char *const names[] = { "nic0", "nic1" };
@@ -414,6 +448,12 @@ static void test_what_is_known_of_devices_is_held(void **unused)
         assert_true(fail_each(script_devices) > 15);
 }
 
+static void test_what_is_shared_is_held(void **unused)
+{
+        (void)unused;
+        assert_true(fail_each(script_sharing) > 20);
+}
+
 static void test_what_is_not_free_is_not_held(void **unused)
 {
         struct frame_news news = { .page_bytes = PAGE, .phys = 8 * GiB, .pinned = true };
@@ -443,6 +483,7 @@ int main(void)
                 cmocka_unit_test(test_every_allocation_fails_once),
                 cmocka_unit_test(test_what_divides_frames_is_held),
                 cmocka_unit_test(test_what_is_known_of_devices_is_held),
+                cmocka_unit_test(test_what_is_shared_is_held),
                 cmocka_unit_test(test_what_is_not_free_is_not_held),
         };
 
