@@ -48,7 +48,8 @@ static int read_all(int fd, char **ret, size_t *ret_size)
                         n = read(fd, text + size, TEXT_BYTES_MAX + 1 - size);
                 if (n < 0 && errno != EINTR)
                         return -errno;
-                size += n > 0 ? (size_t)n : 0;
+                if (n > 0)
+                        size += (size_t)n;
         } while (n && size <= TEXT_BYTES_MAX);
         if (size > TEXT_BYTES_MAX)
                 return -EFBIG;
@@ -66,10 +67,12 @@ static int seal_text(const char *text, size_t size, int *ret)
 
         if (fd < 0)
                 return -errno;
-        for (; done < size; done += n > 0 ? (size_t)n : 0) {
+        while (done < size) {
                 n = write(fd, text + done, size - done);
                 if (n < 0 && errno != EINTR)
                         return -errno;
+                if (n > 0)
+                        done += (size_t)n;
         }
         if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL))
                 return -errno;

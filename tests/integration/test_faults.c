@@ -35,6 +35,7 @@
 #define POOL_BYTES  (32 * MiB)
 #define PATIENCE_NS (60 * NS_PER_S)
 #define WARM_UP     10u
+#define STILL       20u
 #define PATIENCE_S  150
 #define CONFIG                                                                                 \
         "backend = \"sim\"\n"                                                                  \
@@ -151,17 +152,10 @@ static void look(struct footing *ret)
         }
 }
 
-/* Sessions are closed a moment after their clients went: it is the least that counts. */
-static bool as_few_descriptors(struct footing *before, const struct footing *now)
+static bool has_more_descriptors(const struct footing *now, const struct footing *before)
 {
-        bool few = true;
-
-        for (int i = 0; i < 2; i++) {
-                few = few && now->descriptors[i] <= before->descriptors[i];
-                if (now->descriptors[i] && now->descriptors[i] < before->descriptors[i])
-                        before->descriptors[i] = now->descriptors[i];
-        }
-        return few;
+        return now->descriptors[0] > before->descriptors[0] ||
+               now->descriptors[1] > before->descriptors[1];
 }
 
 /* But for that of the dynamic loader, before the worker has its name. */
@@ -170,13 +164,20 @@ static void expect_no_crash(void)
         static const char *const crashes[] = { "(Aborted)", "(Segmentation fault)", "(Bus error)",
                                                "(Illegal instruction)", "(Bad system call)" };
         static char log[1 << 20];
+        static pid_t keeper;
+        static long seen; /* of its log */
         FILE *file = fopen(pard.log, "re");
         size_t n;
 
         if (!file)
                 return;
+        if (keeper != pard.pid)
+                seen = 0;
+        keeper = pard.pid;
+        fseek(file, seen, SEEK_SET);
         n = fread(log, 1, sizeof(log) - 1, file);
         log[n] = '\0';
+        seen = ftell(file);
         fclose(file);
         for (size_t i = 0; i < ARRAY_SIZE(crashes); i++)
                 if (strstr(log, crashes[i]) && !strstr(point, " of exe "))
@@ -185,7 +186,7 @@ static void expect_no_crash(void)
 
 /* Everything is free, and no descriptor is left: at once, or when quarantines and takes are over.
  */
-static void settle(struct footing *before, struct footing *ret)
+static void settle(const struct footing *before, struct footing *ret)
 {
         const uint64_t deadline = now_ns() + PATIENCE_NS;
         int status;
@@ -196,7 +197,7 @@ static void settle(struct footing *before, struct footing *ret)
                         lose("the keeper ended");
                 if (fault_session_is_over(&pard, POOL_BYTES)) {
                         look(ret);
-                        if (!before || as_few_descriptors(before, ret))
+                        if (!before || !has_more_descriptors(ret, before))
                                 return;
                 }
                 if (now_ns() > deadline)
@@ -208,6 +209,21 @@ static void settle(struct footing *before, struct footing *ret)
                 printf("descriptors: %u and %u, before %u and %u\n", ret->descriptors[0],
                        ret->descriptors[1], before->descriptors[0], before->descriptors[1]);
         lose("not all is as before");
+}
+
+/* What it has when nothing is under way any more: the same so many times. */
+static void stand_still(struct footing *ret)
+{
+        struct footing now;
+
+        settle(NULL, ret);
+        for (unsigned same = 0; same < STILL; same++) {
+                usleep(2000);
+                look(&now);
+                if (memcmp(now.descriptors, ret->descriptors, sizeof(now.descriptors)) != 0)
+                        same = 0;
+                *ret = now;
+        }
 }
 
 /* ---- the daemon ------------------------------------------------------------------------------ */
@@ -299,10 +315,9 @@ static void fail_each_of_sessions(bool restart, unsigned long every, unsigned lo
 
         for (unsigned i = 0; i < WARM_UP; i++) {
                 have_session(restart);
-                settle(i ? &before : NULL, i ? &after : &before);
+                settle(NULL, &after);
         }
-        before.blocks[0] = after.blocks[0];
-        before.blocks[1] = after.blocks[1];
+        stand_still(&before);
         for (n = first; failed && n <= last; n += every) {
                 worker = pard_fixture_worker(&pard);
                 arm(n);
