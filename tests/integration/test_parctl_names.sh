@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# test_parctl_names.sh PARD PARCTL - buffers with a name, and those that stay when their client is gone
+# test_parctl_names.sh PARD PARCTL [EXAMPLE] - buffers with a name, and those that stay when their client is gone
 set -uo pipefail
 
 PARD=$1 PARCTL=$2
@@ -45,6 +45,16 @@ soon "the memory is free" is_json 0 .status.granted status
 soon "all of it" is_json $((48 << 20)) .status.free status
 "$PARCTL" alloc --size 4K --name again --lasting >/dev/null
 is "in JSON" "$(jget .remove.names remove again)" 1
+
+# ---- the example, which is started again -------------------------------------------------------
+if [[ -n ${3-} ]]; then
+        first=$("$3") || fail "the example ended with status $?"
+        second=$("$3") || fail "the example ended with status $?"
+        is "a second start" "${first#start 1, }" "${second#start 2, }"
+        is "the first start" "${first%% at *}" "start 1, ring"
+        expect 0 "the example removes its ring" "$3" --remove
+        is "a start after that" "$("$3" | cut -d, -f1)" "start 1"
+fi
 
 stop_pard || fail "pard ended with status $?"
 finish
