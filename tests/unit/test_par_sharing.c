@@ -171,6 +171,10 @@ static void test_those_who_are_allowed(void **state)
         end();
 }
 
+static const char long_entry[] =
+        "user:0123456789012345678901234567890123456789012345678901234567890123456789"
+        "012345678901234567890123456789012345678901234567890123456789";
+
 static const char *const nonsense[] = {
         "",
         "root",
@@ -184,8 +188,7 @@ static const char *const nonsense[] = {
         ",uid:1",
         "uid:1 ",
         "uid:1,uid:1,uid:1,uid:1,uid:1,uid:1,uid:1,uid:1,uid:1",
-        "user:0123456789012345678901234567890123456789012345678901234567890123456789012345678901234"
-        "5678901234567890123456789012345678901234567890",
+        long_entry,
 };
 
 static void test_nobody_knows_whom(void **state)
