@@ -9,6 +9,7 @@
 #include "macros.h"
 #include "refusal.h"
 #include "state_private.h"
+#include "tell.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -283,10 +284,12 @@ void frame_unshow_all(struct frame *frame)
 /* Nobody has it any more: what was kept for its owner may go, what lingered may be gone. */
 static void frame_let_go(struct state *state, struct frame *frame)
 {
-        if (frame->state == FRAME_LINGERING)
+        if (frame->state == FRAME_LINGERING) {
                 state->ops->nudge(state->data, frame->name);
-        else if (frame->state == FRAME_REUSABLE && LIST_EMPTY(&frame->shown))
+                tell_lingering_later(state, frame);
+        } else if (frame->state == FRAME_REUSABLE && LIST_EMPTY(&frame->shown)) {
                 state_frame_leave(state, frame);
+        }
 }
 
 void state_dropped(struct state *state, struct client *client, struct frame_name name,
@@ -395,6 +398,7 @@ int client_resume(struct state *state, const struct identity *identity, uint64_t
         client->data = data;
         client_reconfigure(client);
         state_changed(state, now_ns);
+        tell_again(state, client);
         *ret = client;
         return 0;
 }
