@@ -102,6 +102,7 @@ static int client_make(struct state *state, const struct identity *identity, con
         client->state = state;
         TAILQ_INIT(&client->waiters);
         LIST_INIT(&client->revoked);
+        LIST_INIT(&client->lost);
         RB_INIT(&client->restored);
         due_init(&client->resume, DUE_RESUME);
         client->identity = *identity;
@@ -416,6 +417,26 @@ void client_forget_restored(struct client *client, struct buffer *buffer)
         buffer->restored = false;
 }
 
+void client_note_lost(struct client *client, uint64_t id, uint64_t size_bytes)
+{
+        struct lost_buffer *lost = malloc(sizeof(*lost));
+
+        if (!lost)
+                return;
+        *lost = (struct lost_buffer){ .id = id, .size_bytes = size_bytes };
+        LIST_INSERT_HEAD(&client->lost, lost, link);
+}
+
+void client_forget_lost(struct client *client)
+{
+        struct lost_buffer *lost;
+
+        while ((lost = LIST_FIRST(&client->lost))) {
+                LIST_REMOVE(lost, link);
+                free(lost);
+        }
+}
+
 struct buffer *client_restored_buffer(const struct client *client, uint32_t seq)
 {
         struct restored_tree tree = client->restored;
@@ -506,6 +527,7 @@ void client_end(struct state *state, struct client *client, bool orderly, uint64
         struct holding *holding;
 
         client->data = NULL;
+        client_forget_lost(client);
         stop_waiting_for(state, client);
         if (!orderly)
                 ledger_end_session(state->ledger, client->session_owner->record, now_ns);

@@ -292,6 +292,7 @@ static void free_clients(struct state *state)
         LIST_FOREACH_SAFE (client, &state->clients, link, next) {
                 for (size_t i = 0; i < state->settings->n_pools; i++)
                         free(client->holdings[i]);
+                client_forget_lost(client);
                 free(client);
         }
 }

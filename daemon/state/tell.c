@@ -124,6 +124,15 @@ static void tell_of_holding(struct state *state, const struct client *client,
         }
 }
 
+static void tell_of_lost(struct state *state, struct client *client)
+{
+        const struct lost_buffer *lost;
+
+        LIST_FOREACH (lost, &client->lost, link)
+                tell(state, client, EVENT_MOVED, lost->id, 0, lost->size_bytes);
+        client_forget_lost(client);
+}
+
 void tell_again(struct state *state, struct client *client)
 {
         const struct holding *holding;
@@ -132,6 +141,7 @@ void tell_again(struct state *state, struct client *client)
         for (size_t i = 0; i < state->settings->n_pools; i++)
                 if (client->holdings[i])
                         tell_of_holding(state, client, client->holdings[i]);
+        tell_of_lost(state, client);
         LIST_FOREACH (holding, &client->revoked, by_client)
                 LIST_FOREACH (buffer, &holding->buffers, held)
                         tell(state, client, EVENT_REVOKED, buffer->id, 0, buffer->size_bytes);

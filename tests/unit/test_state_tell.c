@@ -252,6 +252,28 @@ static void test_what_moved_meanwhile_is_told(void **data)
         assert_int_equal(world.last_event.length, PAGE);
 }
 
+/* The keeper has the frame elsewhere: nothing of the buffer can be restored, but its client has it.
+ */
+static void test_what_moved_without_a_worker_is_told(void **data)
+{
+        struct buffer *buffer;
+        uint64_t token, id;
+
+        (void)data;
+        begin();
+        buffer = get(other, PAGE);
+        id = world_id(buffer);
+        for (uint32_t i = 0; i < world.n_slots; i++)
+                if (world.frames[i].phys == world_first(buffer))
+                        world.frames[i].phys = 2 * GiB;
+        token = world.last_token;
+        world_restart(&world);
+        assert_non_null(world_resume(&world, 1001, token));
+        assert_int_equal(world.n_of_type[EVENT_MOVED], 1);
+        assert_int_equal(world.last_event.buffer, id);
+        assert_int_equal(world.last_event.length, PAGE);
+}
+
 static void test_what_is_drained_meanwhile_is_told(void **data)
 {
         struct client *root;
@@ -287,6 +309,7 @@ int main(void)
                 cmocka_unit_test_teardown(test_lingering_is_told_of_all_at_once, test_teardown),
                 cmocka_unit_test_teardown(test_what_was_revoked_meanwhile_is_told, test_teardown),
                 cmocka_unit_test_teardown(test_what_moved_meanwhile_is_told, test_teardown),
+                cmocka_unit_test_teardown(test_what_moved_without_a_worker_is_told, test_teardown),
                 cmocka_unit_test_teardown(test_what_is_drained_meanwhile_is_told, test_teardown),
         };
 
