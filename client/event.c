@@ -59,7 +59,10 @@ static void widen(struct par_event *told, const struct par_event *more)
 void events_push(struct events *events, struct event *slot, const struct par_event *told)
 {
         if (slot->queued) {
-                widen(&slot->told, told);
+                if (told->buffer)
+                        widen(&slot->told, told);
+                else
+                        slot->told = *told;
                 return;
         }
         if (TAILQ_EMPTY(&events->queue))

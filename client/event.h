@@ -9,8 +9,9 @@
 #include <stdbool.h>
 #include <sys/queue.h>
 
-/* Types that a daemon sends, and their slots: MOVED to REVOKED. */
-#define EVENT_SLOTS PAR_EVENT_REVOKED
+/* Types that a daemon may send have slots by their values, less one: those of RECONNECTED and LOST,
+ * which it may not, are not used. */
+#define EVENT_SLOTS PAR_EVENT_LINGERING
 
 /**
  * struct event - the place of one type of event of one buffer

@@ -83,8 +83,9 @@ static void take_event(struct par *par, const Wire__Event *wire)
         struct par_event event = { .type = wire->type };
         struct event *slots = par->events.own;
 
-        if (wire->type == PAR_EVENT_NONE || wire->type > EVENT_SLOTS)
-                return; /* of a newer daemon */
+        if (wire->type == PAR_EVENT_NONE || wire->type > EVENT_SLOTS ||
+            wire->type == PAR_EVENT_RECONNECTED || wire->type == PAR_EVENT_LOST)
+                return; /* of a newer daemon, or nonsense */
         if (wire->buffer) {
                 event.buffer = buffers_find(&par->buffers, wire->buffer);
                 if (!event.buffer)
@@ -98,6 +99,8 @@ static void take_event(struct par *par, const Wire__Event *wire)
                         if (wire->length < event.length)
                                 event.length = wire->length;
                 }
+        } else {
+                event.length = wire->length;
         }
         handle_log(par, LOG_NOTICE, "event %u of buffer %llu", wire->type,
                    (unsigned long long)wire->buffer);

@@ -198,7 +198,9 @@ struct par_segment {
  * @PAR_EVENT_POISONED:    memory of the buffer failed (a hardware error): what was in it is lost,
  *                         touching it raises SIGBUS. Stop the device and free the buffer
  * @PAR_EVENT_DRAINING:    an administrator empties the pool: free the buffer when you can
- * @PAR_EVENT_WANTED:      others wait for memory like this
+ * @PAR_EVENT_WANTED:      others wait for memory like this: free the buffer if you can do without
+ *                         it. Told of the largest buffers that are in their way, each once a
+ *                         minute at most
  * @PAR_EVENT_REVOKED:     an administrator took the buffer away: stop the device, then free the
  *                         buffer. Until then it stays mapped, nobody else gets its memory, and you
  *                         are charged for it
@@ -206,6 +208,9 @@ struct par_segment {
  *                         calls that were made meanwhile have waited
  * @PAR_EVENT_LOST:        the connection is gone: pard was stopped, or nobody came back within 60
  *                         seconds; buffers go on working, calls give -PAR_GONE
+ * @PAR_EVENT_LINGERING:   memory that you freed cannot leave: something of yours still refers to
+ *                         it (a descriptor, mapping, dma-buf, pin or child), and you are charged
+ *                         for it. buffer is NULL, length is how much that is now
  */
 enum par_event_type {
         PAR_EVENT_NONE,
@@ -215,7 +220,8 @@ enum par_event_type {
         PAR_EVENT_WANTED,
         PAR_EVENT_REVOKED,
         PAR_EVENT_RECONNECTED,
-        PAR_EVENT_LOST
+        PAR_EVENT_LOST,
+        PAR_EVENT_LINGERING
 };
 
 /**

@@ -242,7 +242,8 @@ void keeper_verify(struct keeper *keeper, uint64_t now_ns)
         job = job_new(JOB_VERIFY, NULL);
         if (!job)
                 return;
-        for (uint32_t i = slots_used(&keeper->slots); i && job->verify.count < VERIFY_BATCH; i--) {
+        /* So many at a time, whatever they are: where most linger, a search would be of all. */
+        for (uint32_t i = 0; i < VERIFY_BATCH && i < slots_used(&keeper->slots); i++) {
                 uint32_t number = next_to_verify(keeper);
                 struct slot *slot = &keeper->slots.slots[number];
 

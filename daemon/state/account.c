@@ -19,6 +19,7 @@ int owner_new(size_t n_pools, struct owner **ret)
                 return -ENOMEM;
         owner->n_pools = n_pools;
         owner->record = LEDGER_NONE;
+        due_init(&owner->leak, DUE_LEAK);
         *ret = owner;
         return 0;
 }

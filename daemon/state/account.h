@@ -33,6 +33,7 @@ struct holding;
  * @is_uid:     several sessions of one uid share it
  * @n_clients:  sessions that use it now
  * @n_holdings: of clients, ended ones included
+ * @leak:       when to tell it that memory lingers
  * @payer:      of its uid
  * @record:     a session's in the ledger; LEDGER_NONE
  * @quarantined: of these, those that are or were in quarantine and have not gone
@@ -46,6 +47,7 @@ struct owner {
         uint64_t since_ns;
         uint32_t n_clients;
         uint32_t n_holdings;
+        struct due leak;
         struct payer *payer;
         uint32_t record;
         LIST_HEAD(, holding) quarantined;

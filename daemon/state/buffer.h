@@ -19,6 +19,7 @@ struct watch;
  * @watches:     of the @n_watches PCI devices that it is for: references. @unwatched: it is for
  *               something else, too
  * @ended:       its client is gone or was cut off, and its frames know it
+ * @wanted_ns:   when its client was told that others want it; 0: never
  * @needs_below: highest address that its request allowed; 0: any
  * @seq:         of the request that it answers
  * @record:      in the ledger; LEDGER_NONE
@@ -41,7 +42,7 @@ struct buffer {
         struct constraint limits;
         uint64_t dma_offset;
         uint64_t needs_below;
-        uint64_t since_ns;
+        uint64_t since_ns, wanted_ns;
         uint64_t segment_count;
         uint32_t seq, record;
         uint32_t n_exports;

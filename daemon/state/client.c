@@ -10,6 +10,7 @@
 #include "macros.h"
 #include "refusal.h"
 #include "state_private.h"
+#include "tell.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -102,6 +103,7 @@ static int client_make(struct state *state, const struct identity *identity, con
         client->state = state;
         TAILQ_INIT(&client->waiters);
         LIST_INIT(&client->revoked);
+        LIST_INIT(&client->lost);
         RB_INIT(&client->restored);
         RB_INIT(&client->holders);
         RB_INIT(&client->restored_holders);
@@ -287,10 +289,12 @@ void frame_unshow_all(struct frame *frame)
 /* Nobody has it any more: what was kept for its owner may go, what lingered may be gone. */
 static void frame_let_go(struct state *state, struct frame *frame)
 {
-        if (frame->state == FRAME_LINGERING)
+        if (frame->state == FRAME_LINGERING) {
                 state->ops->nudge(state->data, frame->name);
-        else if (frame->state == FRAME_REUSABLE && LIST_EMPTY(&frame->shown))
+                tell_lingering_later(state, frame);
+        } else if (frame->state == FRAME_REUSABLE && LIST_EMPTY(&frame->shown)) {
                 state_frame_leave(state, frame);
+        }
 }
 
 void state_dropped(struct state *state, struct client *client, struct frame_name name,
@@ -400,6 +404,7 @@ int client_resume(struct state *state, const struct identity *identity, uint64_t
         client_reconfigure(client);
         state_tell_faults(state, client);
         state_changed(state, now_ns);
+        tell_again(state, client);
         *ret = client;
         return 0;
 }
@@ -415,6 +420,26 @@ void client_forget_restored(struct client *client, struct buffer *buffer)
         if (buffer->restored)
                 RB_REMOVE(restored_tree, &client->restored, buffer);
         buffer->restored = false;
+}
+
+void client_note_lost(struct client *client, uint64_t id, uint64_t size_bytes)
+{
+        struct lost_buffer *lost = malloc(sizeof(*lost));
+
+        if (!lost)
+                return;
+        *lost = (struct lost_buffer){ .id = id, .size_bytes = size_bytes };
+        LIST_INSERT_HEAD(&client->lost, lost, link);
+}
+
+void client_forget_lost(struct client *client)
+{
+        struct lost_buffer *lost;
+
+        while ((lost = LIST_FIRST(&client->lost))) {
+                LIST_REMOVE(lost, link);
+                free(lost);
+        }
 }
 
 struct buffer *client_restored_buffer(const struct client *client, uint32_t seq)
@@ -519,6 +544,7 @@ void client_end(struct state *state, struct client *client, bool orderly, uint64
         struct holding *holding;
 
         client->data = NULL;
+        client_forget_lost(client);
         stop_waiting_for(state, client);
         if (!orderly)
                 ledger_end_session(state->ledger, client->session_owner->record, now_ns);

@@ -18,6 +18,14 @@ struct shown {
 
 RB_HEAD(shown_tree, shown);
 
+/* A buffer of the ledger's that is not where it was: its frame moved while no worker was there. */
+struct lost_buffer {
+        uint64_t id, size_bytes;
+        LIST_ENTRY(lost_buffer) link; /* client::lost */
+};
+
+LIST_HEAD(lost_buffer_list, lost_buffer);
+
 RB_HEAD(restored_tree, buffer);
 RB_HEAD(resumable_tree, client);
 
@@ -30,6 +38,7 @@ RB_HEAD(resumable_tree, client);
  * @token:         with which it comes back
  * @resume:        until when it may, where @is_resumable: its worker died, and it has no session
  * @watch:         of whoever watches its process; NULL: nobody does
+ * @lost:     buffers that it has and that are not where they were: it is told when it comes back
  * @restored:      buffers from before it came back, by the requests that they answer
  * @waiters:       its own, in the order of arrival
  * @revoked:       holdings from which it was cut off, until they are gone
@@ -50,6 +59,7 @@ struct client {
         bool is_resumable;
         struct due resume;
         void *watch;
+        struct lost_buffer_list lost;
         struct restored_tree restored;
         struct holder_tree holders;
         struct restored_holder_tree restored_holders;
@@ -115,6 +125,10 @@ void client_forget_restored(struct client *client, struct buffer *buffer);
 
 /* Copy a name for people: cut, and without control characters. */
 void name_copy(char *to, size_t room, const char *from);
+
+/* A buffer that it has cannot be had again: it is to be told so, where there is memory for that. */
+void client_note_lost(struct client *client, uint64_t id, uint64_t size_bytes);
+void client_forget_lost(struct client *client);
 
 /* Settings have changed: what it may do now. */
 void client_reconfigure(struct client *client);

@@ -140,15 +140,14 @@ static bool windows_remove(struct drain *drain, struct range window)
 
 /* ---- the frames ----------------------------------------------------------------------------- */
 
-/* One event for all of a buffer that is drained and of which its client does not know. */
-static void tell_holder(struct state *state, struct buffer *buffer)
+void state_tell_draining(struct state *state, struct buffer *buffer, bool again)
 {
         uint64_t first = UINT64_MAX, last = 0, offset = 0;
 
         for (size_t i = 0; i < buffer->n_pieces; i++) {
                 struct buffer_piece *piece = &buffer->pieces[i];
 
-                if (!piece->told_draining &&
+                if ((again || !piece->told_draining) &&
                     pool_drains(piece->frame->pool, frame_range(piece->frame))) {
                         piece->told_draining = true;
                         first = offset < first ? offset : first;
@@ -173,7 +172,7 @@ static void drain_frame(struct state *state, struct frame *frame)
                         state_frame_close(state, frame);
                 for (piece = frame_piece_from(frame, 0); piece; piece = frame_piece_next(piece))
                         if (!piece->told_draining)
-                                tell_holder(state, piece->buffer);
+                                state_tell_draining(state, piece->buffer, false);
                 return;
         case FRAME_LEAVING:
         case FRAME_LINGERING: state_frame_stay_away(state, frame); return;

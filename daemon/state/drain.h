@@ -14,6 +14,7 @@
 
 #define DRAIN_WINDOWS_MAX 8
 
+struct buffer;
 struct frame;
 struct pool;
 struct state;
@@ -46,6 +47,10 @@ uint64_t pool_draining_bytes(const struct pool *pool);
  */
 size_t pool_gaps(const struct pool *pool, struct range window, uint64_t min_bytes,
                  struct range *ret);
+
+/* One event for all of a buffer that is drained, and of which its client was not told; @again: or
+ * was, too. */
+void state_tell_draining(struct state *state, struct buffer *buffer, bool again);
 
 /* See to up to *steps frames; the rest becomes due at once. */
 void state_drain_walk(struct state *state, struct pool *pool, uint64_t now_ns, unsigned *steps);

@@ -25,6 +25,7 @@ enum due_kind {
         DUE_RUN,         /* more of the line is to be tried */
         DUE_FILLING,     /* the first filling takes long */
         DUE_ORPHANS,     /* the rest of what a former worker's clients had */
+        DUE_LEAK,        /* an owner has had memory that lingers for a while */
         DUE_RESUME,      /* a client of a former worker has not come back */
 };
 

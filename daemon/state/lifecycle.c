@@ -6,6 +6,7 @@
  */
 #include "macros.h"
 #include "state_private.h"
+#include "tell.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -358,6 +359,7 @@ void state_frame_lingers(struct state *state, struct frame_name name, int holder
         if (frame->account && holder == FRAME_HOLDER_PAGES)
                 be_patient(state, frame->account);
         state_changed(state, now_ns);
+        tell_lingering_later(state, frame);
 }
 
 void state_frame_left(struct state *state, struct frame_name name, bool lost, uint64_t now_ns)

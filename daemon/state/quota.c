@@ -28,8 +28,8 @@ uint64_t quota_pools(const struct state *state, const struct client *client, uin
                 const struct pool *pool = &state->pools[i];
                 uint64_t page_bytes = pool->settings->page_bytes, room;
 
-                room = align_down(quota_room_bytes(client, pool), page_bytes);
-                if (room < size_bytes)
+                room = quota_room_bytes(client, pool);
+                if (room != UINT64_MAX && align_down(room, page_bytes) < size_bytes)
                         pools &= ~(UINT64_C(1) << i);
         }
         return pools;

@@ -401,6 +401,8 @@ static int restore_buffer(void *data, uint32_t record, const struct ledger_buffe
         buffer->share = share;
         r = place_buffer(state, account, buffer);
         if (r) {
+                if (r == NOT_WANTED && !revoked_ns)
+                        client_note_lost(client, entry->id, buffer->size_bytes);
                 quarantine_forget(state, buffer);
                 return r;
         }

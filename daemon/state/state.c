@@ -13,6 +13,7 @@
 #include "refusal.h"
 #include "share.h"
 #include "state_private.h"
+#include "tell.h"
 #include "views.h"
 
 #include <errno.h>
@@ -213,6 +214,7 @@ int state_uid_owner(struct state *state, uint32_t uid, uint64_t now_ns, struct o
 static void owner_remove(struct state *state, struct owner *owner)
 {
         RB_REMOVE(owner_tree, &state->owners, owner);
+        due_cancel(&state->dues, &owner->leak);
         payer_put(state, owner->payer);
         if (owner->is_uid)
                 RB_REMOVE(uid_owner_tree, &state->uid_owners, owner);
@@ -292,6 +294,7 @@ static void free_clients(struct state *state)
         LIST_FOREACH_SAFE (client, &state->clients, link, next) {
                 for (size_t i = 0; i < state->settings->n_pools; i++)
                         free(client->holdings[i]);
+                client_forget_lost(client);
                 free(client);
         }
 }
@@ -480,6 +483,7 @@ static void do_due(struct state *state, struct due *due, uint64_t now_ns, unsign
                 waiting_uid_due(state, CONTAINER_OF(due, struct waiting_uid, again));
                 return;
         case DUE_FILLING: state_filling_due(state); return;
+        case DUE_LEAK: tell_lingering(state, CONTAINER_OF(due, struct owner, leak)); return;
         case DUE_RESUME:
                 client_end(state, CONTAINER_OF(due, struct client, resume), false, now_ns);
                 return;

@@ -24,6 +24,7 @@ enum event_type { /* the values of the wire and of par.h */
                   EVENT_DRAINING,
                   EVENT_WANTED,
                   EVENT_REVOKED,
+                  EVENT_LINGERING = 8, /* those between are the library's own */
 };
 
 /**
@@ -52,7 +53,8 @@ struct take_wish {
  *           the look. Asked again while it is looked at, it is looked at once more
  * @unwatch: nobody waits for this device any more
  * @unneeded: tell a client that it should unmap a frame
- * @event:   tell a client what happened to @length bytes at @offset of its buffer
+ * @event:   tell a client what happened to @length bytes at @offset of its buffer; with 0 for a
+ *           buffer, to so much of its memory
  * @answer:  the answer to a request that waited: @buffer, or NULL and @refusal with result @r.
  *           The waiter is gone afterwards; @ticket is what state_wait() was given
  * @log:     something that the operator wants to know; level as in syslog.h; what it is @about is

@@ -9,6 +9,7 @@
 
 #include "macros.h"
 #include "state_private.h"
+#include "tell.h"
 
 #define TURN_YOUNG_NS    (100 * NS_PER_MS)
 #define TURN_HOLD_NS     (10 * NS_PER_S)
@@ -140,8 +141,11 @@ void turns_settle(struct state *state, uint64_t now_ns)
                 if (!pools)
                         break;
                 of_it = waiter->reach & pools & ~waiter->of_uid->had;
-                if (waiter->ripe && of_it)
+                if (waiter->ripe && of_it) {
                         hold(state, waiter, of_it, now_ns);
+                        if (!waiter->for_growth)
+                                tell_wanted(state, waiter, now_ns);
+                }
                 pools &= ~state->held_up;
         }
         for (size_t i = 0; i < state->settings->n_pools; i++) {

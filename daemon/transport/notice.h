@@ -11,8 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* More events than these are lost for a client that does not read. */
-#define NOTICE_EVENTS_MAX 4096
+/* More events than these are lost for a client that does not read: it would have to have as many
+ * buffers, which cost far more. */
+#define NOTICE_EVENTS_MAX (1u << 18)
+
+/* Events of no buffer: one of each type is kept, the latest. */
+#define NOTICE_OWN_TYPES 16
 
 /* How much of it goes into one packet. */
 #define NOTICE_PACKET_FRAMES 4096
@@ -26,26 +30,30 @@ struct notice_event {
 /**
  * struct notice - embedded in a session; zeroed it is empty
  * @frames: that the client should unmap; no more than it has
- * @events: at most NOTICE_EVENTS_MAX
+ * @events: at most NOTICE_EVENTS_MAX; those before @first_event were sent
+ * @own:    of no buffer, by type; type 0: there is none
  */
 struct notice {
         uint64_t *frames;
         size_t n_frames, frames_room;
         struct notice_event *events;
-        size_t n_events, events_room;
+        size_t n_events, first_event, events_room;
+        struct notice_event own[NOTICE_OWN_TYPES];
+        size_t n_own;
 };
 
 void notice_deinit(struct notice *notice);
 
 static inline bool notice_is_empty(const struct notice *notice)
 {
-        return !notice->n_frames && !notice->n_events;
+        return !notice->n_frames && notice->first_event == notice->n_events && !notice->n_own;
 }
 
 /* Return: 0; -ENOMEM. */
 int notice_add_frame(struct notice *notice, struct frame_name frame);
 
-/* Return: 0; -ENOBUFS where there are too many; -ENOMEM. */
+/* Merged with the one before where that tells the same of the same buffer. Return: 0; -ENOBUFS
+ * where there are too many; -ENOMEM. */
 int notice_add_event(struct notice *notice, const struct notice_event *event);
 
 /**
@@ -56,6 +64,7 @@ struct notice_packet {
         Wire__Notice wire;
         Wire__Event events[NOTICE_PACKET_EVENTS];
         Wire__Event *event_pointers[NOTICE_PACKET_EVENTS];
+        size_t n_own;
 };
 
 /* The oldest part that fits into one packet; borrows from @notice. */

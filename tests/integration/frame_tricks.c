@@ -102,10 +102,17 @@ static void keep_in_flight(struct held *held)
         insist(packet_send(held->kept[0], "x", 1, &held->fd, 1) == 0, "send");
 }
 
+/* A child that keeps another frame does not keep this one with it. */
+static void not_for_children(const struct held *held)
+{
+        insist(held->kept_map != MAP_FAILED, "map");
+        insist(madvise(held->kept_map, FRAME_BYTES, MADV_DONTFORK) == 0, "MADV_DONTFORK");
+}
+
 static void keep_mapping(struct held *held)
 {
         held->kept_map = mmap(NULL, FRAME_BYTES, PROT_READ, MAP_SHARED, held->fd, 0);
-        insist(held->kept_map != MAP_FAILED, "map");
+        not_for_children(held);
 }
 
 /* Neither the descriptor nor the mapping was ever for writing. Only pard's own uid gets one: for
@@ -119,7 +126,7 @@ static void keep_read_only(struct held *held)
         fd = open(path, O_RDONLY | O_CLOEXEC);
         insist(fd >= 0 || errno == EACCES, "O_RDONLY");
         held->kept_map = mmap(NULL, FRAME_BYTES, PROT_READ, MAP_SHARED, fd >= 0 ? fd : held->fd, 0);
-        insist(held->kept_map != MAP_FAILED, "map");
+        not_for_children(held);
         if (fd >= 0)
                 close(fd);
 }
@@ -128,7 +135,7 @@ static void keep_private_mapping(struct held *held)
 {
         held->kept_map =
                 mmap(NULL, FRAME_BYTES, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, held->fd, 0);
-        insist(held->kept_map != MAP_FAILED, "map");
+        not_for_children(held);
 }
 
 static void keep_child(struct held *held)
@@ -138,6 +145,7 @@ static void keep_child(struct held *held)
         insist(held->child >= 0, "fork");
         if (held->child)
                 return;
+        (void)close_range(3, ~0u, 0); /* of other frames it has nothing */
         for (;;) /* the parent of its parent ends it, whatever becomes of the latter */
                 pause();
 }

@@ -3,7 +3,8 @@
  * Clients that are killed, thousands of them, at moments of chance, in pools whose quarantines end
  * in different ways: at once, after a while, by an administrator's release, by the word of the next
  * client of that name. No memory comes back before its quarantine is over, all of it does then, and
- * at the end every byte is accounted for, and no descriptor or memory of the daemon is lost.
+ * at the end every byte is accounted for, and no descriptor or memory of the daemon is lost. At
+ * last the worker dies as well: what was in quarantine still is.
  *
  *     test_dead_clients [KILLS [CLIENTS]]      default: 300 kills of 16 clients
  */
@@ -331,12 +332,12 @@ static void reclaim(struct run *run)
 
 /* ---- the run --------------------------------------------------------------------------------- */
 
-/* Sessions of the dead end when the worker comes to it; the one that is left is ours. */
-static void await_ends(struct run *run)
+/* Sessions of the dead end when the worker comes to it; those that are left are ours. */
+static void await_ends(struct run *run, unsigned ours)
 {
         uint64_t deadline = now_ns() + SETTLE_NS;
 
-        while (wire_client_status(&run->admin)->clients != 1) {
+        while (wire_client_status(&run->admin)->clients != ours) {
                 if (now_ns() > deadline)
                         die("sessions of dead clients are still there");
                 usleep(1000);
@@ -379,7 +380,7 @@ static void kill_a_round(struct run *run, uint64_t kills)
         check_accounts(&run->admin, false);
         for (size_t i = 0; i < run->n_clients; i++)
                 kill_client(run, i);
-        await_ends(run);
+        await_ends(run, 1);
         check_quarantine(run);
         if (random_one_in(&run->random, 2)) {
                 release(run);
@@ -387,6 +388,32 @@ static void kill_a_round(struct run *run, uint64_t kills)
         }
         reclaim(run);
         check_quarantine(run);
+}
+
+static void kill_worker(struct run *run, const struct pard_fixture *pard)
+{
+        kill(pard_fixture_worker(pard), SIGKILL);
+        wire_client_abandon(&run->admin);
+        wire_client_open(pard->socket, "dead-clients-admin", &run->admin);
+}
+
+/* The next worker knows who died, and ends no quarantine before its time. */
+static void kill_with_the_worker(struct run *run, const struct pard_fixture *pard)
+{
+        for (size_t i = 0; i < run->n_clients; i++)
+                start_client(run, i);
+        usleep(100000);
+        for (size_t i = 0; i < run->n_clients; i++)
+                kill_client(run, i);
+        await_ends(run, 1);
+        check_quarantine(run);
+        kill_worker(run, pard);
+        await_ends(run, 2); /* one of ours may come back, as far as pard knows */
+        check_quarantine(run);
+        reclaim(run);
+        await_free(run);
+        check_accounts(&run->admin, true);
+        printf("the worker died as well: what was in quarantine still was\n");
 }
 
 static void kill_many(struct run *run, uint64_t kills)
@@ -432,6 +459,7 @@ int main(int argc, char **argv)
                (unsigned long long)(run.released / MiB), (unsigned long long)(run.reclaimed / MiB));
         footprint_look(&pard, &after);
         footprint_compare(&before, &after);
+        kill_with_the_worker(&run, &pard);
 
         wire_client_close(&run.admin);
         pard_fixture_stop(&pard);

@@ -26,7 +26,7 @@
 #define POOL_BYTES  (POOL_FRAMES * FRAME_BYTES)
 #define KEPT        6 /* of these are as many frames at once */
 #define SECRETS     3 /* buffers of others at once */
-#define WAIT_MS     60000
+#define WAIT_MS     30000
 #define SECRET      UINT64_C(0x5ec4e75ec4e75ec4)
 
 /* References to pages are looked for seldom, and their frames are away meanwhile. */
@@ -55,6 +55,15 @@ struct scene {
         uint64_t played[32], secret_bytes;
 };
 
+static void __attribute__((__noreturn__)) no_memory(struct scene *scene, const char *why)
+{
+        const Wire__StateBytes *bytes = wire_client_pool(&scene->admin, "any")->bytes;
+
+        die("no memory: %s; granted %llu, leaving %llu, lingering %llu, quarantined %llu", why,
+            (unsigned long long)bytes->granted, (unsigned long long)bytes->leaving,
+            (unsigned long long)bytes->lingering, (unsigned long long)bytes->quarantined);
+}
+
 static uint64_t take_frame(struct scene *scene, struct held *held)
 {
         Wire__Request request = WIRE__REQUEST__INIT;
@@ -68,8 +77,7 @@ static uint64_t take_frame(struct scene *scene, struct held *held)
         request.alloc = &alloc;
         reply = wire_client_ask(&scene->keeper, &request);
         if (reply->result || scene->keeper.got.count != 1)
-                die("no frame: %u, %s", reply->result,
-                    reply->refusal ? reply->refusal->sentence : "");
+                no_memory(scene, reply->refusal ? reply->refusal->sentence : "no descriptor");
         buffer = reply->alloc->buffer;
         held->fd = scene->keeper.got.descriptors[0];
         scene->keeper.got.count = 0;
@@ -148,7 +156,7 @@ static void write_secret(struct scene *scene)
 
         par_free(scene->secrets[i]);
         if (par_alloc(scene->others[who], bytes, &want, &options, &scene->secrets[i]))
-                die("another client: %s", par_error(NULL));
+                no_memory(scene, par_error(NULL));
         check_zero(scene->secrets[i]);
         words = par_buffer_data(scene->secrets[i]);
         for (size_t j = 0; j < bytes / sizeof(*words); j++)

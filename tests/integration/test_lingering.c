@@ -120,6 +120,7 @@ static void await_lingering(struct scene *scene, const char *which, uint64_t byt
         }
 }
 
+/* The packet of the list that has rows; where none has, the last. */
 static const Wire__FrameList *list_lingering(struct scene *scene, const char *which)
 {
         Wire__Request request = WIRE__REQUEST__INIT;
@@ -130,9 +131,12 @@ static const Wire__FrameList *list_lingering(struct scene *scene, const char *wh
         list.state = (char *)(uintptr_t) "lingering";
         request.body_case = WIRE__REQUEST__BODY_FRAMES;
         request.frames = &list;
-        reply = wire_client_ask(&scene->admin, &request);
-        if (reply->result)
-                die("no list of frames: %u", reply->result);
+        do {
+                reply = wire_client_ask(&scene->admin, &request);
+                if (reply->result)
+                        die("no list of frames: %u", reply->result);
+                list.cursor = reply->frames->next_cursor;
+        } while (!reply->frames->n_frames && list.cursor);
         return reply->frames;
 }
 
@@ -216,8 +220,8 @@ static double processor_seconds(pid_t pid)
         snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
         file = fopen(path, "re");
         if (!file || !fgets(line, sizeof(line), file) ||
-            sscanf(strrchr(line, ')') + 1,
-                   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+            sscanf(strrchr(line, ')') + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+                   &user, &system) != 2)
                 die("%s cannot be read", path);
         fclose(file);
         return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);

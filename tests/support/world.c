@@ -128,8 +128,8 @@ static void op_event(void *data, void *client_data, enum event_type type, uint64
         struct world *world = data;
 
         assert_non_null(client_data);
-        assert_in_range(type, EVENT_MOVED, EVENT_REVOKED);
-        assert_true(buffer && length && offset < GiB);
+        assert_in_range(type, EVENT_MOVED, EVENT_LINGERING);
+        assert_true((buffer || type == EVENT_LINGERING) && length && offset < GiB);
         world->n_events++;
         world->last_event = (struct world_event){ type, buffer, offset, length };
         world->n_of_type[type]++;

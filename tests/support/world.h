@@ -72,7 +72,7 @@ struct world {
         unsigned n_takes;
         unsigned n_filled, n_unneeded, n_events, n_nudges;
         struct world_event last_event;
-        unsigned n_of_type[EVENT_REVOKED + 1]; /* of the events */
+        unsigned n_of_type[EVENT_LINGERING + 1]; /* of the events */
         uint64_t last_event_buffer;
         struct world_answer answers[256];
         size_t n_answers;
