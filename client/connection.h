@@ -83,7 +83,8 @@ enum resume_stage {
  * @name:  of the client, borrowed
  * @token: of the session; 0: it cannot be resumed
  * @stage: how far it is
- * @clock: a timerfd, owned, readable when something is due; -1 while @stage is RESUME_NOT_NEEDED
+ * @clock: a timerfd, owned, readable when something is due. It is there from the beginning: coming
+ *         back is not the time to find that there are no descriptors left
  * @deadline_ns: of CLOCK_MONOTONIC: it is over if the session has not come back by then
  * @tries: connections that were tried since the session was lost
  * @absent: pard said goodbye; until the socket's file has another time than @socket_time nobody
@@ -201,8 +202,9 @@ void connection_forget(struct connection *connection, struct request *request);
 /* Read what has arrived. Never sleeps. */
 void connection_read(struct connection *connection);
 
-/* From now on the session outlives workers. @name: borrowed for the life of the connection. */
-void connection_make_resumable(struct connection *connection, const char *name, uint64_t token);
+/* From now on the session outlives workers. @name: borrowed for the life of the connection.
+ * Return: 0; -EMFILE, -ENFILE, -ENOMEM, with par_error() set. */
+int connection_make_resumable(struct connection *connection, const char *name, uint64_t token);
 
 /* End the session: everything under way gets @r, whatever comes later -PAR_GONE. */
 void connection_end(struct connection *connection, int r, const char *sentence);

@@ -275,7 +275,7 @@ static int say_hello(struct par *par)
         pthread_mutex_lock(&par->lock);
         r = connection_call(&par->connection, &message, &hello.request);
         if (!r)
-                connection_make_resumable(&par->connection, par->name, hello.token);
+                r = connection_make_resumable(&par->connection, par->name, hello.token);
         pthread_mutex_unlock(&par->lock);
         return r;
 }

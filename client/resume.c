@@ -40,12 +40,6 @@
 #define TRY_FIRST_NS    (2 * NS_PER_MS)
 #define TRY_DOUBLES_MAX 7
 
-void connection_make_resumable(struct connection *connection, const char *name, uint64_t token)
-{
-        connection->resume.name = name;
-        connection->resume.token = token;
-}
-
 int resume_poll_socket(const struct connection *connection)
 {
         return connection->resume.stage == RESUME_AWAY ? -1 : connection->socket;
@@ -70,17 +64,18 @@ static uint64_t now_ns(void)
         return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-/* Return: 0; -errno. */
-static int have_clock(struct connection *connection)
+int connection_make_resumable(struct connection *connection, const char *name, uint64_t token)
 {
         struct resume *resume = &connection->resume;
+        int r;
 
-        if (resume->clock >= 0)
-                return 0;
         resume->clock = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-        if (resume->clock < 0)
-                return -errno;
-        return connection->ops->watch(connection->data, resume->clock);
+        r = resume->clock < 0 ? -errno : connection->ops->watch(connection->data, resume->clock);
+        if (r)
+                return error_set(r, "a clock for coming back: %s", par_strerror(r));
+        resume->name = name;
+        resume->token = token;
+        return 0;
 }
 
 /* At @at_ns, or when the time is over. */
@@ -121,22 +116,26 @@ static bool clock_rang(const struct resume *resume)
         return read(resume->clock, &times, sizeof(times)) == sizeof(times);
 }
 
-static void back_to_normal(struct resume *resume)
+static void stop_clock(struct resume *resume)
 {
+        const struct itimerspec never = { 0 };
+
+        (void)timerfd_settime(resume->clock, 0, &never, NULL);
+}
+
+void resume_stop(struct connection *connection)
+{
+        struct resume *resume = &connection->resume;
+
         resume->stage = RESUME_NOT_NEEDED;
         resume->absent = false;
         if (resume->clock >= 0)
                 close(STEAL_FD(resume->clock));
 }
 
-void resume_stop(struct connection *connection)
-{
-        back_to_normal(&connection->resume);
-}
-
 void resume_deinit(struct connection *connection)
 {
-        back_to_normal(&connection->resume);
+        resume_stop(connection);
         free(connection->resume.path);
         connection->resume.path = NULL;
 }
@@ -203,28 +202,6 @@ static int take_welcome_back(struct request *request, const Wire__Reply *reply,
         return 0;
 }
 
-static void greet(struct connection *connection)
-{
-        struct resume *resume = &connection->resume;
-
-        wire__hello__init(&resume->body);
-        wire__request__init(&resume->message);
-        resume->body.version = PROTOCOL_VERSION;
-        resume->body.client_name = (char *)(uintptr_t)resume->name;
-        resume->body.resume_token = resume->token;
-        resume->message.body_case = WIRE__REQUEST__BODY_HELLO;
-        resume->message.hello = &resume->body;
-        resume->message.seq = connection_unawaited_seq(connection);
-        resume->hello = (struct request){ .take = take_welcome_back,
-                                          .message = &resume->message,
-                                          .seq = resume->message.seq };
-        TAILQ_INSERT_HEAD(&connection->requests, &resume->hello, link);
-        /* A new socket has room for it. Where the other end is gone already, reading tells. */
-        (void)connection_post(connection, &resume->message);
-        resume->stage = RESUME_GREETING;
-        set_clock(resume, UINT64_MAX);
-}
-
 /* Whether a later try may do better. */
 static bool passes(const struct resume *resume, int r)
 {
@@ -240,6 +217,34 @@ static bool passes(const struct resume *resume, int r)
         case -ENOENT: return resume->absent;
         default: return false;
         }
+}
+
+/* Return: 0, also where the other end is gone already, which reading tells; -errno that passes. */
+static int greet(struct connection *connection)
+{
+        struct resume *resume = &connection->resume;
+        int r;
+
+        wire__hello__init(&resume->body);
+        wire__request__init(&resume->message);
+        resume->body.version = PROTOCOL_VERSION;
+        resume->body.client_name = (char *)(uintptr_t)resume->name;
+        resume->body.resume_token = resume->token;
+        resume->message.body_case = WIRE__REQUEST__BODY_HELLO;
+        resume->message.hello = &resume->body;
+        resume->message.seq = connection_unawaited_seq(connection);
+        r = connection_post(connection, &resume->message);
+        if (passes(resume, r))
+                return r;
+        resume->hello = (struct request){ .take = take_welcome_back,
+                                          .message = &resume->message,
+                                          .seq = resume->message.seq };
+        TAILQ_INSERT_HEAD(&connection->requests, &resume->hello, link);
+        resume->absent = false;
+        resume->tries++;
+        resume->stage = RESUME_GREETING;
+        set_clock(resume, UINT64_MAX);
+        return 0;
 }
 
 /* Return: 0: there is another socket; -EAGAIN: nobody serves yet; another -errno. */
@@ -258,15 +263,11 @@ static int try_now(struct connection *connection)
         int r;
 
         r = reach_next(connection);
-        if (passes(resume, r)) {
-                try_later(resume);
-                return 0;
-        }
-        if (r)
+        if (!r)
+                r = greet(connection);
+        if (!passes(resume, r))
                 return r;
-        resume->absent = false;
-        resume->tries++;
-        greet(connection);
+        try_later(resume);
         return 0;
 }
 
@@ -274,7 +275,6 @@ int resume_begin(struct connection *connection)
 {
         struct resume *resume = &connection->resume;
         struct request *request;
-        int r;
 
         if (!resume->token)
                 return -PAR_GONE;
@@ -291,9 +291,6 @@ int resume_begin(struct connection *connection)
         resume->told = 0;
         TAILQ_FOREACH (request, &connection->requests, link)
                 request->unsent = true;
-        r = have_clock(connection);
-        if (r)
-                return r;
         resume->stage = RESUME_AWAY;
         if (!resume->tries)
                 return try_now(connection);
@@ -356,7 +353,8 @@ static void catch_up(struct connection *connection)
                 r = ask_again(connection);
         if (r) /* no room for now; or this worker is gone as well, which reading tells */
                 return;
-        back_to_normal(&connection->resume);
+        stop_clock(&connection->resume);
+        connection->resume.stage = RESUME_NOT_NEEDED;
         connection->resume.count++;
         connection_tell_of_room(connection);
         connection->ops->resumed(connection->data);
