@@ -62,7 +62,7 @@ static void copy_text(char to[LEDGER_TEXT_BYTES], const char *from)
         size_t n = strlen(from);
 
         assert(n < LEDGER_TEXT_BYTES);
-        memcpy(to, from, n);
+        memcpy(to, from, n + 1);
 }
 
 /* ---- sessions ------------------------------------------------------------------------------- */
