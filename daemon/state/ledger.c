@@ -56,7 +56,7 @@ void ledger_copy_text(char to[LEDGER_TEXT_BYTES], const char *from)
         size_t n = strlen(from);
 
         assert(n < LEDGER_TEXT_BYTES);
-        memcpy(to, from, n);
+        memcpy(to, from, n + 1);
 }
 
 /* ---- sessions ------------------------------------------------------------------------------- */

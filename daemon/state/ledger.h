@@ -111,17 +111,17 @@ bool ledger_has_room_to_share(const struct ledger *ledger);
 int ledger_hold_buffer(struct ledger *ledger, size_t n_places, uint32_t *ret);
 
 /* From here on it is granted, whatever happens to this process. */
-void ledger_commit_buffer(struct ledger *ledger, uint32_t record,
+void ledger_commit_buffer(struct ledger *ledger, uint32_t number,
                           const struct ledger_buffer *buffer);
 
 /* So many dma-bufs were made of it by now. */
-void ledger_export_buffer(struct ledger *ledger, uint32_t record, uint32_t exports);
+void ledger_export_buffer(struct ledger *ledger, uint32_t number, uint32_t exports);
 
 /* Its client is cut off from it, but the memory is not free yet. */
-void ledger_revoke_buffer(struct ledger *ledger, uint32_t record, uint64_t now_ns);
+void ledger_revoke_buffer(struct ledger *ledger, uint32_t number, uint64_t now_ns);
 
 /* It is no more. */
-void ledger_drop_buffer(struct ledger *ledger, uint32_t record);
+void ledger_drop_buffer(struct ledger *ledger, uint32_t number);
 
 /**
  * ledger_add_share() - what is to be kept of a buffer that several sessions may have
