@@ -175,6 +175,12 @@ ask "after the keeper's exec" good
 is "the process after an exec" "$(property MainPID)" "$main_pid"
 is "state after an exec" "$(property ActiveState)" active
 
+worker=$(first_child)
+expect 0 "an upgrade" dpkg -i /test/pard_*.deb
+await "another worker after an upgrade" replaced
+ask "after an upgrade" good
+is "the process after an upgrade" "$(property MainPID)" "$main_pid"
+
 begin=$(date +%s%N)
 expect 0 "restart" systemctl restart pard.service
 echo "systemctl restart with $frames frames in use: $((($(date +%s%N) - begin) / 1000000)) ms"
