@@ -10,6 +10,7 @@
 #include "keeper_private.h"
 #include "log.h"
 #include "macros.h"
+#include "parking.h"
 #include "serving_mark.h"
 
 #include <assert.h>
@@ -217,8 +218,9 @@ static void announce(struct keeper *keeper)
                 return;
         keeper->announced = true;
         notifier_tell(keeper->notifier, "READY=1");
-        if (keeper->settings->parks)
-                notifier_forget_parked(keeper->notifier);
+        /* What an earlier pard had left is here now. */
+        for (size_t i = 0; keeper->settings->parks && parked_names[i]; i++)
+                notifier_tell(keeper->notifier, "FDSTOREREMOVE=1\nFDNAME=%s", parked_names[i]);
 }
 
 static void hear_worker(struct keeper *keeper)
@@ -236,8 +238,10 @@ static void hear_worker(struct keeper *keeper)
                 return;
         if (r != -EPIPE && r != -ECONNRESET)
                 log_error("the worker is broken (%s); starting another", strerror(-r));
-        /* One that has closed its channel is of no use either. */
-        worker_process_kill(&keeper->worker);
+        /* One that has closed its channel is of no use either; one that was told to end is ending.
+         */
+        if (!keeper->dismissed)
+                worker_process_kill(&keeper->worker);
         keeper->welcomed = false;
         channel_detach(&keeper->channel);
 }

@@ -7,7 +7,6 @@
 #include "notifier.h"
 
 #include "macros.h"
-#include "parking.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -163,12 +162,6 @@ void notifier_tell(struct notifier *notifier, const char *format, ...)
         notifier->texts[notifier->n_texts++] = text;
         pthread_cond_broadcast(&notifier->changed);
         pthread_mutex_unlock(&notifier->lock);
-}
-
-void notifier_forget_parked(struct notifier *notifier)
-{
-        for (size_t i = 0; parked_names[i]; i++)
-                notifier_tell(notifier, "FDSTOREREMOVE=1\nFDNAME=%s", parked_names[i]);
 }
 
 /* Return: whether the thread has ended. */

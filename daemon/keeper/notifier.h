@@ -25,8 +25,5 @@ int notifier_new(struct notifier **ret);
 void notifier_tell(struct notifier *notifier, const char *format, ...)
         __attribute__((__format__(__printf__, 2, 3)));
 
-/* Have the manager forget what parking.h stored. */
-void notifier_forget_parked(struct notifier *notifier);
-
 /* Say what is left to be said, for at most a second. NULL is fine. */
 void notifier_free(struct notifier *notifier);

@@ -13,7 +13,7 @@ trap 'rm -rf "$dir"' EXIT
 sed "s|^ExecStart=[^ ]*/pard |ExecStart=$pard |; s|^ExecReload=[^ ]*/parctl |ExecReload=$parctl |" "$service" >"$dir/pard.service"
 cp "$socket" "$dir/pard.socket"
 cp "${socket%/*}/pard-metrics.socket" "$dir/"
-grep -q "^ExecStart=$pard --config /.*/pard/pard.conf$" "$dir/pard.service"
+grep -q "^ExecStart=$pard --config /.*/pard/pard.conf --park$" "$dir/pard.service"
 grep -q "^ExecReload=$parctl reload$" "$dir/pard.service"
 
 # It exits with 0 for most of what it warns of: no word is good word.

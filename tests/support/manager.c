@@ -85,6 +85,7 @@ static void __attribute__((__noreturn__)) fail(struct manager *manager, const ch
 static void __attribute__((__noreturn__)) run(const struct manager *manager, pid_t parent)
 {
         char names[64 + MANAGER_STORED_MAX * sizeof(manager->stored[0].name)] = "pard.socket";
+        size_t used = strlen(names);
         char number[16], pid[16];
         const int n = 1 + (int)manager->n_stored;
         int log;
@@ -100,7 +101,8 @@ static void __attribute__((__noreturn__)) run(const struct manager *manager, pid
                 if (dup2(fd, 500 + i) < 0)
                         _exit(1);
                 if (i)
-                        strcat(strcat(names, ":"), manager->stored[i - 1].name);
+                        used += (size_t)snprintf(names + used, sizeof(names) - used, ":%s",
+                                                 manager->stored[i - 1].name);
         }
         for (int i = 0; i < n; i++)
                 if (dup2(500 + i, FIRST_FD + i) < 0)

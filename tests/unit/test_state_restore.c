@@ -375,8 +375,35 @@ static void test_restore_tells_of_failures_in_between(void **state)
         world.poison_at_restart = piece.frame;
         world_restart(&world);
         assert_int_equal(world_bytes(&world).retired, PAGE);
+        assert_int_equal(world.n_events, 0); /* nobody is there to be told */
         client = world_resume(&world, 1000, world.last_token);
+        assert_int_equal(world.n_of_type[EVENT_POISONED], 1);
+        assert_int_equal(world.n_events, 1);
         assert_non_null(client_restored_buffer(client, 1));
+        world_stop(&world);
+}
+
+/* A frame that nobody held for a while is elsewhere, and its owner is not back yet. */
+static void test_restore_tells_who_comes_back_what_moved(void **state)
+{
+        struct buffer_view view;
+        struct client *client;
+        struct piece piece;
+
+        (void)state;
+        world_init(&world, 4);
+        world_start(&world);
+        client = world_client(&world, 1000, "a");
+        world_alloc(&world, client, numbered(PAGE, 1));
+        buffer_piece(world_alloc(&world, client, numbered(PAGE, 2)), 0, &piece);
+        world_restart(&world);
+        state_frame_moved(world.state, piece.frame, UINT64_MAX, world.now_ns);
+        assert_int_equal(world.n_events, 0);
+        client = world_resume(&world, 1000, world.last_token);
+        assert_int_equal(world.n_of_type[EVENT_MOVED], 1);
+        assert_int_equal(world.n_events, 1);
+        buffer_view(client_restored_buffer(client, 2), &view);
+        assert_int_equal(world.last_event_buffer, view.id);
         world_stop(&world);
 }
 
@@ -652,6 +679,7 @@ int main(void)
                 cmocka_unit_test(test_restore_hears_what_is_mapped),
                 cmocka_unit_test(test_restore_passes_over_frames_of_others),
                 cmocka_unit_test(test_restore_tells_of_failures_in_between),
+                cmocka_unit_test(test_restore_tells_who_comes_back_what_moved),
                 cmocka_unit_test(test_restore_knows_uids),
                 cmocka_unit_test(test_restore_gives_up_what_does_not_check),
                 cmocka_unit_test(test_restore_puts_nobody_into_others_frames),
