@@ -21,6 +21,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* The longest that a test's child lives, whatever became of the test. */
+#define CHILD_LIFE_S 600
+
 void insist(bool good, const char *what)
 {
         if (!good)
@@ -146,6 +149,7 @@ static void keep_child(struct held *held)
         if (held->child)
                 return;
         (void)close_range(3, ~0u, 0); /* of other frames it has nothing */
+        alarm(CHILD_LIFE_S);          /* should nobody end it */
         for (;;) /* the parent of its parent ends it, whatever becomes of the latter */
                 pause();
 }

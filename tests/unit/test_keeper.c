@@ -378,7 +378,7 @@ static void script_linger(void)
         want(same_name(&message, &frames[1]) && message.flags == 0);
 }
 
-/* References to pages: each look takes the kernel 0.2 s, so the next one is far off. */
+/* References to pages: nobody tells when they go, so the frame is looked at now and then. */
 static void script_spliced(void)
 {
         struct keeper_message frame, message;
@@ -398,9 +398,6 @@ static void script_spliced(void)
         want(message.result == KEEPER_HOLDER_PAGES);
         close(ends[0]);
         close(ends[1]);
-        silence(100);
-        say((struct keeper_message){
-                .type = KEEPER_NUDGE, .slot = frame.slot, .generation = frame.generation });
         hear(KEEPER_LEFT, NULL);
 }
 
