@@ -228,13 +228,15 @@ static void stand_still(struct footing *ret)
 
 /* ---- the daemon ------------------------------------------------------------------------------ */
 
+enum order { LOAD, START, START_FILLED, STOP, FORGET, QUIT };
+
 /*
  * The daemon's own thread: it is watched with all that it starts, and the daemon ends with it. It
  * does one thing after the other, as it is told.
  */
 static struct {
         sem_t told, done;
-        enum { LOAD, START, START_FILLED, STOP, FORGET, QUIT } order;
+        enum order order;
         int r, status;
 } keeping;
 
@@ -260,7 +262,7 @@ static void *keep(void *unused)
         }
 }
 
-static int tell(int order)
+static int tell(enum order order)
 {
         keeping.order = order;
         sem_post(&keeping.told);
