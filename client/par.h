@@ -410,8 +410,9 @@ int par_buffer_pages(const struct par_buffer *buffer, size_t offset, size_t page
  *
  * Return: 0; -ENOTSUP where the kernel makes no dma-buf of it (no /dev/udmabuf, or memory of
  * another kind than hugepages); -PAR_NEVER_FITS where it makes none so large; -PAR_QUOTA where the
- * buffer was exported 16 times, or 64 are under way; -PAR_GONE, also where the buffer was revoked;
- * -EMFILE where the process has too few descriptors left; -EPROTO; -EINVAL; -ECHILD.
+ * buffer was exported 16 times, or 64 are under way; -PAR_DENIED where another uid allocated it,
+ * and shares it; -PAR_GONE, also where the buffer was revoked; -EMFILE where the process has too
+ * few descriptors left; -EPROTO; -EINVAL; -ECHILD.
  */
 int par_buffer_export_dmabuf(struct par_buffer *buffer, int *ret_fd) PAR_MUST_CHECK;
 

@@ -205,6 +205,9 @@ static bool read_option(struct reading *reading, enum option_id id)
         case OPTION_POOL: out->pool = optarg; return true;
         case OPTION_DEVICE: out->device = optarg; return true;
         case OPTION_LABEL: out->label = optarg; return true;
+        case OPTION_NAME: out->name = optarg; return true;
+        case OPTION_LASTING: out->lasting = true; return true;
+        case OPTION_ALLOW: out->allow = optarg; return true;
         case OPTION_SORT: return read_columns(reading, id, true, &out->sort);
         case OPTION_COLUMNS: return read_columns(reading, id, false, &out->columns);
         case OPTION_ADDR_MIN: return read_size(reading, id, &out->addr_min);

@@ -36,6 +36,7 @@ struct output;
  * @client, @client_name: whose buffers; 0 and NULL: not given
  * @iova:        addresses are I/O addresses
  * @vfio:        the buffer is mapped for @device, which is behind an IOMMU
+ * @name, @lasting, @allow: of a buffer that others can open; NULL where not given
  * @child_argv:  what to run with the buffer, NULL-terminated; NULL: nothing
  *
  * Borrows everything from argv.
@@ -63,6 +64,8 @@ struct arguments {
         uint64_t client;
         const char *client_name;
         bool iova, vfio;
+        const char *name, *allow;
+        bool lasting;
         char *const *child_argv;
 };
 

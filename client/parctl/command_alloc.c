@@ -18,14 +18,15 @@
 
 #include <stdlib.h>
 
-static json_t *buffer_json(const struct par_buffer *buffer, const char *label)
+static json_t *buffer_json(const struct par_buffer *buffer, const struct arguments *arguments)
 {
         const struct par_segment *segments;
         const size_t n = par_buffer_segments(buffer, &segments);
         json_t *object = json_object();
 
         json_object_set_new(object, "buffer", json_size(par_buffer_id(buffer)));
-        json_object_set_new(object, "label", json_text(label));
+        json_object_set_new(object, "label", json_text(arguments->label));
+        json_object_set_new(object, "name", json_text(arguments->name));
         json_object_set_new(object, "pool", json_text(par_buffer_pool(buffer)));
         json_object_set_new(object, "size", json_size(par_buffer_size(buffer)));
         json_object_set_new(object, "dma", segment_address_json(par_buffer_dma(buffer)));
@@ -53,7 +54,7 @@ static int print_buffer(const struct par_buffer *buffer, const struct arguments 
         int r;
 
         if (arguments->json)
-                r = json_print(stream, "alloc", buffer_json(buffer, arguments->label));
+                r = json_print(stream, "alloc", buffer_json(buffer, arguments));
         else
                 r = print_text(stream, buffer, arguments);
         if (!r)
@@ -151,6 +152,9 @@ static int alloc(struct job *job, const struct par_device *device)
                 .device = device,
                 .pool = arguments->pool,
                 .label = arguments->label,
+                .name = arguments->name,
+                .allow = arguments->allow,
+                .flags = arguments->lasting ? PAR_ALLOC_LASTING : 0,
                 .wait_ms = arguments->wait_ms,
         };
         struct par_buffer *buffer;
@@ -211,7 +215,8 @@ const struct command command_alloc = {
                 "(bytes) in its environment, and standard output is its own: the buffer is shown "
                 "on "
                 "standard error. Its exit status is parctl's; 125: parctl failed, 126: "
-                "COMMAND cannot be executed, 127: it was not found.\n\nA refused request "
+                "COMMAND cannot be executed, 127: it was not found.\n\nWith --lasting the buffer "
+                "stays at the end, for whoever opens it by its name.\n\nA refused request "
                 "is explained as \"parctl explain\" does it.",
         .run = run,
 };

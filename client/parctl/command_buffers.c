@@ -8,12 +8,13 @@
 
 static const struct column columns[] = {
         { "buffer", CELL_NUMBER, SHOW_ALWAYS }, { "label", CELL_NAME, SHOW_ALWAYS },
-        { "name", CELL_NAME, SHOW_JSON },       { "client", CELL_NAME, SHOW_ALWAYS },
+        { "name", CELL_NAME, SHOW_UNUSUAL },    { "client", CELL_NAME, SHOW_ALWAYS },
         { "pid", CELL_NUMBER, SHOW_WIDE },      { "uid", CELL_NUMBER, SHOW_WIDE },
         { "pool", CELL_TEXT, SHOW_ALWAYS },     { "size", CELL_SIZE, SHOW_ALWAYS },
         { "segments", CELL_NUMBER, SHOW_JSON }, { "first", CELL_ADDRESS, SHOW_ALWAYS },
         { "last", CELL_ADDRESS, SHOW_WIDE },    { "needs_below", CELL_ADDRESS, SHOW_ALWAYS },
         { "state", CELL_TEXT, SHOW_ALWAYS },    { "age_s", CELL_SECONDS, SHOW_WIDE },
+        { "holders", CELL_NUMBER, SHOW_JSON },  { "lasting", CELL_BOOL, SHOW_JSON },
         { "note", CELL_TEXT, SHOW_BELOW },
 };
 
@@ -32,7 +33,7 @@ static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
         const struct cell values[] = {
                 CELL_OF(buffer->buffer),
                 CELL_TEXT_OF(buffer->label),
-                CELL_TEXT_OF(NULL), /* no buffer has a name of its own yet */
+                CELL_TEXT_OF(buffer->name),
                 CELL_TEXT_IF(buffer->known, buffer->client),
                 CELL_IF(buffer->known, buffer->pid),
                 CELL_IF(buffer->known, buffer->uid),
@@ -44,6 +45,8 @@ static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
                 CELL_IF(buffer->needs_below != 0, buffer->needs_below),
                 CELL_TEXT_OF(buffer->state),
                 CELL_OF(buffer->age_ms / 1000),
+                CELL_IF(buffer->shared, buffer->holders),
+                CELL_YES_IF(buffer->lasting),
                 CELL_TEXT_OF(buffer->note),
         };
 
@@ -83,7 +86,9 @@ const struct command command_buffers = {
                 "4G --without-need --sort -size\" lists who could make room there. Whose a "
                 "buffer is, only administrators are told of others.\n\nOf what is in quarantine "
                 "the "
-                "note tells what it waits for: a device that is still bus master, say.",
+                "note tells what it waits for: a device that is still bus master, say.\n\nA buffer "
+                "with a name can be open in several programs (holders), and one that is lasting in "
+                "none; the client is the one that allocated it, which may be gone.",
         .columns = columns,
         .n_columns = ARRAY_SIZE(columns),
         .show = show,

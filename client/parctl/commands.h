@@ -21,5 +21,6 @@ extern const struct command command_grow;
 extern const struct command command_shrink;
 extern const struct command command_revoke;
 extern const struct command command_release;
+extern const struct command command_remove;
 extern const struct command command_reload;
 extern const struct command command_help;

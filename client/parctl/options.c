@@ -47,6 +47,11 @@ static const struct option_spec specs[] = {
         { "max-segment", "SIZE", OPTION_MAX_SEGMENT, TAKES_REQUEST, "no piece is longer" },
         { "pool", "NAME", OPTION_POOL, TAKES_REQUEST, "from this pool only" },
         { "label", "TEXT", OPTION_LABEL, TAKES_REQUEST, "what lists show beside the buffer" },
+        { "name", "TEXT", OPTION_NAME, TAKES_HOLD, "by which others can open it" },
+        { "lasting", NULL, OPTION_LASTING, TAKES_HOLD,
+          "it stays until \"parctl remove\"; takes --name" },
+        { "allow", "WHOM", OPTION_ALLOW, TAKES_HOLD,
+          "user:A,group:B: who else may open it by its name" },
         { "wait", "MS", OPTION_WAIT, TAKES_HOLD, "milliseconds to wait for memory; -1: for ever" },
         { "hold", "SECONDS", OPTION_HOLD, TAKES_HOLD, "keep the buffer so long" },
 

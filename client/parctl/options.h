@@ -12,7 +12,7 @@ enum {
         TAKES_SORT = 1u << 1,    /* --sort, --columns */
         TAKES_POOL = 1u << 2,    /* --pool */
         TAKES_REQUEST = 1u << 3, /* --size, --device, --align ... */
-        TAKES_HOLD = 1u << 4,    /* --wait, --hold, -- COMMAND */
+        TAKES_HOLD = 1u << 4,    /* --name, --lasting, --allow, --wait, --hold, -- COMMAND */
         TAKES_PICTURE = 1u << 5, /* --rows, --scale, --svg */
         TAKES_WATCH = 1u << 6,   /* --watch */
         TAKES_NEED = 1u << 7,    /* --without-need */
@@ -61,6 +61,9 @@ enum option_id {
         OPTION_YES,
         OPTION_IOVA,
         OPTION_VFIO,
+        OPTION_NAME,
+        OPTION_LASTING,
+        OPTION_ALLOW,
 };
 
 /**

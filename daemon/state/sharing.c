@@ -123,7 +123,7 @@ static int own_share(const struct client *client, uint64_t id, struct share **re
 int state_share(struct state *state, struct client *client, uint64_t id,
                 const struct share_token *fresh, struct share_token *ret, struct refusal *refusal)
 {
-        struct share *share;
+        struct share *share = NULL;
         int r;
 
         r = own_share(client, id, &share, refusal);
@@ -142,7 +142,7 @@ int state_share(struct state *state, struct client *client, uint64_t id,
 int state_unshare(struct state *state, struct client *client, uint64_t id, struct refusal *refusal)
 {
         static const struct share_token none = { { 0, 0 } };
-        struct share *share;
+        struct share *share = NULL;
         int r;
 
         r = own_share(client, id, &share, refusal);
