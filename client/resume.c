@@ -57,7 +57,8 @@ static void nap(unsigned us)
 {
         unsigned chance = 0;
 
-        (void)getrandom(&chance, sizeof(chance), GRND_NONBLOCK);
+        if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) < 0)
+                chance = 0;
         us = us / 2 + chance % (us / 2 + 1);
         nanosleep(&(struct timespec){ .tv_nsec = us * 1000L }, NULL);
 }
