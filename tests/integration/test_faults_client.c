@@ -18,6 +18,7 @@
 #include "macros.h"
 #include "pard_fixture.h"
 #include "process.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -202,7 +203,7 @@ static void *be_a_client(void *ret)
 static void arm(unsigned long n)
 {
         snprintf(point, sizeof(point), "%s %lu", whats[what], n);
-        alarm(PATIENCE_S);
+        watchdog_set(PATIENCE_S);
         if (what != HEAP) {
                 failing_calls_arm(calls, n, what == CALLS ? FAIL_AS_SHORT : FAIL_INTERRUPTED);
                 return;
@@ -321,9 +322,8 @@ static int fail_each(unsigned long every)
 
 /* ---- setting it up --------------------------------------------------------------------------- */
 
-static void too_long(int signal)
+static void too_long(void)
 {
-        (void)signal;
         lose("something hangs");
 }
 
@@ -432,7 +432,7 @@ int main(int argc, char **argv)
         if (argc < 3 || what == ARRAY_SIZE(whats))
                 die("test_faults_client heap|calls|interrupts session|restart [EVERY [FIRST]]");
         restart = strcmp(argv[2], "restart") == 0;
-        signal(SIGALRM, too_long);
+        watchdog_start(too_long);
         setvbuf(stdout, NULL, _IOLBF, 0);
         if (keeper) {
                 pard.pid = (pid_t)strtol(keeper, NULL, 10);
