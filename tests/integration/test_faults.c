@@ -17,6 +17,7 @@
 #include "macros.h"
 #include "pard_fixture.h"
 #include "process.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -65,7 +66,7 @@ static char point[128];             /* for whoever has to say what went wrong */
 static void arm(unsigned long n)
 {
         snprintf(point, sizeof(point), "%s %lu", whats[what], n);
-        alarm(PATIENCE_S);
+        watchdog_set(PATIENCE_S);
         if (what != HEAP) {
                 failing_calls_arm(calls, n, what == CALLS ? FAIL_AS_SHORT : FAIL_INTERRUPTED);
                 return;
@@ -126,9 +127,8 @@ static void __attribute__((__noreturn__)) lose(const char *how)
         die("%s: %s", point, how);
 }
 
-static void too_long(int signal)
+static void too_long(void)
 {
-        (void)signal;
         lose("something hangs");
 }
 
@@ -228,13 +228,15 @@ static void stand_still(struct footing *ret)
 
 /* ---- the daemon ------------------------------------------------------------------------------ */
 
+enum order { LOAD, START, START_FILLED, STOP, FORGET, QUIT };
+
 /*
  * The daemon's own thread: it is watched with all that it starts, and the daemon ends with it. It
  * does one thing after the other, as it is told.
  */
 static struct {
         sem_t told, done;
-        enum { LOAD, START, START_FILLED, STOP, FORGET, QUIT } order;
+        enum order order;
         int r, status;
 } keeping;
 
@@ -260,7 +262,7 @@ static void *keep(void *unused)
         }
 }
 
-static int tell(int order)
+static int tell(enum order order)
 {
         keeping.order = order;
         sem_post(&keeping.told);
@@ -426,7 +428,7 @@ int main(int argc, char **argv)
         if (argc < 3 || what == ARRAY_SIZE(whats))
                 die("test_faults heap|calls|interrupts start|session|restart [EVERY [FIRST "
                     "[LAST]]]");
-        signal(SIGALRM, too_long);
+        watchdog_start(too_long);
         setvbuf(stdout, NULL, _IOLBF, 0);
         if (what == HEAP)
                 make_plan();

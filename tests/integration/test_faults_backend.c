@@ -14,6 +14,7 @@
 #include "pard_fixture.h"
 #include "process.h"
 #include "sim.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -280,9 +281,8 @@ static void __attribute__((__noreturn__)) lose(const char *how)
         die("%s: %s", point, how);
 }
 
-static void too_long(int signal)
+static void too_long(void)
 {
-        (void)signal;
         lose("something hangs");
 }
 
@@ -291,7 +291,7 @@ static void have_session(void)
         int status;
         pid_t pid;
 
-        alarm(PATIENCE_S);
+        watchdog_set(PATIENCE_S);
         fflush(NULL);
         pid = fork();
         if (pid < 0)
@@ -369,7 +369,7 @@ int main(int argc, char **argv)
         const char *const remove[] = { "rm", "-rf", pard.directory, NULL };
         int status;
 
-        signal(SIGALRM, too_long);
+        watchdog_start(too_long);
         plan = mmap(NULL, sizeof(*plan), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (plan == MAP_FAILED)
                 die("no memory");

@@ -8,6 +8,9 @@
  *     test_faults_client heap|calls|interrupts session|restart [EVERY [FIRST]]
  *
  * restart: the daemon's worker dies in the middle. EVERY: only each so-manieth point; default 1.
+ *
+ * Memory of a session that could not go on with the next worker is awaited for as long as its
+ * process lives: then this process ends, and another one goes on.
  */
 #include "failing_calls.h"
 #include "fault_session.h"
@@ -15,6 +18,7 @@
 #include "macros.h"
 #include "pard_fixture.h"
 #include "process.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,8 +47,22 @@ enum what { HEAP, CALLS, INTERRUPTS };
 
 static const char *const whats[] = { "heap", "calls", "interrupts" };
 
+#define LOST 3 /* exit status: another process has to go on */
+
+/**
+ * struct shared - of the processes that are clients, one after the other
+ * @heap: first: that is all that failing_heap.so knows of
+ * @next, @points: where the next one goes on; what has failed so far
+ */
+struct shared {
+        struct heap_plan heap;
+        atomic_ulong next, points;
+};
+
 static enum what what;
 static bool restart;
+static struct shared *shared;
+static atomic_bool lost; /* the session of this point, which has a reason for it */
 static struct pard_fixture pard;
 static struct failing_calls *calls; /* of CALLS and INTERRUPTS */
 static struct heap_plan *plan;      /* of HEAP */
@@ -76,6 +94,8 @@ static int known(const char *call, int r)
                 lose(call);
         if (r == -PAR_GONE && !has_failed())
                 lose(par_error(NULL));
+        if (r == -PAR_GONE)
+                atomic_store(&lost, true);
         return r;
 }
 
@@ -118,6 +138,8 @@ static void expect_usable(struct par *par)
         r = par_alloc(par, 4096, NULL, NULL, &buffer);
         if (r && r != -PAR_GONE)
                 lose(par_error(par));
+        if (r)
+                atomic_store(&lost, true);
         par_free(buffer);
 }
 
@@ -181,7 +203,7 @@ static void *be_a_client(void *ret)
 static void arm(unsigned long n)
 {
         snprintf(point, sizeof(point), "%s %lu", whats[what], n);
-        alarm(PATIENCE_S);
+        watchdog_set(PATIENCE_S);
         if (what != HEAP) {
                 failing_calls_arm(calls, n, what == CALLS ? FAIL_AS_SHORT : FAIL_INTERRUPTED);
                 return;
@@ -245,14 +267,10 @@ static unsigned mappings(void)
         return n;
 }
 
-static void settle(unsigned descriptors)
+static void await_all_back(void)
 {
         const uint64_t deadline = now_ns() + PATIENCE_NS;
 
-        if (descriptors && process_descriptors(getpid()) != descriptors)
-                lose("a descriptor is left");
-        if (mappings())
-                lose("something is still mapped");
         while (!fault_session_is_over(&pard, POOL_BYTES)) {
                 if (now_ns() > deadline)
                         lose("the daemon has not got all back");
@@ -260,9 +278,19 @@ static void settle(unsigned descriptors)
         }
 }
 
-static void fail_each(unsigned long every, unsigned long first)
+static void settle(unsigned descriptors)
 {
-        unsigned long n, points = 0;
+        if (descriptors && process_descriptors(getpid()) != descriptors)
+                lose("a descriptor is left");
+        if (mappings())
+                lose("something is still mapped");
+        if (!restart || !atomic_load(&lost))
+                await_all_back();
+}
+
+/* Return: 0; LOST. */
+static int fail_each(unsigned long every)
+{
         unsigned descriptors;
         bool failed = true;
         long blocks;
@@ -273,55 +301,57 @@ static void fail_each(unsigned long every, unsigned long first)
                 settle(0);
         }
         descriptors = process_descriptors(getpid());
-        for (n = first; failed; n += every) {
+        while (failed) {
                 blocks = self ? atomic_load(&self->blocks) : 0;
-                arm(n);
+                atomic_store(&lost, false);
+                arm(atomic_load(&shared->next));
                 have_session();
                 failed = disarm();
                 if (self && atomic_load(&self->blocks) != blocks)
                         lose("memory is left");
                 settle(descriptors);
-                points += failed;
+                atomic_fetch_add(&shared->next, every);
+                atomic_fetch_add(&shared->points, failed);
                 if (getenv("PAR_FAULTS_TELL"))
-                        printf("%s\n", point);
+                        printf("%s%s\n", point, atomic_load(&lost) ? "; lost" : "");
+                if (restart && atomic_load(&lost))
+                        return LOST;
         }
-        printf("%s of a client: %lu of %lu points failed in turn\n", whats[what], points,
-               n - every - 1);
+        return 0;
 }
 
 /* ---- setting it up --------------------------------------------------------------------------- */
 
-static void too_long(int signal)
+static void too_long(void)
 {
-        (void)signal;
         lose("something hangs");
 }
 
-static void map_plan(const char *path)
+static void map_shared(const char *path)
 {
         int fd = open(path, O_RDWR | O_CLOEXEC);
 
-        if (fd < 0 || ftruncate(fd, sizeof(*plan)) < 0)
+        if (fd < 0 || ftruncate(fd, sizeof(*shared)) < 0)
                 die("%s: %s", path, strerror(errno));
-        plan = mmap(NULL, sizeof(*plan), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         close(fd);
-        if (plan == MAP_FAILED)
+        if (shared == MAP_FAILED)
                 die("no memory");
+        if (what != HEAP)
+                return;
+        plan = &shared->heap;
         for (size_t i = 0; i < HEAP_PLAN_PROCESSES && !self; i++)
                 if (atomic_load(&plan->processes[i].pid) == getpid())
                         self = &plan->processes[i];
 }
 
-/* This program again, with a heap that can fail. */
-static int run_again(char **argv)
+/* This program again, as a client, with a heap that can fail. Return: its exit status. */
+static int run_client(char **argv, const char *path)
 {
-        char path[] = "/tmp/par-plan.XXXXXX", text[32];
-        int fd = mkstemp(path), status;
+        char text[32];
+        int status;
         pid_t pid;
 
-        if (fd < 0 || ftruncate(fd, sizeof(struct heap_plan)) < 0)
-                die("%s: %s", path, strerror(errno));
-        close(fd);
         fflush(NULL);
         pid = fork();
         if (pid < 0)
@@ -330,38 +360,64 @@ static int run_again(char **argv)
                 snprintf(text, sizeof(text), "%d", (int)pard.pid);
                 setenv("PAR_FAULTS_KEEPER", text, 1);
                 setenv(HEAP_PLAN_VARIABLE, path, 1);
-                setenv("LD_PRELOAD", FAILING_HEAP_PATH, 1);
+                if (what == HEAP)
+                        setenv("LD_PRELOAD", FAILING_HEAP_PATH, 1);
                 execv("/proc/self/exe", argv);
                 _exit(127);
         }
         waitpid(pid, &status, 0);
-        unlink(path);
         return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
 }
 
-static int run_here(unsigned long every, unsigned long first)
+/* One client after the other, until all points have failed. */
+static int run_clients(char **argv, unsigned long every, unsigned long first)
+{
+        char path[] = "/tmp/par-plan.XXXXXX";
+        unsigned losses = 0;
+        int fd = mkstemp(path), r;
+
+        if (fd < 0)
+                die("%s: %s", path, strerror(errno));
+        close(fd);
+        map_shared(path);
+        atomic_store(&shared->next, first);
+        while ((r = run_client(argv, path)) == LOST) {
+                losses++;
+                memset(shared->heap.processes, 0, sizeof(shared->heap.processes));
+                await_all_back();
+        }
+        unlink(path);
+        if (!r)
+                printf("%s of a client: %lu of %lu points failed in turn; %u sessions lost\n",
+                       whats[what], atomic_load(&shared->points),
+                       atomic_load(&shared->next) - every - 1, losses);
+        return r;
+}
+
+static int be_client(unsigned long every)
 {
         pthread_t thread;
-        int r;
+        int r, failure;
 
         sem_init(&told, 0, 0);
         sem_init(&done, 0, 0);
         sem_init(&may_kill, 0, 0);
         sem_init(&killed, 0, 0);
-        if (pthread_create(&thread, NULL, be_a_client, &r))
+        if (pthread_create(&thread, NULL, be_a_client, &failure))
                 die("a thread cannot be had");
         sem_wait(&done);
-        if (!r)
-                fail_each(every, first);
+        r = failure;
+        if (!failure)
+                r = fail_each(every);
         point[0] = '\0';
         sem_post(&told);
         pthread_join(thread, NULL);
         failing_calls_stop(calls);
-        if (r && r != -ENOSYS)
-                die("system calls cannot be watched: %s", strerror(-r));
-        if (r)
+        if (failure && failure != -ENOSYS)
+                die("system calls cannot be watched: %s", strerror(-failure));
+        if (failure)
                 printf("skipped: the kernel tells nobody of system calls\n");
-        return r ? EXIT_SKIPPED : 0;
+        return failure ? EXIT_SKIPPED : r;
 }
 
 int main(int argc, char **argv)
@@ -376,16 +432,16 @@ int main(int argc, char **argv)
         if (argc < 3 || what == ARRAY_SIZE(whats))
                 die("test_faults_client heap|calls|interrupts session|restart [EVERY [FIRST]]");
         restart = strcmp(argv[2], "restart") == 0;
-        signal(SIGALRM, too_long);
+        watchdog_start(too_long);
         setvbuf(stdout, NULL, _IOLBF, 0);
         if (keeper) {
                 pard.pid = (pid_t)strtol(keeper, NULL, 10);
                 snprintf(pard.socket, sizeof(pard.socket), "%s", getenv("PAR_SOCKET"));
-                map_plan(getenv(HEAP_PLAN_VARIABLE));
-                return run_here(every, first);
+                map_shared(getenv(HEAP_PLAN_VARIABLE));
+                return be_client(every);
         }
         pard_fixture_start_filled(CONFIG, &pard);
-        r = what == HEAP ? run_again(argv) : run_here(every, first);
+        r = run_clients(argv, every, first);
         pard_fixture_stop(&pard);
         return r;
 }

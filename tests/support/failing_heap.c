@@ -99,6 +99,8 @@ static void *account(void *p, int sign)
         return p;
 }
 
+/* The C library's header gives its parameters names of its own. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
 void *malloc(size_t size)
 {
         return fails() ? NULL : account(__libc_malloc(size), 1);
@@ -161,6 +163,8 @@ void free(void *p)
         account(p, -1);
         __libc_free(p);
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
 
 /* A child is not counted before it is another program: what it frees was its parent's. */
 static void forget_self(void)

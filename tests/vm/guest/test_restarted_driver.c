@@ -95,7 +95,7 @@ static void renew(struct par *par, struct random *random, struct taken *taken)
 
 static void __attribute__((__noreturn__)) take_all(unsigned number)
 {
-        struct taken taken[TAKEN_MAX] = { { NULL } };
+        struct taken taken[TAKEN_MAX] = { { .buffer = NULL } };
         struct random random = { number };
         struct par *par = lasting_connect("another");
 
