@@ -12,6 +12,7 @@
 
 #include "macros.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <sys/queue.h>
@@ -49,33 +50,39 @@ static void on_death(evutil_socket_t fd, short what, void *data)
         server_settle(server);
 }
 
-/* Where this fails the client has only the time that the state gives it. */
-static void watch(struct server *server, struct client *client)
+/* Where this fails the client has only the time that the state gives it. Return: 0; -ESRCH: its
+ * process is no more. */
+static int watch(struct server *server, struct client *client)
 {
         _cleanup_(awaited_freep) struct awaited *awaited = calloc(1, sizeof(*awaited));
 
         if (!awaited)
-                return;
+                return 0;
         awaited->server = server;
         awaited->client = client;
         awaited->pidfd = peer_open_pidfd(client_pid(client));
-        if (awaited->pidfd < 0)
-                return;
+        if (awaited->pidfd < 0) /* one of another PID namespace has no number here */
+                return awaited->pidfd == -ESRCH && client_pid(client) ? -ESRCH : 0;
         awaited->death = event_new(server->base, awaited->pidfd, EV_READ, on_death, awaited);
         if (!awaited->death || event_add(awaited->death, NULL))
-                return;
+                return 0;
         client_watched(server->state, client, awaited);
         LIST_INSERT_HEAD(&server->awaited, awaited, link);
         (void)STEAL(awaited);
+        return 0;
 }
 
+/* Who is dead already ends before anybody else comes: whoever follows him answers for what he has
+ * left behind. */
 void awaited_watch(struct server *server)
 {
-        struct client *client;
+        struct client *client = state_next_awaited(server->state, NULL), *next;
 
-        for (client = state_next_awaited(server->state, NULL); client;
-             client = state_next_awaited(server->state, client))
-                watch(server, client);
+        for (; client; client = next) {
+                next = state_next_awaited(server->state, client);
+                if (watch(server, client) == -ESRCH)
+                        client_end(server->state, client, false, server_now_ns());
+        }
 }
 
 void awaited_forget(struct server *server, const struct client *client)

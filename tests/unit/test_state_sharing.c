@@ -818,6 +818,25 @@ static void test_who_comes_back_is_told_what_moved(void **state)
         world_stop(&world);
 }
 
+/* What is in quarantine under a name is so for the next worker, too. */
+static void test_a_restart_keeps_whose_quarantine_it_is(void **state)
+{
+        uint64_t bytes;
+
+        (void)state;
+        begin();
+        world_alloc(&world, driver, named(PAGE, "ring", true));
+        client_end(world.state, driver, false, world.now_ns);
+        assert_int_equal(remove_name(other, 1000, "ring"), 0);
+        assert_int_equal(world_bytes(&world).quarantined, PAGE);
+        world_restart(&world);
+        assert_int_equal(world_bytes(&world).quarantined, PAGE);
+        driver = world_client(&world, 1000, "driver");
+        state_reclaim(world.state, driver, "", world.now_ns, &bytes);
+        assert_int_equal(bytes, PAGE);
+        world_stop(&world);
+}
+
 /* One by one, what can have happened before the worker died. */
 enum before_restart {
         NOTHING,
@@ -949,6 +968,7 @@ int main(void)
                 cmocka_unit_test(test_revoking),
                 cmocka_unit_test(test_a_restart_keeps_who_has_what),
                 cmocka_unit_test(test_who_comes_back_is_told_what_moved),
+                cmocka_unit_test(test_a_restart_keeps_whose_quarantine_it_is),
                 cmocka_unit_test(test_restarts),
                 cmocka_unit_test(test_a_resumed_session_says_what_it_has_mapped),
         };
