@@ -110,7 +110,8 @@ enum backend_holder {
  * @resume: called before anything else with what save() wrote, of whichever version. The backend
  *        is as new.
  *        Return: 0; -EPROTO where it makes no sense; other negative errno.
- * @adopt: a frame of the former program, as it was there; @frame may change.
+ * @adopt: a frame of the former program, as it was there; @frame may change. Those that are
+ *        @released come first: the page of one may be another frame by now.
  *        Return: 0; -ENOMEM.
  *
  * When another process goes on with frames of one that has ended, and with it the pins.

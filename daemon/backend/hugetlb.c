@@ -480,9 +480,12 @@ static int hugetlb_resume(struct backend *backend, const void *bytes, size_t n)
 
 static int hugetlb_adopt(struct backend *backend, struct backend_frame *frame)
 {
-        if (!frame->released)
-                return 0;
-        return released_watch(&hugetlb_of(backend)->released, frame->phys, &frame->pin);
+        struct hugetlb *hugetlb = hugetlb_of(backend);
+
+        if (frame->released)
+                return released_watch(&hugetlb->released, frame->phys, &frame->pin);
+        released_seen(&hugetlb->released, frame->phys);
+        return 0;
 }
 
 static void count_reclaimed(struct hugetlb *hugetlb, uint64_t page_bytes)

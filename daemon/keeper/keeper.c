@@ -111,6 +111,25 @@ void keeper_tell_poisoned(struct keeper *keeper, uint32_t number)
         keeper_tell(keeper, &message);
 }
 
+/* Those that are held, or those that were given up. */
+static void tell_frames(struct keeper *keeper, bool given_up)
+{
+        for (uint32_t i = slots_next(&keeper->slots, 0); i < keeper->slots.room;
+             i = slots_next(&keeper->slots, i + 1)) {
+                const struct slot *slot = &keeper->slots.slots[i];
+                uint32_t flags;
+
+                if (slot->state != SLOT_HELD || slot->given_up != given_up)
+                        continue;
+                flags = given_up ? KEEPER_LENT | KEEPER_GIVEN_UP : 0;
+                if (ledger_says_lent(&keeper->ledger, i, slot->generation))
+                        flags |= KEEPER_LENT;
+                keeper_tell_frame(keeper, i, flags);
+                if (slot->strayed)
+                        keeper_tell_strayed(keeper, i);
+        }
+}
+
 static void welcome(struct keeper *keeper)
 {
         struct keeper_message message = {
@@ -126,20 +145,9 @@ static void welcome(struct keeper *keeper)
         keeper->welcomed = true;
         keeper_tell(keeper, &message);
         serving_mark(keeper->settings->listen_fd);
-        for (uint32_t i = slots_next(&keeper->slots, 0); i < keeper->slots.room;
-             i = slots_next(&keeper->slots, i + 1)) {
-                const struct slot *slot = &keeper->slots.slots[i];
-                uint32_t flags;
-
-                if (slot->state != SLOT_HELD)
-                        continue;
-                flags = slot->given_up ? KEEPER_LENT | KEEPER_GIVEN_UP : 0;
-                if (ledger_says_lent(&keeper->ledger, i, slot->generation))
-                        flags |= KEEPER_LENT;
-                keeper_tell_frame(keeper, i, flags);
-                if (slot->strayed)
-                        keeper_tell_strayed(keeper, i);
-        }
+        /* The page of one that was given up may be another frame by now. */
+        tell_frames(keeper, false);
+        tell_frames(keeper, true);
 }
 
 static void put_off_restart(struct keeper *keeper, uint64_t lived_ns)

@@ -373,18 +373,31 @@ static int restore_slot(struct keeper *keeper, const struct takeover_slot *recor
         return slots_restore(&keeper->slots, record->number, record->generation, &slot);
 }
 
+/* Those that are released, or the others. */
+static int restore_slots(struct keeper *keeper, bool released)
+{
+        const struct takeover *takeover = keeper->settings->takeover;
+        int r = 0;
+
+        for (uint32_t i = 0; !r && i < takeover->head.n_slots; i++) {
+                const struct takeover_slot record = takeover_slot(takeover, i);
+
+                if (!(record.flags & TAKEOVER_FRAME_RELEASED) == !released)
+                        r = restore_slot(keeper, &record);
+        }
+        return r;
+}
+
 int keeper_take_over(struct keeper *keeper)
 {
         const struct takeover *takeover = keeper->settings->takeover;
         const struct takeover_head *head = &takeover->head;
         const bool parked = head->flags & TAKEOVER_PARKED;
-        int r = 0;
+        int r;
 
-        for (uint32_t i = 0; !r && i < head->n_slots; i++) {
-                const struct takeover_slot record = takeover_slot(takeover, i);
-
-                r = restore_slot(keeper, &record);
-        }
+        r = restore_slots(keeper, true);
+        if (!r)
+                r = restore_slots(keeper, false);
         slots_restored(&keeper->slots);
         if (parked)
                 keeper->settings->backend->ops->reclaimed(keeper->settings->backend);

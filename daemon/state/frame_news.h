@@ -30,7 +30,8 @@ struct frame_news {
  * state_frame_arrived() - a frame is there
  *
  * Return: 0; -EINVAL where it contradicts what is known (no such pool, wrong size, an address that
- * is taken): it stays out of service; -ENOMEM.
+ * is taken): it stays out of service; -EEXIST: it was given up, and its page is another frame by
+ * now; -ENOMEM.
  */
 int state_frame_arrived(struct state *state, const struct frame_news *news, uint64_t now_ns);
 

@@ -278,6 +278,8 @@ int state_frame_arrived(struct state *state, const struct frame_news *news, uint
         r = frame_news_check(state, news);
         if (r)
                 return r;
+        if (news->given_up && state_frame_at(state, news->phys))
+                return -EEXIST;
         pool = &state->pools[news->pool];
         displace(state, news->phys, now_ns);
         r = grow_slots(state, news->name.slot);

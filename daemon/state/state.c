@@ -318,9 +318,13 @@ void state_free(struct state *state)
         struct buffer *buffer, *next_buffer;
         struct owner *owner, *next_owner;
         struct waiter *waiter;
+        struct due *due;
 
         if (!state)
                 return;
+        /* What is due lies in what is freed, in any order. */
+        while ((due = due_first(&state->dues)))
+                due_cancel(&state->dues, due);
         while ((waiter = TAILQ_FIRST(&state->waiters)))
                 waiter_drop(state, waiter);
         waiting_uids_deinit(state);

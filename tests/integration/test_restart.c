@@ -198,9 +198,11 @@ static void check_frames(const struct pard_fixture *pard, bool real)
         wire_client_open(pard->socket, "the test", &client);
         status = wire_client_status(&client);
         check_sum_of_states(status->bytes);
-        if (status->moved || (real && !status->pinned))
+        if (status->moved || (real && !status->pinned)) {
+                pard_fixture_show_log(pard);
                 die("%llu frames have moved, or not all are pinned",
                     (unsigned long long)status->moved);
+        }
         wire_client_close(&client);
 }
 

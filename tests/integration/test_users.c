@@ -255,6 +255,8 @@ static void check_death_of_the_worker(const struct pard_fixture *pard)
 /* Nobody comes back, and everybody is told at once. */
 static void check_end_of_pard(struct pard_fixture *pard)
 {
+        /* What others had may be on its way back. */
+        static const struct par_alloc_options patient = { .wait_ms = 60000 };
         struct par *par = connect_to(pard), *hog = connect_to(pard);
         struct pollfd events = { .fd = par_fd(par), .events = POLLIN };
         struct par_buffer *buffer, *none;
@@ -263,8 +265,8 @@ static void check_end_of_pard(struct pard_fixture *pard)
         uint64_t dma;
         void *result;
 
-        CHECK(!par_alloc(hog, 8 * MiB, NULL, NULL, &none));
-        CHECK(!par_alloc(par, 4 * MiB, NULL, NULL, &buffer));
+        CHECK(!par_alloc(hog, 8 * MiB, NULL, &patient, &none));
+        CHECK(!par_alloc(par, 4 * MiB, NULL, &patient, &buffer));
         for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
                 CHECK(!pthread_create(&threads[i], NULL, wait_for_memory, par));
         await_waiters(pard, ARRAY_SIZE(threads));

@@ -9,6 +9,7 @@
 #include "macros.h"
 #include "result.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -665,6 +666,30 @@ static void test_restore_again_and_again(void **state)
         world_stop(&world);
 }
 
+/* The page of a frame that was given up is another frame by now: that one stays what it is. */
+static void test_restore_prefers_who_has_the_page(void **state)
+{
+        struct client *client;
+        struct frame_news late = { .name = { 15, 7 },
+                                   .page_bytes = PAGE,
+                                   .lent = true,
+                                   .given_up = true,
+                                   .pinned = true };
+
+        (void)state;
+        world_init(&world, 16);
+        world_start(&world);
+        client = world_client(&world, 1000, "a");
+        late.phys = world_first(world_alloc(&world, client, numbered(PAGE, 1)));
+        world_restart(&world);
+        assert_int_equal(state_frame_arrived(world.state, &late, world.now_ns), -EEXIST);
+        client = world_resume(&world, 1000, world.last_token);
+        assert_non_null(client);
+        assert_non_null(client_restored_buffer(client, 1));
+        assert_int_equal(world.n_of_type[EVENT_MOVED], 0);
+        world_stop(&world);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -687,6 +712,7 @@ int main(void)
                 cmocka_unit_test(test_restore_keeps_aside_what_nobody_knows),
                 cmocka_unit_test(test_restore_grants_nothing_beside_what_nobody_knows),
                 cmocka_unit_test(test_restore_without_what_was_kept),
+                cmocka_unit_test(test_restore_prefers_who_has_the_page),
                 cmocka_unit_test(test_restore_again_and_again),
         };
 
