@@ -402,7 +402,6 @@ int client_resume(struct state *state, const struct identity *identity, uint64_t
         client->session_owner->pid = identity->pid;
         client->data = data;
         client_reconfigure(client);
-        state_tell_faults(state, client);
         state_changed(state, now_ns);
         tell_again(state, client);
         *ret = client;

@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct client;
 struct state;
 
 /**
@@ -76,6 +75,3 @@ void state_frame_moved(struct state *state, struct frame_name name, uint64_t phy
 /* Memory of the frame has failed, wherever it is: what refers to it gets SIGBUS. Nobody gets it any
  * more, and no page is taken in its place in the same step. */
 void state_frame_poisoned(struct state *state, struct frame_name name, uint64_t now_ns);
-
-/* A client is back: which of its memory moved or failed while nobody could tell it. */
-void state_tell_faults(struct state *state, const struct client *client);

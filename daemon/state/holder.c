@@ -159,6 +159,12 @@ void holders_end(struct client *client, bool orderly, uint64_t now_ns, unsigned 
                 holder_end(holder, orderly, now_ns, steps);
 }
 
+struct holder *holders_next(struct client *client, struct holder *holder)
+{
+        return holder ? RB_NEXT(holder_tree, &client->holders, holder)
+                      : RB_MIN(holder_tree, &client->holders);
+}
+
 uint64_t holders_count(const struct client *client)
 {
         struct holder_tree tree = client->holders;

@@ -68,6 +68,10 @@ void holder_remove(struct holder *holder, bool orderly);
 /* The state ends: nothing is noted anywhere. */
 void holder_forget(struct holder *holder);
 
+/* All that a client has, one by one. @holder: the one before; NULL: begin. Return: NULL: no more.
+ */
+struct holder *holders_next(struct client *client, struct holder *holder);
+
 /* How many a client has; takes time for each. */
 uint64_t holders_count(const struct client *client);
 

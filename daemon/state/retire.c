@@ -38,37 +38,6 @@ static void tell_holders(struct state *state, const struct frame *frame, enum ev
         }
 }
 
-static void tell_faults_of(struct state *state, const struct client *client,
-                           const struct buffer *buffer)
-{
-        for (size_t i = 0; i < buffer->n_pieces; i++) {
-                const struct buffer_piece *piece = &buffer->pieces[i];
-                const enum frame_fault fault = piece->frame->fault;
-
-                if (fault == FRAME_SOUND)
-                        continue;
-                state->ops->event(state->data, client->data,
-                                  fault == FRAME_POISONED ? EVENT_POISONED : EVENT_MOVED,
-                                  buffer->id, buffer_offset(buffer, piece->phys),
-                                  piece->length_bytes);
-        }
-}
-
-void state_tell_faults(struct state *state, const struct client *client)
-{
-        const struct buffer *buffer;
-
-        /* As a rule there is nothing to look for. */
-        if (!state->counters.moved && !state->counters.poisoned)
-                return;
-        for (size_t i = 0; i < state->settings->n_pools; i++) {
-                if (!client->holdings[i])
-                        continue;
-                LIST_FOREACH (buffer, &client->holdings[i]->buffers, held)
-                        tell_faults_of(state, client, buffer);
-        }
-}
-
 static struct log_fields about_frame(const struct frame *frame)
 {
         return (struct log_fields){

@@ -6,6 +6,7 @@
 #include "tell.h"
 
 #include "demand.h"
+#include "holder.h"
 #include "macros.h"
 #include "report.h"
 #include "state_private.h"
@@ -133,6 +134,20 @@ static void tell_of_lost(struct state *state, struct client *client)
         client_forget_lost(client);
 }
 
+/* What it shares is in no holding of its own. */
+static void tell_of_shared(struct state *state, struct client *client)
+{
+        struct holder *holder = NULL;
+
+        while ((holder = holders_next(client, holder))) {
+                struct buffer *buffer = holder->share->buffer;
+
+                tell_of_retired(state, client, buffer);
+                if (buffer->holding->account->pool->drain.n_windows)
+                        state_tell_draining(state, buffer, true);
+        }
+}
+
 void tell_again(struct state *state, struct client *client)
 {
         const struct holding *holding;
@@ -141,6 +156,7 @@ void tell_again(struct state *state, struct client *client)
         for (size_t i = 0; i < state->settings->n_pools; i++)
                 if (client->holdings[i])
                         tell_of_holding(state, client, client->holdings[i]);
+        tell_of_shared(state, client);
         tell_of_lost(state, client);
         LIST_FOREACH (holding, &client->revoked, by_client)
                 LIST_FOREACH (buffer, &holding->buffers, held)

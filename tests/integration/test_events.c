@@ -55,6 +55,7 @@ struct scene {
         int loop;
         pid_t rival;
         int splice[2];
+        long hugepages_before;
 };
 
 /* ---- what makes it happen -------------------------------------------------------------------- */
@@ -160,7 +161,16 @@ static void end_kill(struct scene *scene)
 static void stop_daemon(struct scene *scene)
 {
         wire_client_close(&scene->admin);
+        /* The client still has its buffer. */
+        scene->hugepages_before = scene->pard.hugepages_before;
+        scene->pard.hugepages_before = -1;
         pard_fixture_stop(&scene->pard);
+}
+
+static void end_stop(struct scene *scene)
+{
+        scene->pard.hugepages_before = scene->hugepages_before;
+        pard_fixture_expect_hugepages(&scene->pard);
 }
 
 /* ---- what is waited for ---------------------------------------------------------------------- */
@@ -185,7 +195,7 @@ static const struct {
           leak, end_leak },
         { "RECONNECTED: the worker dies", PAR_EVENT_RECONNECTED, false, false, 0, kill_worker,
           end_kill },
-        { "LOST: the daemon ends", PAR_EVENT_LOST, false, false, 0, stop_daemon, NULL },
+        { "LOST: the daemon ends", PAR_EVENT_LOST, false, false, 0, stop_daemon, end_stop },
 };
 
 static void open_client(struct scene *scene, uint32_t trigger)

@@ -37,6 +37,7 @@
 #define PATIENCE_NS (60 * NS_PER_S)
 #define WARM_UP     10u
 #define STILL       20u
+#define LIFE_US     120000
 #define PATIENCE_S  150
 #define CONFIG                                                                                 \
         "backend = \"sim\"\n"                                                                  \
@@ -293,6 +294,9 @@ static void have_session(bool restart)
         int status;
         pid_t pid;
 
+        /* A worker that dies younger than that is replaced later and later. */
+        if (restart)
+                usleep(LIFE_US);
         fflush(NULL);
         pid = fork();
         if (pid < 0)

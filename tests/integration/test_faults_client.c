@@ -35,6 +35,7 @@
 
 #define POOL_BYTES  (32 * MiB)
 #define PATIENCE_NS (60 * NS_PER_S)
+#define LIFE_US     120000
 #define PATIENCE_S  150
 #define WARM_UP     3u
 #define CONFIG                                                                              \
@@ -240,6 +241,9 @@ static void kill_worker(void)
 
 static void have_session(void)
 {
+        /* A worker that dies younger than that is replaced later and later. */
+        if (restart)
+                usleep(LIFE_US);
         sem_post(&told);
         if (restart) {
                 sem_wait(&may_kill);

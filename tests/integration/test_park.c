@@ -62,8 +62,10 @@ static void put_mark(const struct held *held, unsigned i)
 
 static void take(unsigned i)
 {
+        /* The pool may still be filled. */
+        static const struct par_alloc_options options = { .wait_ms = 60000 };
         struct held *held = &scene.held[i];
-        int r = par_alloc(scene.par, PAGE, NULL, NULL, &held->buffer);
+        int r = par_alloc(scene.par, PAGE, NULL, &options, &held->buffer);
 
         if (r)
                 die("alloc %u: %s", i, par_error(scene.par));

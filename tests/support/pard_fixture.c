@@ -176,7 +176,7 @@ static long wait_for_hugepages(long expected)
         return hugepages;
 }
 
-static void expect_hugepages_back(const struct pard_fixture *pard)
+void pard_fixture_expect_hugepages(const struct pard_fixture *pard)
 {
         long hugepages;
 
@@ -237,7 +237,7 @@ void pard_fixture_start(const char *config, struct pard_fixture *ret)
 
 void pard_fixture_forget(struct pard_fixture *pard)
 {
-        expect_hugepages_back(pard);
+        pard_fixture_expect_hugepages(pard);
         remove_directory(pard);
         running.directory[0] = '\0';
         pard->pid = 0;

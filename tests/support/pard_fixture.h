@@ -66,6 +66,10 @@ void pard_fixture_configure(const struct pard_fixture *pard, const char *config)
  */
 void pard_fixture_stop(struct pard_fixture *pard);
 
+/* Wait until the system has as many hugepages as before; dies where it does not come to that. For
+ * what a client has mapped when its pard stops: then set @hugepages_before to -1 meanwhile. */
+void pard_fixture_expect_hugepages(const struct pard_fixture *pard);
+
 /* The worker: the keeper's one child; 0 while there is none. */
 pid_t pard_fixture_worker(const struct pard_fixture *pard);
 

@@ -205,7 +205,7 @@ void world_init(struct world *world, unsigned frames)
                 .devices = world->devices,
                 .admin_group = 999,
                 .max_buffers = 1000,
-                .max_clients = 100,
+                .max_clients = 1000, /* those that never come back are awaited for a while */
                 .max_waiting = 8,
         };
         world_add_pool(world, "any", 0, UINT64_MAX, frames);

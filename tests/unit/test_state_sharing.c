@@ -791,6 +791,33 @@ static void test_a_restart_keeps_who_has_what(void **state)
         world_stop(&world);
 }
 
+/* Each of those who come back is told what moved while nobody could be told. */
+static void test_who_comes_back_is_told_what_moved(void **state)
+{
+        struct frame_name name = { 0, 0 };
+        struct buffer *buffer;
+        uint64_t tokens[2], id;
+
+        (void)state;
+        begin();
+        tokens[0] = world.last_token - 2;
+        tokens[1] = world.last_token - 1;
+        id = world_id(world_alloc(&world, driver, named(PAGE, "ring", false)));
+        assert_int_equal(open_named(other, 1000, "ring", &buffer), 0);
+        for (uint32_t i = 0; i < world.n_slots; i++)
+                if (world.frames[i].phys == world_first(buffer))
+                        name = world.frames[i].name;
+        world_restart(&world);
+        state_frame_moved(world.state, name, UINT64_MAX, world.now_ns);
+        for (size_t i = 0; i < 2; i++) {
+                memset(world.n_of_type, 0, sizeof(world.n_of_type));
+                assert_non_null(world_resume(&world, 1000, tokens[i]));
+                assert_int_equal(world.n_of_type[EVENT_MOVED], 1);
+                assert_int_equal(world.last_event.buffer, id);
+        }
+        world_stop(&world);
+}
+
 /* One by one, what can have happened before the worker died. */
 enum before_restart {
         NOTHING,
@@ -921,6 +948,7 @@ int main(void)
                 cmocka_unit_test(test_draining_is_told_to_all),
                 cmocka_unit_test(test_revoking),
                 cmocka_unit_test(test_a_restart_keeps_who_has_what),
+                cmocka_unit_test(test_who_comes_back_is_told_what_moved),
                 cmocka_unit_test(test_restarts),
                 cmocka_unit_test(test_a_resumed_session_says_what_it_has_mapped),
         };
