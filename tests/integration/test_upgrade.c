@@ -205,6 +205,6 @@ int main(void)
                 finish(&clients[i]);
         expect_nothing_aside(&pard);
         pard_fixture_stop(&pard);
-        printf("%u clients went on over %u ledgers of the former version\n", CLIENTS, UPGRADES);
+        printf("%d clients went on over %d ledgers of the former version\n", CLIENTS, UPGRADES);
         return 0;
 }

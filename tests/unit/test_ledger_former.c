@@ -139,9 +139,9 @@ static uint32_t add_session(uint64_t id, const char *name)
 
 static uint32_t add_buffer(uint32_t session, uint64_t id, size_t n_places)
 {
-        const struct constraint limits = {
-                .window = range_of(MiB, GiB),
-                .size_bytes = n_places * 4 * KiB,
+        static const struct constraint limits = {
+                .window = { MiB, GiB - 1 },
+                .size_bytes = 160 * KiB,
                 .align_bytes = 4 * KiB,
                 .boundary_bytes = MiB,
                 .max_segment_bytes = 8 * KiB,
