@@ -90,6 +90,7 @@ int ledger_half_in_force(const void *const heads[2], size_t bytes, uint32_t slot
 /* By how much the sum of a record is wrong; 0: it checks. */
 #define FORMER_FAULT(record) ((record)->sum ^ FORMER_SUM(record))
 
+/* Its references are counted anew when it is read. */
 static void convert_session(const void *record, struct ledger *to, uint32_t number)
 {
         const struct former_session *old = record;
@@ -104,7 +105,6 @@ static void convert_session(const void *record, struct ledger *to, uint32_t numb
         memcpy(new->name, old->name, sizeof(new->name));
         new->sum = ledger_session_sum(new) ^ FORMER_FAULT(old);
         new->ended_ns = old->ended_ns;
-        new->references = old->references;
 }
 
 static void convert_buffer(const void *record, struct ledger *to, uint32_t number)
