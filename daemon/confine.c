@@ -197,7 +197,7 @@ static int add_exacts(scmp_filter_ctx filter)
         /* What the C library sends itself when it aborts; to nobody else. */
         return r ? r
                  : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                                    SCMP_CMP64(0, SCMP_CMP_EQ, (uint64_t)getpid()));
+                                    SCMP_CMP64(0, SCMP_CMP_EQ, (uint64_t)getpid(), 0));
 }
 
 static int load_filter(scmp_filter_ctx filter)

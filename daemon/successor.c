@@ -8,7 +8,7 @@
 #include "config.h"
 #include "config_source.h"
 #include "keeper_protocol.h"
-#include "ledger_layout.h"
+#include "ledger_former.h"
 #include "log.h"
 #include "macros.h"
 
@@ -82,17 +82,27 @@ int successor_init(struct successor *successor, const struct options *options)
  */
 static int try_records(int ledger_fd)
 {
+        union {
+                uint64_t aligned;
+                unsigned char bytes[LEDGER_HEAD_BYTES];
+        } heads[2];
         struct keeper_ledger ledger;
-        struct ledger_head head;
+        uint32_t version;
+        int half;
 
         if (pread(ledger_fd, &ledger, sizeof(ledger), 0) != (ssize_t)sizeof(ledger) ||
-            ledger.magic != KEEPER_LEDGER_MAGIC ||
-            pread(ledger_fd, &head, sizeof(head), (off_t)ledger.records_offset) !=
-                    (ssize_t)sizeof(head))
+            ledger.magic != KEEPER_LEDGER_MAGIC)
                 return -EPROTO;
-        if (!head.magic) /* no worker was there yet */
-                return 0;
-        return head.magic == LEDGER_MAGIC && head.version == LEDGER_VERSION ? 0 : -EPROTO;
+        for (size_t i = 0; i < ARRAY_SIZE(heads); i++) {
+                const uint64_t at = ledger.records_offset + i * (ledger.records_bytes / 2);
+
+                if (pread(ledger_fd, &heads[i], sizeof(heads[i]), (off_t)at) !=
+                    (ssize_t)sizeof(heads[i]))
+                        return -EPROTO;
+        }
+        half = ledger_half_in_force((const void *const[]){ &heads[0], &heads[1] },
+                                    ledger.records_bytes / 2, ledger.slots, &version);
+        return half < 0 ? half : 0;
 }
 
 int successor_try(const struct options *options)

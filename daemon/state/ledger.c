@@ -334,17 +334,17 @@ size_t ledger_bytes(uint32_t slots, uint32_t sessions, uint32_t buffers, uint32_
                extents * record_bytes[LEDGER_EXTENTS];
 }
 
-static void divide(struct ledger_head *head, size_t bytes, uint32_t slots)
+void ledger_divide(struct ledger_head *head, size_t bytes, uint32_t slots)
 {
         const size_t part = (bytes - ledger_bytes(slots, 0, 0, 0)) / 16;
 
+        head->version = LEDGER_VERSION;
         head->slots = slots;
         for (size_t i = 0; i < LEDGER_TABLES; i++)
                 head->rooms[i] = (uint32_t)(parts_of[i] * part / record_bytes[i]);
 }
 
-/* Where everything is, as the head says. */
-static void lay_out(struct ledger *ledger)
+void ledger_lay_out(struct ledger *ledger)
 {
         const uint32_t *rooms = ledger->head->rooms;
         unsigned char *at = (unsigned char *)(ledger->head + 1);
@@ -365,18 +365,15 @@ static void lay_out(struct ledger *ledger)
 /* In memory that is all zero. */
 static void begin_empty(struct ledger *ledger, uint32_t slots)
 {
-        struct ledger_head *head = ledger->head;
-
-        head->version = LEDGER_VERSION;
-        divide(head, ledger->bytes, slots);
-        atomic_store(&head->magic, LEDGER_MAGIC);
+        ledger_divide(ledger->head, ledger->bytes, slots);
+        atomic_store(&ledger->head->magic, LEDGER_MAGIC);
 }
 
-static bool head_checks(const struct ledger_head *head, size_t bytes, uint32_t slots)
+bool ledger_head_checks(const struct ledger_head *head, size_t bytes, uint32_t slots)
 {
         struct ledger_head expected = { 0 };
 
-        divide(&expected, bytes, slots);
+        ledger_divide(&expected, bytes, slots);
         if (atomic_load(&head->magic) != LEDGER_MAGIC || head->version != LEDGER_VERSION ||
             head->slots != slots)
                 return false;
@@ -400,11 +397,11 @@ int ledger_open(void *memory, size_t bytes, uint32_t slots, struct ledger **ret)
         ledger->bytes = bytes;
         if (!atomic_load(&ledger->head->magic))
                 begin_empty(ledger, slots);
-        if (!head_checks(ledger->head, bytes, slots)) {
+        if (!ledger_head_checks(ledger->head, bytes, slots)) {
                 free(ledger);
                 return -EPROTO;
         }
-        lay_out(ledger);
+        ledger_lay_out(ledger);
         *ret = ledger;
         return 0;
 }

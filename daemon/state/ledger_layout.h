@@ -3,6 +3,10 @@
  * How the ledger's records lie in memory that outlives the worker: tables of fixed records, found
  * by their numbers. The next worker, which may be of another version, reads what this one wrote.
  *
+ * Whoever counts the version up freezes this one as ledger_former_layout.h and writes what turns
+ * its records into the new ones (ledger_former.c). In all versions a ledger lies in one half of the
+ * memory, and its head begins with @magic and @version.
+ *
  * A record counts exactly while its @word is not 0. That is written last, with release order, after
  * everything else; and made 0 first. A record that was only half written is therefore none.
  */

@@ -34,6 +34,15 @@ struct ledger {
         size_t bytes;
 };
 
+/* Write version and rooms into a head that is all zero, but nothing that makes it count. */
+void ledger_divide(struct ledger_head *head, size_t bytes, uint32_t slots);
+
+/* Whether it is one that this program writes. */
+bool ledger_head_checks(const struct ledger_head *head, size_t bytes, uint32_t slots);
+
+/* Where everything is, as the head says. */
+void ledger_lay_out(struct ledger *ledger);
+
 struct ledger_begin *ledger_record(const struct ledger *ledger, enum ledger_table table,
                                    uint32_t number);
 
@@ -80,6 +89,11 @@ void ledger_copy_text(char to[LEDGER_TEXT_BYTES], const char *from);
 
 /* Put a record among the spare ones. */
 void ledger_spare(struct ledger *ledger, enum ledger_table table, uint32_t number);
+
+/* Of @bytes, a multiple of 8; and what becomes of a sum with one word more. The same in all
+ * versions. */
+uint64_t ledger_sum(const void *from, size_t bytes);
+uint64_t ledger_mix(uint64_t sum, uint64_t word);
 
 /* Of what a record says once and for all. */
 uint64_t ledger_session_sum(const struct ledger_session_record *record);

@@ -9,7 +9,7 @@
 
 /* Two rounds of a multiplication by an odd number and a shift for each word: every bit of the input
  * reaches all bits of the sum. */
-static uint64_t mix(uint64_t sum, uint64_t word)
+uint64_t ledger_mix(uint64_t sum, uint64_t word)
 {
         sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
         sum ^= sum >> 32;
@@ -17,7 +17,7 @@ static uint64_t mix(uint64_t sum, uint64_t word)
         return sum ^ (sum >> 32);
 }
 
-static uint64_t sum_of(const void *from, size_t bytes)
+uint64_t ledger_sum(const void *from, size_t bytes)
 {
         const unsigned char *at = from;
         uint64_t sum = bytes;
@@ -26,16 +26,16 @@ static uint64_t sum_of(const void *from, size_t bytes)
                 uint64_t word;
 
                 memcpy(&word, at, sizeof(word));
-                sum = mix(sum, word);
+                sum = ledger_mix(sum, word);
         }
         return sum;
 }
 
 /* From behind struct ledger_begin up to the sum: all of it is words of 8 bytes, without gaps that
  * nobody writes, since records are zeroed before they are filled in. */
-#define SUM_OF(record)                                                    \
-        sum_of((const unsigned char *)(record) + sizeof((record)->begin), \
-               offsetof(__typeof__(*(record)), sum) - sizeof((record)->begin))
+#define SUM_OF(record)                                                        \
+        ledger_sum((const unsigned char *)(record) + sizeof((record)->begin), \
+                   offsetof(__typeof__(*(record)), sum) - sizeof((record)->begin))
 
 uint64_t ledger_session_sum(const struct ledger_session_record *record)
 {
@@ -64,7 +64,7 @@ uint64_t ledger_holder_sum(const struct ledger_holder_record *record)
 
 uint32_t ledger_frame_sum(const struct ledger_frame_record *record)
 {
-        uint64_t sum = mix(mix(0, record->generation), record->session);
+        uint64_t sum = ledger_mix(ledger_mix(0, record->generation), record->session);
 
-        return (uint32_t)mix(mix(sum, record->uid), record->aside);
+        return (uint32_t)ledger_mix(ledger_mix(sum, record->uid), record->aside);
 }

@@ -11,6 +11,7 @@
 #include "ledger.h"
 #include "log.h"
 #include "packet.h"
+#include "records.h"
 
 #include "macros.h"
 
@@ -92,23 +93,13 @@ static int map_ledger(struct keeper_link *link, int fd)
         return 0;
 }
 
-/* Records that this worker does not understand are of no use to anybody: then there are none, and
- * the frames that clients have seen are kept aside. */
 static int open_records(struct keeper_link *link)
 {
         const struct keeper_ledger *ledger = link->ledger;
-        unsigned char *records = (unsigned char *)link->ledger + ledger->records_offset;
-        int r;
 
-        r = ledger_open(records, ledger->records_bytes, ledger->slots, &link->records);
-        if (r != -EPROTO)
-                return r;
-        log_error("the ledger of the former worker is not one that this one understands: it is "
-                  "refused");
-        link->records_lost = true;
-        if (madvise(records, ledger->records_bytes, MADV_REMOVE))
-                return -errno;
-        return ledger_open(records, ledger->records_bytes, ledger->slots, &link->records);
+        return records_open((unsigned char *)link->ledger + ledger->records_offset,
+                            ledger->records_bytes, ledger->slots, &link->records,
+                            &link->records_lost);
 }
 
 int keeper_link_new(int channel_fd, int ledger_fd, const struct state_settings *settings,

@@ -4,21 +4,18 @@
  * on. Of the second nothing is thrown away: what can be believed is there again, the frames of the
  * rest are kept aside and listed, until an administrator releases them.
  */
+#include "ledger_memory.h"
 #include "macros.h"
 #include "pard_fixture.h"
 #include "process.h"
 #include "wire_client.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <par.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define PAGE        (2 * MiB)
@@ -89,39 +86,6 @@ static void check_hanging_worker(const struct pard_fixture *pard)
 
 /* ---- the ledger ------------------------------------------------------------------------------ */
 
-/* The keeper's descriptor of it. Return: mapped, *ret_bytes of it. */
-static char *map_ledger(pid_t keeper, size_t *ret_bytes)
-{
-        char directory[64], path[96 + 256], target[128];
-        const struct dirent *entry;
-        struct stat status;
-        char *map;
-        int fd = -1;
-        DIR *dir;
-
-        snprintf(directory, sizeof(directory), "/proc/%d/fd", (int)keeper);
-        dir = opendir(directory);
-        while (dir && fd < 0 && (entry = readdir(dir))) {
-                ssize_t n;
-
-                snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
-                n = readlink(path, target, sizeof(target) - 1);
-                target[n > 0 ? n : 0] = '\0';
-                if (strstr(target, "memfd:pard-ledger"))
-                        fd = open(path, O_RDWR | O_CLOEXEC);
-        }
-        if (dir)
-                closedir(dir);
-        if (fd < 0 || fstat(fd, &status))
-                die("the ledger is not found");
-        *ret_bytes = (size_t)status.st_size;
-        map = mmap(NULL, *ret_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        close(fd);
-        if (map == MAP_FAILED)
-                die("the ledger cannot be mapped: %s", strerror(errno));
-        return map;
-}
-
 /* Change a byte of the ledger behind the worker's back, and have another worker read it. */
 static void damage(const struct pard_fixture *pard, const char *what)
 {
@@ -130,7 +94,7 @@ static void damage(const struct pard_fixture *pard, const char *what)
         char *map, *at;
 
         kill(worker, SIGSTOP);
-        map = map_ledger(pard->pid, &bytes);
+        map = ledger_memory_map(pard->pid, &bytes);
         at = memmem(map, 8 * MiB, what, strlen(what));
         if (!at)
                 at = memmem(map, bytes, what, strlen(what));

@@ -165,9 +165,9 @@ _Static_assert(sizeof(struct keeper_message) == 64, "one size, no padding");
 #define KEEPER_LEDGER_MAGIC   UINT64_C(0x726567646c726170) /* "parldger" */
 #define KEEPER_LEDGER_VERSION 2
 
-/* For the workers' records. It costs memory only where they write: this much holds more than a
- * million buffers. */
-#define KEEPER_RECORDS_BYTES (UINT64_C(512) << 20)
+/* For the workers' records, in two halves of which one is in use, except in an upgrade. It costs
+ * memory only where they write: each half holds more than a million buffers. */
+#define KEEPER_RECORDS_BYTES (UINT64_C(1) << 30)
 
 /**
  * struct keeper_ledger - shared by keeper and worker
