@@ -149,8 +149,9 @@ static void hear(struct manager *manager, char *text, const int *fds, size_t n, 
 {
         char name[32] = "stored";
         bool stores = false, removes = false;
+        char *rest = text, *line;
 
-        for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        while ((line = strtok_r(rest, "\n", &rest))) {
                 *ready |= strcmp(line, "READY=1") == 0;
                 stores |= strcmp(line, "FDSTORE=1") == 0;
                 removes |= strcmp(line, "FDSTOREREMOVE=1") == 0;
