@@ -96,8 +96,8 @@ static void wish_alloc(struct wish *wish, size_t size, const struct par_constrai
                         wish->alloc.label = (char *)options->label;
                 if (options->name)
                         wish->alloc.name = (char *)options->name;
-                wish->alloc.shared = options->flags & PAR_ALLOC_SHARED;
-                wish->alloc.lasting = options->flags & PAR_ALLOC_LASTING;
+                wish->alloc.shared = (options->flags & PAR_ALLOC_SHARED) != 0;
+                wish->alloc.lasting = (options->flags & PAR_ALLOC_LASTING) != 0;
         }
 }
 

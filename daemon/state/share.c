@@ -206,7 +206,7 @@ static void restore_left(struct share *share, const struct client *client,
         name_copy(share->left_name, sizeof(share->left_name), entry->left_name);
 }
 
-int share_restore(struct client *client, struct account *account, const struct ledger_share *from,
+int share_restore(struct client *client, struct account *account, const struct ledger_share *entry,
                   struct share **ret)
 {
         const struct state *state = client->state;
@@ -216,25 +216,25 @@ int share_restore(struct client *client, struct account *account, const struct l
         r = make(client, account, &share);
         if (r)
                 return r;
-        if (!from->removed && !from->ended_ns) {
-                name_copy(share->name, sizeof(share->name), from->name);
-                share->lasting = from->lasting;
+        if (!entry->removed && !entry->ended_ns) {
+                name_copy(share->name, sizeof(share->name), entry->name);
+                share->lasting = entry->lasting;
         }
         /* Two of one name, or token: nobody made it so. The second has none. */
         if (*share->name && share_named(state, share->uid->uid, share->name)) {
                 share->name[0] = '\0';
                 share->lasting = false;
         }
-        share->n_allow = from->n_rights;
-        for (size_t i = 0; i < from->n_rights; i++)
+        share->n_allow = entry->n_rights;
+        for (size_t i = 0; i < entry->n_rights; i++)
                 share->allow[i] =
-                        (struct principal){ from->rights[i].is_group, from->rights[i].id };
-        if (from->token && !from->ended_ns)
-                memcpy(share->token.half, from->token, sizeof(share->token.half));
+                        (struct principal){ entry->rights[i].is_group, entry->rights[i].id };
+        if (entry->token && !entry->ended_ns)
+                memcpy(share->token.half, entry->token, sizeof(share->token.half));
         if (share_of_token(state, &share->token))
                 share->token = (struct share_token){ { 0, 0 } };
-        restore_left(share, client, from);
-        share->holding->ended_ns = from->ended_ns;
+        restore_left(share, client, entry);
+        share->holding->ended_ns = entry->ended_ns;
         *ret = share;
         return 0;
 }

@@ -168,6 +168,8 @@ static int by_size(const void *a, const void *b)
 
 static void play(struct scene *scene, const struct trick *trick, size_t rounds)
 {
+        uint64_t median_ns, late_ns;
+
         for (size_t i = 0; i < rounds; i++) {
                 struct held held;
                 uint64_t let_go;
@@ -183,9 +185,10 @@ static void play(struct scene *scene, const struct trick *trick, size_t rounds)
                 scene->waits_ns[i] = now_ns() - let_go;
         }
         qsort(scene->waits_ns, rounds, sizeof(scene->waits_ns[0]), by_size);
+        median_ns = scene->waits_ns[rounds / 2];
+        late_ns = scene->waits_ns[rounds * 99 / 100];
         printf("%-40s back after %8.1f ms (median), %8.1f ms (99 %%) of %zu\n", trick->name,
-               (double)scene->waits_ns[rounds / 2] / 1e6,
-               (double)scene->waits_ns[rounds * 99 / 100] / 1e6, rounds);
+               (double)median_ns / 1e6, (double)late_ns / 1e6, rounds);
 }
 
 /* ---- others ---------------------------------------------------------------------------------- */
@@ -214,16 +217,21 @@ static void keep_others(struct scene *scene, struct wire_client *hoarder)
 static double processor_seconds(pid_t pid)
 {
         unsigned long user, system;
-        char path[64], line[1024];
+        char path[64], line[1024], *at;
         FILE *file;
 
         snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
         file = fopen(path, "re");
-        if (!file || !fgets(line, sizeof(line), file) ||
-            sscanf(strrchr(line, ')') + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-                   &user, &system) != 2)
+        if (!file || !fgets(line, sizeof(line), file) || !(at = strrchr(line, ')')))
                 die("%s cannot be read", path);
         fclose(file);
+        /* Behind the name: the state and ten figures, then the two that are wanted. */
+        for (unsigned i = 0; i < 12 && at; i++)
+                at = strchr(at + 1, ' ');
+        if (!at)
+                die("%s has no such line", path);
+        user = strtoul(at, &at, 10);
+        system = strtoul(at, &at, 10);
         return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 

@@ -491,7 +491,7 @@ static void handle_share(struct mock *mock, uint32_t seq, const Wire__Share *req
         uint8_t token[16];
 
         must(reply);
-        for (uint8_t i = 0; i < sizeof(token); i++)
+        for (size_t i = 0; i < sizeof(token); i++)
                 token[i] = (uint8_t)(i + 1);
         mock->asked = (struct mock_asked){ .body = WIRE__REQUEST__BODY_SHARE,
                                            .buffer = request->buffer,

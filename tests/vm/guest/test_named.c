@@ -75,8 +75,9 @@ static void as(uid_t uid, void (*act)(struct par *par), bool stays)
                 act(par);
                 if (write(ends[1], &done, 1) != 1)
                         die("telling: %s", strerror(errno));
-                while (stays)
-                        pause();
+                if (stays)
+                        for (;;)
+                                pause();
                 par_disconnect(par);
                 exit(EXIT_SUCCESS);
         }
