@@ -36,6 +36,11 @@ static void uncharge(struct state *state, struct frame *frame)
         state_owner_settle(state, owner);
 }
 
+static bool is_on_its_way_out(const struct frame *frame)
+{
+        return frame->given_up || frame->state == FRAME_LEAVING || frame->state == FRAME_LINGERING;
+}
+
 uint64_t aside_put_all(struct state *state)
 {
         uint64_t n = 0;
@@ -43,7 +48,7 @@ uint64_t aside_put_all(struct state *state)
         for (size_t i = 0; i < state->n_slots; i++) {
                 struct frame *frame = state->slots[i];
 
-                if (!frame || !frame->lent || frame->given_up)
+                if (!frame || !frame->lent || is_on_its_way_out(frame))
                         continue;
                 if (frame->n_pieces) {
                         if (!frame->closed)

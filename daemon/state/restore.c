@@ -153,8 +153,8 @@ static int send_away(const struct restoring *restoring, struct frame *frame)
         struct account *account;
         int r;
 
-        if (ledger_frame_aside(restoring->state->ledger, frame->name.slot,
-                               frame->name.generation)) {
+        if (is_orphan(frame) && ledger_frame_aside(restoring->state->ledger, frame->name.slot,
+                                                   frame->name.generation)) {
                 aside_keep(restoring->state, frame);
                 return 0;
         }
@@ -178,7 +178,8 @@ static int send_away_empty(const struct restoring *restoring)
         for (size_t i = 0; i < state->n_slots && !r; i++) {
                 struct frame *frame = state->slots[i];
 
-                if (frame && frame->lent && !frame->n_pieces)
+                if (frame && frame->lent && !frame->n_pieces && frame->state != FRAME_LEAVING &&
+                    frame->state != FRAME_LINGERING)
                         r = send_away(restoring, frame);
         }
         return r;
