@@ -312,7 +312,9 @@ int state_frame_arrived(struct state *state, const struct frame_news *news, uint
                 frame_set_state(frame, FRAME_QUARANTINED);
                 LIST_INSERT_HEAD(&pool->orphans, frame, charged);
                 pool->n_orphans++;
-                due_set(&state->dues, &frame->due, now_ns + pool->settings->quarantine_ns);
+                /* Before the ledger is read it may be anybody's who lives. */
+                if (!state->restoring)
+                        due_set(&state->dues, &frame->due, now_ns + pool->settings->quarantine_ns);
         } else {
                 frame_add_to(frame, &pool->free);
                 if (pool_drains(pool, frame_range(frame)) || is_beyond_max(pool))

@@ -146,6 +146,13 @@ static int account_of_frame(const struct restoring *restoring, const struct fram
         return owner_account(owner, frame->pool, ret);
 }
 
+/* Nobody knows whose it was: its quarantine begins. */
+static void keep_for_a_while(const struct restoring *restoring, struct frame *frame)
+{
+        due_set(&restoring->state->dues, &frame->due,
+                restoring->now_ns + frame->pool->settings->quarantine_ns);
+}
+
 /* No buffer is in it: it was kept for its owner, or on its way out, or aside. Return: 0; -ENOMEM.
  */
 static int send_away(const struct restoring *restoring, struct frame *frame)
@@ -160,6 +167,8 @@ static int send_away(const struct restoring *restoring, struct frame *frame)
         }
         if (is_orphan(frame)) {
                 r = account_of_frame(restoring, frame, &account);
+                if (!r && !account)
+                        keep_for_a_while(restoring, frame);
                 if (r || !account)
                         return r;
                 adopt(restoring->state, frame, account);

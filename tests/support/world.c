@@ -378,6 +378,10 @@ void world_restart(struct world *world)
                         world->frames[i].leaving = false;
                         tell_frame(world, &world->frames[i], given_up);
                 }
+        if (world->slow_restart_ns) {
+                world->now_ns += world->slow_restart_ns;
+                state_tick(world->state, world->now_ns);
+        }
         if (world->poison_at_restart.generation)
                 state_frame_poisoned(world->state, world->poison_at_restart, world->now_ns);
         assert_int_equal(state_start(world->state, world->now_ns), 0);

@@ -51,6 +51,7 @@ struct world_event {
  * @scatter: they come in runs of so many; 0: adjacent
  * @clumsy:  leave() does not answer by itself: the test calls world_let_leave()
  * @snatch:  pages that leave are not had again
+ * @slow_restart_ns: time that goes by between the next worker's frames and what it makes of them
  * @poison_at_restart: a frame of which the keeper tells the next worker that it has failed;
  *           generation 0: none
  * @last_token: that of the client that came last; the others have those before it
@@ -78,6 +79,7 @@ struct world {
         size_t n_answers;
         struct world_watch watches[16];
         char last_log[256];
+        uint64_t slow_restart_ns;
         struct frame_name poison_at_restart;
         void *ledger_memory;
         struct ledger *ledger;

@@ -219,6 +219,25 @@ static void test_restore_goes_on_with_a_quarantine(void **state)
         world_stop(&world);
 }
 
+/* However long it takes until a worker has all its frames: before it is known whose they are none
+ * leaves. */
+static void test_restore_takes_its_time(void **state)
+{
+        uint64_t token;
+
+        (void)state;
+        world_init(&world, 4);
+        world_start(&world);
+        (void)world_alloc(&world, world_client(&world, 1000, "a"), numbered(PAGE, 1));
+        token = world.last_token;
+        world.slow_restart_ns = 60 * NS_PER_S; /* longer than any quarantine here */
+        world_restart(&world);
+        assert_int_equal(world_bytes(&world).granted, PAGE);
+        assert_int_equal(world_bytes(&world).leaving, 0);
+        assert_non_null(world_resume(&world, 1000, token));
+        world_stop(&world);
+}
+
 static void test_restore_goes_on_with_a_revocation(void **state)
 {
         const struct selection which = { .client = 1 };
@@ -698,6 +717,7 @@ int main(void)
                 cmocka_unit_test(test_restore_lets_only_the_same_user_resume),
                 cmocka_unit_test(test_restore_quarantines_what_nobody_resumes),
                 cmocka_unit_test(test_restore_goes_on_with_a_quarantine),
+                cmocka_unit_test(test_restore_takes_its_time),
                 cmocka_unit_test(test_restore_goes_on_with_a_revocation),
                 cmocka_unit_test(test_restore_keeps_a_frame_closed),
                 cmocka_unit_test(test_restore_sends_empty_frames_away),
