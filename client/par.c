@@ -374,11 +374,15 @@ static void unmap_all(struct par *par)
                 io_unmap(buffer);
 }
 
+/* Their frames are gone then: a notice that still arrives finds nothing in them. */
 static void unmap_buffers(struct par *par)
 {
         for (struct par_buffer *buffer = buffers_first(&par->buffers); buffer;
-             buffer = buffers_next(buffer))
+             buffer = buffers_next(buffer)) {
                 buffer_unmap(buffer);
+                buffer->n_pieces = 0;
+        }
+        frames_deinit(&par->frames, false);
 }
 
 static void disconnect(struct par *par)
@@ -391,7 +395,6 @@ static void disconnect(struct par *par)
         unmap_all(par);
         /* Before the daemon looks who still has them mapped. */
         unmap_buffers(par);
-        frames_deinit(&par->frames, false);
         if (!par->connection.gone)
                 say_bye(par);
         pthread_mutex_unlock(&par->lock);

@@ -1092,6 +1092,22 @@ static void test_par_revoked_buffer_is_freed_unawares(void **state)
         }
 }
 
+/* It is told of while par_disconnect() waits for the daemon: what is in the buffer is gone. */
+static void test_par_revoked_while_disconnecting(void **state)
+{
+        struct mock *mock = mock_start(NULL);
+        struct par_buffer *buffer;
+        struct par *par;
+
+        (void)state;
+        assert_int_equal(par_connect(mock->path, NULL, &par), 0);
+        assert_int_equal(par_alloc(par, 2 * PAGE, NULL, NULL, &buffer), 0);
+        mock_send_event_of(mock, PAR_EVENT_REVOKED, par_buffer_id(buffer));
+        par_disconnect(par); /* which reads that first */
+        assert_int_equal(mock_counts(mock).buffers, 0);
+        mock_stop(mock);
+}
+
 static void test_par_revoked_while_it_is_described(void **state)
 {
         struct mock_settings settings = { .pieces_per_packet = 2, .revoke_described = 3 };
@@ -1236,6 +1252,7 @@ int main(void)
                 cmocka_unit_test(test_par_revoked_buffer_stays_until_it_is_freed),
                 cmocka_unit_test(test_par_revoked_large_buffer_says_what_is_unmapped),
                 cmocka_unit_test(test_par_revoked_buffer_is_freed_unawares),
+                cmocka_unit_test(test_par_revoked_while_disconnecting),
                 cmocka_unit_test(test_par_revoked_while_it_is_described),
                 cmocka_unit_test(test_par_unneeded_frames_go_without_a_call),
                 cmocka_unit_test(test_par_outlives_the_daemon),
