@@ -305,6 +305,7 @@ static int place_buffer(struct state *state, struct account *account, struct buf
         return 0;
 }
 
+/* What the pool holds by now is all that buffers can lie in. */
 static bool places_fit(const struct ledger_buffer *entry, const struct pool *pool)
 {
         uint64_t bytes = 0;
@@ -312,12 +313,21 @@ static bool places_fit(const struct ledger_buffer *entry, const struct pool *poo
         for (size_t i = 0; i < entry->n_places; i++) {
                 const struct range *place = &entry->places[i];
 
-                if (place->first > place->last || !range_contains(pool->settings->window, *place) ||
-                    place->last - place->first >= UINT64_MAX / 2 - bytes)
+                if (place->first > place->last || !range_on_granule(*place, GRANULE_BYTES) ||
+                    !range_contains(pool->settings->window, *place) ||
+                    place->last - place->first >= pool->bytes.held - bytes)
                         return false;
                 bytes += range_size(*place);
         }
         return true;
+}
+
+/* Segments are counted by them. */
+static bool limits_mean_something(const struct constraint *limits)
+{
+        enum limit limit;
+
+        return constraint_check(limits, &limit) != PAR_REFUSED_INVALID;
 }
 
 /* The devices that it is for, as quarantine_prepare() notes them. Return: 0; -ENOMEM. */
@@ -396,7 +406,7 @@ static int restore_buffer(void *data, uint32_t record, const struct ledger_buffe
             state_buffer(state, entry->id))
                 return NOT_WANTED;
         pool = &state->pools[entry->pool];
-        if (!places_fit(entry, pool))
+        if (!places_fit(entry, pool) || !limits_mean_something(entry->limits))
                 return NOT_WANTED;
         r = buffer_new(entry->places, entry->n_places, pool->settings->page_bytes, entry->limits,
                        &buffer);

@@ -484,6 +484,32 @@ static void wrong_range(void)
         record_of(0)->sum = ledger_buffer_sum(record_of(0));
 }
 
+static void wrong_edge(void)
+{
+        record_of(0)->places[0].first += 512;
+        record_of(0)->sum = ledger_buffer_sum(record_of(0));
+}
+
+/* Nothing must be allocated for each of its pages. */
+static void wrong_size(void)
+{
+        record_of(0)->places[0] = (struct range){ 0, UINT64_MAX };
+        record_of(0)->sum = ledger_buffer_sum(record_of(0));
+}
+
+static void wrong_alignment(void)
+{
+        record_of(0)->limits.align_bytes = 0;
+        record_of(0)->limits.max_segment_bytes = 64 * KiB;
+        record_of(0)->sum = ledger_buffer_sum(record_of(0));
+}
+
+static void wrong_boundary(void)
+{
+        record_of(0)->limits.boundary_bytes = 3;
+        record_of(0)->sum = ledger_buffer_sum(record_of(0));
+}
+
 static void wrong_count(void)
 {
         record_of(0)->n_places = 3;
@@ -516,6 +542,10 @@ static const struct {
         { "a pool that is not there", wrong_pool },
         { "a place outside of all frames", wrong_place },
         { "a place that ends before it begins", wrong_range },
+        { "a place that begins between granules", wrong_edge },
+        { "a place of all addresses", wrong_size },
+        { "an alignment of 0", wrong_alignment },
+        { "a boundary that is no power of two", wrong_boundary },
         { "more places than there are", wrong_count },
         { "a number that was not given yet", wrong_id },
         { "a state that means nothing", wrong_state },
