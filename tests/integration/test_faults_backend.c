@@ -369,11 +369,13 @@ int main(int argc, char **argv)
         const char *const remove[] = { "rm", "-rf", pard.directory, NULL };
         int status;
 
-        watchdog_start(too_long);
         plan = mmap(NULL, sizeof(*plan), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (plan == MAP_FAILED)
                 die("no memory");
         start_keeper();
+        /* Not before it: a sanitizer's allocator does not survive a fork() beside a thread that
+         * begins. */
+        watchdog_start(too_long);
         for (unsigned i = 0; i < WARM_UP; i++) {
                 have_session();
                 settle(UINT_MAX);

@@ -63,7 +63,7 @@ struct shared {
 static enum what what;
 static bool restart;
 static struct shared *shared;
-static atomic_bool lost; /* the session of this point, which has a reason for it */
+static atomic_bool lost; /* the session of this point, for a reason, or its end may be unnoticed */
 static struct pard_fixture pard;
 static struct failing_calls *calls; /* of CALLS and INTERRUPTS */
 static struct heap_plan *plan;      /* of HEAP */
@@ -190,6 +190,8 @@ static void *be_a_client(void *ret)
                                 lose("a handle, and a failure");
                         if (!has_failed())
                                 lose(par_error(NULL));
+                        /* The worker may die before it sees that nobody is there any more. */
+                        atomic_store(&lost, restart);
                 } else {
                         use(par);
                         par_disconnect(par);
