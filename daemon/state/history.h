@@ -10,11 +10,8 @@
 struct buffer;
 
 /* Frames that are remembered. Those with numbers alike share HISTORY_WAYS places, and of these the
- * one that was given back longest ago is forgotten first. (Fuzz targets have few sets: places run
- * out, and a state ends soon.) */
-#ifndef HISTORY_SETS
+ * one that was given back longest ago is forgotten first. */
 #define HISTORY_SETS 8192
-#endif
 #define HISTORY_WAYS 8
 
 /**
