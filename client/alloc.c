@@ -8,6 +8,8 @@
  * cannot carry, and what a device behind an IOMMU cannot be given; everything else is for the
  * daemon to judge, which can say why.
  */
+#include "alloc.h"
+
 #include "grant.h"
 #include "io_tell.h"
 #include "principals.h"
@@ -15,9 +17,9 @@
 
 #include "macros.h"
 #include "mapping.h"
+#include "zero.h"
 
 #include <errno.h>
-#include <string.h>
 #include <syslog.h>
 #include <time.h>
 
@@ -39,8 +41,8 @@ static bool all_zero(const uint64_t *reserved, size_t count)
         return true;
 }
 
-static int check(struct par *par, const struct par_constraint *constraint,
-                 const struct par_alloc_options *options)
+int alloc_check(struct par *par, const struct par_constraint *constraint,
+                const struct par_alloc_options *options)
 {
         int r;
 
@@ -64,11 +66,12 @@ void wish_init(struct wish *wish)
         wire__open__init(&wish->open);
         wire__constraint__init(&wish->constraint);
         wish->flags = 0;
+        wish->view = VIEW_MEMORY;
         wish->io = (struct io_wish){ 0 };
 }
 
-static void wish_alloc(struct wish *wish, size_t size, const struct par_constraint *constraint,
-                       const struct par_alloc_options *options)
+void wish_alloc(struct wish *wish, size_t size, const struct par_constraint *constraint,
+                const struct par_alloc_options *options)
 {
         wish_init(wish);
         wish->message.body_case = WIRE__REQUEST__BODY_ALLOC;
@@ -88,8 +91,10 @@ static void wish_alloc(struct wish *wish, size_t size, const struct par_constrai
         if (options) {
                 wish->flags = options->flags;
                 wish->alloc.wait_ms = options->wait_ms;
-                if (options->device)
+                if (options->device) {
                         wish->alloc.device = options->device->name;
+                        wish->view = atomic_load(&options->device->view);
+                }
                 if (options->pool)
                         wish->alloc.pool = (char *)options->pool;
                 if (options->label)
@@ -160,39 +165,47 @@ static void free_again(struct request *request)
         request->message->free->n_dropped_frames = 0;
 }
 
-/* Tell the daemon that a buffer, and perhaps frames, are no longer used. With the lock held. */
-static void send_free(struct par *par, uint64_t id)
+int alloc_tell_freed(struct par *par, Wire__Request *message, size_t *n_dropped,
+                     struct request *request)
 {
-        Wire__Free body = WIRE__FREE__INIT;
-        Wire__Request message = WIRE__REQUEST__INIT;
-        struct request request = { .again = free_again };
         int r = -PAR_GONE;
 
-        body.buffer = id;
-        body.dropped_frames = par->frames.telling;
-        message.body_case = WIRE__REQUEST__BODY_FREE;
-        message.free = &body;
-
         while (!par->connection.gone) {
-                body.n_dropped_frames = frames_untold(&par->frames);
-                r = connection_try_send(&par->connection, &message, &request);
+                *n_dropped = frames_untold(&par->frames);
+                r = connection_try_send(&par->connection, message, request);
                 if (r != -EAGAIN)
                         break;
                 /* Others may tell of the same frames meanwhile: list them anew. */
                 connection_wait_for_room(&par->connection, 0);
         }
         if (r)
-                return; /* the session is over, and the daemon takes everything back by itself */
+                return 0; /* the session is over, and the daemon takes everything back by itself */
 
-        frames_told(&par->frames, body.n_dropped_frames);
-        (void)connection_await(&par->connection, &request, false);
-        if (request.result == -PAR_GONE && request.resent)
-                return; /* the worker that died had done it */
-        if (request.result == -PAR_GONE && !par->connection.gone)
+        frames_told(&par->frames, *n_dropped);
+        (void)connection_await(&par->connection, request, false);
+        if (request->result == -PAR_GONE && request->resent)
+                return 0; /* the worker that died had done it */
+        return request->result;
+}
+
+void alloc_send_free(struct par *par, uint64_t id)
+{
+        Wire__Free body = WIRE__FREE__INIT;
+        Wire__Request message = WIRE__REQUEST__INIT;
+        struct request request = { .again = free_again };
+        int r;
+
+        body.buffer = id;
+        body.dropped_frames = par->frames.telling;
+        message.body_case = WIRE__REQUEST__BODY_FREE;
+        message.free = &body;
+
+        r = alloc_tell_freed(par, &message, &body.n_dropped_frames, &request);
+        if (r == -PAR_GONE && !par->connection.gone)
                 handle_log(par, LOG_INFO, "buffer %llu had been revoked", (unsigned long long)id);
-        else if (request.result)
+        else if (r)
                 handle_log(par, LOG_WARNING, "freeing buffer %llu: %s", (unsigned long long)id,
-                           *request.sentence ? request.sentence : par_strerror(request.result));
+                           *request.sentence ? request.sentence : par_strerror(r));
 }
 
 static void give_back(struct par *par, struct par_buffer *buffer)
@@ -201,27 +214,41 @@ static void give_back(struct par *par, struct par_buffer *buffer)
                 return;
         grant_give_up(par, buffer);
         if (!buffer->revoked)
-                send_free(par, buffer->id);
+                alloc_send_free(par, buffer->id);
         handle_tell_dropped(par); /* of those that did not fit into the message */
         io_tell_more(par);
 }
 
-void par_free(struct par_buffer *buffer)
+void buffer_release(struct par_buffer *buffer, struct debug_call call)
 {
         const int errno_before = errno;
         struct par *par;
 
-        if (!buffer || handle_check(buffer->par))
+        if (!buffer || (debug_on() && !debug_buffer_ends(buffer, call)) ||
+            handle_check(buffer->par))
                 return; /* in a child par_disconnect() frees it */
         par = buffer->par;
+        if (atomic_load_explicit(&buffer->bounce, memory_order_acquire)) {
+                handle_log(par, LOG_INFO, "buffer %llu holds slots: it is freed with the last",
+                           (unsigned long long)buffer->id);
+                return;
+        }
         io_unmap(buffer);
         pthread_mutex_lock(&par->lock);
         lookup_remove(&par->lookup, buffer);
         give_back(par, buffer);
         io_space_unref(buffer->io_space);
         pthread_mutex_unlock(&par->lock);
-        buffer_free(buffer);
+        if (buffer->record)
+                debug_buffer_bury(buffer);
+        else
+                buffer_free(buffer);
         errno = errno_before;
+}
+
+void par_free(struct par_buffer *buffer)
+{
+        buffer_release(buffer, DEBUG_CALL);
 }
 
 /* ---- getting -------------------------------------------------------------------------------- */
@@ -318,7 +345,7 @@ static int ask_rest(struct grant *grant)
         return 0;
 }
 
-static int fault_set(int fault)
+int alloc_fault(int fault)
 {
         switch (fault) {
         case -EMFILE:
@@ -346,32 +373,35 @@ static int acquire(struct grant *grant, struct wish *wish)
                 grant->fault = -ESTALE;
                 r = 0;
         }
-        if (!r && !grant->fault && lookup_insert(&par->lookup, grant->buffer)) {
-                connection_end(&par->connection, -EPROTO, "pard gave memory out twice");
-                r = error_set(-EPROTO, "%s", par->connection.why);
-        }
         if (!r && !grant->fault)
                 return 0;
 
         give_back(par, grant->buffer);
-        return r ? r : fault_set(grant->fault);
+        return r ? r : alloc_fault(grant->fault);
 }
 
-/* Zero what this owner had before. Without the lock: it may take long. */
-static void zero_recycled(struct par_buffer *buffer)
+/* Pieces lie side by side, so that those in a row are one. */
+void alloc_zero(struct par_buffer *buffer)
 {
         char *at = buffer->data;
+        size_t bytes = 0;
 
         for (size_t i = 0; i < buffer->n_pieces; i++) {
-                if (!buffer->pieces[i].zeroed)
-                        memset(at, 0, buffer->pieces[i].length);
-                at += buffer->pieces[i].length;
+                const struct piece *piece = &buffer->pieces[i];
+
+                if (!piece->zeroed) {
+                        bytes += piece->length;
+                        continue;
+                }
+                zero_bytes(at, bytes);
+                at += bytes + piece->length;
+                bytes = 0;
         }
+        zero_bytes(at, bytes);
 }
 
-/* Memory can fail while nobody uses it, and pard looks only now and then. A hugepage fails as a
- * whole, so it is enough to look at some of it. */
-static bool has_failed(const struct par_buffer *buffer)
+/* A hugepage fails as a whole, so it is enough to look at some of it. */
+bool alloc_has_failed(const struct par_buffer *buffer)
 {
         char *at = buffer->data;
 
@@ -388,11 +418,12 @@ static bool has_failed(const struct par_buffer *buffer)
 /* Give a buffer back that nobody has seen yet. */
 static void take_back(struct par *par, struct par_buffer *buffer, bool frames_too)
 {
+        io_unmap(buffer);
         pthread_mutex_lock(&par->lock);
-        lookup_remove(&par->lookup, buffer);
         if (frames_too)
                 grant_not_again(buffer);
         give_back(par, buffer);
+        io_space_unref(buffer->io_space);
         pthread_mutex_unlock(&par->lock);
         buffer_free(buffer);
 }
@@ -402,6 +433,42 @@ static int reject(struct par *par, struct par_buffer *buffer)
 {
         take_back(par, buffer, true);
         return error_set(-EHWPOISON, "the memory that was granted has failed (a hardware error)");
+}
+
+/* Whether a device sees a buffer elsewhere than the processor does, though behind no IOMMU. */
+static bool is_translated(const struct par_buffer *buffer)
+{
+        for (size_t i = 0; i < buffer->n_segments; i++) {
+                const struct par_segment *segment = &buffer->segments[i];
+
+                if (segment->phys != PAR_PHYS_NONE && segment->phys != segment->dma)
+                        return true;
+        }
+        return false;
+}
+
+uint32_t alloc_view(const struct par_buffer *buffer, uint32_t view)
+{
+        if (buffer->io_space)
+                return io_space_number(buffer->io_space);
+        if (!is_translated(buffer))
+                return VIEW_MEMORY;
+        return view >= VIEW_DEVICES ? view : VIEW_NONE;
+}
+
+/* Let a buffer be found. Return: 0; -EPROTO, which ends the session; -ENOMEM. */
+static int make_known(struct par *par, struct par_buffer *buffer)
+{
+        int r;
+
+        pthread_mutex_lock(&par->lock);
+        r = lookup_insert(&par->lookup, buffer);
+        if (r == -EPROTO)
+                connection_end(&par->connection, r, "pard gave memory out twice");
+        pthread_mutex_unlock(&par->lock);
+        if (r == -EPROTO)
+                return error_set(r, "pard gave memory out twice");
+        return r ? error_set(r, "no memory to find the buffer by its address") : 0;
 }
 
 static int try_once(struct par *par, struct wish *wish, struct par_buffer **ret)
@@ -424,16 +491,24 @@ static int try_once(struct par *par, struct wish *wish, struct par_buffer **ret)
                 buffer_free(grant.buffer);
                 return r;
         }
-        if (has_failed(grant.buffer))
+        if (par->owner)
+                debug_window_open(grant.buffer);
+        if (alloc_has_failed(grant.buffer))
                 return reject(par, grant.buffer);
         r = io_wish_map(&wish->io, grant.buffer);
         if (r) {
                 take_back(par, grant.buffer, false);
                 return r;
         }
+        grant.buffer->view = alloc_view(grant.buffer, wish->view);
+        r = make_known(par, grant.buffer);
+        if (r) {
+                take_back(par, grant.buffer, false);
+                return r;
+        }
         io_tell_first(grant.buffer, wish->io.want.who);
         if (!(wish->flags & PAR_ALLOC_UNINITIALIZED))
-                zero_recycled(grant.buffer);
+                alloc_zero(grant.buffer);
         *ret = grant.buffer;
         return 0;
 }
@@ -461,8 +536,27 @@ int wish_fulfil(struct par *par, struct wish *wish, struct par_buffer **ret)
                          TRIES_MAX);
 }
 
-int par_alloc(struct par *par, size_t size, const struct par_constraint *constraint,
-              const struct par_alloc_options *options, struct par_buffer **ret)
+/* Look after a buffer from now on. Who shares one has all of it, and so have the library's own. */
+static void watch(struct par_buffer *buffer, size_t asked_bytes,
+                  const struct par_alloc_options *options, const struct asker *asker)
+{
+        const bool shared = options && (options->name ||
+                                        options->flags & (PAR_ALLOC_SHARED | PAR_ALLOC_LASTING));
+        const struct debug_birth birth = {
+                .call = asker->call,
+                .label = options && options->label ? options->label
+                         : options                 ? options->name
+                                                   : NULL,
+                .asked_bytes = shared || asker->holder != DEBUG_OF_USER ? 0 : asked_bytes,
+                .holder = asker->holder,
+        };
+
+        debug_buffer_made(buffer, &birth);
+}
+
+int buffer_ask(struct par *par, size_t size, const struct par_constraint *constraint,
+               const struct par_alloc_options *options, const struct asker *asker,
+               struct par_buffer **ret)
 {
         struct wish wish;
         int r;
@@ -473,7 +567,7 @@ int par_alloc(struct par *par, size_t size, const struct par_constraint *constra
         if (!r && !ret)
                 r = error_set(-EINVAL, "no place for the buffer");
         if (!r)
-                r = check(par, constraint, options);
+                r = alloc_check(par, constraint, options);
         if (r)
                 return r;
 
@@ -485,5 +579,15 @@ int par_alloc(struct par *par, size_t size, const struct par_constraint *constra
         if (!r)
                 r = wish_fulfil(par, &wish, ret);
         io_wish_deinit(&wish.io);
+        if (!r && par->owner)
+                watch(*ret, size, options, asker);
         return r;
+}
+
+int par_alloc(struct par *par, size_t size, const struct par_constraint *constraint,
+              const struct par_alloc_options *options, struct par_buffer **ret)
+{
+        const struct asker asker = { .call = DEBUG_CALL };
+
+        return buffer_ask(par, size, constraint, options, &asker, ret);
 }

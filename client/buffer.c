@@ -9,6 +9,7 @@
  */
 #include "buffer.h"
 
+#include "debug.h"
 #include "error.h"
 
 #include "macros.h"
@@ -77,16 +78,50 @@ void buffer_unmap(struct par_buffer *buffer)
                 close(STEAL_FD(buffer->dmabuf));
         if (buffer->window)
                 mapping_release(STEAL(buffer->window), buffer->size);
+        if (buffer->room)
+                debug_window_close(buffer, buffer->record);
+}
+
+void buffer_free_parts(struct par_buffer *buffer)
+{
+        if (buffer->pieces != &buffer->only_piece)
+                free(buffer->pieces);
+        if (buffer->segments != &buffer->only_segment)
+                free(buffer->segments);
+        if (buffer->runs != &buffer->only_run)
+                free(buffer->runs);
+        buffer->pieces = NULL;
+        buffer->segments = buffer->runs = NULL;
 }
 
 void buffer_free(struct par_buffer *buffer)
 {
         if (!buffer)
                 return;
-        free(buffer->pieces);
-        free(buffer->segments);
-        free(buffer->runs);
+        buffer_free_parts(buffer);
         free(buffer);
+}
+
+void buffer_expect(struct par_buffer *buffer, size_t piece_count, size_t segment_count)
+{
+        buffer->piece_count = piece_count;
+        buffer->segment_count = segment_count;
+        if (piece_count == 1) {
+                buffer->pieces = &buffer->only_piece;
+                buffer->piece_room = 1;
+        }
+        if (segment_count == 1) {
+                buffer->segments = &buffer->only_segment;
+                buffer->segment_room = 1;
+        }
+}
+
+void buffer_replace_segments(struct par_buffer *buffer, struct par_segment *segments, size_t count)
+{
+        if (buffer->segments != &buffer->only_segment)
+                free(buffer->segments);
+        buffer->segments = segments;
+        buffer->n_segments = buffer->segment_count = buffer->segment_room = count;
 }
 
 /* ---- description ---------------------------------------------------------------------------- */
@@ -135,7 +170,10 @@ int buffer_finish_runs(struct par_buffer *buffer)
         struct par_segment *run = NULL;
         uint64_t offset = 0;
 
-        buffer->runs = calloc(buffer->n_pieces, sizeof(*buffer->runs));
+        if (buffer->n_pieces == 1)
+                buffer->runs = &buffer->only_run;
+        else
+                buffer->runs = calloc(buffer->n_pieces, sizeof(*buffer->runs));
         if (!buffer->runs)
                 return -ENOMEM;
         for (size_t i = 0; i < buffer->n_pieces; i++) {
@@ -158,48 +196,58 @@ int buffer_finish_runs(struct par_buffer *buffer)
 
 /* ---- what users read ------------------------------------------------------------------------ */
 
+/* Whether there is anything to be said of it. */
+#define IS_THERE(buffer) ((buffer) && !IS_STALE(buffer, DEBUG_USE_FACT))
+
+/* The same, where its user is told of all its bytes. */
+#define IS_THERE_WHOLE(buffer) ((buffer) && !IS_STALE(buffer, DEBUG_USE_WHOLE))
+
 void *par_buffer_data(const struct par_buffer *buffer)
 {
-        return buffer ? buffer->data : NULL;
+        return IS_THERE(buffer) ? buffer->data : NULL;
 }
 
 size_t par_buffer_size(const struct par_buffer *buffer)
 {
-        return buffer ? buffer->size : 0;
+        return IS_THERE_WHOLE(buffer) ? buffer->size : 0;
 }
 
 uint64_t par_buffer_dma(const struct par_buffer *buffer)
 {
-        return buffer ? buffer->segments[0].dma : 0;
+        return IS_THERE(buffer) ? buffer->segments[0].dma : 0;
 }
 
 size_t par_buffer_page_size(const struct par_buffer *buffer)
 {
-        return buffer ? buffer->page_bytes : 0;
+        return IS_THERE(buffer) ? buffer->page_bytes : 0;
 }
 
 uint64_t par_buffer_id(const struct par_buffer *buffer)
 {
-        return buffer ? buffer->id : 0;
+        return IS_THERE(buffer) ? buffer->id : 0;
 }
 
 const char *par_buffer_pool(const struct par_buffer *buffer)
 {
-        return buffer ? buffer->pool : "";
+        return IS_THERE(buffer) ? buffer->pool : "";
 }
 
 size_t par_buffer_segments(const struct par_buffer *buffer, const struct par_segment **ret)
 {
+        const bool there = IS_THERE_WHOLE(buffer);
+
         if (ret)
-                *ret = buffer ? buffer->segments : NULL;
-        return buffer ? buffer->n_segments : 0;
+                *ret = there ? buffer->segments : NULL;
+        return there ? buffer->n_segments : 0;
 }
 
 size_t par_buffer_runs(const struct par_buffer *buffer, const struct par_segment **ret)
 {
+        const bool there = IS_THERE_WHOLE(buffer);
+
         if (ret)
-                *ret = buffer ? buffer->runs : NULL;
-        return buffer ? buffer->n_runs : 0;
+                *ret = there ? buffer->runs : NULL;
+        return there ? buffer->n_runs : 0;
 }
 
 static bool is_power_of_two(size_t n)
@@ -263,6 +311,8 @@ int par_buffer_pages(const struct par_buffer *buffer, size_t offset, size_t page
         uint64_t ignored;
         int r;
 
+        if (buffer && IS_STALE(buffer, DEBUG_USE_WHOLE))
+                buffer = NULL;
         r = check_pages(buffer, offset, page_bytes, dma, count);
         if (!r)
                 r = buffer_check_dma(buffer);

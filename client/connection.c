@@ -199,7 +199,9 @@ static void answer(struct connection *connection, struct request *request, int r
         TAILQ_REMOVE(&connection->requests, request, link);
         request->answered = true;
         request->result = r;
-        snprintf(request->sentence, sizeof(request->sentence), "%s", sentence);
+        request->sentence[0] = '\0';
+        if (*sentence)
+                snprintf(request->sentence, sizeof(request->sentence), "%s", sentence);
         if (request->waker)
                 waker_ring(request->waker);
 }

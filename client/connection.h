@@ -127,6 +127,7 @@ struct room_waiter {
  * @unawaited: replies to come for which nobody waits
  * @room_waiters: those who sleep in connection_wait_for_room()
  * @spin_us:  how long to busy-poll before sleeping
+ * @batch_max: buffers that the daemon takes in one request; 0: it knows no batches
  */
 struct connection {
         pthread_mutex_t *lock;
@@ -136,7 +137,7 @@ struct connection {
         struct resume resume;
         bool gone;
         char why[ERROR_BYTES];
-        uint32_t last_seq, last_unawaited, unawaited, spin_us;
+        uint32_t last_seq, last_unawaited, unawaited, spin_us, batch_max;
         TAILQ_HEAD(, request) requests;
         const struct request *reader;
         struct waker *spare_wakers;

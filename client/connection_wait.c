@@ -53,7 +53,8 @@ static int sleep_once(struct connection *connection, struct request *request, bo
                 { .fd = waker ? waker->fd : -1, .events = POLLIN },
                 { .fd = reads ? resume_poll_socket(connection) : -1,
                   .events = resume_poll_events(connection, false) },
-                { .fd = reads ? connection->resume.clock : -1, .events = POLLIN },
+                { .fd = reads && connection->resume.stage ? connection->resume.clock : -1,
+                  .events = POLLIN },
         };
         int timeout_ms = sleep_ms(request->deadline_ns, waker);
         int r;

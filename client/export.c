@@ -82,6 +82,8 @@ int par_buffer_export_dmabuf(struct par_buffer *buffer, int *ret_fd)
 
         if (ret_fd)
                 *ret_fd = -1;
+        if (buffer && IS_STALE(buffer, DEBUG_USE_WHOLE))
+                buffer = NULL;
         if (!buffer || !ret_fd)
                 return error_set(-EINVAL, "no %s", buffer ? "place for the descriptor" : "buffer");
         par = buffer->par;

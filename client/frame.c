@@ -10,11 +10,20 @@
  */
 #include "frame.h"
 
+#include "macros.h"
 #include "mapping.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static void close_fd(struct frame *frame)
+{
+        if (frame->fd >= 0)
+                close(STEAL_FD(frame->fd));
+}
 
 static int frame_compare(const struct frame *a, const struct frame *b)
 {
@@ -38,6 +47,7 @@ void frames_deinit(struct frames *frames, bool in_child)
                 /* What the child did not get may be something else of its own by now. */
                 if (frame->base && (!in_child || frame->fork_buffers))
                         mapping_release(frame->base, frame->page_bytes);
+                close_fd(frame);
                 free(frame);
         }
         frames_told(frames, SIZE_MAX);
@@ -59,6 +69,7 @@ int frames_add(struct frames *frames, uint64_t id, size_t page_bytes, struct fra
                 return -ENOMEM;
         frame->id = id;
         frame->page_bytes = page_bytes;
+        frame->fd = -1;
         frame->worker = frames->worker;
         other = RB_INSERT(frame_tree, &frames->by_id, frame);
         assert(!other);
@@ -70,23 +81,25 @@ int frames_add(struct frames *frames, uint64_t id, size_t page_bytes, struct fra
 
 int frame_map(struct frame *frame, int fd, char *place)
 {
-        char *own = NULL;
         int r;
 
-        if (!place) {
-                r = mapping_reserve(frame->page_bytes, frame->page_bytes, &own);
-                if (r)
-                        return r;
-                place = own;
-        }
+        if (!place)
+                return mapping_map(fd, frame->page_bytes, &frame->base, &frame->huge);
         r = mapping_place(fd, frame->page_bytes, place, &frame->huge);
-        if (r) {
-                if (own)
-                        mapping_release(own, frame->page_bytes);
-                return r;
-        }
-        frame->base = place;
-        return 0;
+        if (!r)
+                frame->base = place;
+        return r;
+}
+
+void frame_keep_fd(struct frame *frame, int fd)
+{
+        struct rlimit limit;
+
+        /* Numbers are given out from below: half of them are the program's. */
+        if (getrlimit(RLIMIT_NOFILE, &limit) || (rlim_t)fd >= limit.rlim_cur / 2)
+                close(fd);
+        else
+                frame->fd = fd;
 }
 
 void frame_ref(struct frame *frame, bool keep_on_fork)
@@ -101,6 +114,7 @@ static void unmap(struct frames *frames, struct frame *frame)
         if (frame->base)
                 mapping_release(frame->base, frame->page_bytes);
         frame->base = NULL;
+        close_fd(frame);
         RB_REMOVE(frame_tree, &frames->by_id, frame);
         frames->unmapped++;
         if (frames->lost && frame->worker != frames->worker) {

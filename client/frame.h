@@ -19,6 +19,7 @@
  * struct frame - a frame of this session
  * @id:           the daemon's number for it
  * @page_bytes:   its size
+ * @fd:           its descriptor, owned, where parts of it are mapped once more; -1
  * @base:         where it is mapped, on a multiple of @page_bytes; NULL where its descriptor was
  *                lost or could not be mapped: the daemon has to send it again
  * @buffers:      live buffers of this session in it; it stays where it is while there are any
@@ -32,6 +33,7 @@ struct frame {
         STAILQ_ENTRY(frame) by_turn; /* frames::untold */
         uint64_t id;
         size_t page_bytes;
+        int fd;
         char *base;
         uint32_t buffers, fork_buffers, worker;
         bool huge, keep;
@@ -85,9 +87,12 @@ int frames_add(struct frames *frames, uint64_t id, size_t page_bytes, struct fra
  * @fd:    its descriptor; borrowed
  * @place: reserved address space; NULL: anywhere
  *
- * Return: 0; -errno of mapping_reserve() and mapping_place(): it is not mapped.
+ * Return: 0; -errno of mapping_map() or mapping_place(): it is not mapped.
  */
 int frame_map(struct frame *frame, int fd, char *place);
+
+/* Keep its descriptor, unless the process has few left; @fd is consumed. */
+void frame_keep_fd(struct frame *frame, int fd);
 
 /* A buffer begins to use a frame. */
 void frame_ref(struct frame *frame, bool keep_on_fork);

@@ -19,8 +19,8 @@
 #include "mapping.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define PAGE_BYTES_MIN UINT64_C(4096)
@@ -71,16 +71,16 @@ static int take_dmabuf(struct grant *grant, struct packet *packet)
 static int take_head(struct grant *grant, const Wire__Grant *head, struct packet *packet)
 {
         struct par_buffer *buffer = grant->buffer;
+        const size_t name_bytes = strnlen(head->pool, sizeof(buffer->pool) - 1);
 
         if (!head_is_sane(grant, head) || buffers_find(&grant->par->buffers, head->buffer))
                 return -EPROTO;
 
         buffer->id = head->buffer;
-        snprintf(buffer->pool, sizeof(buffer->pool), "%s", head->pool);
+        memcpy(buffer->pool, head->pool, name_bytes); /* it was zeroed */
         buffer->size = head->size;
         buffer->page_bytes = head->page_size;
-        buffer->piece_count = head->piece_count;
-        buffer->segment_count = head->segment_count;
+        buffer_expect(buffer, head->piece_count, head->segment_count);
         buffers_insert(&grant->par->buffers, buffer);
         if (head->dmabuf)
                 return take_dmabuf(grant, packet);
@@ -137,6 +137,8 @@ static int adopt_frame(struct grant *grant, uint64_t id, struct packet *packet, 
                         r = 0;
                 }
         }
+        if (!r && fd >= 0 && grant->par->owner)
+                frame_keep_fd(*ret, STEAL_FD(fd));
         if (fd >= 0)
                 close(fd);
         return r;
@@ -354,17 +356,21 @@ static int take_list(struct grant *grant, const Wire__ExtentList *list, struct p
         return grant->cursor ? 0 : finish(grant);
 }
 
+int grant_take_whole(struct grant *grant, const Wire__Grant *head, struct packet *packet)
+{
+        int r;
+
+        r = take_head(grant, head, packet);
+        return r ? r : take_list(grant, head->extents, packet, true);
+}
+
 int grant_take_alloc(struct request *request, const Wire__Reply *reply, struct packet *packet)
 {
         struct grant *grant = CONTAINER_OF(request, struct grant, request);
-        int r;
 
         if (reply->body_case != WIRE__REPLY__BODY_ALLOC)
                 return -EPROTO;
-        r = take_head(grant, reply->alloc, packet);
-        if (r)
-                return r;
-        return take_list(grant, reply->alloc->extents, packet, true);
+        return grant_take_whole(grant, reply->alloc, packet);
 }
 
 int grant_take_extents(struct request *request, const Wire__Reply *reply, struct packet *packet)

@@ -36,6 +36,10 @@ struct grant {
 int grant_take_alloc(struct request *request, const Wire__Reply *reply, struct packet *packet);
 int grant_take_extents(struct request *request, const Wire__Reply *reply, struct packet *packet);
 
+/* A grant that is described whole. @packet: with descriptors, of which it takes those of its own
+ * frames. Return: as request::take. */
+int grant_take_whole(struct grant *grant, const Wire__Grant *head, struct packet *packet);
+
 /* The daemon took a buffer away, whole or half described: it lies where it is until it is given up,
  * and its frames are not kept then. With the lock held. */
 void grant_revoked(struct par_buffer *buffer);

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define LIST_BYTES 200
-#define WHO_BYTES  160
+#define WHO_BYTES  IO_WANT_WHO_BYTES
 
 /* The usable ranges, as far as there is room for them. */
 static const char *list_usable(const struct iova_plan *plan, char text[LIST_BYTES])
@@ -58,15 +58,6 @@ static const char *who_set(const struct io_want *want, char text[WHO_BYTES])
         return text;
 }
 
-/* Who set a limit of the request. */
-static const char *setter_of(const struct io_want *want, enum limit limit, char text[WHO_BYTES])
-{
-        if (!want->set_by_device[limit])
-                return "the request";
-        snprintf(text, WHO_BYTES, "device %s", want->who);
-        return text;
-}
-
 /* The limit of the window that is tighter than none; LIMIT_NONE: there is no window. */
 static enum limit limit_of_window(const struct io_want *want)
 {
@@ -89,7 +80,7 @@ static int add_figures(int r, const struct io_want *want, enum limit limit, uint
         if (limit != LIMIT_NONE) {
                 snprintf(figures.limit, sizeof(figures.limit), "%s", limit_name(limit));
                 snprintf(figures.limit_set_by, sizeof(figures.limit_set_by), "%.95s",
-                         setter_of(want, limit, who));
+                         io_want_setter(want, limit, who));
         }
         return error_set_figures(r, &figures);
 }
@@ -204,7 +195,7 @@ static int refuse_more(const struct io_count *count, uint64_t bytes)
                          count->room);
         error_set(-PAR_QUOTA,
                   "the VFIO container takes no more mappings: %zu are this connection's, "
-                  "one for each buffer%s",
+                  "one for each buffer or linked piece%s",
                   count->mappings, text);
         return add_outer_limit(-PAR_QUOTA, "dma_entry_limit", "the VFIO container", bytes, 0);
 }

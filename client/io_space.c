@@ -267,7 +267,7 @@ void io_space_give(struct io_space *space, struct range place)
         pthread_mutex_unlock(&space->lock);
 }
 
-static void avoid(struct io_space *space, struct range place)
+void io_space_avoid(struct io_space *space, struct range place)
 {
         pthread_mutex_lock(&space->lock);
         iova_plan_avoid(space->plan, place);
@@ -343,7 +343,7 @@ int io_space_map(struct io_space *space, void *at, const struct io_want *want, s
         int r;
 
         for (unsigned tries = 1; (r = map_once(space, at, *place)) == -EEXIST; tries++) {
-                avoid(space, *place);
+                io_space_avoid(space, *place);
                 if (tries == TRIES_MAX)
                         return error_set(-PAR_BUSY,
                                          "others have mapped something in this VFIO container at "
@@ -362,10 +362,31 @@ int io_space_unmap(struct io_space *space, struct range place)
 {
         int r;
 
-        r = space->mapper->ops->unmap(space->mapper, place.first, range_size(place));
-        if (r)
-                return r; /* something may still be mapped there */
-        count_mapping(space, false);
-        io_space_give(space, place);
-        return 0;
+        r = io_space_unmap_part(space, place);
+        if (!r)
+                io_space_give(space, place);
+        return r;
+}
+
+int io_space_map_part(struct io_space *space, void *at, struct range part)
+{
+        int r;
+
+        r = map_once(space, at, part);
+        if (r != -EEXIST)
+                return r;
+        return error_set(-PAR_BUSY,
+                         "others have mapped something in this VFIO container between I/O "
+                         "addresses %#llx and %#llx, which are reserved here",
+                         (unsigned long long)part.first, (unsigned long long)part.last);
+}
+
+int io_space_unmap_part(struct io_space *space, struct range part)
+{
+        int r;
+
+        r = space->mapper->ops->unmap(space->mapper, part.first, range_size(part));
+        if (!r)
+                count_mapping(space, false);
+        return r; /* with another result something may still be mapped there */
 }

@@ -5,23 +5,11 @@
  */
 #pragma once
 
-#include "constraint.h"
+#include "io_want.h"
 #include "mapper.h"
 
 #include <stdatomic.h>
 #include <sys/queue.h>
-
-/**
- * struct io_want - what a buffer demands of its I/O addresses
- * @limits:   size_bytes a multiple of io_space_granule()
- * @who:      whose limits narrowed the request's: a device; borrowed
- * @set_by_device: by limit: it is @who's, not the request's
- */
-struct io_want {
-        struct constraint limits;
-        const char *who;
-        bool set_by_device[LIMIT_COUNT];
-};
 
 struct io_space;
 
@@ -96,6 +84,9 @@ int io_space_take(struct io_space *space, const struct io_want *want, struct ran
 /* A place that is not needed after all. */
 void io_space_give(struct io_space *space, struct range place);
 
+/* A place that is not needed after all, and where others have mapped something. */
+void io_space_avoid(struct io_space *space, struct range place);
+
 /**
  * io_space_map() - map a buffer where it was planned
  * @at:    memory of the size of @place
@@ -114,3 +105,16 @@ int io_space_map(struct io_space *space, void *at, const struct io_want *want, s
  * Return: 0; negative errno: the place is not used again.
  */
 int io_space_unmap(struct io_space *space, struct range place);
+
+/**
+ * io_space_map_part() - map memory into part of a place that stays taken
+ * @at:   memory of the size of @part
+ * @part: where it is mapped, and nowhere else
+ *
+ * Return: 0; -PAR_QUOTA as io_space_map(); -PAR_BUSY where others' mappings are in the way; another
+ * negative errno. par_error() is set.
+ */
+int io_space_map_part(struct io_space *space, void *at, struct range part);
+
+/* Undo one io_space_map_part(); the place stays taken. Return: 0; negative errno. */
+int io_space_unmap_part(struct io_space *space, struct range part);

@@ -16,84 +16,23 @@
 #include <string.h>
 #include <syslog.h>
 
-/* ---- what the device and the request allow -------------------------------------------------- */
-
-static void at_least(struct io_want *want, enum limit limit, uint64_t *ours, uint64_t device)
-{
-        if (device <= *ours)
-                return;
-        *ours = device;
-        want->set_by_device[limit] = true;
-}
-
-/* Where 0 is no limit, and less is tighter. */
-static void at_most(struct io_want *want, enum limit limit, uint64_t *ours, uint64_t device)
-{
-        if (!device || (*ours && *ours <= device))
-                return;
-        *ours = device;
-        want->set_by_device[limit] = true;
-}
-
-static void narrow(struct io_want *want, const struct par_constraint *device)
-{
-        struct constraint *ours = &want->limits;
-
-        at_least(want, LIMIT_ADDR_MIN, &ours->window.first, device->addr_min);
-        at_most(want, LIMIT_ADDR_MAX, &ours->window.last, device->addr_max);
-        at_least(want, LIMIT_ALIGN, &ours->align_bytes, device->align);
-        at_most(want, LIMIT_BOUNDARY, &ours->boundary_bytes, device->boundary);
-        at_most(want, LIMIT_MAX_SEGMENT_BYTES, &ours->max_segment_bytes, device->max_segment_bytes);
-        if (device->max_segments && device->max_segments < ours->max_segments) {
-                ours->max_segments = device->max_segments;
-                want->set_by_device[LIMIT_MAX_SEGMENTS] = true;
-        }
-}
-
-static void want_init(struct io_want *want, size_t size, const struct par_constraint *constraint,
-                      uint64_t granule)
-{
-        static const struct par_constraint none = { .flags = 0 };
-        const struct par_constraint *from = constraint ? constraint : &none;
-        uint64_t bytes;
-
-        want->limits = (struct constraint){
-                .window = { from->addr_min, from->addr_max ? from->addr_max : UINT64_MAX },
-                .size_bytes = align_up(size, granule, &bytes) ? bytes : size,
-                .align_bytes = from->align ? from->align : 1,
-                .boundary_bytes = from->boundary,
-                .max_segment_bytes = from->max_segment_bytes,
-                .max_segments = from->max_segments ? from->max_segments : 1,
-        };
-}
-
-/* The space that a device is attached to, with a reference; NULL: none. */
-static struct io_space *space_of(struct par *par, const struct par_device *device)
-{
-        struct io_space *space;
-
-        pthread_mutex_lock(&par->lock);
-        space = device->io_space;
-        if (space)
-                io_space_ref(space);
-        pthread_mutex_unlock(&par->lock);
-        return space;
-}
+/* ---- the place ----------------------------------------------------------------------------- */
 
 int io_wish_init(struct io_wish *wish, struct par *par, size_t size,
                  const struct par_constraint *constraint, const struct par_device *device)
 {
+        uint64_t granule, bytes;
         int r;
 
         *wish = (struct io_wish){ .par = par };
         if (device)
-                wish->space = space_of(par, device);
+                wish->space = device_io_space(device);
         if (!wish->space)
                 return 0;
 
-        want_init(&wish->want, size, constraint, io_space_granule(wish->space));
-        wish->want.who = device->name;
-        narrow(&wish->want, &device->limits);
+        granule = io_space_granule(wish->space);
+        io_want_init(&wish->want, align_up(size, granule, &bytes) ? bytes : size, constraint);
+        io_want_narrow(&wish->want, &device->limits, device->name);
         r = io_space_take(wish->space, &wish->want, &wish->place);
         wish->taken = !r;
         return r;
@@ -154,9 +93,7 @@ static void describe(struct par_buffer *buffer, const struct constraint *limits,
         cut(buffer, limits, place.first, segments);
         for (size_t i = 0; i < buffer->n_runs; i++)
                 buffer->runs[i].dma = place.first + buffer->runs[i].offset;
-        free(buffer->segments);
-        buffer->segments = segments;
-        buffer->n_segments = buffer->segment_count = buffer->segment_room = count;
+        buffer_replace_segments(buffer, segments, count);
 }
 
 /* Where memory turned out to have failed, the place was given back. */

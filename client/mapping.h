@@ -31,6 +31,28 @@ int mapping_reserve(size_t bytes, size_t align, char **ret);
  */
 int mapping_place(int fd, size_t bytes, char *place, bool *ret_huge);
 
+/**
+ * mapping_map() - map a frame, whole, wherever there is room
+ * @fd:    of the frame's memory; borrowed
+ * @bytes: size of the frame, a power of two
+ * @ret:   starts on a multiple of @bytes; mapping_release()
+ * @ret_huge: as of mapping_place(); undefined on failure
+ *
+ * For a hugepage that is one system call, where reserving its place would take three more.
+ *
+ * Return: as mapping_place().
+ */
+int mapping_map(int fd, size_t bytes, char **ret, bool *ret_huge);
+
+/* Map a part of a frame once more: @offset and @bytes in the system's units of it. As
+ * mapping_place().
+ */
+int mapping_place_part(int fd, size_t offset, size_t bytes, char *place);
+
+/* Take memory out of address space, and leave it so that it cannot be touched. Return: 0; -ENOMEM:
+ * it is as it was. */
+int mapping_forbid(char *at, size_t bytes);
+
 /* Whether the memory of the page that is mapped at @at has failed, so that touching it would be a
  * SIGBUS. Faults the page in; kernels before 5.14 do not tell, which is a no. */
 bool mapping_has_failed(char *at);

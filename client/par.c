@@ -6,9 +6,12 @@
  * Invariant: only the process that connected uses the session. Refuses to take a lock in a child of
  * fork(): a thread that is not there any more may hold it.
  */
+#include "dma.h"
 #include "grant.h"
 #include "io_tell.h"
 #include "io_wish.h"
+#include "iova.h"
+#include "slab.h"
 
 #include "macros.h"
 #include "protocol.h"
@@ -25,6 +28,10 @@
 
 /* How long par_disconnect() waits for the daemon to confirm. It reads the Bye in any case. */
 #define BYE_MS 2000
+
+/* A worker may die before it answers a Hello. The socket is the keeper's, so the next call is for
+ * the next worker; one that never answers is not called for ever. */
+#define CONNECT_TRIES 3
 
 int handle_check(const struct par *par)
 {
@@ -93,6 +100,8 @@ static void take_event(struct par *par, const Wire__Event *wire)
                 slots = event.buffer->events;
                 if (wire->type == PAR_EVENT_REVOKED)
                         grant_revoked(event.buffer);
+                if (!bounce_heard(event.buffer, wire->type))
+                        return;
                 if (wire->offset < event.buffer->size) {
                         event.offset = wire->offset;
                         event.length = event.buffer->size - wire->offset;
@@ -179,9 +188,9 @@ static int check_options(const struct par_connect_options *options)
 {
         if (!options)
                 return 0;
-        if (options->flags || options->reserved[0] || options->reserved[1] ||
+        if (options->flags & ~PAR_CONNECT_DEBUG || options->reserved[0] || options->reserved[1] ||
             options->reserved[2] || options->reserved[3])
-                return error_set(-EINVAL, "options: flags or a reserved field is not zero");
+                return error_set(-EINVAL, "options: an unknown flag, or reserved is not zero");
         return handle_check_name("client name", options->client_name);
 }
 
@@ -196,6 +205,7 @@ static struct par *handle_new(const struct par_connect_options *options)
         if (!par)
                 return NULL;
         par->pid = getpid();
+        fork_mark_init(&par->mark);
         if (options && options->client_name)
                 name = options->client_name;
         text_copy_good(par->name, NAME_BYTES_MAX, name);
@@ -209,11 +219,26 @@ static struct par *handle_new(const struct par_connect_options *options)
         par->events.bell = par->events.poller = -1;
         pthread_mutex_init(&par->lock, NULL);
         lookup_init(&par->lookup);
+        bar_maps_init(&par->bars);
         frames_init(&par->frames);
         RB_INIT(&par->buffers.by_id);
         LIST_INIT(&par->devices);
+        LIST_INIT(&par->slabs);
+        LIST_INIT(&par->iovas);
         io_spaces_init(&par->io_spaces);
+        debug_begin(par, par->debug || (options && options->flags & PAR_CONNECT_DEBUG));
         return par;
+}
+
+/* @in_child: as handle_free(). */
+static void free_buffer(struct par_buffer *buffer, bool in_child)
+{
+        if (!in_child || buffer->keep_on_fork)
+                buffer_unmap(buffer);
+        if (!in_child && buffer->record)
+                debug_buffer_bury(buffer);
+        else
+                buffer_free(buffer);
 }
 
 /* Free whatever is there. @in_child: of fork(), whose memory is a copy. */
@@ -221,7 +246,17 @@ static void handle_free(struct par *par, bool in_child)
 {
         struct par_device *device;
         struct par_buffer *buffer;
+        struct par_iova *range;
+        struct par_slab *slab;
 
+        while ((range = LIST_FIRST(&par->iovas))) {
+                LIST_REMOVE(range, link);
+                iova_free(range, in_child);
+        }
+        while ((slab = LIST_FIRST(&par->slabs))) {
+                LIST_REMOVE(slab, of_handle);
+                slab_free(slab, in_child);
+        }
         while ((device = LIST_FIRST(&par->devices))) {
                 LIST_REMOVE(device, link);
                 device_free(device);
@@ -229,17 +264,18 @@ static void handle_free(struct par *par, bool in_child)
         while ((buffer = buffers_first(&par->buffers))) {
                 buffers_remove(&par->buffers, buffer);
                 io_space_unref(buffer->io_space);
-                if (!in_child || buffer->keep_on_fork)
-                        buffer_unmap(buffer);
-                buffer_free(buffer);
+                free_buffer(buffer, in_child);
         }
         frames_deinit(&par->frames, in_child);
         connection_deinit(&par->connection);
         events_deinit(&par->events);
-        if (!in_child) {
-                lookup_deinit(&par->lookup);
+        lookup_deinit(&par->lookup);
+        bar_maps_deinit(&par->bars);
+        fork_mark_deinit(&par->mark);
+        if (!in_child)
+                debug_end(par);
+        if (!in_child)
                 pthread_mutex_destroy(&par->lock);
-        }
         free(par);
 }
 
@@ -247,6 +283,7 @@ static void handle_free(struct par *par, bool in_child)
 struct hello_request {
         struct request request;
         uint64_t token;
+        uint32_t batch_max;
 };
 
 static int take_welcome(struct request *request, const Wire__Reply *reply, struct packet *packet)
@@ -258,6 +295,7 @@ static int take_welcome(struct request *request, const Wire__Reply *reply, struc
             reply->hello->version != PROTOCOL_VERSION)
                 return -EPROTO;
         hello->token = reply->hello->resume_token;
+        hello->batch_max = reply->hello->batch_max;
         return 0;
 }
 
@@ -274,6 +312,7 @@ static int say_hello(struct par *par)
         message.hello = &body;
         pthread_mutex_lock(&par->lock);
         r = connection_call(&par->connection, &message, &hello.request);
+        par->connection.batch_max = hello.batch_max;
         if (!r)
                 r = connection_make_resumable(&par->connection, par->name, hello.token);
         pthread_mutex_unlock(&par->lock);
@@ -305,10 +344,29 @@ static const char *default_socket(void)
         return path && *path ? path : SOCKET_DEFAULT;
 }
 
+/* @ret_again: set where whoever listened is gone without a word: another one may answer. */
+static int try_to_connect(const char *path, const struct par_connect_options *options,
+                          bool *ret_again, struct par **ret)
+{
+        struct par *par;
+        int r;
+
+        par = handle_new(options);
+        if (!par)
+                return error_set(-ENOMEM, "no memory for a connection");
+        r = handle_connect(par, path);
+        if (r) {
+                *ret_again = r == -PAR_GONE && !par->connection.resume.absent;
+                handle_free(par, false);
+                return r;
+        }
+        *ret = par;
+        return 0;
+}
+
 int par_connect(const char *socket_path, const struct par_connect_options *options,
                 struct par **ret)
 {
-        struct par *par;
         int r;
 
         if (ret)
@@ -321,16 +379,13 @@ int par_connect(const char *socket_path, const struct par_connect_options *optio
         if (!socket_path)
                 socket_path = default_socket();
 
-        par = handle_new(options);
-        if (!par)
-                return error_set(-ENOMEM, "no memory for a connection");
-        r = handle_connect(par, socket_path);
-        if (r) {
-                handle_free(par, false);
-                return r;
+        for (int tries = 1;; tries++) {
+                bool again = false;
+
+                r = try_to_connect(socket_path, options, &again, ret);
+                if (!again || tries == CONNECT_TRIES)
+                        return r;
         }
-        *ret = par;
-        return 0;
 }
 
 /* ---- disconnect ----------------------------------------------------------------------------- */
@@ -369,9 +424,15 @@ static void say_bye(struct par *par)
 static void unmap_all(struct par *par)
 {
         struct par_buffer *buffer = buffers_first(&par->buffers);
+        const struct par_device *device;
+        struct par_iova *range;
 
+        LIST_FOREACH (range, &par->iovas, link)
+                iova_unmap(range);
         for (; buffer; buffer = buffers_next(buffer))
                 io_unmap(buffer);
+        LIST_FOREACH (device, &par->devices, link)
+                dma_unmap_pages(device->dma);
 }
 
 /* Their frames are gone then: a notice that still arrives finds nothing in them. */
@@ -385,12 +446,14 @@ static void unmap_buffers(struct par *par)
         frames_deinit(&par->frames, false);
 }
 
-static void disconnect(struct par *par)
+static void disconnect(struct par *par, struct debug_call call)
 {
         if (par->pid != getpid()) {
                 disconnect_in_child(par);
                 return;
         }
+        if (par->owner)
+                debug_tell_leaks(par, call);
         pthread_mutex_lock(&par->lock);
         unmap_all(par);
         /* Before the daemon looks who still has them mapped. */
@@ -406,7 +469,7 @@ void par_disconnect(struct par *par)
         const int errno_before = errno;
 
         if (par)
-                disconnect(par);
+                disconnect(par, DEBUG_CALL);
         errno = errno_before;
 }
 

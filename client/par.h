@@ -26,7 +26,7 @@
  * Threads. Several threads may share a handle and its buffers; freeing what another thread still
  * uses is the caller's mistake. The library has no thread of its own and installs no signal
  * handler. A thread that is inside the library must not be cancelled, and a signal handler must
- * neither call it nor jump out of it.
+ * neither call it, except par_debug_describe(), nor jump out of it.
  *
  * fork. A child has no buffers (their memory is not copied to it, unless PAR_ALLOC_KEEP_ON_FORK)
  * and its calls on the parent's handle return -ECHILD. It may par_disconnect() it to give back the
@@ -156,12 +156,19 @@ struct par_alloc_options {
         uint64_t reserved[3];
 };
 
+/* par_connect_options.flags */
+/* Look after mistakes with buffers and mappings, as with PAR_DEBUG=1 in the environment: each is
+ * told to the log, with what it is about and the calls that made and ended it. Buffers are at
+ * addresses of their own, with pages around them that cannot be touched, and take more descriptors
+ * and address space. See par_debug_describe(). */
+#define PAR_CONNECT_DEBUG UINT32_C(1)
+
 /**
  * struct par_connect_options - how to connect; NULL is the same as all zero
  * @client_name: shown to administrators and used by par_reclaim(), at most 63 bytes of UTF-8;
  *               borrowed. NULL: the name of the program
  * @spin_us:     how long to busy-poll for a reply before sleeping, in microseconds
- * @flags:       0
+ * @flags:       PAR_CONNECT_*
  * @log:         called with (log_data, level as in syslog.h, a sentence without newline), from the
  *               thread whose call it is about. It must not call this library. NULL: no log
  * @log_data:    handed to @log
@@ -351,6 +358,41 @@ int par_alloc(struct par *par, size_t size, const struct par_constraint *constra
  */
 void par_free(struct par_buffer *buffer);
 
+/* Buffers of one batch. */
+#define PAR_BATCH_MAX 64
+
+/**
+ * par_alloc_batch() - get several equal buffers in one round trip, or none
+ * @par:        connection
+ * @count:      1 to PAR_BATCH_MAX
+ * @size:       bytes of each, > 0; rounded up to 4 KiB
+ * @constraint: as for par_alloc(), of each of them
+ * @options:    as for par_alloc(), but wait_ms is 0, and they are not to be shared: no name, no
+ *              allow, neither PAR_ALLOC_SHARED nor PAR_ALLOC_LASTING
+ * @ret:        @count buffers, each owned by the caller: par_free() or par_free_batch(). On failure
+ *              all are NULL
+ *
+ * Each is as par_alloc() would have given it. They lie side by side where there is room. Where they
+ * cannot be had in one request (each is larger than a page, or for a device that is attached to a
+ * VFIO container, or memory has to be taken from the system first) they are asked for one by one.
+ *
+ * Return: 0; what par_alloc() returns; -EINVAL where @count or an option is none for a batch. Then
+ * nothing has changed.
+ */
+int par_alloc_batch(struct par *par, size_t count, size_t size,
+                    const struct par_constraint *constraint,
+                    const struct par_alloc_options *options,
+                    struct par_buffer **ret) PAR_MUST_CHECK;
+
+/**
+ * par_free_batch() - give several buffers back, PAR_BATCH_MAX in one round trip
+ * @buffers: @count of them, however they were allocated; consumed. NULLs among them are fine
+ * @count:   any number
+ *
+ * As par_free() of each.
+ */
+void par_free_batch(struct par_buffer *const *buffers, size_t count);
+
 /* Where the buffer is mapped: par_buffer_size() contiguous bytes, readable and writable. */
 void *par_buffer_data(const struct par_buffer *buffer);
 
@@ -526,11 +568,32 @@ int par_remove(struct par *par, const char *name) PAR_MUST_CHECK;
  * @ret_contiguous_bytes: NULL, or how many bytes from there on are contiguous for the device, and
  *           belong to the same segment
  *
+ * Takes no lock, and some nanoseconds however many buffers there are. Where another thread frees
+ * the buffer at the same time it tells either the address or -EFAULT.
+ *
  * Return: 0; -EFAULT where no buffer is there; -PAR_DENIED where it has no address for any device;
  * -EINVAL; -ECHILD.
  */
 int par_dma_address(struct par *par, const void *pointer, uint64_t *ret_dma,
                     size_t *ret_contiguous_bytes) PAR_MUST_CHECK;
+
+/**
+ * par_dma_pointer() - back: a pointer to what a device sees at an address
+ * @par:     connection
+ * @device:  whose addresses are meant; borrowed. NULL: those of memory itself, where no device of
+ *           the buffer's is behind an IOMMU or sees memory elsewhere than the processor does
+ * @dma:     anything, such as what a device reports as completed
+ * @ret_pointer: where that is mapped
+ * @ret_contiguous_bytes: NULL, or how many bytes from there on belong to the same segment
+ *
+ * Of a device that is attached to a VFIO container, what was allocated for any device of the same
+ * container is found. A device that sees memory elsewhere finds what was allocated for a device of
+ * the same name, and not what was opened by a name or a token.
+ *
+ * Return: 0; -EFAULT where no buffer is there; -EINVAL; -ECHILD.
+ */
+int par_dma_pointer(struct par *par, const struct par_device *device, uint64_t dma,
+                    void **ret_pointer, size_t *ret_contiguous_bytes) PAR_MUST_CHECK;
 
 /**
  * par_fd() - a descriptor to wait on for events
@@ -608,6 +671,21 @@ struct par_refusal_info {
  * was an errno); -EINVAL where @ret is NULL.
  */
 int par_last_refusal(const struct par *par, struct par_refusal_info *ret) PAR_MUST_CHECK;
+
+/**
+ * par_debug_describe() - what is, or was, at an address: for a handler of SIGSEGV
+ * @address: anything, such as siginfo_t.si_addr; it is not touched
+ * @text:    a sentence, cut at @bytes - 1; "" on failure
+ * @bytes:   room in @text, > 0
+ *
+ * Knows buffers of connections that were made with PAR_CONNECT_DEBUG or PAR_DEBUG=1: those that are
+ * there and the last 1,024 that were freed, and the pages around them. It takes no lock and
+ * allocates nothing, so that a signal handler may call it at any time, unlike the rest of the
+ * library. par_error() stays as it was.
+ *
+ * Return: 0; -ENOENT where nothing is known of that address; -EINVAL where there is no room.
+ */
+int par_debug_describe(const void *address, char *text, size_t bytes);
 
 /* A short text for any result of this library, negative or positive; static, never NULL. */
 const char *par_strerror(int r);

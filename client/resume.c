@@ -198,6 +198,7 @@ static int take_welcome_back(struct request *request, const Wire__Reply *reply,
                 return -EPROTO;
         if (!reply->hello->resumed)
                 return -PAR_GONE;
+        connection->batch_max = reply->hello->batch_max;
         connection->resume.stage = RESUME_CATCHING_UP;
         return 0;
 }

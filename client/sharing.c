@@ -25,7 +25,8 @@ static int check_options(const struct par_open_options *options)
 
 /* @name, or @token where that is not NULL. */
 static int open_buffer(struct par *par, const char *name, const struct par_token *token,
-                       const struct par_open_options *options, struct par_buffer **ret)
+                       const struct par_open_options *options, struct debug_call call,
+                       struct par_buffer **ret)
 {
         struct wish wish;
         int r;
@@ -49,19 +50,22 @@ static int open_buffer(struct par *par, const char *name, const struct par_token
         } else {
                 wish.open.name = (char *)(uintptr_t)name;
         }
-        return wish_fulfil(par, &wish, ret);
+        r = wish_fulfil(par, &wish, ret);
+        if (!r && par->owner)
+                debug_buffer_made(*ret, &(struct debug_birth){ .call = call, .label = name });
+        return r;
 }
 
 int par_open(struct par *par, const char *name, const struct par_open_options *options,
              struct par_buffer **ret)
 {
-        return open_buffer(par, name, NULL, options, ret);
+        return open_buffer(par, name, NULL, options, DEBUG_CALL, ret);
 }
 
 int par_open_shared(struct par *par, const struct par_token *token,
                     const struct par_open_options *options, struct par_buffer **ret)
 {
-        return open_buffer(par, NULL, token, options, ret);
+        return open_buffer(par, NULL, token, options, DEBUG_CALL, ret);
 }
 
 /* ---- tokens --------------------------------------------------------------------------------- */
@@ -117,6 +121,8 @@ int par_buffer_share(struct par_buffer *buffer, struct par_token *ret)
         if (!ret)
                 return error_set(-EINVAL, "no place for the token");
         *ret = (struct par_token){ { 0 } };
+        if (buffer && IS_STALE(buffer, DEBUG_USE_WHOLE))
+                buffer = NULL;
         r = ask(buffer, &sharing);
         if (!r)
                 *ret = sharing.token;
@@ -127,6 +133,8 @@ int par_buffer_unshare(struct par_buffer *buffer)
 {
         struct sharing sharing = { .request = { .take = take_shared }, .ended = true };
 
+        if (buffer && IS_STALE(buffer, DEBUG_USE_FACT))
+                buffer = NULL;
         return ask(buffer, &sharing);
 }
 

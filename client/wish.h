@@ -11,6 +11,7 @@
  * struct wish - as the wire has it; refers to the caller's strings
  * @message: an Alloc, which is @alloc, or an Open, which is @open
  * @flags:   PAR_ALLOC_*
+ * @view:    of the device that it is for; see lookup.h
  * @io:      for a device behind an IOMMU
  */
 struct wish {
@@ -19,9 +20,22 @@ struct wish {
         Wire__Open open;
         Wire__Constraint constraint;
         Wire__Principal allow[PAR_ALLOW_MAX], *allow_pointers[PAR_ALLOW_MAX];
-        uint32_t flags;
+        uint32_t flags, view;
         struct io_wish io;
 };
+
+/* struct asker - who wants a buffer: a call of the program's; @holder: and for whom */
+struct asker {
+        struct debug_call call;
+        enum debug_holder holder;
+};
+
+/* par_alloc() and par_free(), for who was called by somebody else. More than five parameters since
+ * par_alloc() has so many. */
+int buffer_ask(struct par *par, size_t size, const struct par_constraint *constraint,
+               const struct par_alloc_options *options, const struct asker *asker,
+               struct par_buffer **ret) PAR_MUST_CHECK;
+void buffer_release(struct par_buffer *buffer, struct debug_call call);
 
 /* A wish for nothing yet. */
 void wish_init(struct wish *wish);

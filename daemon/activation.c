@@ -11,11 +11,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
+
+#define BARRIER_US (10 * UINT64_C(1000000))
 
 static int set_non_blocking(int fd)
 {
@@ -35,12 +38,25 @@ static bool is_for_clients(int fd)
         return sd_is_socket_unix(fd, SOCK_SEQPACKET, 1, NULL, 0) > 0;
 }
 
+/* One is enough: an earlier start that failed may have left another. */
+static void take_udmabuf(struct activation *activation, int fd)
+{
+        if (activation->udmabuf < 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
+                activation->udmabuf = fd;
+        else
+                close(fd);
+}
+
 /* @fd: consumed. */
 static int take(struct activation *activation, int fd, const char *name)
 {
         const bool metrics = strcmp(name, ACTIVATION_METRICS) == 0;
         int *place = metrics ? &activation->metrics : &activation->clients;
 
+        if (strcmp(name, PARKED_UDMABUF) == 0) {
+                take_udmabuf(activation, fd);
+                return 0;
+        }
         if (parked_add(&activation->parked, name, fd) == 0)
                 return 0;
         if (*place >= 0 || !(metrics ? is_metrics(fd) : is_for_clients(fd))) {
@@ -88,5 +104,20 @@ void activation_close(struct activation *activation)
 {
         close_one(&activation->clients);
         close_one(&activation->metrics);
+        close_one(&activation->udmabuf);
         parked_deinit(&activation->parked);
+}
+
+int activation_store_udmabuf(const char *path)
+{
+        int fd = open(path, O_RDWR | O_CLOEXEC), r;
+
+        if (fd < 0)
+                return -errno;
+        (void)sd_notify(0, "FDSTOREREMOVE=1\nFDNAME=" PARKED_UDMABUF);
+        r = sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDPOLL=0\nFDNAME=" PARKED_UDMABUF, &fd, 1);
+        if (r > 0)
+                r = sd_notify_barrier(0, BARRIER_US);
+        close(fd);
+        return r < 0 ? r : 0;
 }

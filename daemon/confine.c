@@ -8,6 +8,7 @@
 #include "confine.h"
 
 #include "macros.h"
+#include "privileges.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,6 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <stdint.h>
-#include <sys/capability.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -214,16 +214,33 @@ static int load_filter(scmp_filter_ctx filter)
         return r;
 }
 
-/* Where another user's worker is started by root they have gone with the uid. Another program could
- * not bring them back either. */
-static int drop_capabilities(void)
-{
-        cap_t none = cap_init();
-        int r = none && !cap_set_proc(none) ? 0 : -errno;
+/* Questions, answers, and /proc/PID/pagemap. */
+static const int opener_allowed[] = {
+        SCMP_SYS(recvfrom),   SCMP_SYS(sendmsg),         SCMP_SYS(close),
+        SCMP_SYS(exit_group), SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigreturn),
+};
 
-        cap_free(none);
-        if (!r && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-                r = -errno;
+/* Nothing is opened to be written to, or made. */
+static int allow_reading(scmp_filter_ctx filter)
+{
+        return seccomp_rule_add(
+                filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+                SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY));
+}
+
+int confine_opener(void)
+{
+        scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+        int r;
+
+        if (!filter)
+                return -ENOMEM;
+        r = add_all(filter, SCMP_ACT_ALLOW, opener_allowed, ARRAY_SIZE(opener_allowed));
+        if (!r)
+                r = allow_reading(filter);
+        if (!r)
+                r = seccomp_load(filter);
+        seccomp_release(filter);
         return r;
 }
 
@@ -232,7 +249,7 @@ int confine_worker(void)
         scmp_filter_ctx filter;
         int r;
 
-        r = drop_capabilities();
+        r = privileges_have_none(); /* unless somebody else started it there are none */
         if (r)
                 return r;
         filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));

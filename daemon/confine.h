@@ -17,3 +17,13 @@
  * -ENOMEM. What it did until then stays.
  */
 int confine_worker(void);
+
+/**
+ * confine_opener() - from here on this process can hand out what is open, and open what it is told
+ * to read
+ *
+ * It keeps its capabilities. What is not on its list ends it.
+ *
+ * Return: as confine_worker().
+ */
+int confine_opener(void);

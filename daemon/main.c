@@ -17,8 +17,10 @@
 #include "log.h"
 #include "macros.h"
 #include "make_backend.h"
+#include "opener.h"
 #include "options.h"
 #include "pci.h"
+#include "privileges.h"
 #include "protocol.h"
 #include "reclaim.h"
 #include "server.h"
@@ -27,6 +29,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,6 +87,7 @@ struct keeper {
 static void keeper_deinit(struct keeper *keeper)
 {
         backend_free(keeper->backend);
+        opener_end();
         if (keeper->udmabuf_fd >= 0)
                 close(keeper->udmabuf_fd);
         listener_close(&keeper->metrics);
@@ -141,19 +145,20 @@ static int load_config(const struct options *options, struct keeper *keeper)
         return 0;
 }
 
-/* As root the worker needs a user of its own; a client of the same uid could not be contained. */
+/* Root becomes a user of pard's own: a client of the same uid could not be contained. */
 static int check_user(const struct config *config)
 {
         if (geteuid() != 0)
                 return 0;
         if (config->user == (uid_t)-1) {
-                log_error("there is no user \"%s\", whom the process that serves clients runs as: "
-                          "create it, or set user in the configuration",
-                          config->user_name);
+                log_error(
+                        "there is no user \"%s\", whom pard runs as when it has opened what takes "
+                        "root: create it, or set user in the configuration",
+                        config->user_name);
                 return -ENOENT;
         }
         if (config->user == 0)
-                log_warning("user = \"%s\": the process that serves clients keeps root's rights",
+                log_warning("user = \"%s\": pard remains root, with all of root's files",
                             config->user_name);
         return 0;
 }
@@ -223,6 +228,7 @@ static int open_listeners(const struct options *options, struct keeper *keeper)
                 r = open_clients_listener(options, &activation, keeper);
         if (!r)
                 r = open_metrics_listener(&activation, keeper);
+        keeper->udmabuf_fd = STEAL_FD(activation.udmabuf);
         keeper->parked = activation.parked;
         activation.parked = PARKED_NONE;
         activation_close(&activation);
@@ -236,13 +242,17 @@ static int open_udmabuf(struct keeper *keeper)
         const struct config *config = keeper->config;
         int r;
 
+        if (keeper->udmabuf_fd >= 0)
+                return 0; /* lent by the service manager, out of whose sandbox it lies */
         if (keeper->takes_over && keeper->takeover.head.udmabuf_fd >= 0)
                 keeper->udmabuf_fd = keeper->takeover.head.udmabuf_fd;
         else
                 keeper->udmabuf_fd = open(UDMABUF_PATH, O_RDWR | O_CLOEXEC);
         if (keeper->udmabuf_fd >= 0)
                 return 0;
-        r = -errno;
+        r = errno == EACCES ? opener_ask(UDMABUF_PATH, &keeper->udmabuf_fd) : -errno;
+        if (!r)
+                return 0;
         for (size_t i = 0; i < config->state.n_pools; i++)
                 if (config->pools[i].handout == HANDOUT_DMABUF) {
                         log_error("pool \"%s\": handout = \"dmabuf\" takes %s (CONFIG_UDMABUF): "
@@ -368,6 +378,7 @@ static int run(const struct options *options, struct keeper *keeper)
                 .takeover = takeover,
                 .parked_fds = keeper->reclaim.frames,
                 .parks = options->parks,
+                .opener_fd = opener_descriptor(),
                 .listener = listener_leave(&keeper->listener),
                 .metrics = listener_leave(&keeper->metrics),
                 .successor_argv = replaceable ? keeper->successor.argv : NULL,
@@ -412,7 +423,83 @@ static int read_takeover(const struct options *options, struct keeper *keeper)
         return r;
 }
 
-static int start(const struct options *options, struct keeper *keeper)
+/* ---- privileges ----------------------------------------------------------------------------- */
+
+/* For opener_start() */
+static int settle_opener(void)
+{
+        int r = privileges_settle_opener();
+
+        if (!r && PARD_CONFINED)
+                r = confine_opener();
+        if (r)
+                log_error("the opener cannot give up what it does not need: %s", strerror(-r));
+        return r;
+}
+
+static int start_opener(void)
+{
+        int r = opener_start(settle_opener);
+
+        if (r)
+                log_error("the process that keeps files open which take privilege cannot be "
+                          "started: %s",
+                          strerror(-r));
+        return r;
+}
+
+/* A program of before the opener executed this one as root: so it stays until it is started again,
+ * since frames of root's are nobody else's. */
+static bool stays_root(const struct keeper *keeper)
+{
+        return keeper->takes_over && geteuid() == 0;
+}
+
+/* Become who pard is from now on, with what it takes to open the rest. */
+static int become_user(struct keeper *keeper)
+{
+        const struct config *config = keeper->config;
+        int r = 0;
+
+        keeper_raise_descriptor_limit();
+        privileges_raise_limits();
+        if (!stays_root(keeper))
+                r = privileges_become(config->user, config->user_group, config->n_carveouts > 0);
+        if (r)
+                log_error("pard cannot become the user %s: %s", config->user_name, strerror(-r));
+        return r;
+}
+
+/* Before anything is open that it would hold. Invented memory takes no privilege. */
+static int open_opener(const struct options *options, const struct keeper *keeper)
+{
+        int r;
+
+        if (keeper->takes_over)
+                return opener_resume(keeper->takeover.head.opener_fd - 1);
+        r = opener_resume(options->opener_fd);
+        if (r || keeper->config->backend != BACKEND_HUGETLB) {
+                opener_end();
+                return r;
+        }
+        return opener_descriptor() < 0 ? start_opener() : 0;
+}
+
+/* Everything is open. */
+static int drop_privileges(const struct keeper *keeper)
+{
+        int r;
+
+        if (stays_root(keeper))
+                return 0;
+        r = privileges_drop(keeper->config->n_carveouts > 0, opener_descriptor() >= 0);
+        if (r)
+                log_error("pard cannot give up its privileges: %s", strerror(-r));
+        return r;
+}
+
+/* What is checked before anything is touched, and who pard is from then on. */
+static int prepare(const struct options *options, struct keeper *keeper)
 {
         int r;
 
@@ -428,6 +515,17 @@ static int start(const struct options *options, struct keeper *keeper)
         r = raise_descriptor_limit(keeper->config);
         if (r)
                 return r;
+        r = become_user(keeper);
+        return r ? r : open_opener(options, keeper);
+}
+
+static int start(const struct options *options, struct keeper *keeper)
+{
+        int r;
+
+        r = prepare(options, keeper);
+        if (r)
+                return r;
         hold_signals();
         r = open_listeners(options, keeper);
         if (r)
@@ -441,9 +539,34 @@ static int start(const struct options *options, struct keeper *keeper)
         r = open_backend(options, keeper);
         if (r)
                 return r;
+        r = drop_privileges(keeper);
+        if (r)
+                return r;
         if (!keeper->takes_over)
                 reclaim(options, keeper);
         return run(options, keeper);
+}
+
+/* The service manager has lent capabilities: the opener keeps them, and this program begins again
+ * without. Returns where that fails. */
+static void begin_without(char *const *argv)
+{
+        char path[PATH_MAX], fd[16], option[] = "--opener";
+        size_t n = 0;
+        char **again;
+
+        while (argv[n])
+                n++;
+        again = calloc(n + 3, sizeof(*again));
+        if (!again || successor_path(path) || start_opener())
+                return;
+        snprintf(fd, sizeof(fd), "%d", opener_descriptor());
+        memcpy(again, argv, n * sizeof(*again));
+        again[n] = option;
+        again[n + 1] = fd;
+        if (fcntl(opener_descriptor(), F_SETFD, 0) == 0 && privileges_return() == 0)
+                execv(path, again);
+        log_error("%s cannot be executed: %s", path, strerror(errno));
 }
 
 static int serve(const struct options *options)
@@ -578,7 +701,14 @@ int main(int argc, char **argv)
         case ACTION_CHECK_CONFIG: return check_config(&options);
         case ACTION_WORK: return work(&options);
         case ACTION_TRY_TAKEOVER: return successor_try(&options) ? EXIT_FAILURE : EXIT_SUCCESS;
-        case ACTION_SERVE: return serve(&options);
+        case ACTION_STORE_UDMABUF:
+                (void)activation_store_udmabuf(UDMABUF_PATH); /* many systems have none */
+                return EXIT_SUCCESS;
+        case ACTION_SERVE:
+                if (!privileges_are_lent())
+                        return serve(&options);
+                begin_without(argv);
+                return EXIT_FAILURE;
         }
         return EXIT_USAGE;
 }

@@ -23,6 +23,14 @@ static void tell(const char *sentence)
         log_warning("%s", sentence);
 }
 
+/* A frame that leaves and the one that replaces it are both pinned for a moment. */
+static uint32_t pins_for(const struct config *config)
+{
+        const uint64_t pins = config_frames(config) * 2;
+
+        return pins < UINT32_MAX ? (uint32_t)pins : UINT32_MAX;
+}
+
 static int make_hugetlb(const struct config *config, const char *record_path, bool resumed,
                         struct backend **ret)
 {
@@ -31,6 +39,7 @@ static int make_hugetlb(const struct config *config, const char *record_path, bo
                 .reserve = config->reserve,
                 .keep_free_bytes = config->keep_free_bytes,
                 .needs = needs,
+                .pins = pins_for(config),
                 .record_path = record_path,
                 .tell = tell,
                 .resumed = resumed,

@@ -73,6 +73,8 @@ int options_parse(int argc, char *const *argv, struct options *ret)
                 { "log-level", required_argument, NULL, 'l' },
                 { "park", no_argument, NULL, 'p' },
                 { "worker", no_argument, NULL, 'w' },
+                { "opener", required_argument, NULL, 'o' },
+                { "store-udmabuf", no_argument, NULL, 'u' },
                 { "takeover", required_argument, NULL, 't' },
                 { "try-takeover", required_argument, NULL, 'T' },
                 { "version", no_argument, NULL, 'V' },
@@ -81,15 +83,20 @@ int options_parse(int argc, char *const *argv, struct options *ret)
         };
         int c;
 
-        *ret = (struct options){ .config_path = PARD_CONFIG_PATH,
-                                 .log_level = -1,
-                                 .takeover_fd = -1 };
+        *ret = (struct options){
+                .config_path = PARD_CONFIG_PATH, .log_level = -1, .takeover_fd = -1, .opener_fd = -1
+        };
         while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
                 switch (c) {
                 case 'c': ret->config_path = optarg; break;
                 case 'C': ret->action = ACTION_CHECK_CONFIG; break;
                 case 's': ret->socket_path = optarg; break;
                 case 'p': ret->parks = true; break;
+                case 'o':
+                        if (parse_fd(optarg, &ret->opener_fd))
+                                return -EINVAL;
+                        break;
+                case 'u': ret->action = ACTION_STORE_UDMABUF; break;
                 case 'w': ret->action = ACTION_WORK; break;
                 case 'T': ret->action = ACTION_TRY_TAKEOVER; /* fall through */
                 case 't':

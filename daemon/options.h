@@ -8,8 +8,9 @@
 
 enum action {
         ACTION_SERVE,
-        ACTION_WORK,         /* be the worker of a keeper that has prepared the descriptors */
-        ACTION_TRY_TAKEOVER, /* see whether what a keeper would leave could be taken over */
+        ACTION_WORK,          /* be the worker of a keeper that has prepared the descriptors */
+        ACTION_TRY_TAKEOVER,  /* see whether what a keeper would leave could be taken over */
+        ACTION_STORE_UDMABUF, /* have the service manager hand /dev/udmabuf to the start */
         ACTION_CHECK_CONFIG,
         ACTION_VERSION,
         ACTION_HELP,
@@ -24,6 +25,7 @@ enum action {
  * @log_level_name: its word; NULL where @log_level is -1
  * @parks:       leave memory that is in use with the service manager at the end
  * @takeover_fd: what a keeper left, or would leave; -1: none did
+ * @opener_fd:   of the opener that this program started before it executed itself; -1: none
  */
 struct options {
         enum action action;
@@ -33,6 +35,7 @@ struct options {
         const char *log_level_name;
         bool parks;
         int takeover_fd;
+        int opener_fd;
 };
 
 /**

@@ -20,7 +20,7 @@
 
 static const char deleted[] = " (deleted)";
 
-static int find_path(char path[PATH_MAX])
+int successor_path(char path[PATH_MAX])
 {
         ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
         size_t length;
@@ -68,7 +68,7 @@ int successor_init(struct successor *successor, const struct options *options)
 {
         int r;
 
-        r = find_path(successor->path);
+        r = successor_path(successor->path);
         if (r)
                 return r;
         fill_in(successor, options, "--takeover", successor->argv);

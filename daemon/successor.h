@@ -34,6 +34,13 @@ struct successor {
 int successor_init(struct successor *successor, const struct options *options);
 
 /**
+ * successor_path() - which file this program is, or what took its place since
+ *
+ * Return: 0; negative errno.
+ */
+int successor_path(char path[PATH_MAX]);
+
+/**
  * successor_try() - read what a keeper would leave in options->takeover_fd, and change nothing
  *
  * Logs what is not right. Return: 0; negative errno.

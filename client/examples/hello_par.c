@@ -17,6 +17,7 @@ int main(void)
                        (unsigned long long)par_buffer_dma(buffer));
         else
                 fprintf(stderr, "%s: %s\n", par_strerror(r), par_error(par));
+        par_free(buffer);
         par_disconnect(par);
         return r ? 1 : 0;
 }

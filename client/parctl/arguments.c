@@ -255,6 +255,9 @@ static bool wrong_option(struct reading *reading, const char *word)
         const struct command *command = reading->out->command;
         char name[64];
 
+        /* A character. There are no such options, and @word may be another word. */
+        if (optopt && optopt < OPTION_SOCKET)
+                return wrong(reading, "unknown option: -%c", optopt);
         if (optopt)
                 return wrong(reading, "--%s takes no value", option_name((enum option_id)optopt));
         snprintf(name, sizeof(name), "%s", strncmp(word, "--", 2) == 0 ? word + 2 : "");

@@ -25,6 +25,7 @@ static const struct column columns[] = {
         { "taken", CELL_SIZE, SHOW_JSON },          { "held_aside", CELL_SIZE, SHOW_JSON },
         { "draining", CELL_SIZE, SHOW_UNUSUAL },    { "waiting", CELL_NUMBER, SHOW_UNUSUAL },
         { "hidden", CELL_BOOL, SHOW_JSON },         { "quota", CELL_SIZE, SHOW_JSON },
+        { "claimed", CELL_SIZE, SHOW_UNUSUAL },     { "claims_unused", CELL_SIZE, SHOW_UNUSUAL },
 };
 
 /* Pools are filtered here: the protocol's list of pools has all of them. */
@@ -60,6 +61,7 @@ static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
                 CELL_OF(pool->taken),        CELL_OF(pool->held_aside),
                 CELL_OF(pool->draining),     CELL_OF(pool->waiting),
                 CELL_YES_IF(pool->hidden),   CELL_IF(pool->quota != 0, pool->quota),
+                CELL_OF(pool->claimed),      CELL_OF(pool->claims_unused),
         };
 
         _Static_assert(ARRAY_SIZE(values) == ARRAY_SIZE(columns), "a cell for each column");

@@ -12,6 +12,7 @@ extern const struct command command_devices;
 extern const struct command command_frames;
 extern const struct command command_buffers;
 extern const struct command command_clients;
+extern const struct command command_limits;
 extern const struct command command_map;
 extern const struct command command_lookup;
 extern const struct command command_alloc;

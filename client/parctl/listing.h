@@ -20,7 +20,7 @@ struct listing_page {
         uint64_t next_cursor;
 };
 
-#define LISTING_COLUMNS_MAX 32
+#define LISTING_COLUMNS_MAX 48
 
 /**
  * struct listing - one kind of list

@@ -16,11 +16,11 @@
 const struct command *const *commands(size_t *ret_count)
 {
         static const struct command *const all[] = {
-                &command_status,  &command_pools,   &command_frames,  &command_buffers,
-                &command_clients, &command_devices, &command_map,     &command_lookup,
-                &command_alloc,   &command_explain, &command_drain,   &command_grow,
-                &command_shrink,  &command_revoke,  &command_release, &command_remove,
-                &command_reload,  &command_help,
+                &command_status,  &command_pools,  &command_frames,  &command_buffers,
+                &command_clients, &command_limits, &command_devices, &command_map,
+                &command_lookup,  &command_alloc,  &command_explain, &command_drain,
+                &command_grow,    &command_shrink, &command_revoke,  &command_release,
+                &command_remove,  &command_reload, &command_help,
         };
 
         *ret_count = ARRAY_SIZE(all);

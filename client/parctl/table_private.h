@@ -7,7 +7,7 @@
 #include "table.h"
 
 #define CELL_BYTES  64
-#define COLUMNS_MAX 32
+#define COLUMNS_MAX 48
 
 struct table {
         const char *name;

@@ -58,8 +58,9 @@ enum backend_holder {
  *        its address read after that. @window is a wish: a backend that can choose takes a page
  *        inside it, another takes what comes, and the caller looks.
  *        Return: 0; -ENOMEM where the system has no page (of that size, on that node) left;
- *        -EPERM where no pin can be had and @must_pin; -EACCES where the address cannot be read;
- *        other negative errno. *ret is written only on success.
+ *        -EUSERS where it has, and a limit keeps this process from it; -EPERM where no pin can be
+ * had and @must_pin; -EACCES where the address cannot be read; other negative errno. *ret is
+ * written only on success.
  * @open_file: an open file of the frame's memory and of nothing else, read and write: what a client
  *        is given. Owned by the caller.
  *        Return: 0; negative errno.
@@ -150,10 +151,18 @@ struct backend_ops {
         void (*reclaimed)(struct backend *backend);
 };
 
-/* Embedded first in every backend. @can_pin: pins can be had at all. */
+#define BACKEND_TAKERS_MAX 4u
+
+/**
+ * struct backend - embedded first in every one
+ * @can_pin: pins can be had at all
+ * @takers:  how many threads at once get frames quicker than one after another, up to
+ *           BACKEND_TAKERS_MAX; 0 is 1
+ */
 struct backend {
         const struct backend_ops *ops;
         bool can_pin;
+        unsigned takers;
 };
 
 /* backend_free() - deinit() and free; NULL is fine. */

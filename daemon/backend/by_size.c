@@ -196,7 +196,9 @@ int by_size_new(uint64_t small_bytes, struct backend *small, struct backend *res
                 return -ENOMEM;
         }
         *both = (struct by_size){
-                .backend = { &by_size_ops, rest->can_pin },
+                .backend = { .ops = &by_size_ops,
+                             .can_pin = rest->can_pin,
+                             .takers = rest->takers },
                 .small_bytes = small_bytes,
                 .small = small,
                 .rest = rest,

@@ -427,12 +427,24 @@ static const char *reason(int r)
         case EMEDIUMTYPE:
                 return "its file system is not mounted with -o dax, or lies on no persistent "
                        "memory (memmap=nn!ss)";
+        case EACCES: return "it must belong to the user that pard runs as";
         case EPERM: return "pages cannot be frozen there: that takes CAP_LINUX_IMMUTABLE";
         case EOPNOTSUPP:
         case ENOTTY:
                 return "its file system lacks what is needed: ext4 on persistent memory has it";
         default: return strerror(-r);
         }
+}
+
+/* Files are made there as long as pard runs, and it may have rights now that it is about to give
+ * up. */
+static int check_owner(int directory)
+{
+        struct stat status;
+
+        if (fstat(directory, &status) < 0)
+                return -errno;
+        return geteuid() == 0 || status.st_uid == geteuid() ? 0 : -EACCES;
 }
 
 static int open_directory(struct carveout *carveout, const char *path)
@@ -443,6 +455,9 @@ static int open_directory(struct carveout *carveout, const char *path)
         if (directory < 0)
                 return -errno;
         carveout->directories[carveout->n_directories++] = directory;
+        r = check_owner(directory);
+        if (r)
+                return r;
         r = empty_directory(carveout, directory, carveout->pages_max);
         if (!r)
                 r = try_frame(carveout);

@@ -9,13 +9,12 @@
 #include "hugetlb.h"
 
 #include "free_pages.h"
+#include "hugetlb_private.h"
 #include "letgo.h"
 #include "macros.h"
 #include "numa.h"
+#include "opener.h"
 #include "pagemap.h"
-#include "pins.h"
-#include "released.h"
-#include "stock.h"
 #include "sysfs.h"
 #include "zones.h"
 
@@ -24,32 +23,13 @@
 #include <hugetlbfs.h>
 #include <linux/falloc.h>
 #include <linux/memfd.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define PAGE_SIZES_MAX 16
-
-/**
- * struct hugetlb - the backend
- * @pins:       there only with backend.can_pin
- * @pagemap:    of this address space
- * @kpageflags: -1 where it may not be read
- * @reclaimed:  frames of another process that were reclaimed, by page size; until reclaimed()
- */
-struct hugetlb {
-        struct backend backend;
-        struct pins pins;
-        struct stock stock;
-        struct released released;
-        int pagemap, kpageflags;
-        struct reclaimed_pages {
-                uint64_t page_bytes, count;
-        } reclaimed[PAGE_SIZES_MAX];
-};
 
 /* A page on its way to become a frame. */
 struct taking {
@@ -66,11 +46,6 @@ static void taking_deinit(struct taking *taking)
                 pins_remove(&taking->hugetlb->pins, taking->frame.pin);
         if (taking->frame.memfd >= 0)
                 close(taking->frame.memfd);
-}
-
-static struct hugetlb *hugetlb_of(struct backend *backend)
-{
-        return CONTAINER_OF(backend, struct hugetlb, backend);
 }
 
 static int make_file(struct backend_frame *frame)
@@ -119,6 +94,17 @@ static int allocate_bound(const struct backend_frame *frame, int node)
         return r;
 }
 
+/* There were free pages, and none was to be had. Where there still are, somebody keeps us from
+ * them: a limit of the cgroup. */
+static int no_page(uint64_t page_bytes, int node)
+{
+        struct hugepages pages;
+
+        return sysfs_hugepages("", page_bytes, node, &pages) == 0 && hugepages_available(&pages)
+                       ? -EUSERS
+                       : -ENOMEM;
+}
+
 static int fill_file(struct taking *taking, int node)
 {
         struct hugepages pages;
@@ -133,25 +119,24 @@ static int fill_file(struct taking *taking, int node)
 
         r = allocate_bound(&taking->frame, node);
         if (r)
-                return r;
+                return r == -ENOMEM ? no_page(taking->frame.page_bytes, node) : r;
         taking->map = mmap(NULL, taking->frame.page_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
                            taking->frame.memfd, 0);
         if (taking->map == MAP_FAILED)
-                return -errno;
+                return errno == ENOMEM ? no_page(taking->frame.page_bytes, node) : -errno;
         if (madvise(taking->map, taking->frame.page_bytes, MADV_POPULATE_WRITE) < 0)
                 return -errno;
         return 0;
 }
 
-static int pin_frame(struct taking *taking, bool must_pin)
+int hugetlb_pin(struct hugetlb *hugetlb, struct backend_frame *frame, void *map, bool must_pin)
 {
-        struct backend_frame *frame = &taking->frame;
-        struct iovec at = { taking->map, frame->page_bytes };
+        struct iovec at = { map, frame->page_bytes };
 
         if (at.iov_len > PINS_BYTES_MAX)
                 at.iov_len = PINS_BYTES_MAX;
-        if (taking->hugetlb->backend.can_pin)
-                frame->pinned = pins_add(&taking->hugetlb->pins, at, &frame->pin) == 0;
+        if (hugetlb->backend.can_pin)
+                frame->pinned = pins_add(&hugetlb->pins, at, &frame->pin) == 0;
         return must_pin && !frame->pinned ? -EPERM : 0;
 }
 
@@ -192,7 +177,7 @@ static int hugetlb_take(struct backend *backend, uint64_t page_bytes, int node, 
         r = fill_file(&taking, node);
         if (r)
                 return r;
-        r = pin_frame(&taking, must_pin);
+        r = hugetlb_pin(taking.hugetlb, &taking.frame, taking.map, must_pin);
         if (r)
                 return r;
         r = locate_frame(&taking, node);
@@ -225,8 +210,7 @@ static int is_hole(int memfd, bool *ret)
         return 0;
 }
 
-static int hugetlb_verify(struct backend *backend, const struct backend_frame *frame,
-                          uint64_t *ret_phys)
+int hugetlb_verify(struct backend *backend, const struct backend_frame *frame, uint64_t *ret_phys)
 {
         bool hole = false;
         int r;
@@ -380,10 +364,10 @@ static int hugetlb_release(struct backend *backend, struct backend_frame *frame,
 /* The largest of the system's page sizes below this one; 0: there is none. */
 static uint64_t next_smaller(uint64_t page_bytes)
 {
-        uint64_t sizes[PAGE_SIZES_MAX], below = 0;
-        size_t n = hugetlb_page_sizes(sizes, PAGE_SIZES_MAX);
+        uint64_t sizes[HUGETLB_SIZES_MAX], below = 0;
+        size_t n = hugetlb_page_sizes(sizes, HUGETLB_SIZES_MAX);
 
-        for (size_t i = 0; i < n && i < PAGE_SIZES_MAX; i++)
+        for (size_t i = 0; i < n && i < HUGETLB_SIZES_MAX; i++)
                 if (sizes[i] < page_bytes)
                         below = sizes[i];
         return below;
@@ -456,91 +440,6 @@ static void hugetlb_set_keep_free(struct backend *backend, uint64_t bytes)
         stock_set_keep_free(&hugetlb_of(backend)->stock, bytes);
 }
 
-static int hugetlb_save(struct backend *backend, void **ret_bytes, size_t *ret_n)
-{
-        *ret_bytes = NULL;
-        *ret_n = 0;
-        return backend->can_pin ? pins_save(&hugetlb_of(backend)->pins, ret_bytes, ret_n) : 0;
-}
-
-/* The new ring, of which nothing is used yet, is not needed. */
-static int hugetlb_resume(struct backend *backend, const void *bytes, size_t n)
-{
-        struct hugetlb *hugetlb = hugetlb_of(backend);
-        int r;
-
-        if (!n)
-                return 0;
-        if (backend->can_pin)
-                pins_deinit(&hugetlb->pins);
-        r = pins_resume(&hugetlb->pins, bytes, n);
-        backend->can_pin = !r;
-        return r;
-}
-
-static int hugetlb_adopt(struct backend *backend, struct backend_frame *frame)
-{
-        struct hugetlb *hugetlb = hugetlb_of(backend);
-
-        if (frame->released)
-                return released_watch(&hugetlb->released, frame->phys, &frame->pin);
-        released_seen(&hugetlb->released, frame->phys);
-        return 0;
-}
-
-static void count_reclaimed(struct hugetlb *hugetlb, uint64_t page_bytes)
-{
-        for (size_t i = 0; i < ARRAY_SIZE(hugetlb->reclaimed); i++) {
-                struct reclaimed_pages *pages = &hugetlb->reclaimed[i];
-
-                if (pages->count && pages->page_bytes != page_bytes)
-                        continue;
-                pages->page_bytes = page_bytes;
-                pages->count++;
-                return;
-        }
-}
-
-/* Looks before it maps: the touch of a hole would get another page. */
-static int hugetlb_reclaim(struct backend *backend, struct backend_frame *frame)
-{
-        struct hugetlb *hugetlb = hugetlb_of(backend);
-        struct taking again = { hugetlb, *frame, MAP_FAILED };
-        const bool was_pinned = frame->pinned;
-        int r;
-
-        frame->pinned = again.frame.pinned = false;
-        frame->pin = again.frame.pin = PINS_NONE;
-        r = hugetlb_verify(backend, frame, &frame->phys);
-        if (r || frame->phys == UINT64_MAX)
-                return r;
-        count_reclaimed(hugetlb, frame->page_bytes);
-        if (!was_pinned)
-                return 0;
-        again.map =
-                mmap(NULL, frame->page_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, frame->memfd, 0);
-        if (again.map == MAP_FAILED)
-                return -errno;
-        r = pin_frame(&again, false);
-        if (!r && again.frame.pinned)
-                r = pagemap_read(hugetlb->pagemap, (uint64_t)(uintptr_t)again.map, &frame->phys);
-        frame->pinned = again.frame.pinned;
-        frame->pin = again.frame.pin;
-        munmap(again.map, frame->page_bytes);
-        return r;
-}
-
-static void hugetlb_reclaimed(struct backend *backend)
-{
-        struct hugetlb *hugetlb = hugetlb_of(backend);
-
-        for (size_t i = 0; i < ARRAY_SIZE(hugetlb->reclaimed); i++)
-                if (hugetlb->reclaimed[i].count)
-                        stock_reclaim(&hugetlb->stock, hugetlb->reclaimed[i].page_bytes,
-                                      hugetlb->reclaimed[i].count);
-        memset(hugetlb->reclaimed, 0, sizeof(hugetlb->reclaimed));
-}
-
 static void hugetlb_deinit(struct backend *backend)
 {
         struct hugetlb *hugetlb = hugetlb_of(backend);
@@ -577,6 +476,26 @@ static const struct backend_ops hugetlb_ops = {
         .reclaimed = hugetlb_reclaimed,
 };
 
+/* Return: -1 where it may not be read. */
+static int open_kpageflags(void)
+{
+        static const char path[] = "/proc/kpageflags";
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+        return fd >= 0 || opener_ask(path, &fd) == 0 ? fd : -1;
+}
+
+/* The kernel zeroes each page on the processor of who takes it. */
+static unsigned count_takers(void)
+{
+        cpu_set_t processors;
+        unsigned n = 1;
+
+        if (sched_getaffinity(0, sizeof(processors), &processors) == 0)
+                n = (unsigned)CPU_COUNT(&processors);
+        return n < BACKEND_TAKERS_MAX ? n : BACKEND_TAKERS_MAX;
+}
+
 int hugetlb_new(const struct hugetlb_settings *settings, struct backend **ret, char *error,
                 size_t error_bytes)
 {
@@ -597,8 +516,9 @@ int hugetlb_new(const struct hugetlb_settings *settings, struct backend **ret, c
         r = pagemap_open(&hugetlb->pagemap, error, error_bytes);
         if (r)
                 return r;
-        hugetlb->kpageflags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
-        backend->can_pin = pins_init(&hugetlb->pins) == 0;
+        hugetlb->kpageflags = open_kpageflags();
+        backend->takers = count_takers();
+        backend->can_pin = pins_init(&hugetlb->pins, settings->pins) == 0;
         r = stock_init(&hugetlb->stock, settings, error, error_bytes);
         if (r)
                 return r;

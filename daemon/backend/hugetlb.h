@@ -19,6 +19,8 @@ struct hugetlb_need {
  *                administrator has reserved
  * @keep_free_bytes: never leave the system less available memory than this
  * @needs:        @n_needs entries, borrowed for the call
+ * @pins:         frames that may be pinned at once, for which there is room from the start: later a
+ *                process may not be allowed any more
  * @record_path:  where it is written down what was added, for the next start after a kill; borrowed
  *                for the call
  * @tell:         called with a sentence for the operator about what is no failure; may be NULL
@@ -30,6 +32,7 @@ struct hugetlb_settings {
         uint64_t keep_free_bytes;
         const struct hugetlb_need *needs;
         size_t n_needs;
+        uint32_t pins;
         const char *record_path;
         void (*tell)(const char *sentence);
         bool resumed;

@@ -5,6 +5,8 @@
  */
 #include "pagemap.h"
 
+#include "opener.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -54,14 +56,35 @@ int pagemap_read(int fd, uint64_t address, uint64_t *ret_phys)
         return 0;
 }
 
-int pagemap_open(int *ret, char *error, size_t error_bytes)
+/* Does it show where memory is? */
+static int try_map(int fd)
 {
         const char here = 0;
         uint64_t phys;
+
+        return pagemap_read(fd, (uint64_t)(uintptr_t)&here, &phys);
+}
+
+static int open_with_help(const char *path, int *ret)
+{
         int r;
 
-        *ret = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-        r = *ret < 0 ? -errno : pagemap_read(*ret, (uint64_t)(uintptr_t)&here, &phys);
+        *ret = open(path, O_RDONLY | O_CLOEXEC);
+        r = *ret < 0 ? -errno : try_map(*ret);
+        if (r != -EACCES && r != -EPERM)
+                return r;
+        if (*ret >= 0)
+                close(*ret);
+        *ret = -1;
+        r = opener_ask(path, ret);
+        return r ? r : try_map(*ret);
+}
+
+int pagemap_open(int *ret, char *error, size_t error_bytes)
+{
+        int r;
+
+        r = open_with_help("/proc/self/pagemap", ret);
         if (r == -EACCES || r == -EPERM)
                 snprintf(error, error_bytes,
                          "no permission to read physical addresses from /proc/self/pagemap: that "

@@ -97,18 +97,20 @@ static int add_ring(struct pins *pins)
         return 0;
 }
 
-int pins_init(struct pins *pins)
+int pins_init(struct pins *pins, uint32_t n)
 {
         int r;
 
         *pins = (struct pins){ .n_rings = 0 };
+        pthread_mutex_init(&pins->lock, NULL);
         r = add_ring(pins);
         if (r) {
-                free(pins->free);
-                free(pins->ending);
+                pins_deinit(pins);
                 return r;
         }
-        pthread_mutex_init(&pins->lock, NULL);
+        /* Those that cannot be had now are tried again when they are needed. */
+        while (!r && pins->n_free < n)
+                r = add_ring(pins);
         return 0;
 }
 

@@ -34,12 +34,17 @@ struct pins {
 };
 
 /**
- * pins_init() - make a first ring
+ * pins_init() - make the first rings
+ * @n: pins for which there is room from the start; at least one ring is made
+ *
+ * A ring that is made with CAP_IPC_LOCK never counts against RLIMIT_MEMLOCK; and where
+ * kernel.io_uring_disabled says so only CAP_SYS_ADMIN can make one. So those that will be needed
+ * are made before these are given up.
  *
  * Return: 0; negative errno where this system gives no ring, or one without sparse tables (before
  * Linux 5.19). pins_deinit() is then neither needed nor allowed.
  */
-int pins_init(struct pins *pins);
+int pins_init(struct pins *pins, uint32_t n);
 
 /* End all pins. */
 void pins_deinit(struct pins *pins);

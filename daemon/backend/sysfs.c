@@ -8,6 +8,7 @@
 #include "backend.h"
 #include "macros.h"
 #include "numa.h"
+#include "opener.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -110,16 +111,29 @@ int sysfs_hugepages(const char *root, uint64_t page_bytes, int node, struct huge
         return 0;
 }
 
+/* *ret_fd: owned by the caller. It may have a position that is not 0. */
+static int open_to_write(const char *path, int flags, int *ret_fd)
+{
+        int r;
+
+        *ret_fd = open(path, O_WRONLY | O_CLOEXEC | flags);
+        if (*ret_fd >= 0)
+                return 0;
+        r = -errno;
+        return r == -EACCES || r == -EPERM ? opener_ask(path, ret_fd) : r;
+}
+
 static int write_text(const char *path, const char *text)
 {
         _cleanup_(close_fd) int fd = -1;
         ssize_t length = (ssize_t)strlen(text);
+        int r;
 
-        fd = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC);
-        if (fd < 0)
-                return -errno;
+        r = open_to_write(path, O_TRUNC, &fd);
+        if (r)
+                return r;
         errno = EIO; /* for a short write */
-        return write(fd, text, (size_t)length) == length ? 0 : -errno;
+        return pwrite(fd, text, (size_t)length, 0) == length ? 0 : -errno;
 }
 
 static int set_file_path(char path[SYSFS_PATH_BYTES], const char *root, uint64_t page_bytes,
@@ -161,8 +175,7 @@ int sysfs_may_set_hugepages(const char *root, uint64_t page_bytes, int node)
         r = set_file_path(path, root, page_bytes, node);
         if (r)
                 return r;
-        fd = open(path, O_WRONLY | O_CLOEXEC);
-        return fd < 0 ? -errno : 0;
+        return open_to_write(path, 0, &fd);
 }
 
 /* The size that demote makes is the same for all nodes, and usually the right one. */

@@ -184,6 +184,7 @@ static int read_limits(struct config_file *file, struct config *config)
                 uint32_t *ret;
         } limits[] = {
                 { "max_clients", 1024, 65536, &config->state.max_clients },
+                { "max_clients_per_user", 0, 65536, &config->state.max_clients_per_user },
                 { "max_buffers", 65536, UINT32_MAX, &config->state.max_buffers },
                 { "max_waiting", 64, 65536, &config->state.max_waiting },
         };
@@ -197,6 +198,9 @@ static int read_limits(struct config_file *file, struct config *config)
                         return r;
                 *limits[i].ret = (uint32_t)value;
         }
+        /* Nobody but administrators has all of them by default. */
+        if (!config->state.max_clients_per_user)
+                config->state.max_clients_per_user = (config->state.max_clients + 1) / 2;
         return 0;
 }
 

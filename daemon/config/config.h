@@ -97,7 +97,8 @@ void config_free(struct config *config); /* NULL is fine */
 
 /**
  * struct config_key - one key that a configuration may have
- * @section: "" at the top level, else "pool", "device", "bus_window", "pci", "sim" or "extent"
+ * @section: "" at the top level, else "pool", "quota", "claim", "device", "bus_window", "pci",
+ *           "sim" or "extent"
  * @name:    what stands left of the equal sign
  * @is_list: takes { "a", "b" }
  */

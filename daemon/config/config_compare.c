@@ -182,6 +182,7 @@ static const struct setting top_settings[] = {
         PLAIN(struct config, "verify", false, verify_ns),
         PLAIN(struct config, "threads", true, threads),
         PLAIN(struct config, "max_clients", false, state.max_clients),
+        PLAIN(struct config, "max_clients_per_user", false, state.max_clients_per_user),
         PLAIN(struct config, "max_buffers", false, state.max_buffers),
         PLAIN(struct config, "max_waiting", false, state.max_waiting),
         { "devices_dir", false, 0, 0, devices_dir_differs },
@@ -202,6 +203,40 @@ static bool allowances_differ(const void *from, const void *to)
         return false;
 }
 
+static bool is_same_principal(const struct principal *a, const struct principal *b)
+{
+        return a->is_group == b->is_group && a->id == b->id;
+}
+
+static bool quotas_differ(const void *from, const void *to)
+{
+        const struct pool_settings *a = from, *b = to;
+
+        if (a->n_quotas != b->n_quotas)
+                return true;
+        for (size_t i = 0; i < a->n_quotas; i++) {
+                const struct quota_settings *x = &a->quotas[i], *y = &b->quotas[i];
+
+                if (!is_same_principal(&x->who, &y->who) || x->each != y->each ||
+                    x->bytes != y->bytes || x->frames != y->frames || x->buffers != y->buffers)
+                        return true;
+        }
+        return false;
+}
+
+static bool claims_differ(const void *from, const void *to)
+{
+        const struct pool_settings *a = from, *b = to;
+
+        if (a->n_claims != b->n_claims)
+                return true;
+        for (size_t i = 0; i < a->n_claims; i++)
+                if (!is_same_principal(&a->claims[i].who, &b->claims[i].who) ||
+                    a->claims[i].bytes != b->claims[i].bytes)
+                        return true;
+        return false;
+}
+
 /* Said or not is a difference, too. */
 static bool quarantines_differ(const void *from, const void *to)
 {
@@ -214,7 +249,6 @@ static const struct setting pool_settings[] = {
         PLAIN(struct pool_settings, "page_size", true, page_bytes),
         PLAIN(struct pool_settings, "size_min", false, size_min_bytes),
         PLAIN(struct pool_settings, "size_max", false, size_max_bytes),
-        PLAIN(struct pool_settings, "quota", false, quota_bytes),
         PLAIN(struct pool_settings, "spare", false, spare_bytes),
         PLAIN(struct pool_settings, "shrink_delay", false, shrink_delay_ns),
         PLAIN(struct pool_settings, "run_min", false, run_min_bytes),
@@ -229,6 +263,8 @@ static const struct setting pool_settings[] = {
         PLAIN(struct pool_settings, "reuse_delay", false, reuse_delay_ns),
         { "quarantine", false, 0, 0, quarantines_differ },
         { "allow", false, 0, 0, allowances_differ },
+        { "quota", false, 0, 0, quotas_differ },
+        { "claim", false, 0, 0, claims_differ },
 };
 
 static void compare_pool(struct comparison *comparison, const struct config *from,

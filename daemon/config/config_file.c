@@ -36,6 +36,7 @@ struct config_opts {
         cfg_opt_t top[SECTION_KEYS_MAX], pool[SECTION_KEYS_MAX], device[SECTION_KEYS_MAX];
         cfg_opt_t bus_window[SECTION_KEYS_MAX], pci[SECTION_KEYS_MAX];
         cfg_opt_t sim[SECTION_KEYS_MAX], extent[SECTION_KEYS_MAX];
+        cfg_opt_t quota[SECTION_KEYS_MAX], claim[SECTION_KEYS_MAX];
 };
 
 /* The parser's callbacks have no argument of ours: whose file it is that is being parsed. */
@@ -138,6 +139,10 @@ static void fill_opts(struct config_opts *opts)
 {
         const cfg_flag_t named = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES;
         const cfg_opt_t extent = CFG_SEC("extent", opts->extent, named);
+        const cfg_opt_t shares[] = {
+                CFG_SEC("quota", opts->quota, named),
+                CFG_SEC("claim", opts->claim, named),
+        };
         const cfg_opt_t bus_window = CFG_SEC("bus_window", opts->bus_window, CFGF_MULTI);
         cfg_opt_t sections[] = {
                 CFG_SEC("pool", opts->pool, named),
@@ -153,7 +158,9 @@ static void fill_opts(struct config_opts *opts)
         fill_section(opts->bus_window, "bus_window", NULL, 0);
         fill_section(opts->device, "device", &bus_window, 1);
         fill_section(opts->pci, "pci", NULL, 0);
-        fill_section(opts->pool, "pool", NULL, 0);
+        fill_section(opts->quota, "quota", NULL, 0);
+        fill_section(opts->claim, "claim", NULL, 0);
+        fill_section(opts->pool, "pool", shares, ARRAY_SIZE(shares));
         fill_section(opts->top, "", sections, ARRAY_SIZE(sections));
 }
 

@@ -93,9 +93,6 @@ static int read_sizes(struct config_file *file, cfg_t *section, struct pool_sett
                                    config_string(section, "size_max"),
                                    config_string(section, "size_min"));
 
-        r = read_part(file, section, "quota", pool, &pool->quota_bytes);
-        if (r)
-                return r;
         r = read_part(file, section, "spare", pool, &pool->spare_bytes);
         if (r)
                 return r;
@@ -266,7 +263,7 @@ int config_pool_read(struct config_file *file, cfg_t *section, struct pool_setti
 {
         static int (*const parts[])(struct config_file *, cfg_t *, struct pool_settings *) = {
                 read_source, read_sizes,   read_place,       read_search,
-                read_times,  read_handout, read_permissions,
+                read_times,  read_handout, read_permissions, config_shares_read,
         };
         int r;
 
@@ -292,5 +289,6 @@ void config_pool_deinit(struct pool_settings *pool)
 {
         free(pool->name);
         free(pool->allow);
+        config_shares_deinit(pool);
         *pool = (struct pool_settings){ 0 };
 }

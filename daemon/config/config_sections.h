@@ -30,4 +30,8 @@ bool config_is_pci_address(const char *text);
 int config_pci_read(struct config_file *file, cfg_t *section, struct pci_facts *ret);
 int config_sim_read(struct config_file *file, cfg_t *section, struct sim_settings *ret);
 
+/* The quotas and claims of a pool whose sizes are read. */
+int config_shares_read(struct config_file *file, cfg_t *section, struct pool_settings *pool);
+void config_shares_deinit(struct pool_settings *pool);
+
 void config_pool_deinit(struct pool_settings *pool);

@@ -78,7 +78,8 @@ void keeper_tell(struct keeper *keeper, const struct keeper_message *message)
         worker_process_kill(&keeper->worker);
 }
 
-void keeper_tell_frame(struct keeper *keeper, uint32_t number, uint32_t flags)
+void keeper_tell_frame(struct keeper *keeper, uint32_t number, uint32_t flags,
+                       const struct keeper_message *former)
 {
         const struct slot *slot = &keeper->slots.slots[number];
         struct keeper_message message = {
@@ -92,6 +93,11 @@ void keeper_tell_frame(struct keeper *keeper, uint32_t number, uint32_t flags)
                 .node = slot->frame.node,
         };
 
+        if (former) {
+                message.flags |= KEEPER_RETAKE;
+                message.count = former->slot;
+                message.first = former->generation;
+        }
         keeper_tell(keeper, &message);
         if (slot->poisoned)
                 keeper_tell_poisoned(keeper, number);
@@ -124,7 +130,7 @@ static void tell_frames(struct keeper *keeper, bool given_up)
                 flags = given_up ? KEEPER_LENT | KEEPER_GIVEN_UP : 0;
                 if (ledger_says_lent(&keeper->ledger, i, slot->generation))
                         flags |= KEEPER_LENT;
-                keeper_tell_frame(keeper, i, flags);
+                keeper_tell_frame(keeper, i, flags, NULL);
                 if (slot->strayed)
                         keeper_tell_strayed(keeper, i);
         }
@@ -367,8 +373,7 @@ static rlim_t most_descriptors(void)
         return (rlim_t)most;
 }
 
-/* Every frame is a descriptor, here and in the worker. */
-static void raise_descriptor_limit(void)
+void keeper_raise_descriptor_limit(void)
 {
         rlim_t most = most_descriptors();
         struct rlimit limit;
@@ -448,7 +453,9 @@ static void stop_in_order(struct keeper *keeper)
                                     .count = keeper->return_ms,
                                     .first = serving_mark_read(keeper->settings->listen_fd) });
         keeper->welcomed = false;
-        worker_process_stop(&keeper->worker);
+        if (worker_process_stop(&keeper->worker, keeper->channel.fd))
+                log_error("the worker (pid %d) cannot be ended: pard lacks the right to signal it",
+                          (int)keeper->worker.pid);
         channel_detach(&keeper->channel);
         keeper_end_threads(keeper);
         if (keeper->return_ms)
@@ -487,7 +494,7 @@ int keeper_run(const struct keeper_settings *settings)
         LIST_INIT(&keeper.jobs_out);
         STAILQ_INIT(&keeper.takes);
         channel_init(&keeper.channel, open_for, &keeper);
-        raise_descriptor_limit();
+        keeper_raise_descriptor_limit();
         keeper_begin_vigil(&keeper);
 
         r = slots_init(&keeper.slots, settings->slots + 1);

@@ -56,6 +56,8 @@ struct keeper_pool {
  * nothing
  * @parked_fds:   takeover->head.n_parked descriptors of frames, consumed; the array is borrowed
  * @parks:        park what is in use with the service manager, at an orderly end
+ * @opener_fd:    borrowed; what the next program of this process asks for files that take
+ * privilege; -1: nobody
  * @listener, @metrics: as they are, for the next keeper's takeover
  * @successor_argv: what to execute when this keeper is to be replaced, NULL-terminated, with a
  *                place for the number of a descriptor; borrowed. NULL: it cannot be
@@ -83,6 +85,7 @@ struct keeper_settings {
         const struct takeover *takeover;
         int *parked_fds;
         bool parks;
+        int opener_fd;
         struct takeover_listener listener, metrics;
         char *const *successor_argv, *const *trial_argv;
         char *successor_fd;
@@ -104,6 +107,14 @@ struct keeper_settings {
  * other negative errno where the keeper cannot start.
  */
 int keeper_run(const struct keeper_settings *settings);
+
+/**
+ * keeper_raise_descriptor_limit() - every frame is a descriptor, here and in the worker
+ *
+ * To what the system gives to a process, or without the right to do so to what this one may have.
+ * keeper_run() does it, too; who gives up that right does it before.
+ */
+void keeper_raise_descriptor_limit(void);
 
 /**
  * keeper_try_takeover() - could it be settings->takeover?

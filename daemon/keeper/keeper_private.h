@@ -8,6 +8,7 @@
 #include "jobs.h"
 #include "keeper.h"
 #include "ledger.h"
+#include "log_rate.h"
 #include "notifier.h"
 #include "slots.h"
 #include "worker_process.h"
@@ -85,6 +86,7 @@ struct status {
  * @trial_due_ns: when to end that
  * @dismissed:    the worker was asked to end, for another to take its place
  * @dismissed_due_ns: when to end it
+ * @frame_words:  what is said of frames that are not what they were
  */
 struct keeper {
         const struct keeper_settings *settings;
@@ -115,6 +117,7 @@ struct keeper {
         uint64_t trial_due_ns;
         bool dismissed;
         uint64_t dismissed_due_ns;
+        struct log_rate frame_words;
 };
 
 /* Hand a job to the threads. */
@@ -123,8 +126,10 @@ void keeper_start_job(struct keeper *keeper, struct job *job);
 /* Tell the worker, where there is one that was welcomed. */
 void keeper_tell(struct keeper *keeper, const struct keeper_message *message);
 
-/* KEEPER_FRAME for a slot that holds a frame. */
-void keeper_tell_frame(struct keeper *keeper, uint32_t number, uint32_t flags);
+/* KEEPER_FRAME for a slot that holds a frame. @former: the KEEPER_LEAVE with which it was taken
+ * again; NULL: it was not. */
+void keeper_tell_frame(struct keeper *keeper, uint32_t number, uint32_t flags,
+                       const struct keeper_message *former);
 
 /* KEEPER_POISONED for a slot. */
 void keeper_tell_poisoned(struct keeper *keeper, uint32_t number);

@@ -22,8 +22,8 @@
 #define STORE_MAX  200u /* descriptors in one message to the manager */
 #define BARRIER_US (10 * UINT64_C(1000000))
 
-const char *const parked_names[] = { PARKED_TAKEOVER, PARKED_LEDGER, PARKED_CONFIG, PARKED_BUNDLE,
-                                     NULL };
+const char *const parked_names[] = { PARKED_TAKEOVER, PARKED_LEDGER,  PARKED_CONFIG,
+                                     PARKED_BUNDLE,   PARKED_UDMABUF, NULL };
 
 /* ---- bundles -------------------------------------------------------------------------------- */
 
@@ -107,7 +107,7 @@ static int sort_in(const struct msghdr *message, const struct label *label, int 
 
 static int read_bundle(int socket, int *fds, size_t n)
 {
-        struct label label;
+        struct label label = { 0 };
         struct iovec payload = { &label, sizeof(label) };
         union control control;
         struct msghdr message = { .msg_iov = &payload,
@@ -120,10 +120,11 @@ static int read_bundle(int socket, int *fds, size_t n)
         size = recvmsg(socket, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         if (size < 0)
                 return -errno;
-        if (size != sizeof(label))
-                return -EBADMSG;
+        /* Before anything else is said of it: what did come is closed. */
         r = sort_in(&message, &label, fds, n);
-        return r ? r : message.msg_flags & MSG_CTRUNC ? -EMFILE : 0;
+        if (message.msg_flags & MSG_CTRUNC)
+                return -EMFILE;
+        return size == sizeof(label) ? r : -EBADMSG;
 }
 
 int parked_open(const struct parked *parked, size_t n, int **ret)

@@ -16,6 +16,7 @@
 #define PARKED_LEDGER   "pard-l"
 #define PARKED_CONFIG   "pard-c"
 #define PARKED_BUNDLE   "pard-b"
+#define PARKED_UDMABUF  "udmabuf" /* lent by the unit before the start, and not left by anybody */
 
 /**
  * struct parked - what an earlier pard has left with the service manager

@@ -17,12 +17,14 @@ void keeper_start_job(struct keeper *keeper, struct job *job)
         jobs_add(&keeper->jobs, job);
 }
 
-static uint32_t enter(struct keeper *keeper, const struct backend_frame *frame, uint32_t pool)
+/* @former: as for keeper_tell_frame() */
+static uint32_t enter(struct keeper *keeper, const struct backend_frame *frame, uint32_t pool,
+                      const struct keeper_message *former)
 {
         uint32_t slot = slots_enter(&keeper->slots, frame, pool);
 
         ledger_clear(&keeper->ledger, slot);
-        keeper_tell_frame(keeper, slot, 0);
+        keeper_tell_frame(keeper, slot, 0, former);
         return slot;
 }
 
@@ -44,8 +46,9 @@ static void poisoned(struct keeper *keeper, uint32_t number)
         if (slot->poisoned)
                 return;
         slot->poisoned = true;
-        log_event(LOG_WARNING, &about, "the memory of frame %u at 0x%llx has failed", number,
-                  (unsigned long long)slot->told_phys);
+        if (log_rate_allows(&keeper->frame_words))
+                log_event(LOG_WARNING, &about, "the memory of frame %u at 0x%llx has failed",
+                          number, (unsigned long long)slot->told_phys);
         keeper_tell_poisoned(keeper, number);
 }
 
@@ -63,7 +66,7 @@ static void left(struct keeper *keeper, struct job *job)
         if (leave->frame.poisoned)
                 poisoned(keeper, job->request.slot);
         if (leave->got)
-                enter(keeper, &leave->fresh, job->request.pool);
+                enter(keeper, &leave->fresh, job->request.pool, &job->request);
         /* What has failed was not lost to anybody. */
         if (job->request.flags & KEEPER_RETAKE && !(leave->got && leave->same) &&
             !leave->frame.poisoned)
@@ -118,8 +121,9 @@ static void moved(struct keeper *keeper, uint32_t number, uint64_t phys)
                 .node = slot->frame.node,
         };
 
-        log_event(LOG_WARNING, &about, "frame %u is no longer at 0x%llx", number,
-                  (unsigned long long)slot->told_phys);
+        if (log_rate_allows(&keeper->frame_words))
+                log_event(LOG_WARNING, &about, "frame %u is no longer at 0x%llx", number,
+                          (unsigned long long)slot->told_phys);
         slot->told_phys = phys;
         keeper_tell(keeper, &message);
 }
@@ -198,7 +202,7 @@ void keeper_hear_reports(struct keeper *keeper)
                 switch (report->kind) {
                 case REPORT_FRAME:
                         keeper->promised--;
-                        enter(keeper, &report->frame, report->job->request.pool);
+                        enter(keeper, &report->frame, report->job->request.pool, NULL);
                         break;
                 case REPORT_PROGRESS:
                         keeper_take_goes_on(keeper, report->job, &report->progress);

@@ -112,6 +112,7 @@ struct takeover_head keeper_head(const struct keeper *keeper)
                 .udmabuf_fd = settings->udmabuf_fd,
                 .listener = settings->listener,
                 .metrics = settings->metrics,
+                .opener_fd = settings->opener_fd + 1,
         };
 }
 
@@ -241,9 +242,9 @@ static void close_on_exec(int fd)
 static void for_each_descriptor(const struct keeper *keeper, int takeover, void (*do_it)(int fd))
 {
         const struct takeover_head head = keeper_head(keeper);
-        const int fds[] = { takeover,        head.config_fd,      head.ledger_fd,
-                            head.udmabuf_fd, head.listener.fd,    head.listener.lock_fd,
-                            head.metrics.fd, head.metrics.lock_fd };
+        const int fds[] = { takeover,        head.config_fd,       head.ledger_fd,
+                            head.udmabuf_fd, head.listener.fd,     head.listener.lock_fd,
+                            head.metrics.fd, head.metrics.lock_fd, head.opener_fd - 1 };
 
         for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
                 do_it(fds[i]);

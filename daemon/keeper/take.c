@@ -6,6 +6,7 @@
  */
 #include "take.h"
 
+#include "drawing.h"
 #include "harvest.h"
 #include "macros.h"
 #include "runs.h"
@@ -220,21 +221,20 @@ static int settle_hand(struct take *take)
         return r ? r : settled;
 }
 
-static int take_page(struct take *take, int node, struct backend_frame *ret)
+int take_page(struct take *take, int node, struct backend_frame *ret)
 {
         struct backend *backend = take->work->backend;
         int r;
 
-        fair_lock_enter(&take->work->system);
+        fair_lock_enter_shared(&take->work->system);
         r = backend->ops->take(backend, wish(take)->page_bytes, node, take->window, must_pin(take),
                                ret);
         fair_lock_leave(&take->work->system);
         return r;
 }
 
-/* Put a page where it belongs; *n counts those that are wanted. */
-static int sort_drawn(struct take *take, struct backend_frame *frame,
-                      const struct addresses *chosen, size_t *n)
+int take_put(struct take *take, struct backend_frame *frame, const struct addresses *chosen,
+             size_t *n)
 {
         bool ours = take->extra > 0;
         int r;
@@ -282,6 +282,8 @@ static int draw_pages(struct take *take, int node, const struct addresses *chose
 
         if (chosen)
                 r = pick_aside(take, chosen, &n);
+        if (!r)
+                drawing_run(take, node, chosen, &most, &n);
         for (; !r && most && take->left && (!chosen || n < chosen->n); most--) {
                 if (take_is_over(take))
                         return -ECANCELED;
@@ -292,7 +294,7 @@ static int draw_pages(struct take *take, int node, const struct addresses *chose
                         return 0;
                 }
                 if (!r)
-                        r = sort_drawn(take, &frame, chosen, &n);
+                        r = take_put(take, &frame, chosen, &n);
                 take_tell(take, false);
         }
         return r;

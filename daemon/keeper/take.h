@@ -60,11 +60,28 @@ static inline bool take_is_easy(const struct take *take)
 /* Whether a page may become a frame of this pool. */
 bool take_suits(const struct take *take, const struct backend_frame *frame);
 
+/**
+ * take_page() - take one page from the system's stock, beside other threads that do so
+ *
+ * Return: as the backend's take().
+ */
+int take_page(struct take *take, int node, struct backend_frame *ret);
+
+/**
+ * take_put() - put a page of take_page() where it belongs
+ * @frame: consumed
+ * @n:     counts those that are wanted
+ *
+ * Return: 0; -ENOMEM.
+ */
+int take_put(struct take *take, struct backend_frame *frame, const struct addresses *chosen,
+             size_t *n);
+
 /* Remember where a page was seen. */
 void take_saw(struct take *take, const struct backend_frame *frame);
 
 /**
- * take_draw() - take pages from the system's stock
+ * take_draw() - take pages from the system's stock, by as many threads as help
  * @node:   or NODE_ANY
  * @chosen: sorted addresses of those that are wanted: until all are had; NULL: until no more are
  *          wanted

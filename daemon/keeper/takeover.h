@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define TAKEOVER_MAGIC   UINT64_C(0x7265766f656b6174) /* "takeover" */
-#define TAKEOVER_VERSION 2u
+#define TAKEOVER_VERSION 3u
 #define TAKEOVER_OLDEST  1u /* that is understood */
 
 enum takeover_flag {
@@ -47,6 +47,7 @@ struct takeover_listener {
  * @config_fd, @ledger_fd, @udmabuf_fd: -1: none
  * @n_parked:       frames' descriptors that were parked (since version 2)
  * @written_ns:     CLOCK_REALTIME then (since version 2)
+ * @opener_fd:      descriptor of the opener, plus one (since version 3); 0: none
  */
 struct takeover_head {
         uint64_t magic;
@@ -59,6 +60,7 @@ struct takeover_head {
         int32_t config_fd, ledger_fd, udmabuf_fd, filler;
         struct takeover_listener listener, metrics;
         uint64_t n_parked, written_ns;
+        int32_t opener_fd, filler_3;
 };
 
 enum takeover_slot_flag {
@@ -85,7 +87,7 @@ struct takeover_slot {
         uint32_t pin, filler;
 };
 
-_Static_assert(sizeof(struct takeover_head) == 160 && sizeof(struct takeover_slot) == 56,
+_Static_assert(sizeof(struct takeover_head) == 168 && sizeof(struct takeover_slot) == 56,
                "the same for every compiler; fields are only added, and the version counts up");
 
 /**

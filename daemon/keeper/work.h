@@ -18,9 +18,9 @@
  * @backend, @pools, @reports: borrowed
  * @stock:     held while pages are added to the stock or taken out of it, which may be long. Comes
  *             before @system
- * @system:    held while a page is taken from the stock or taken out of it, so that nobody of us
- *             gets the one that is given back and taken again; never for long, but by takes time
- *             and again: hence in turn
+ * @system:    shared by who takes a page from the stock; had alone while one is given back and
+ * taken again, so that nobody else of us gets it, or is taken out; never for long, but by takes
+ * time and again: hence in turn
  * @debts:     pages that are to be taken out of the stock
  * @late:      and those with which the system was not done when they were given back
  * @adding:    counts up when a thread begins to add pages to the stock, and when it ends

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -62,7 +63,19 @@ static int place_descriptors(const int descriptors[DESCRIPTORS])
         return 0;
 }
 
-/* The C library's versions would tell threads that are not there. Capabilities end with the uid. */
+/* Whatever the keeper has: the next program begins with nothing. Where a filter refuses capset()
+ * the keeper has none, or only what is ambient. */
+static int drop_capabilities(void)
+{
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+                return -1;
+        return syscall(SYS_capset, &header, none) < 0 && geteuid() == 0 ? -1 : 0;
+}
+
+/* The C library's versions would tell threads that are not there. */
 static int become(uid_t uid, gid_t gid)
 {
         if (gid != (gid_t)-1) {
@@ -72,6 +85,8 @@ static int become(uid_t uid, gid_t gid)
                         return -1;
         }
         if (uid != (uid_t)-1 && syscall(SYS_setresuid, uid, uid, uid) < 0)
+                return -1;
+        if (drop_capabilities() < 0)
                 return -1;
         return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
@@ -147,20 +162,34 @@ void worker_process_kill(struct worker_process *worker)
                 kill(worker->pid, SIGKILL);
 }
 
-void worker_process_stop(struct worker_process *worker)
+/* Return: whether it has ended in time. */
+static bool has_ended(struct worker_process *worker)
 {
         struct timespec wait = { .tv_nsec = STOP_WAIT_NS };
         int status;
 
-        if (!worker->pid)
-                return;
-        kill(worker->pid, SIGTERM);
         for (unsigned i = 0; i < STOP_TRIES; i++) {
                 if (worker_process_reap(worker, &status))
-                        return;
+                        return true;
                 nanosleep(&wait, NULL);
         }
-        worker_process_kill(worker);
+        return false;
+}
+
+int worker_process_stop(struct worker_process *worker, int channel)
+{
+        int status;
+
+        if (!worker->pid)
+                return 0;
+        if (kill(worker->pid, SIGTERM) < 0 && channel >= 0)
+                (void)shutdown(channel, SHUT_RDWR);
+        if (has_ended(worker))
+                return 0;
+        /* To wait for one that has not heard of it would be to wait for ever. */
+        if (kill(worker->pid, SIGKILL) < 0)
+                return -errno;
         waitpid(worker->pid, &status, 0);
         worker->pid = 0;
+        return 0;
 }

@@ -43,5 +43,12 @@ bool worker_process_reap(struct worker_process *worker, int *ret_status);
 
 void worker_process_kill(struct worker_process *worker);
 
-/* worker_process_stop() - SIGTERM, and SIGKILL after two seconds; SIGCHLD is blocked. */
-void worker_process_stop(struct worker_process *worker);
+/**
+ * worker_process_stop() - SIGTERM, and SIGKILL after two seconds; SIGCHLD is blocked
+ * @channel: the keeper's end, borrowed; -1: there is none any more. It is shut down where the
+ * worker cannot be signalled (another user's, without CAP_KILL), which ends it as well
+ *
+ * Return: 0, and @pid is 0; -EPERM where it can neither be signalled nor hears of the channel, and
+ * goes on.
+ */
+int worker_process_stop(struct worker_process *worker, int channel);

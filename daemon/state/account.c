@@ -17,6 +17,11 @@ int owner_new(size_t n_pools, struct owner **ret)
         owner = calloc(1, sizeof(*owner) + n_pools * sizeof(owner->accounts[0]));
         if (!owner)
                 return -ENOMEM;
+        owner->standings = calloc(n_pools, sizeof(owner->standings[0]));
+        if (!owner->standings) {
+                free(owner);
+                return -ENOMEM;
+        }
         owner->n_pools = n_pools;
         owner->record = LEDGER_NONE;
         due_init(&owner->leak, DUE_LEAK);
@@ -40,6 +45,7 @@ void owner_free(struct owner *owner)
                 return;
         for (size_t i = 0; i < owner->n_pools; i++)
                 account_free(owner->accounts[i]);
+        free(owner->standings);
         free(owner);
 }
 

@@ -5,8 +5,8 @@
 #include "ledger.h"
 #include "lists.h"
 #include "node_spaces.h"
-#include "payer.h"
 #include "state.h"
+#include "usage.h"
 
 /**
  * struct account - what one owner has of one pool
@@ -34,9 +34,11 @@ struct holding;
  * @n_clients:  sessions that use it now
  * @n_holdings: of clients, ended ones included
  * @leak:       when to tell it that memory lingers
- * @payer:      of its uid
  * @record:     a session's in the ledger; LEDGER_NONE
  * @quarantined: of these, those that are or were in quarantine and have not gone
+ * @identity:   of its session, or of its uid's; groups count for quotas and claims
+ * @user:       what it has together with other owners of its uid
+ * @standings:  by the pool's index
  * @accounts:   by the pool's index; NULL where it never had anything
  */
 struct owner {
@@ -48,12 +50,15 @@ struct owner {
         uint32_t n_clients;
         uint32_t n_holdings;
         struct due leak;
-        struct payer *payer;
         uint32_t record;
         LIST_HEAD(, holding) quarantined;
         struct client *client;  /* of a session; NULL once it ended */
         RB_ENTRY(owner) by_id;  /* state::owners */
         RB_ENTRY(owner) by_uid; /* state::uid_owners */
+        struct identity identity;
+        struct user *user;
+        LIST_ENTRY(owner) of_user; /* user::owners */
+        struct standing *standings;
         size_t n_pools;
         struct account *accounts[];
 };

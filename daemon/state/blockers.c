@@ -4,8 +4,10 @@
  *
  * Looks at the pieces in the window one by one, but not at all of them: an answer for people need
  * not walk a terabyte, and must not hold up everybody else. Where there are more, it looks at the
- * buffers of the pools from the largest down as well, and at no more of those.
+ * buffers of the pools from the largest down as well, and at no more of those. Where a quota is in
+ * the way, it looks at those alone, and lists what counts for that quota.
  */
+#include "quota.h"
 #include "report.h"
 #include "state_private.h"
 
@@ -18,6 +20,7 @@
  * struct hunt - for blockers
  * @pools: where
  * @steps: that may still be made
+ * @quota: what is looked for counts for it; NULL: it lies in the window
  * @ret:   what was found so far
  */
 struct hunt {
@@ -25,6 +28,7 @@ struct hunt {
         struct range window;
         uint64_t pools;
         unsigned steps;
+        const struct quota_excess *quota;
         struct explanation *ret;
 };
 
@@ -110,7 +114,9 @@ static void look_by_class(struct hunt *hunt, const struct state *state, unsigned
                         if (!hunt->steps)
                                 return;
                         hunt->steps--;
-                        if (reaches(hunt, buffer))
+                        if (hunt->quota ? quota_counts(hunt->quota, hunt->asker,
+                                                       buffer->holding->account)
+                                        : reaches(hunt, buffer))
                                 consider(hunt, buffer);
                 }
         }
@@ -144,5 +150,19 @@ void report_blockers(const struct state *state, const struct client *asker,
         if (look_by_address(&hunt, state))
                 return;
         hunt.steps = STEPS_MAX;
+        look_by_size(&hunt, state);
+}
+
+void report_quota_blockers(const struct state *state, const struct client *asker,
+                           const struct quota_excess *excess, struct explanation *ret)
+{
+        struct hunt hunt = {
+                .asker = asker,
+                .pools = UINT64_C(1) << excess->pool->index,
+                .steps = STEPS_MAX,
+                .quota = excess,
+                .ret = ret,
+        };
+
         look_by_size(&hunt, state);
 }

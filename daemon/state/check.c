@@ -79,7 +79,8 @@ static void check_pieces(const struct frame *frame)
         assert(!frame->divided || (frame->account && !frame->closed));
         assert(!n || frame->divided || frame->closed ||
                granted_bytes == frame->pool->settings->page_bytes);
-        if (frame->account)
+        assert(frame->in_service || !frame->divided);
+        if (frame->account && frame->in_service) /* or another frame has its page by now */
                 assert(partial_bytes(frame) ==
                        (n && frame->divided ? frame->pool->settings->page_bytes - granted_bytes
                                             : 0));
@@ -122,6 +123,8 @@ static void check_frames(const struct state *state)
         for (const struct frame *frame = state_frame_from(state, 0); frame;
              frame = state_frame_next(state, frame)) {
                 check_frame(state, frame);
+                if (!bytes[frame->pool->index]) /* the lowest: looking up all costs too much */
+                        assert(state_pool_frame_from(frame->pool, frame) == frame);
                 history_check(&state->history, frame->phys, frame->pool->settings->page_bytes);
                 bytes[frame->pool->index] += frame->pool->settings->page_bytes;
                 if (frame->state == FRAME_LEAVING && !frame->comes_back)
@@ -212,37 +215,6 @@ static void check_holding(const struct holding *holding, bool is_ended)
         quarantine_check(holding);
 }
 
-static void check_payer(const struct state *state, const struct payer *payer)
-{
-        uint64_t held[POOLS_MAX] = { 0 }, quarantined[POOLS_MAX] = { 0 };
-        uint32_t n_owners = 0;
-
-        for (const struct owner *owner = state_owner_after(state, 0); owner;
-             owner = state_owner_after(state, owner->id)) {
-                if (owner->payer != payer)
-                        continue;
-                assert(owner->uid == payer->uid);
-                n_owners++;
-                for (size_t i = 0; i < owner->n_pools; i++) {
-                        held[i] += owner->accounts[i] ? owner->accounts[i]->bytes.held : 0;
-                        quarantined[i] +=
-                                owner->accounts[i] ? owner->accounts[i]->bytes.quarantined : 0;
-                }
-        }
-        assert(n_owners == payer->n_owners);
-        for (size_t i = 0; i < state->settings->n_pools; i++) {
-                assert(payer->bytes[i].held == held[i] && sum(&payer->bytes[i]) == held[i]);
-                assert(payer->bytes[i].quarantined == quarantined[i]);
-        }
-}
-
-static void check_payers(const struct state *state)
-{
-        for (const struct payer *payer = payer_next(state, NULL); payer;
-             payer = payer_next(state, payer))
-                check_payer(state, payer);
-}
-
 static void check_clients(const struct state *state)
 {
         const struct holding *holding;
@@ -303,7 +275,7 @@ void state_check(const struct state *state)
         check_waiters(state);
         check_frames(state);
         check_owners(state);
-        check_payers(state);
+        usages_check(state);
         check_clients(state);
         shares_check(state);
         for (size_t i = 0; i < state->settings->n_pools; i++) {

@@ -6,6 +6,9 @@
  *
  * A buffer that reaches over several frames takes only frames without live buffers, because the
  * client maps them side by side and must not move what is mapped elsewhere.
+ *
+ * Whether the frames that are new to the client are within his quotas, and not claimed by others,
+ * is looked at before the search, as far as that is known, and after it exactly.
  */
 #include "choice.h"
 
@@ -142,6 +145,72 @@ static int find_beside_held(const struct pool *pool, const struct space_list *li
         return r ? r : find_whole(pool, list, &part, choice);
 }
 
+/* Whether the client may have so many frames that are nobody's. Return: 0; PAR_REFUSED_QUOTA, noted
+ * in the choice; PAR_REFUSED_EXHAUSTED where they are claimed by others. */
+static int check_frames(const struct pool *pool, const struct client *client, uint64_t frames,
+                        struct choice *choice)
+{
+        struct quota_excess excess;
+
+        if (quota_check(client, pool, frames, &excess)) {
+                if (!choice->barred || quota_is_laxer(&excess, &choice->excess))
+                        choice->excess = excess;
+                choice->barred |= UINT64_C(1) << pool->index;
+                return PAR_REFUSED_QUOTA;
+        }
+        if (frames > claims_left_bytes(client, pool) / pool->settings->page_bytes)
+                return frames ? PAR_REFUSED_EXHAUSTED : 0;
+        return 0;
+}
+
+/* Frames of the choice that the client has no part of yet. */
+static uint64_t new_frames(const struct pool *pool, const struct account *account,
+                           const struct choice *choice)
+{
+        const uint64_t page_bytes = pool->settings->page_bytes;
+        const struct frame *reusable = account ? account->reusable : NULL;
+        uint64_t frames = 0, last = UINT64_MAX;
+
+        for (size_t i = 0; i < choice->n_places; i++) {
+                struct range place = choice->places[i];
+                uint64_t from = place.first / page_bytes, to = place.last / page_bytes;
+
+                frames += to - from + 1;
+                if (from == last)
+                        frames--; /* two places in one frame */
+                if (reusable && range_overlaps(place, frame_range(reusable)))
+                        frames--;
+                last = to;
+        }
+        return frames;
+}
+
+/* Beside what the client has already: in frames that nobody has. */
+static int find_new(const struct pool *pool, const struct client *client,
+                    const struct demand *demand, const struct space_list *list, bool held_up,
+                    struct choice *choice)
+{
+        int r;
+
+        r = check_frames(pool, client, quota_frames_least(client, pool, demand), choice);
+        if (r)
+                return r;
+        if (held_up)
+                r = find_beside_held(pool, list, demand, choice);
+        else
+                r = find_whole(pool, list, demand, choice);
+        if (r)
+                return r;
+        r = check_frames(pool, client, new_frames(pool, client_account_of(client, pool), choice),
+                         choice);
+        if (r) {
+                free(choice->places);
+                choice->places = NULL;
+                choice->n_places = 0;
+        }
+        return r;
+}
+
 static int find_in_pool(const struct pool *pool, const struct client *client,
                         const struct demand *demand, bool held_up, struct choice *choice)
 {
@@ -149,6 +218,9 @@ static int find_in_pool(const struct pool *pool, const struct client *client,
         struct space_list list = { .count = 0 };
         int r;
 
+        r = check_frames(pool, client, 0, choice);
+        if (r)
+                return r;
         /* What is to be shared shares no frame, and lies in none that somebody may have mapped. */
         if (account && !demand->share.wanted) {
                 r = find_partial(account, demand, choice);
@@ -161,12 +233,8 @@ static int find_in_pool(const struct pool *pool, const struct client *client,
                                 return r;
                 }
         }
-        if (quota_room_bytes(client, pool) < pool->settings->page_bytes)
-                return PAR_REFUSED_QUOTA;
         space_list_add(&list, &pool->free, demand->nodes);
-        if (held_up)
-                return find_beside_held(pool, &list, demand, choice);
-        return find_whole(pool, &list, demand, choice);
+        return find_new(pool, client, demand, &list, held_up, choice);
 }
 
 int choice_find(const struct state *state, const struct client *client, const struct demand *demand,
@@ -184,13 +252,9 @@ int choice_find(const struct state *state, const struct client *client, const st
                 r = find_in_pool(pool, client, demand, held_up & bit, ret);
                 if (!r)
                         ret->pool = pool;
-                if (!r && !quota_allows(state, client, ret)) {
-                        choice_deinit(ret);
-                        r = PAR_REFUSED_QUOTA;
-                }
                 if (r <= 0)
                         return r;
-                if (r != PAR_REFUSED_EXHAUSTED && answer == PAR_REFUSED_EXHAUSTED)
+                if (r == PAR_REFUSED_FRAGMENTED)
                         answer = r;
         }
         return answer;
@@ -223,6 +287,18 @@ static bool longest_part(const struct pool *pool, const struct space_list *parts
         return true;
 }
 
+/* Of a run of whole frames the upper part that others have not claimed. Return: whether there is
+ * any. */
+static bool cut_to_claims(const struct client *client, const struct pool *pool,
+                          const struct demand *demand, struct range *run)
+{
+        uint64_t left = claims_left_bytes(client, pool) + client_kept_bytes(client, pool, demand);
+
+        if (range_size(*run) > left && left)
+                run->first = run->last - (left - 1);
+        return left;
+}
+
 bool choice_longest(const struct client *client, const struct pool *pool,
                     const struct demand *demand, struct range *ret)
 {
@@ -231,7 +307,8 @@ bool choice_longest(const struct client *client, const struct pool *pool,
         bool found;
 
         client_memory(client, pool, demand, &whole, &parts);
-        found = placement_find_largest_run(whole.of, whole.count, demand->want.window, ret);
+        found = placement_find_largest_run(whole.of, whole.count, demand->want.window, ret) &&
+                cut_to_claims(client, pool, demand, ret);
         if (!longest_part(pool, &parts, demand->want.window, &part))
                 return found;
         if (!found || range_size(part) > range_size(*ret))
@@ -254,6 +331,19 @@ static uint64_t own_bytes(const struct pool *pool, const struct client *client,
         return bytes - node_spaces_bytes(&account->partial);
 }
 
+/* What the pool can hold at most for this client, beside what he has of it himself. */
+static uint64_t most_ever(const struct pool *pool, const struct client *client, uint64_t own)
+{
+        uint64_t most = pool->settings->size_max_bytes, not_his;
+
+        if (pool->bytes.held > most)
+                most = pool->bytes.held;
+        not_his = claims_of_others_bytes(client, pool);
+        if (__builtin_add_overflow(not_his, own, &not_his) || not_his > most)
+                return 0;
+        return most - not_his;
+}
+
 int choice_could_ever(const struct state *state, const struct client *client,
                       const struct demand *demand, uint64_t pools, bool own_too)
 {
@@ -270,6 +360,8 @@ int choice_could_ever(const struct state *state, const struct client *client,
                 all_bytes = placement_free_bytes(list.of, list.count, demand->want.window);
                 own = own_too ? 0 : own_bytes(pool, client, demand);
                 all_bytes = all_bytes > own ? all_bytes - own : 0;
+                if (demand->want.size_bytes > most_ever(pool, client, own))
+                        continue;
                 if (grow_could_ever(pool, demand, all_bytes))
                         return 1;
                 if (demand->want.size_bytes > all_bytes)

@@ -7,16 +7,20 @@
 #include "client.h"
 #include "demand.h"
 #include "pool.h"
+#include "quota.h"
 
 /**
  * struct choice - an answer of the search
  * @pool:     where it would go
  * @places:   in the order of the buffer; owned
+ * @barred:   pools (bits) in which a quota stood in the way; @excess: the first such quota
  */
 struct choice {
         struct pool *pool;
         struct range *places;
         size_t n_places;
+        uint64_t barred;
+        struct quota_excess excess;
 };
 
 void choice_deinit(struct choice *choice);
@@ -37,8 +41,10 @@ uint64_t choice_pools(const struct state *state, const struct client *client,
  * @held_up:  of those, bits where memory is kept for others who wait: only the client's own may be
  *            used there, and what is outside pool::held_window
  *
- * Return: 0; PAR_REFUSED_EXHAUSTED, PAR_REFUSED_FRAGMENTED; PAR_REFUSED_QUOTA where the pools that
- * have a place may not be charged for it; -ENOMEM.
+ * What is free and claimed by others is none that the client could have.
+ *
+ * Return: 0; PAR_REFUSED_EXHAUSTED, PAR_REFUSED_FRAGMENTED, also where quotas bar some pools
+ * (@ret->barred); -ENOMEM.
  */
 int choice_find(const struct state *state, const struct client *client, const struct demand *demand,
                 uint64_t pools, uint64_t held_up, struct choice *ret);
@@ -55,7 +61,7 @@ bool choice_longest(const struct client *client, const struct pool *pool,
 
 /**
  * choice_could_ever() - whether the demand would be met if everybody else gave everything back, and
- * every pool grew to its size_max
+ * every pool grew to its size_max; what others have claimed is theirs for ever
  * @own_too: and the client itself as well
  *
  * Return: 1, 0; -ENOMEM.

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,7 +48,7 @@ static void client_free(struct client *client)
 
 DEFINE_CLEANUP(struct client, client_free)
 
-static bool identity_is_admin(const struct state *state, const struct identity *identity)
+bool identity_is_admin(const struct state *state, const struct identity *identity)
 {
         gid_t admins = state->settings->admin_group;
 
@@ -81,11 +82,11 @@ static int client_make(struct state *state, const struct identity *identity, con
         client = calloc(1, sizeof(*client) + n_pools * sizeof(client->holdings[0]));
         if (!client)
                 return -ENOMEM;
-        r = state_owner_new(state, id, identity->uid, &owner);
+        r = state_owner_new(state, id, identity, &owner);
         if (r)
                 return r;
         if (some_pool_is_by_uid(state)) {
-                r = state_uid_owner(state, identity->uid, now_ns, &uid_owner);
+                r = state_uid_owner(state, identity, now_ns, &uid_owner);
                 if (r) {
                         state_owner_settle(state, owner);
                         return r;
@@ -110,11 +111,50 @@ static int client_make(struct state *state, const struct identity *identity, con
         due_init(&client->resume, DUE_RESUME);
         client->identity = *identity;
         client->session_owner = owner;
+        owner->user->n_clients++;
         client_reconfigure(client);
         LIST_INSERT_HEAD(&state->clients, client, link);
         state->n_clients++;
         *ret = STEAL(client);
         return 0;
+}
+
+/* Sessions of the uid; *ret_most: of which there may be so many. */
+static uint32_t clients_of_user(const struct state *state, const struct identity *identity,
+                                uint32_t *ret_most)
+{
+        const struct user *user = state_user(state, identity->uid);
+
+        *ret_most = state->settings->max_clients_per_user;
+        if (!*ret_most || identity_is_admin(state, identity))
+                *ret_most = state->settings->max_clients;
+        return user ? user->n_clients : 0;
+}
+
+static bool user_has_enough_clients(const struct state *state, const struct identity *identity)
+{
+        uint32_t most;
+
+        return clients_of_user(state, identity, &most) >= most;
+}
+
+void client_refusal_words(const struct state *state, const struct identity *identity, char *to,
+                          size_t room)
+{
+        uint32_t most, n = clients_of_user(state, identity, &most);
+
+        if (n >= most && most < state->settings->max_clients)
+                snprintf(to, room,
+                         "%u sessions of uid %u are connected, and max_clients_per_user is %u", n,
+                         identity->uid, most);
+        else if (state->n_clients >= state->settings->max_clients)
+                snprintf(to, room, "%u clients are connected, and max_clients is %u",
+                         state->n_clients, state->settings->max_clients);
+        else
+                snprintf(to, room,
+                         "of %u clients that are or were connected account is kept: there "
+                         "is room for no more",
+                         state->n_clients);
 }
 
 int client_new(struct state *state, const struct identity *identity, const char *name,
@@ -126,11 +166,14 @@ int client_new(struct state *state, const struct identity *identity, const char 
                 .uid = identity->uid,
                 .gid = identity->gid,
                 .pid = identity->pid,
+                .groups = identity->groups,
+                .n_groups = identity->n_groups,
         };
         struct client *client;
         int r;
 
-        if (state->n_clients >= state->settings->max_clients)
+        if (state->n_clients >= state->settings->max_clients ||
+            user_has_enough_clients(state, identity))
                 return PAR_REFUSED_QUOTA;
         r = client_make(state, identity, name, 0, now_ns, &client);
         if (r)
@@ -155,8 +198,9 @@ int client_may_have_more(const struct client *client, struct refusal *refusal)
 
         if (client->n_buffers >= state->settings->max_buffers)
                 return refusal_set(refusal, PAR_REFUSED_QUOTA,
-                                   "this client has %" PRIu64 " buffers: no more may",
-                                   client->n_buffers);
+                                   "this client has %" PRIu64 " buffers, and max_buffers is %u: "
+                                   "it has to free some",
+                                   client->n_buffers, state->settings->max_buffers);
         if (!ledger_has_room(state->ledger))
                 return refusal_set(refusal, PAR_REFUSED_QUOTA,
                                    "there are %" PRIu64 " buffers, of which no more can be kept "
@@ -193,21 +237,29 @@ bool client_is_admin(const struct state *state, const struct client *client)
         return client->is_admin;
 }
 
+struct owner *client_owner(const struct client *client, const struct pool *pool)
+{
+        return pool->settings->isolation == ISOLATE_UID ? client->uid_owner : client->session_owner;
+}
+
 struct account *client_account_of(const struct client *client, const struct pool *pool)
 {
-        const struct owner *owner = pool->settings->isolation == ISOLATE_UID
-                                            ? client->uid_owner
-                                            : client->session_owner;
+        const struct owner *owner = client_owner(client, pool);
 
         return owner ? owner->accounts[pool->index] : NULL;
 }
 
 int client_account(struct client *client, struct pool *pool, struct account **ret)
 {
-        struct owner *owner = pool->settings->isolation == ISOLATE_UID ? client->uid_owner
-                                                                       : client->session_owner;
+        return owner_account(client_owner(client, pool), pool, ret);
+}
 
-        return owner_account(owner, pool, ret);
+uint64_t client_kept_bytes(const struct client *client, const struct pool *pool,
+                           const struct demand *demand)
+{
+        const struct account *account = client_account_of(client, pool);
+
+        return account && !demand->share.wanted ? account->bytes.reusable : 0;
 }
 
 void client_memory(const struct client *client, const struct pool *pool,
@@ -333,12 +385,17 @@ TREE_GENERATE(restored_tree, buffer, by_seq, compare_seqs)
 int client_restore(struct state *state, const struct ledger_session *session, uint32_t record,
                    uint64_t now_ns, struct client **ret)
 {
-        const struct identity identity = { .uid = session->uid,
-                                           .gid = session->gid,
-                                           .pid = session->pid };
+        struct identity identity = { .uid = session->uid,
+                                     .gid = session->gid,
+                                     .pid = session->pid,
+                                     .n_groups = session->n_groups };
         struct client *client;
         int r;
 
+        _Static_assert(CLIENT_GROUPS_MAX == LEDGER_GROUPS, "all of them");
+        if (session->n_groups)
+                memcpy(identity.groups, session->groups,
+                       session->n_groups * sizeof(identity.groups[0]));
         r = client_make(state, &identity, session->name, session->id, now_ns, &client);
         if (r)
                 return r;
@@ -400,6 +457,9 @@ int client_resume(struct state *state, const struct identity *identity, uint64_t
         stop_waiting_for(state, client);
         client->identity = *identity;
         client->session_owner->pid = identity->pid;
+        owner_identify(state, client->session_owner, identity);
+        if (client->uid_owner)
+                owner_identify(state, client->uid_owner, identity);
         client->data = data;
         client_reconfigure(client);
         state_changed(state, now_ns);
@@ -454,6 +514,22 @@ struct buffer *client_restored_buffer(const struct client *client, uint32_t seq)
         if (!buffer || buffer->seq != seq || buffer->holding->client != client)
                 return NULL;
         return buffer;
+}
+
+size_t client_restored_batch(const struct client *client, uint32_t seq, struct buffer **ret,
+                             size_t room)
+{
+        struct restored_tree tree = client->restored;
+        struct buffer key = { .seq = seq, .id = UINT64_MAX };
+        struct buffer *buffer = RB_NFIND(restored_tree, &tree, &key);
+        size_t n = 0;
+
+        while (buffer && buffer->seq == seq && n < room && buffer->holding->client == client &&
+               (!n || buffer->id == ret[n - 1]->id - 1)) {
+                ret[n++] = buffer;
+                buffer = RB_NEXT(restored_tree, &tree, buffer);
+        }
+        return n;
 }
 
 /* What is shared has its frames to itself. */
@@ -553,6 +629,7 @@ void client_end(struct state *state, struct client *client, bool orderly, uint64
                 holding_lose_client(state, holding, orderly, now_ns, &steps);
         forget_shown(state, client);
         client->session_owner->client = NULL;
+        client->session_owner->user->n_clients--;
         for (size_t i = 0; i < state->settings->n_pools; i++)
                 if (client->holdings[i])
                         holding_end(state, client->holdings[i], orderly, now_ns, &steps);

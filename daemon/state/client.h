@@ -73,6 +73,17 @@ struct client {
 
 LIST_HEAD(client_list, client);
 
+/* Root is one, and who is in the admin_group of the settings. */
+bool identity_is_admin(const struct state *state, const struct identity *identity);
+
+/* To whom grants of a pool are charged. */
+struct owner *client_owner(const struct client *client, const struct pool *pool);
+
+/* Bytes of the frame that is kept for the client's next buffer; 0: there is none, or the demand may
+ * not have it: what is to be shared lies in fresh frames. */
+uint64_t client_kept_bytes(const struct client *client, const struct pool *pool,
+                           const struct demand *demand);
+
 /**
  * client_account() - to whom a grant of a pool is charged
  *

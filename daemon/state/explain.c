@@ -69,16 +69,18 @@ int state_explain(struct state *state, struct client *client, const struct reque
         if (r < 0)
                 return r;
         ret->result = r;
-        if (pools)
+        if (pools && r != PAR_REFUSED_QUOTA)
                 report_longer(state, client, &demand, pools, ret);
         if (!r) {
                 refusal_figures(state, client, &demand, pools, &ret->refusal);
-                if (!hidden_from(choice.pool->settings, client))
+                if (!hidden_from(choice.pool, client))
                         return explain_grant(&demand, &choice, ret);
                 explain_hidden_grant(&demand, &choice, ret);
                 return 0;
         }
-        if (pools)
+        if (r == PAR_REFUSED_QUOTA && choice.barred)
+                report_quota_blockers(state, client, &choice.excess, ret);
+        else if (pools && r != PAR_REFUSED_QUOTA)
                 report_blockers(state, client, &demand, pools, ret);
         return 0;
 }

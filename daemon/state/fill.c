@@ -206,6 +206,12 @@ static void write_reason(struct pool *pool, const struct take_result *result)
                 snprintf(to, room,
                          "pages cannot be pinned here; pin = \"optional\" takes them all the same");
                 return;
+        case -EUSERS:
+                snprintf(to, room,
+                         "the system has more %s pages, but not for pard: the hugetlb limit of its "
+                         "cgroup",
+                         bytes_words(pool->settings->page_bytes, held));
+                return;
         case -ENOMEM:
                 if (result->held_bytes)
                         snprintf(to, room, "held %s and found no more %s", held, where);
@@ -243,6 +249,7 @@ static void learn(struct state *state, struct pool *pool, const struct take_resu
 
         if (result->r == -ECANCELED && pool->cancelled)
                 return; /* as we wished, for somebody else */
+        pool->cannot_pin = result->r == -EPERM;
         write_reason(pool, result);
         memcpy(before, pool->note, sizeof(before));
         write_note(pool);

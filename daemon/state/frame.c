@@ -19,6 +19,15 @@ static int compare_pieces(const struct buffer_piece *a, const struct buffer_piec
 
 TREE_GENERATE(piece_tree, buffer_piece, by_phys, compare_pieces)
 
+int frame_compare(const struct frame *a, const struct frame *b)
+{
+        if (a->phys != b->phys)
+                return a->phys < b->phys ? -1 : 1;
+        if (a->name.slot != b->name.slot)
+                return a->name.slot < b->name.slot ? -1 : 1;
+        return 0;
+}
+
 const char *frame_state_name(enum frame_state state)
 {
         static const char *const names[FRAME_STATES] = {
@@ -116,12 +125,6 @@ void frame_set_comes_back(struct frame *frame, bool comes_back)
         frame->pool->departing_bytes += departing_bytes(frame);
 }
 
-/* Of its pool, the sum of its owner's uid. */
-static struct state_bytes *paid_bytes(const struct frame *frame)
-{
-        return &frame->account->owner->payer->bytes[frame->pool->index];
-}
-
 void frame_set_state(struct frame *frame, enum frame_state state)
 {
         uint64_t bytes = frame->pool->settings->page_bytes;
@@ -130,7 +133,7 @@ void frame_set_state(struct frame *frame, enum frame_state state)
         state_bytes_move(&frame->pool->bytes, frame->state, state, bytes);
         if (frame->account) {
                 state_bytes_move(&frame->account->bytes, frame->state, state, bytes);
-                state_bytes_move(paid_bytes(frame), frame->state, state, bytes);
+                usage_move_frame(frame->account, frame->state, state);
         }
         frame->state = state;
         frame->pool->departing_bytes += departing_bytes(frame);
@@ -143,7 +146,7 @@ void frame_charge(struct frame *frame, struct account *account, enum frame_state
         frame_set_state(frame, state);
         frame->account = account;
         state_bytes_add(&account->bytes, state, frame->pool->settings->page_bytes);
-        state_bytes_add(paid_bytes(frame), state, frame->pool->settings->page_bytes);
+        usage_add_frame(account, state);
         LIST_INSERT_HEAD(&account->frames, frame, charged);
 }
 
@@ -154,7 +157,7 @@ void frame_discharge(struct frame *frame)
         if (!account)
                 return;
         state_bytes_sub(&account->bytes, frame->state, frame->pool->settings->page_bytes);
-        state_bytes_sub(paid_bytes(frame), frame->state, frame->pool->settings->page_bytes);
+        usage_remove_frame(account, frame->state);
         LIST_REMOVE(frame, charged);
         frame->account = NULL;
 }

@@ -88,14 +88,17 @@ struct frame {
         uint64_t lingers_since_ns;
         struct due due;
         RB_ENTRY(frame) by_phys;   /* state::frames */
-        RB_ENTRY(frame) in_open;   /* state::open_frames, where its pool does not hide it */
+        RB_ENTRY(frame) in_pool;   /* pool::frames */
         LIST_ENTRY(frame) charged; /* account::frames, or pool::orphans */
 };
 
 RB_HEAD(frame_tree, frame);
-RB_HEAD(open_frame_tree, frame);
+RB_HEAD(pool_frame_tree, frame);
 
 const char *frame_state_name(enum frame_state state);
+
+/* The order of both trees: by address; at one address by slot. Return: below 0, 0, above 0. */
+int frame_compare(const struct frame *a, const struct frame *b);
 
 /**
  * frame_new() - a frame that is free and belongs to nobody

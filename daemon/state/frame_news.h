@@ -17,9 +17,10 @@ struct state;
  * struct frame_news - a frame that the keeper holds for a pool
  * @lent: a client of a former worker may still use it: it goes into quarantine
  * @given_up: a former worker had it leave
+ * @former: the frame that is gone, in whose place it was taken; generation 0: it is in no one's
  */
 struct frame_news {
-        struct frame_name name;
+        struct frame_name name, former;
         uint32_t pool;
         uint64_t page_bytes, phys;
         int node;

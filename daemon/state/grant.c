@@ -3,7 +3,8 @@
  * Making a choice into a buffer, and back. Everything that can fail is done first: the objects are
  * made, and what will change in the account's partial space is held, for as long as any part of the
  * frame may be granted; so the later giving back cannot fail either. Then comes the commit, which
- * cannot fail, and ends with the ledger.
+ * cannot fail, and ends with the ledger: before that a buffer is placed, and nobody has heard of
+ * it.
  */
 #include "choice.h"
 #include "holder.h"
@@ -117,18 +118,23 @@ static void commit_piece(struct state *state, struct account *account, struct bu
                 frame_charge(frame, account, FRAME_GRANTED);
 
         piece->zeroed = !frame->used;
-        frame->used = true;
         frame_add_piece(frame, piece);
         if (piece->buffer->share)
                 frame_close(frame);
-        if (!frame->lent) {
-                const struct owner *owner = account->owner;
+}
 
-                frame->lent = true;
-                ledger_charge_frame(state->ledger, frame->name.slot, frame->name.generation,
-                                    owner->record, owner->uid);
-                state->ops->lend(state->data, frame->name);
-        }
+/* From here on a client may have it. */
+static void lend_frame(struct state *state, struct frame *frame)
+{
+        const struct owner *owner = frame->account->owner;
+
+        frame->used = true;
+        if (frame->lent)
+                return;
+        frame->lent = true;
+        ledger_charge_frame(state->ledger, frame->name.slot, frame->name.generation, owner->record,
+                            owner->uid);
+        state->ops->lend(state->data, frame->name);
 }
 
 void state_list_buffer(struct state *state, struct buffer *buffer)
@@ -137,24 +143,26 @@ void state_list_buffer(struct state *state, struct buffer *buffer)
 
         LIST_INSERT_HEAD(&account->pool->by_size[buffer_class(buffer)], buffer, by_size);
         account->n_buffers++;
+        usage_add_buffer(account);
         state_buffer_insert(state, buffer);
 }
 
+/* @places: the buffer's, @n_places of them. */
 static void enter_ledger(struct state *state, const struct client *client,
-                         const struct buffer *buffer, const struct choice *choice)
+                         const struct buffer *buffer, const struct range *places, size_t n_places)
 {
         struct ledger_buffer entry = {
                 .session = client->session_owner->record,
                 .seq = buffer->seq,
-                .pool = choice->pool->index,
+                .pool = buffer->holding->account->pool->index,
                 .id = buffer->id,
                 .since_ns = buffer->since_ns,
                 .dma_offset = buffer->dma_offset,
                 .needs_below = buffer->needs_below,
                 .limits = &buffer->limits,
                 .label = buffer->label,
-                .places = choice->places,
-                .n_places = choice->n_places,
+                .places = places,
+                .n_places = n_places,
                 .n_devices = buffer->n_watches,
                 .exports = buffer->n_exports,
                 .unwatched = buffer->unwatched,
@@ -208,12 +216,18 @@ static int hold_all(struct state *state, struct client *client, const struct dem
         return r;
 }
 
-static void commit_frames(struct state *state, struct pool *pool, struct account *account,
-                          struct buffer *buffer)
+static void commit_frames(struct state *state, const struct client *client, struct pool *pool,
+                          struct account *account, struct buffer *buffer)
 {
+        const uint64_t free_bytes = pool->bytes.free;
+
         take_free(pool, buffer);
         for (size_t i = 0; i < buffer->n_pieces; i++)
                 commit_piece(state, account, &buffer->pieces[i]);
+        assert(pool->bytes.free == free_bytes ||
+               pool->bytes.free >= claims_kept_bytes(client, pool));
+        (void)client;
+        (void)free_bytes;
         if (pool->settings->handout == HANDOUT_DMABUF)
                 buffer_mark_exported(state, buffer);
 }
@@ -221,6 +235,33 @@ static void commit_frames(struct state *state, struct pool *pool, struct account
 DEFINE_CLEANUP(struct buffer, buffer_free)
 DEFINE_CLEANUP(struct holder, holder_free)
 DEFINE_CLEANUP(struct share, share_free)
+
+/* It is counted and found, though nobody has heard of it. Nothing of this fails. */
+static void place(struct state *state, struct client *client, const struct demand *demand,
+                  struct pool *pool, struct account *account, struct holding *holding,
+                  struct buffer *buffer, uint64_t now_ns)
+{
+        commit_frames(state, client, pool, account, buffer);
+        buffer->id = ++state->last_buffer;
+        buffer->since_ns = now_ns;
+        if (demand->want.window.last != UINT64_MAX)
+                buffer->needs_below = demand->want.window.last;
+        buffer->seq = demand->seq;
+        name_copy(buffer->label, sizeof(buffer->label), demand->label);
+        holding_add(holding, buffer);
+        state_list_buffer(state, buffer);
+        pool->counters.grants++;
+        state->grants++;
+}
+
+/* From here on it is granted, whatever happens to this process. */
+static void announce(struct state *state, const struct client *client, const struct buffer *buffer,
+                     const struct range *places, size_t n_places)
+{
+        for (size_t i = 0; i < buffer->n_pieces; i++)
+                lend_frame(state, buffer->pieces[i].frame);
+        enter_ledger(state, client, buffer, places, n_places);
+}
 
 int state_grant(struct state *state, struct client *client, const struct demand *demand,
                 const struct choice *choice, uint64_t now_ns, struct buffer **ret)
@@ -253,24 +294,96 @@ int state_grant(struct state *state, struct client *client, const struct demand 
                 return r;
 
         /* From here on nothing fails. */
-        commit_frames(state, choice->pool, account, buffer);
-        buffer->id = ++state->last_buffer;
-        buffer->since_ns = now_ns;
-        if (demand->want.window.last != UINT64_MAX)
-                buffer->needs_below = demand->want.window.last;
-        buffer->seq = demand->seq;
-        name_copy(buffer->label, sizeof(buffer->label), demand->label);
-        holding_add(share ? share->holding : holding, buffer);
-        state_list_buffer(state, buffer);
-        account->pool->counters.grants++;
-        state->grants++;
-        enter_ledger(state, client, buffer, choice);
+        place(state, client, demand, choice->pool, account, share ? share->holding : holding,
+              buffer, now_ns);
+        announce(state, client, buffer, choice->places, choice->n_places);
         if (share) {
                 share_begin(STEAL(share), buffer);
                 holder_begin(STEAL(holder));
         }
         *ret = STEAL(buffer);
         return 0;
+}
+
+int state_place(struct state *state, struct client *client, const struct demand *demand,
+                struct pool *pool, struct range at, uint64_t now_ns, struct buffer **ret)
+{
+        const struct choice choice = { .pool = pool, .places = &at, .n_places = 1 };
+        _cleanup_(buffer_freep) struct buffer *buffer = NULL;
+        struct account *account;
+        struct holding *holding;
+        int r;
+
+        assert(!demand->share.wanted);
+
+        r = buffer_new(&at, 1, pool->settings->page_bytes, &demand->want, &buffer);
+        if (r)
+                return r;
+        buffer->dma_offset = demand->dma_offset;
+        r = client_account(client, pool, &account);
+        if (!r)
+                r = client_holding(client, account, &holding);
+        if (r)
+                return r;
+        find_frames(state, buffer, pool->settings->page_bytes);
+        r = hold(state, demand, &choice, account, buffer);
+        if (r)
+                return r;
+        place(state, client, demand, pool, account, holding, buffer, now_ns);
+        *ret = STEAL(buffer);
+        return 0;
+}
+
+void state_announce(struct state *state, const struct client *client, const struct buffer *buffer)
+{
+        announce(state, client, buffer, buffer->runs, buffer->n_runs);
+}
+
+/* A frame that nobody has heard of is as free as it was, if there is memory to say so. */
+static void take_out_of(struct state *state, struct frame *frame, uint64_t now_ns)
+{
+        struct account *account = frame->account;
+
+        if (frame->lent || frame_hold_in(frame, &frame->pool->free)) {
+                state_frame_emptied(state, frame, now_ns);
+                return;
+        }
+        if (frame->divided)
+                node_spaces_clear(&account->partial, frame->node, frame_range(frame));
+        frame_end_parts(frame);
+        frame_discharge(frame);
+        frame_set_state(frame, FRAME_FREE);
+        frame_add_to(frame, &frame->pool->free);
+}
+
+void state_unplace(struct state *state, struct buffer *buffer, uint64_t now_ns)
+{
+        struct account *account = buffer->holding->account;
+
+        ledger_drop_buffer(state->ledger, buffer->record);
+        for (size_t i = 0; i < buffer->n_pieces; i++) {
+                struct buffer_piece *piece = &buffer->pieces[i];
+                struct frame *frame = piece->frame;
+
+                frame_remove_piece(frame, piece);
+                if (!frame->n_pieces)
+                        take_out_of(state, frame, now_ns);
+                else if (frame->divided)
+                        node_spaces_add(&account->partial, frame->node,
+                                        range_of(piece->phys, piece->length_bytes));
+                if (frame->n_pieces && frame->state == FRAME_GRANTED &&
+                    frame->n_ended == frame->n_pieces)
+                        frame_set_state(frame, FRAME_QUARANTINED);
+        }
+        holding_remove(buffer->holding, buffer);
+        quarantine_forget(state, buffer);
+        LIST_REMOVE(buffer, by_size);
+        account->n_buffers--;
+        usage_remove_buffer(account);
+        account->pool->counters.grants--;
+        state->grants--;
+        state_buffer_remove(state, buffer);
+        buffer_free(buffer);
 }
 
 static void return_piece(struct state *state, struct buffer_piece *piece, bool ended,
@@ -308,7 +421,10 @@ void state_ungrant(struct state *state, struct buffer *buffer, uint64_t now_ns)
         quarantine_forget(state, buffer);
         LIST_REMOVE(buffer, by_size);
         holding->account->n_buffers--;
+        usage_remove_buffer(holding->account);
         holding->account->pool->counters.frees++;
+        if (holding->account->pool->settings->n_quotas)
+                state_came(state, holding->account->pool);
         state_buffer_remove(state, buffer);
         buffer_free(buffer);
 }

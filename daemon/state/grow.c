@@ -12,6 +12,7 @@
 #include "demand.h"
 #include "macros.h"
 #include "placement.h"
+#include "quota.h"
 #include "state_private.h"
 
 #define GROW_DELAY_FIRST_NS   NS_PER_S
@@ -98,11 +99,18 @@ static uint64_t free_bytes(const struct pool *pool, const struct demand *demand)
 }
 
 /* How much more memory the demand needs; 0: more than the pool may hold. */
-static uint64_t bytes_needed(const struct pool *pool, const struct demand *demand, uint64_t run)
+static uint64_t bytes_needed(const struct pool *pool, const struct client *client,
+                             const struct demand *demand, uint64_t run)
 {
         uint64_t page_bytes = pool->settings->page_bytes, room = pool_room_bytes(pool);
         uint64_t size = up_to(demand->want.size_bytes, page_bytes);
-        uint64_t there = free_bytes(pool, demand), needed = run;
+        uint64_t there = free_bytes(pool, demand), left = claims_left_bytes(client, pool);
+        uint64_t needed = run;
+
+        /* What others have claimed stays free. */
+        if (size > left && size - left > needed)
+                needed = size - left;
+        there = there < left ? there : left;
 
         if (demand->want.max_segments > 1 && size > there && size - there > needed)
                 needed = size - there;
@@ -143,8 +151,8 @@ bool grow_could_ever(const struct pool *pool, const struct demand *demand, uint6
 }
 
 /* Return: whether frames could meet the demand. */
-static bool make_wish(const struct pool *pool, const struct demand *demand, bool slack,
-                      struct take_wish *ret)
+static bool make_wish(const struct pool *pool, const struct client *client,
+                      const struct demand *demand, bool slack, struct take_wish *ret)
 {
         uint64_t page_bytes = pool->settings->page_bytes, run, bytes;
         struct range window, gaps[DRAIN_WINDOWS_MAX + 1];
@@ -153,7 +161,7 @@ static bool make_wish(const struct pool *pool, const struct demand *demand, bool
         if (!is_in_reach(pool, demand))
                 return false;
         run = run_needed(&demand->want, page_bytes, slack);
-        bytes = bytes_needed(pool, demand, run);
+        bytes = bytes_needed(pool, client, demand, run);
         if (!bytes || !frames_window(pool, demand->want.window, run, &window))
                 return false;
         n_gaps = pool_gaps(pool, window, run, gaps);
@@ -200,10 +208,11 @@ static bool is_hopeless(const struct pool *pool, const struct take_wish *wish)
 }
 
 /* The easiest way to the demand that has not failed lately. */
-static bool find_wish(const struct pool *pool, const struct demand *demand, struct take_wish *ret)
+static bool find_wish(const struct pool *pool, const struct client *client,
+                      const struct demand *demand, struct take_wish *ret)
 {
-        return (make_wish(pool, demand, true, ret) && !is_hopeless(pool, ret)) ||
-               (make_wish(pool, demand, false, ret) && !is_hopeless(pool, ret));
+        return (make_wish(pool, client, demand, true, ret) && !is_hopeless(pool, ret)) ||
+               (make_wish(pool, client, demand, false, ret) && !is_hopeless(pool, ret));
 }
 
 /* The same again, or the entry that can be missed most, with its delay. */
@@ -310,12 +319,13 @@ void state_grow_anew(struct state *state, struct pool *pool)
 
 /* ---- asking --------------------------------------------------------------------------------- */
 
-bool state_can_grow(const struct state *state, const struct demand *demand, uint64_t pools)
+bool state_can_grow(const struct state *state, const struct client *client,
+                    const struct demand *demand, uint64_t pools)
 {
         struct take_wish wish;
 
         for (size_t i = 0; i < state->settings->n_pools; i++)
-                if (pools >> i & 1 && find_wish(&state->pools[i], demand, &wish))
+                if (pools >> i & 1 && find_wish(&state->pools[i], client, demand, &wish))
                         return true;
         return false;
 }
@@ -332,14 +342,14 @@ static void make_way(struct state *state, struct pool *pool, const struct take_w
         state->ops->cancel(state->data, pool->index);
 }
 
-bool state_grow_for(struct state *state, const struct demand *demand, uint64_t pools,
-                    bool *ret_asked)
+bool state_grow_for(struct state *state, const struct client *client, const struct demand *demand,
+                    uint64_t pools, bool *ret_asked)
 {
         for (size_t i = 0; i < state->settings->n_pools; i++) {
                 struct pool *pool = &state->pools[state->preferred[i]];
                 struct take_wish wish;
 
-                if (!(pools >> pool->index & 1) || !find_wish(pool, demand, &wish))
+                if (!(pools >> pool->index & 1) || !find_wish(pool, client, demand, &wish))
                         continue;
                 if (pool->taking) {
                         make_way(state, pool, &wish);

@@ -13,6 +13,7 @@
 
 #define GROW_FAILURES_MAX 4
 
+struct client;
 struct demand;
 struct pool;
 struct state;
@@ -33,12 +34,13 @@ struct grow_failure {
 };
 
 /**
- * state_can_grow() - whether pools may grow so that a demand can be met
+ * state_can_grow() - whether pools may grow so that a demand of a client can be met
  * @pools: which (bits)
  *
  * False where the system has lately had no such frames.
  */
-bool state_can_grow(const struct state *state, const struct demand *demand, uint64_t pools);
+bool state_can_grow(const struct state *state, const struct client *client,
+                    const struct demand *demand, uint64_t pools);
 
 /**
  * state_grow_for() - ask for frames that would meet a demand, where none are on their way
@@ -46,8 +48,8 @@ bool state_can_grow(const struct state *state, const struct demand *demand, uint
  *
  * Return: whether a take is under way after which the demand should be tried again.
  */
-bool state_grow_for(struct state *state, const struct demand *demand, uint64_t pools,
-                    bool *ret_asked);
+bool state_grow_for(struct state *state, const struct client *client, const struct demand *demand,
+                    uint64_t pools, bool *ret_asked);
 
 /**
  * grow_could_ever() - whether a demand could be met if the pool grew to its size_max

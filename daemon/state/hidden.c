@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns nothing. Refuses every limit by which a client could find out an address by asking for this
- * place and that: windows, boundaries, and alignments of more than a page. What is visible anyhow
- * is no secret: an offset in a frame, and the node.
+ * Owns nothing. The one place that knows who may be told addresses: lists, cursors, lookup, its
+ * history and explanations ask here. A pool that hides them refuses every limit by which a client
+ * could find out an address by asking for this place and that: windows, boundaries, and alignments
+ * of more than a page. What is visible anyhow is no secret: an offset in a frame, and the node.
  */
 #include "hidden.h"
 
@@ -73,7 +74,24 @@ bool hidden_suits(const struct pool_settings *pool, const struct demand *demand,
                          telling_limit(pool, demand) == LIMIT_NONE);
 }
 
-bool hidden_from(const struct pool_settings *pool, const struct client *asker)
+bool hidden_from(const struct pool *pool, const struct client *asker)
 {
-        return pool->hidden && !asker->is_admin;
+        if (asker->is_admin)
+                return false;
+        return pool->settings->hidden || !(asker->allowed >> pool->index & 1);
+}
+
+bool hidden_of_uid(const struct pool *pool, uint32_t uid, const struct client *asker)
+{
+        return hidden_from(pool, asker) && (pool->settings->hidden || uid != asker->identity.uid);
+}
+
+bool hidden_buffer(const struct buffer *buffer, const struct client *asker)
+{
+        const struct holding *holding = buffer->holding;
+        const struct pool *pool = holding->account->pool;
+
+        if (!hidden_of_uid(pool, holding->uid, asker))
+                return false;
+        return pool->settings->hidden || !holding->share || !holder_of(asker, holding->share);
 }

@@ -125,7 +125,7 @@ static struct former *former_new(const struct buffer *buffer)
                 return NULL;
         former->refs = 1;
         former->uid = holding->uid;
-        former->hidden = holding->account->pool->settings->hidden;
+        former->pool = holding->account->pool;
         former->client_id = holding->client_id;
         memcpy(former->client, holding->name, sizeof(former->client));
         memcpy(former->label, buffer->label, sizeof(former->label));

@@ -8,21 +8,25 @@
 #include "state.h"
 
 struct buffer;
+struct pool;
 
 /* Frames that are remembered. Those with numbers alike share HISTORY_WAYS places, and of these the
- * one that was given back longest ago is forgotten first. */
+ * one that was given back longest ago is forgotten first. (Fuzz targets have few sets: places run
+ * out, and a state ends soon.) */
+#ifndef HISTORY_SETS
 #define HISTORY_SETS 8192
+#endif
 #define HISTORY_WAYS 8
 
 /**
  * struct former - a client and a label that it gave
  * @refs:   entries that refer to it
- * @hidden: it did not know the address
+ * @pool:   where that was
  */
 struct former {
         uint32_t refs;
         uint32_t uid;
-        bool hidden;
+        const struct pool *pool;
         uint64_t client_id;
         char client[LABEL_BYTES_MAX + 1], label[LABEL_BYTES_MAX + 1];
 };

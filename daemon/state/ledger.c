@@ -80,6 +80,11 @@ int ledger_add_session(struct ledger *ledger, const struct ledger_session *sessi
         record->gid = session->gid;
         record->pid = session->pid;
         ledger_copy_text(record->name, session->name);
+        assert(session->n_groups <= LEDGER_GROUPS);
+        record->n_groups = (uint32_t)session->n_groups;
+        if (session->n_groups)
+                memcpy(record->groups, session->groups,
+                       session->n_groups * sizeof(record->groups[0]));
         record->sum = ledger_session_sum(record);
         record->references = 1;
         if (session->id > atomic_load(&ledger->head->last_owner))
@@ -375,7 +380,8 @@ bool ledger_head_checks(const struct ledger_head *head, size_t bytes, uint32_t s
 
         ledger_divide(&expected, bytes, slots);
         if (atomic_load(&head->magic) != LEDGER_MAGIC || head->version != LEDGER_VERSION ||
-            head->slots != slots)
+            head->slots != slots || atomic_load(&head->last_owner) > LEDGER_NUMBER_MAX ||
+            atomic_load(&head->last_buffer) > LEDGER_NUMBER_MAX)
                 return false;
         for (size_t i = 0; i < LEDGER_TABLES; i++)
                 if (head->rooms[i] != expected.rooms[i] ||

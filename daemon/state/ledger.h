@@ -35,12 +35,15 @@ void ledger_free(struct ledger *ledger); /* the memory stays as it is; NULL is f
 
 /**
  * struct ledger_session - what is kept of a session
- * @name: shorter than LEDGER_TEXT_BYTES
+ * @name:   shorter than LEDGER_TEXT_BYTES
+ * @groups: @n_groups of them, at most LEDGER_GROUPS
  */
 struct ledger_session {
         uint64_t token, id, since_ns;
         uint32_t uid, gid, pid;
         const char *name;
+        const uint32_t *groups;
+        size_t n_groups;
 };
 
 /**

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Turns each record of version 1 into the one of the same number, alone. It believes the head,
+ * Turns each record of version 2 into the one of the same number, alone. It believes the head,
  * which was checked, and nothing of the records: numbers and texts are copied and not followed.
  * A record whose sum was wrong gets one that is wrong by as much, so that ledger_read() judges it
  * as if it had been of this version from the beginning.
@@ -18,6 +18,7 @@ _Static_assert(sizeof(struct former_head) <= LEDGER_HEAD_BYTES &&
                        sizeof(struct ledger_head) <= LEDGER_HEAD_BYTES,
                "so much is read of it");
 _Static_assert(FORMER_TEXT_BYTES == LEDGER_TEXT_BYTES && FORMER_DEVICES == LEDGER_DEVICES &&
+                       FORMER_RIGHTS == LEDGER_RIGHTS &&
                        FORMER_PLACES_INSIDE == LEDGER_PLACES_INSIDE &&
                        FORMER_PLACES_EXTENT == LEDGER_PLACES_EXTENT,
                "otherwise records cannot be turned one by one");
@@ -26,6 +27,8 @@ static const size_t former_bytes[FORMER_TABLES] = {
         [FORMER_SESSIONS] = sizeof(struct former_session),
         [FORMER_BUFFERS] = sizeof(struct former_buffer),
         [FORMER_EXTENTS] = sizeof(struct former_extent),
+        [FORMER_SHARES] = sizeof(struct former_share),
+        [FORMER_HOLDERS] = sizeof(struct former_holder),
 };
 
 /* ---- heads ---------------------------------------------------------------------------------- */
@@ -39,13 +42,15 @@ static uint32_t former_room(enum former_table table, size_t bytes, uint32_t slot
         return (uint32_t)(parts_of[table] * part / former_bytes[table]);
 }
 
-/* Whether it is what version 1 writes, and what it has fits into a ledger of this version. */
+/* Whether it is what version 2 writes, and what it has fits into a ledger of this version. */
 static bool former_head_checks(const struct former_head *head, size_t bytes, uint32_t slots)
 {
         struct ledger_head now = { 0 };
 
         ledger_divide(&now, bytes, slots);
-        if (head->version != LEDGER_FORMER_VERSION || head->slots != slots)
+        if (head->version != LEDGER_FORMER_VERSION || head->slots != slots ||
+            atomic_load(&head->last_owner) > LEDGER_NUMBER_MAX ||
+            atomic_load(&head->last_buffer) > LEDGER_NUMBER_MAX)
                 return false;
         for (enum former_table i = 0; i < FORMER_TABLES; i++)
                 if (head->rooms[i] != former_room(i, bytes, slots) ||
@@ -90,7 +95,8 @@ int ledger_half_in_force(const void *const heads[2], size_t bytes, uint32_t slot
 /* By how much the sum of a record is wrong; 0: it checks. */
 #define FORMER_FAULT(record) ((record)->sum ^ FORMER_SUM(record))
 
-/* Its references are counted anew when it is read. */
+/* Its references are counted anew when it is read. Groups that quotas and claims are of it gets
+ * when its client comes back, which tells them. */
 static void convert_session(const void *record, struct ledger *to, uint32_t number)
 {
         const struct former_session *old = record;
@@ -127,7 +133,7 @@ static void convert_buffer(const void *record, struct ledger *to, uint32_t numbe
         new->n_devices = old->n_devices;
         memcpy(new->devices, old->devices, sizeof(new->devices));
         new->unwatched = old->unwatched;
-        new->share = LEDGER_NONE;
+        new->share = old->share;
         new->sum = ledger_buffer_sum(new) ^ FORMER_FAULT(old);
         new->revoked_ns = old->revoked_ns;
         new->exports = old->exports;
@@ -143,17 +149,52 @@ static void convert_extent(const void *record, struct ledger *to, uint32_t numbe
         new->sum = ledger_extent_sum(new) ^ FORMER_FAULT(old);
 }
 
+static void convert_share(const void *record, struct ledger *to, uint32_t number)
+{
+        const struct former_share *old = record;
+        struct ledger_share_record *new = ledger_share(to, number);
+
+        new->lasting = old->lasting;
+        new->n_rights = old->n_rights;
+        for (size_t i = 0; i < FORMER_RIGHTS; i++)
+                new->rights[i] =
+                        (struct ledger_right){ old->rights[i].is_group, old->rights[i].id };
+        memcpy(new->name, old->name, sizeof(new->name));
+        new->sum = ledger_share_sum(new) ^ FORMER_FAULT(old);
+        new->removed = old->removed;
+        new->has_token = old->has_token;
+        memcpy(new->token, old->token, sizeof(new->token));
+        new->ended_ns = old->ended_ns;
+        new->left = old->left;
+        new->left_uid = old->left_uid;
+        new->left_pid = old->left_pid;
+        memcpy(new->left_name, old->left_name, sizeof(new->left_name));
+}
+
+static void convert_holder(const void *record, struct ledger *to, uint32_t number)
+{
+        const struct former_holder *old = record;
+        struct ledger_holder_record *new = ledger_holder(to, number);
+
+        new->session = old->session;
+        new->buffer = old->buffer;
+        new->seq = old->seq;
+        new->sum = ledger_holder_sum(new) ^ FORMER_FAULT(old);
+}
+
 static void convert_frame(const struct former_frame *old, struct ledger_frame_record *new)
 {
         const uint64_t mixed = ledger_mix(ledger_mix(0, old->generation), old->session);
-        const uint32_t fault = old->sum ^ (uint32_t)ledger_mix(mixed, old->uid);
+        const uint32_t fault =
+                old->sum ^ (uint32_t)ledger_mix(ledger_mix(mixed, old->uid), old->aside);
 
         if (!old->generation) /* nothing was ever said of it, as of most */
                 return;
         new->generation = old->generation;
         new->session = old->session;
         new->uid = old->uid;
-        new->marks = old->exported ? LEDGER_EXPORTED : 0;
+        new->marks = old->marks;
+        new->aside = old->aside;
         new->sum = ledger_frame_sum(new) ^ fault;
 }
 
@@ -166,6 +207,8 @@ static const struct {
         [FORMER_SESSIONS] = { LEDGER_SESSIONS, convert_session },
         [FORMER_BUFFERS] = { LEDGER_BUFFERS, convert_buffer },
         [FORMER_EXTENTS] = { LEDGER_EXTENTS, convert_extent },
+        [FORMER_SHARES] = { LEDGER_SHARES, convert_share },
+        [FORMER_HOLDERS] = { LEDGER_HOLDERS, convert_holder },
 };
 
 /* Records that count, even with words that mean nothing. @at: the first one. */

@@ -19,12 +19,19 @@
 #include <stdint.h>
 
 #define LEDGER_MAGIC   UINT64_C(0x7372656b6e617262)
-#define LEDGER_VERSION 2u
+#define LEDGER_VERSION 3u
 
 #define LEDGER_NONE UINT32_MAX /* no record */
 
+/* No session or buffer was ever given a number above this one: counting on from such a number would
+ * begin again at 0. */
+#define LEDGER_NUMBER_MAX (UINT64_MAX / 2)
+
 /* Names and labels with their NUL. */
 #define LEDGER_TEXT_BYTES 64
+
+/* Groups of a session. */
+#define LEDGER_GROUPS 64
 
 /* PCI devices of a buffer. */
 #define LEDGER_DEVICES 4
@@ -62,14 +69,16 @@ struct ledger_begin {
  * struct ledger_session_record - a session, or one that ended and left memory behind
  * @token:    with which its client comes back
  * @id:       number in lists
+ * @groups:   @n_groups of them; quotas and claims may be theirs
  * @ended_ns: when it ended; 0: it has not. Not in @sum: it is written later
  * @references: buffers that refer to it, and 1 while it is an owner. Not in @sum: counted anew
  */
 struct ledger_session_record {
         struct ledger_begin begin;
         uint64_t token, id, since_ns;
-        uint32_t uid, gid, pid, filler;
+        uint32_t uid, gid, pid, n_groups;
         char name[LEDGER_TEXT_BYTES];
+        uint32_t groups[LEDGER_GROUPS];
         uint64_t sum;
         _Atomic uint64_t ended_ns;
         uint64_t references;
@@ -171,7 +180,7 @@ struct ledger_frame_record {
         uint32_t generation, session, uid, sum, marks, aside;
 };
 
-_Static_assert(sizeof(struct ledger_head) == 72 && sizeof(struct ledger_session_record) == 136 &&
+_Static_assert(sizeof(struct ledger_head) == 72 && sizeof(struct ledger_session_record) == 392 &&
                        sizeof(struct ledger_buffer_record) == 264 &&
                        sizeof(struct ledger_extent_record) == 136 &&
                        sizeof(struct ledger_share_record) == 264 &&

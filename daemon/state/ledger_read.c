@@ -76,9 +76,12 @@ static int read_session(struct reading *reading, uint32_t number)
                 .gid = record->gid,
                 .pid = record->pid,
                 .name = record->name,
+                .groups = record->groups,
+                .n_groups = record->n_groups,
         };
 
-        if (record->sum != ledger_session_sum(record) || !text_ends(record->name) || !record->id)
+        if (record->sum != ledger_session_sum(record) || !text_ends(record->name) || !record->id ||
+            record->n_groups > LEDGER_GROUPS)
                 return -EBADMSG;
         record->references = 1;
         reading->found->sessions++;

@@ -167,6 +167,8 @@ static void frame_gone(struct state *state, struct frame *frame)
         frame_free(frame);
         if (owner)
                 state_owner_settle(state, owner);
+        if (pool->settings->n_quotas)
+                state_came(state, pool); /* others may have more of it now */
         /* What somebody waits for may never be had without them; the last of them says so. */
         if (departs && !pool->departing_bytes) {
                 state->prospects_changed = true;
@@ -174,7 +176,11 @@ static void frame_gone(struct state *state, struct frame *frame)
         }
 }
 
-/* A page that was taken again can be announced before the news that its former frame has left. */
+/*
+ * A page that was taken again is announced before the news that its former frame has left. But a
+ * frame that is on its way may also have lost its page, since whoever had it punched that out: then
+ * it stays charged to him, or the keeper would wait for his end, of which nobody told it.
+ */
 static int make_room(struct state *state, const struct frame_news *news)
 {
         struct frame *old;
@@ -186,11 +192,14 @@ static int make_room(struct state *state, const struct frame_news *news)
                 frame_gone(state, old);
         }
         old = state_frame_at(state, news->phys);
-        if (old) {
-                if (old->state != FRAME_LEAVING && old->state != FRAME_LINGERING)
-                        return -EINVAL;
+        if (!old)
+                return 0;
+        if (old->state != FRAME_LEAVING && old->state != FRAME_LINGERING)
+                return -EINVAL;
+        if (frame_id(old->name) == frame_id(news->former))
                 frame_gone(state, old);
-        }
+        else
+                state_frame_end_service(old);
         return 0;
 }
 

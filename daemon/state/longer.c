@@ -26,7 +26,7 @@ static const struct pool *longest_of_pools(const struct state *state, const stru
                 const struct pool *pool = &state->pools[state->preferred[i]];
                 struct range run;
 
-                if (!(pools >> pool->index & 1) || hidden_from(pool->settings, client) ||
+                if (!(pools >> pool->index & 1) || hidden_from(pool, client) ||
                     !choice_longest(client, pool, demand, &run))
                         continue;
                 if (best && run.last - run.first <= ret->last - ret->first)
@@ -89,6 +89,15 @@ static void frame_words(const struct frame *frame, uint64_t phys, const struct c
         to[0] = '\0';
 }
 
+/* Whether he may know where memory of every pool lies. */
+static bool knows_all(const struct state *state, const struct client *asker)
+{
+        for (size_t i = 0; i < state->settings->n_pools; i++)
+                if (hidden_from(&state->pools[i], asker))
+                        return false;
+        return true;
+}
+
 /**
  * side_words() - what is at one end of a run
  * @phys: the address beyond it; @edge: the run ends at the edge of the address space
@@ -106,14 +115,16 @@ static void side_words(const struct state *state, const struct client *asker,
                 return;
         }
         frame = report_frame_over(state, phys);
-        if (frame && hidden_from(frame->pool->settings, asker))
-                snprintf(to, SIDE_BYTES, "is no memory of pool %.64s", pool->settings->name);
-        else if (frame && frame->pool != pool)
+        if (frame && hidden_from(frame->pool, asker))
+                frame = NULL;
+        if (frame && frame->pool != pool)
                 snprintf(to, SIDE_BYTES, "is memory of pool %.64s", frame->pool->settings->name);
         else if (frame)
                 frame_words(frame, phys, asker, to, SIDE_BYTES);
         else if (!range_contains(pool->settings->window, here))
                 snprintf(to, SIDE_BYTES, "is the end of pool %.64s", pool->settings->name);
+        else if (!knows_all(state, asker)) /* there may be what he is not to know of */
+                snprintf(to, SIDE_BYTES, "is no memory of pool %.64s", pool->settings->name);
         else
                 snprintf(to, SIDE_BYTES, "pard holds no memory");
 }

@@ -54,7 +54,7 @@ static void add_former(const struct history_entry *entry, const struct client *a
 {
         uint64_t age_ns = now_ns - entry->until_ns;
         size_t at = ret->n_former;
-        struct former_holder *to;
+        struct former_report *to;
 
         while (at > 0 && ret->former[at - 1].age_ns > age_ns)
                 at--;
@@ -64,7 +64,7 @@ static void add_former(const struct history_entry *entry, const struct client *a
                 ret->n_former++;
         to = &ret->former[at];
         memmove(to + 1, to, (ret->n_former - at - 1) * sizeof(*to));
-        *to = (struct former_holder){ .age_ns = age_ns,
+        *to = (struct former_report){ .age_ns = age_ns,
                                       .known = report_may_know(asker, entry->who->uid) };
         if (!to->known)
                 return;
@@ -93,9 +93,20 @@ static void find_former(const struct state *state, const struct client *asker, u
                         continue;
                 entries = history_of(&state->history, align_down(phys, page_bytes), page_bytes);
                 for (size_t j = 0; entries && j < FORMER_HOLDERS_MAX && entries[j].who; j++)
-                        if (asker->is_admin || !entries[j].who->hidden)
+                        if (!hidden_of_uid(entries[j].who->pool, entries[j].who->uid, asker))
                                 add_former(&entries[j], asker, now_ns, ret);
         }
+}
+
+/* What lies in a buffer of his own he knows. */
+static bool may_know(const struct frame *frame, const struct client *asker, uint64_t phys)
+{
+        const struct buffer_piece *piece;
+
+        if (!hidden_from(frame->pool, asker))
+                return true;
+        piece = report_piece_over(frame, phys);
+        return piece && !hidden_buffer(piece->buffer, asker);
 }
 
 void state_lookup(const struct state *state, const struct client *asker, uint64_t phys,
@@ -103,7 +114,7 @@ void state_lookup(const struct state *state, const struct client *asker, uint64_
 {
         const struct frame *frame = report_frame_over(state, phys);
 
-        if (frame && hidden_from(frame->pool->settings, asker))
+        if (frame && !may_know(frame, asker, phys))
                 frame = NULL; /* or he could find out by asking everywhere */
         *ret = (struct lookup_report){ .held = frame };
         if (frame) {

@@ -26,11 +26,11 @@ bool state_next_extent(const struct state *state, const struct client *asker, st
                        const char *pool, uint64_t *cursor, unsigned *steps,
                        struct extent_report *ret)
 {
-        struct frame *frame = report_frame_at(state, asker, window, *cursor);
+        struct frame *frame = report_frame_at(state, asker, window, *cursor, steps);
         bool any = false;
 
         for (; frame && frame->phys <= window.last;
-             frame = report_frame_next(state, asker, frame)) {
+             frame = report_frame_next(state, asker, frame, steps)) {
                 bool wanted = report_wants_pool(frame->pool, pool) &&
                               range_overlaps(frame_range(frame), window);
 

@@ -181,21 +181,27 @@ static int add_name(struct narrowing *narrowing, const struct state *state, cons
         return add_device(narrowing, device);
 }
 
+static int add_names(struct narrowing *narrowing, const struct state *state, const char *names)
+{
+        const char *at = names && *names ? names : NULL;
+        int r = 0;
+
+        narrowing->demand->unwatched = !at;
+        while (at && !r) {
+                const size_t length = strcspn(at, ",");
+
+                r = add_name(narrowing, state, at, length);
+                at = at[length] ? at + length + 1 : NULL;
+        }
+        return r;
+}
+
 int narrow_by_devices(const struct state *state, const char *names, struct demand *demand,
                       struct reach *reach, struct refusal *refusal)
 {
         struct narrowing narrowing = { .demand = demand, .reach = reach, .refusal = refusal };
-        const char *at = names && *names ? names : NULL;
-        int r = 0;
 
-        demand->unwatched = !at;
-        while (at && !r) {
-                const size_t length = strcspn(at, ",");
-
-                r = add_name(&narrowing, state, at, length);
-                at = at[length] ? at + length + 1 : NULL;
-        }
-        return r;
+        return add_names(&narrowing, state, names);
 }
 
 const struct device_settings *state_next_device(const struct state *state, uint64_t *cursor)
@@ -205,19 +211,37 @@ const struct device_settings *state_next_device(const struct state *state, uint6
         return &state->settings->devices[(*cursor)++];
 }
 
+/* How one more device sees it. */
+static void narrow_sight(struct sight *sight, const struct device_settings *device)
+{
+        if (device->min_align_mask > sight->min_align_mask)
+                sight->min_align_mask = device->min_align_mask;
+        if (device->limits.align_bytes > sight->start_align_bytes)
+                sight->start_align_bytes = device->limits.align_bytes;
+        if (device->granularity_bytes > sight->start_align_bytes)
+                sight->start_align_bytes = device->granularity_bytes;
+}
+
 int state_device_limits(const struct state *state, const char *names, struct constraint *ret,
-                        uint64_t *ret_nodes, struct refusal *ret_refusal)
+                        uint64_t *ret_nodes, struct sight *ret_sight, struct refusal *ret_refusal)
 {
         struct demand demand = {
                 .limits = { .window = RANGE_ALL, .align_bytes = 1, .max_segments = SEGMENTS_ANY },
         };
-        struct reach reach;
+        struct narrowing narrowing = {
+                .demand = &demand,
+                .reach = &ret_sight->reach,
+                .refusal = ret_refusal,
+        };
         int r;
 
-        reach_init(&reach);
-        r = narrow_by_devices(state, names, &demand, &reach, ret_refusal);
+        *ret_sight = (struct sight){ .start_align_bytes = 1 };
+        reach_init(&ret_sight->reach);
+        r = add_names(&narrowing, state, names);
         if (r)
                 return r;
+        for (size_t i = 0; i < narrowing.n; i++)
+                narrow_sight(ret_sight, narrowing.devices[i]);
         *ret = demand.limits;
         *ret_nodes = demand.nodes;
         return 0;

@@ -5,12 +5,15 @@
  */
 #include "pool.h"
 
+#include <string.h>
+
 void pool_init(struct pool *pool, const struct pool_settings *settings, uint32_t index)
 {
         pool->settings = settings;
         pool->index = index;
         pool->goal_bytes = settings->size_min_bytes;
         pool->shrink_from = UINT64_MAX;
+        RB_INIT(&pool->frames);
         LIST_INIT(&pool->orphans);
         for (unsigned i = 0; i < BUFFER_CLASSES; i++)
                 LIST_INIT(&pool->by_size[i]);
@@ -20,12 +23,31 @@ void pool_init(struct pool *pool, const struct pool_settings *settings, uint32_t
         due_init(&pool->shrink, DUE_SHRINK);
         due_init(&pool->drain.walk, DUE_DRAIN);
         due_init(&pool->turn, DUE_POOL_TURN);
+        pool_forget_usages(pool);
 }
 
 void pool_deinit(struct pool *pool)
 {
         node_spaces_deinit(&pool->free);
         node_spaces_deinit(&pool->all);
+}
+
+uint64_t pool_unmet_bytes(const struct pool *pool, unsigned claim)
+{
+        uint64_t claimed = pool->settings->claims[claim].bytes;
+        uint64_t used = pool->claim_usages[claim].bytes;
+
+        return claimed > used ? claimed - used : 0;
+}
+
+void pool_forget_usages(struct pool *pool)
+{
+        memset(pool->group_usages, 0, sizeof(pool->group_usages));
+        memset(pool->claim_usages, 0, sizeof(pool->claim_usages));
+        pool->claimed_bytes = 0;
+        for (size_t i = 0; i < pool->settings->n_claims; i++)
+                pool->claimed_bytes += pool->settings->claims[i].bytes;
+        pool->unmet_bytes = pool->claimed_bytes;
 }
 
 uint64_t pool_missing_bytes(const struct pool *pool)
@@ -50,7 +72,8 @@ uint64_t pool_target_bytes(const struct pool *pool)
         uint64_t target = bytes->granted + bytes->reusable + bytes->lingering + bytes->quarantined +
                           bytes->retired;
 
-        if (__builtin_add_overflow(target, settings->spare_bytes, &target))
+        /* Claims are at most size_min: that does not overflow. */
+        if (__builtin_add_overflow(target + pool->unmet_bytes, settings->spare_bytes, &target))
                 target = UINT64_MAX;
         if (target < pool->goal_bytes)
                 target = pool->goal_bytes;
@@ -93,20 +116,10 @@ const char *pool_state_name(const struct pool *pool)
         return pool_missing_bytes(pool) ? "short" : "ready";
 }
 
-static bool in_group(const struct identity *identity, uint32_t gid)
-{
-        if (identity->gid == gid)
-                return true;
-        for (size_t i = 0; i < identity->n_groups; i++)
-                if (identity->groups[i] == gid)
-                        return true;
-        return false;
-}
-
 bool identity_is_among(const struct identity *identity, const struct principal *list, size_t count)
 {
         for (size_t i = 0; i < count; i++)
-                if (list[i].is_group ? in_group(identity, list[i].id) : identity->uid == list[i].id)
+                if (principal_is(&list[i], identity))
                         return true;
         return false;
 }

@@ -8,6 +8,7 @@
 #include "grow.h"
 #include "node_spaces.h"
 #include "state.h"
+#include "usage.h"
 
 #define POOLS_MAX       64 /* a bit each in a mask */
 #define POOL_NOTE_BYTES 192
@@ -22,10 +23,12 @@ RB_HEAD(holding_tree, holding);
 /**
  * struct pool - a named, disjoint set of frames
  * @index:   in the configuration
+ * @frames:  all of them, also those out of service
  * @free:    frames that nobody has
  * @all:     frames in service, whoever has them: what could be had if everybody gave back
  * @departing_bytes: of frames that are leaving and do not come back
  * @filled_once: the first take is over, or none was needed
+ * @cannot_pin: the last take brought nothing, or too little, because pages cannot be pinned
  * @goal_bytes: what it holds also when nobody wants anything
  * @resized: an administrator has set the goal
  * @trim:    and did so while a take was under way: what it brings too much goes at once
@@ -53,18 +56,23 @@ RB_HEAD(holding_tree, holding);
  * @turn:    end of that, or of the pause after it
  * @waiting: requests that wait and may go here
  * @by_size: its buffers by buffer_class()
+ * @group_usages: what is charged to groups that have quotas, by the quotas' indexes
+ * @claim_usages: what is charged to those who have claims, by the claims' indexes
+ * @claimed_bytes: all claims; @unmet_bytes: what of them is not in use: so much of what is free is
+ *           kept for those who claimed it
  * @counters: since the start, but for its lost_to_system, which is kept above
  */
 struct pool {
         const struct pool_settings *settings;
         uint32_t index, n_orphans;
+        struct pool_frame_tree frames;
         struct node_spaces free, all;
         struct state_bytes bytes;
         uint64_t departing_bytes;
         uint64_t unpinned_frames;
         uint64_t lost_to_system;
         uint64_t goal_bytes;
-        bool filled_once, resized, trim;
+        bool filled_once, resized, trim, cannot_pin;
         uint32_t taking, taken;
         uint64_t aside_bytes;
         struct take_wish wish;
@@ -88,6 +96,8 @@ struct pool {
         struct due turn;
         uint64_t waiting;
         struct buffer_list by_size[BUFFER_CLASSES];
+        struct usage group_usages[QUOTAS_MAX], claim_usages[CLAIMS_MAX];
+        uint64_t claimed_bytes, unmet_bytes;
         struct pool_counters counters;
 };
 
@@ -95,10 +105,17 @@ struct pool {
 void pool_init(struct pool *pool, const struct pool_settings *settings, uint32_t index);
 void pool_deinit(struct pool *pool);
 
+/* What of a claim, by its index, is not in use. */
+uint64_t pool_unmet_bytes(const struct pool *pool, unsigned claim);
+
+/* Nobody has anything, as far as quotas and claims know: those of the settings are new. */
+void pool_forget_usages(struct pool *pool);
+
 /* Bytes that it should hold for its goal and does not. */
 uint64_t pool_missing_bytes(const struct pool *pool);
 
-/* What it wants to hold now: its goal, or what is in use and the spare beside it. */
+/* What it wants to hold now: its goal, or what is in use, and beside it what is claimed and the
+ * spare. */
 uint64_t pool_target_bytes(const struct pool *pool);
 
 /* What it will hold when everything that leaves has left or come back. */

@@ -55,6 +55,13 @@ enum reach_loss reach_narrow(struct reach *reach, const struct device_settings *
         return share ? REACH_DIFFERENT : REACH_APART;
 }
 
+bool reach_is_all(const struct reach *reach)
+{
+        return reach->open ||
+               (reach->count == 1 && reach->views[0].phys.first == 0 &&
+                reach->views[0].phys.last == UINT64_MAX && !reach->views[0].dma_offset);
+}
+
 struct range view_dma(const struct view *view)
 {
         return (struct range){ view->phys.first + view->dma_offset,

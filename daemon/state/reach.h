@@ -28,6 +28,17 @@ struct reach {
         size_t count;
 };
 
+/**
+ * struct sight - how devices see memory, all of them
+ * @min_align_mask: the widest of theirs
+ * @start_align_bytes: what their alignments are but for that
+ * @reach:          what all of them see
+ */
+struct sight {
+        uint64_t min_align_mask, start_align_bytes;
+        struct reach reach;
+};
+
 /* All memory, wherever devices see it. */
 void reach_init(struct reach *reach);
 
@@ -44,6 +55,9 @@ enum reach_loss {
  * Return: what is left. With anything but REACH_SOME @reach is empty.
  */
 enum reach_loss reach_narrow(struct reach *reach, const struct device_settings *device);
+
+/* Whether all memory is seen, and where it is. */
+bool reach_is_all(const struct reach *reach);
 
 /* The bus addresses of a view. */
 struct range view_dma(const struct view *view);

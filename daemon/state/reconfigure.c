@@ -78,12 +78,11 @@ int state_resize(struct state *state, struct client *asker, const char *pool_nam
         return 0;
 }
 
-static void pool_reconfigure(struct state *state, struct pool *pool,
-                             const struct pool_settings *settings, uint64_t now_ns)
+static void pool_reconfigure(struct state *state, struct pool *pool, uint64_t now_ns)
 {
-        uint64_t over;
+        const struct pool_settings *settings = pool->settings;
+        uint64_t over, spare;
 
-        pool->settings = settings;
         if (!pool->resized || pool->goal_bytes < settings->size_min_bytes)
                 pool->goal_bytes = settings->size_min_bytes;
         if (pool->goal_bytes > settings->size_max_bytes)
@@ -92,11 +91,13 @@ static void pool_reconfigure(struct state *state, struct pool *pool,
                 pool->resized = false;
         state_grow_anew(state, pool);
 
-        /* What is too much goes at once, what is only not needed when its time has come. */
+        /* What is too much goes at once, but for what is claimed; what is only not needed when its
+         * time has come. */
         over = pool_coming_bytes(pool);
         over = over > settings->size_max_bytes ? over - settings->size_max_bytes : 0;
-        if (over > pool->bytes.free)
-                over = pool->bytes.free;
+        spare = pool->bytes.free > pool->unmet_bytes ? pool->bytes.free - pool->unmet_bytes : 0;
+        if (over > spare)
+                over = spare;
         due_cancel(&state->dues, &pool->shrink);
         state_shrink_now(state, pool, over, now_ns);
 }
@@ -109,7 +110,11 @@ void state_reconfigure(struct state *state, const struct state_settings *setting
 
         state->settings = settings;
         for (size_t i = 0; i < settings->n_pools; i++)
-                pool_reconfigure(state, &state->pools[i], &settings->pools[i], now_ns);
+                state->pools[i].settings = &settings->pools[i];
+        usages_rebuild(state);
+        state->limits_bent = true;
+        for (size_t i = 0; i < settings->n_pools; i++)
+                pool_reconfigure(state, &state->pools[i], now_ns);
         LIST_FOREACH (client, &state->clients, link)
                 client_reconfigure(client);
         waiters_reconfigure(state, now_ns);

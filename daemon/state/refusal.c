@@ -9,6 +9,7 @@
 #include "grow.h"
 #include "macros.h"
 #include "placement.h"
+#include "quota.h"
 #include "state_private.h"
 
 #include <inttypes.h>
@@ -107,6 +108,15 @@ void demand_words(const struct demand *demand, char *to, size_t room)
         snprintf(to, room, "%s %s%s %s%s", size, pieces, align, where, whom);
 }
 
+/* Of so many bytes in empty frames, those that others have not claimed. */
+static uint64_t unclaimed(const struct client *client, const struct pool *pool,
+                          const struct demand *demand, uint64_t bytes)
+{
+        uint64_t left = claims_left_bytes(client, pool) + client_kept_bytes(client, pool, demand);
+
+        return bytes < left ? bytes : left;
+}
+
 void refusal_figures(const struct state *state, const struct client *client,
                      const struct demand *demand, uint64_t pools, struct refusal *ret)
 {
@@ -121,7 +131,9 @@ void refusal_figures(const struct state *state, const struct client *client,
                         continue;
                 client_memory(client, &state->pools[i], demand, &whole, &parts);
                 ret->free_in_window_bytes +=
-                        placement_free_bytes(whole.of, whole.count, demand->want.window) +
+                        unclaimed(
+                                client, &state->pools[i], demand,
+                                placement_free_bytes(whole.of, whole.count, demand->want.window)) +
                         placement_free_bytes(parts.of, parts.count, demand->want.window);
                 if (choice_longest(client, &state->pools[i], demand, &run) &&
                     range_size(run) > ret->largest_run_bytes)
@@ -229,27 +241,36 @@ static uint64_t held_in_window(const struct state *state, const struct demand *d
         return bytes;
 }
 
-/* What a pool may hold there at most. */
-static uint64_t most_there(const struct state *state, const struct demand *demand, uint64_t pools)
+/* What a pool may hold there at most for this client; *ret_claimed: and for others, who claimed it.
+ */
+static uint64_t most_there(const struct state *state, const struct client *client,
+                           const struct demand *demand, uint64_t pools, uint64_t *ret_claimed)
 {
-        uint64_t most = 0;
+        uint64_t most = 0, claimed;
+
+        *ret_claimed = 0;
 
         for (size_t i = 0; i < state->settings->n_pools; i++) {
                 const struct pool_settings *settings = state->pools[i].settings;
 
-                if (pools >> i & 1 && range_overlaps(settings->window, demand->want.window) &&
-                    settings->size_max_bytes > most)
-                        most = settings->size_max_bytes;
+                if (!(pools >> i & 1) || !range_overlaps(settings->window, demand->want.window))
+                        continue;
+                claimed = claims_of_others_bytes(client, &state->pools[i]);
+                if (settings->size_max_bytes - claimed > most) {
+                        most = settings->size_max_bytes - claimed;
+                        *ret_claimed = claimed;
+                }
         }
         return most;
 }
 
 /* @own: it is what the client has itself that leaves no room. */
-static void write_never(const struct state *state, const struct demand *demand, uint64_t pools,
-                        bool own, struct refusal *ret)
+static void write_never(const struct state *state, const struct client *client,
+                        const struct demand *demand, uint64_t pools, bool own, struct refusal *ret)
 {
         char what[DEMAND_WORDS_BYTES], held[32], run[32], because[160] = "";
-        uint64_t bytes, largest, most = most_there(state, demand, pools);
+        uint64_t bytes, largest, claimed;
+        uint64_t most = most_there(state, client, demand, pools, &claimed);
 
         bytes = held_in_window(state, demand, pools, &largest);
         demand_words(demand, what, sizeof(what));
@@ -263,6 +284,11 @@ static void write_never(const struct state *state, const struct demand *demand, 
                          "%s cannot be had beside what this client has itself: pard holds %s there "
                          "in all; it would have to free some%s",
                          what, held, because);
+        else if (claimed && demand->want.size_bytes > most)
+                snprintf(ret->sentence, sizeof(ret->sentence),
+                         "%s can never be had: beside the %s that others have claimed, no pool "
+                         "there may hold more than %s%s",
+                         what, bytes_words(claimed, run), bytes_words(most, held), because);
         else if (most > bytes && demand->want.size_bytes > most)
                 snprintf(ret->sentence, sizeof(ret->sentence),
                          "%s can never be had: no pool there may hold more than %s%s", what,
@@ -325,10 +351,7 @@ static const struct pool *drained_pool(const struct state *state, const struct d
         return NULL;
 }
 
-static void append(struct refusal *refusal, const char *format, ...)
-        __attribute__((__format__(__printf__, 2, 3)));
-
-static void append(struct refusal *refusal, const char *format, ...)
+void refusal_append(struct refusal *refusal, const char *format, ...)
 {
         size_t used = strlen(refusal->sentence);
         va_list args;
@@ -359,23 +382,38 @@ static void append_quarantines(const struct state *state, const struct demand *d
         }
         if (!bytes)
                 return;
-        append(ret, "; %s are in quarantine", bytes_words(bytes, size));
+        refusal_append(ret, "; %s are in quarantine", bytes_words(bytes, size));
         if (first && first->until_ns > state->now_ns)
-                append(ret, ", some of that for another %" PRIu64 " s",
-                       (first->until_ns - state->now_ns + NS_PER_S - 1) / NS_PER_S);
+                refusal_append(ret, ", some of that for another %" PRIu64 " s",
+                               (first->until_ns - state->now_ns + NS_PER_S - 1) / NS_PER_S);
         else if (first)
-                append(ret, " until devices are quiet");
-        append(ret, "; parctl release would free that");
+                refusal_append(ret, " until devices are quiet");
+        refusal_append(ret, "; parctl release would free that");
 }
 
-static void write_not_now(const struct state *state, const struct demand *demand, uint64_t pools,
-                          struct refusal *ret)
+/* Bytes that are free there and kept for others. */
+static uint64_t kept_bytes(const struct state *state, const struct client *client, uint64_t pools)
+{
+        uint64_t bytes = 0;
+
+        for (; pools; pools &= pools - 1) {
+                const struct pool *pool = &state->pools[__builtin_ctzll(pools)];
+                uint64_t kept = claims_kept_bytes(client, pool);
+
+                bytes += kept < pool->bytes.free ? kept : pool->bytes.free;
+        }
+        return bytes;
+}
+
+static void write_not_now(const struct state *state, const struct client *client,
+                          const struct demand *demand, uint64_t pools, struct refusal *ret)
 {
         const struct pool *lacking = short_pool(state, demand, pools);
         const struct pool *stuck = stuck_pool(state, demand, pools);
         const struct pool *drained = drained_pool(state, demand, pools);
         char what[DEMAND_WORDS_BYTES], free_bytes[32], run[32], coming[32];
         uint64_t coming_bytes = bytes_coming(state, pools);
+        uint64_t claimed_bytes = kept_bytes(state, client, pools);
 
         demand_words(demand, what, sizeof(what));
         bytes_words(ret->free_in_window_bytes, free_bytes);
@@ -383,18 +421,24 @@ static void write_not_now(const struct state *state, const struct demand *demand
         snprintf(ret->sentence, sizeof(ret->sentence),
                  "%.303s: %s are free there, the largest run is %s", what, free_bytes, run);
         if (lacking)
-                append(ret, "; pool %.64s holds %.140s", lacking->settings->name, lacking->note);
+                refusal_append(ret, "; pool %.64s holds %.140s", lacking->settings->name,
+                               lacking->note);
         else if (stuck && !ret->growing)
-                append(ret, "; pool %.64s cannot grow now: %.140s", stuck->settings->name,
-                       stuck->reason[0] ? stuck->reason
-                                        : "it had to look for pages often lately, and pauses");
+                refusal_append(ret, "; pool %.64s cannot grow now: %.140s", stuck->settings->name,
+                               stuck->reason[0]
+                                       ? stuck->reason
+                                       : "it had to look for pages often lately, and pauses");
         if (drained && !lacking)
-                append(ret, "; pool %.64s is drained there", drained->settings->name);
+                refusal_append(ret, "; pool %.64s is drained there", drained->settings->name);
+        if (claimed_bytes)
+                refusal_append(ret, "; %s more are kept for others, who claimed them",
+                               bytes_words(claimed_bytes, coming));
         if (pools & state->held_up)
-                append(ret, "; others wait for it already");
+                refusal_append(ret, "; others wait for it already");
         append_quarantines(state, demand, pools, ret);
         if (coming_bytes)
-                append(ret, "; %s are on their way back", bytes_words(coming_bytes, coming));
+                refusal_append(ret, "; %s are on their way back",
+                               bytes_words(coming_bytes, coming));
 }
 
 int refusal_explain(const struct state *state, const struct client *client,
@@ -412,15 +456,15 @@ int refusal_explain(const struct state *state, const struct client *client,
                 return r;
         demand_setter(demand, ret->limit, ret->limit_set_by, sizeof(ret->limit_set_by));
         if (ever) {
-                ret->growing = state_can_grow(state, demand, pools);
-                write_not_now(state, demand, pools, ret);
+                ret->growing = state_can_grow(state, client, demand, pools);
+                write_not_now(state, client, demand, pools, ret);
         } else {
                 own = choice_could_ever(state, client, demand, pools, true);
                 if (own < 0)
                         return own;
                 ret->result = PAR_REFUSED_NEVER_FITS;
                 ret->permanent = true;
-                write_never(state, demand, pools, own, ret);
+                write_never(state, client, demand, pools, own, ret);
         }
         return ret->result;
 }

@@ -26,6 +26,10 @@ int refusal_explain(const struct state *state, const struct client *client,
 void refusal_figures(const struct state *state, const struct client *client,
                      const struct demand *demand, uint64_t pools, struct refusal *ret);
 
+/* Add to the sentence, as far as there is room. */
+void refusal_append(struct refusal *refusal, const char *format, ...)
+        __attribute__((__format__(__printf__, 2, 3)));
+
 #define DEMAND_WORDS_BYTES 304
 
 /* What is asked for, in words: "64 MiB in one piece below 4 GiB". */

@@ -48,6 +48,12 @@ void report_owner(const struct owner *owner, const struct client *asker, struct 
         ret->pid = owner->pid;
 }
 
+/* Of a pool that has nothing because nothing can be pinned it is no truth that all is. */
+static bool is_pinned(const struct pool *pool)
+{
+        return !pool->unpinned_frames && (pool->bytes.held || !pool->cannot_pin);
+}
+
 static void status_note(const struct state *state, char to[REPORT_NOTE_BYTES])
 {
         const struct watch *watch = watch_noisy(state);
@@ -80,7 +86,7 @@ void state_report(const struct state *state, uint64_t now_ns, struct status_repo
 
                 if (!pool->filled_once)
                         ret->state = "filling";
-                if (pool->unpinned_frames)
+                if (!is_pinned(pool))
                         ret->pinned = false;
                 ret->lost_to_system += pool->lost_to_system;
                 ret->bytes.held += pool->bytes.held;
@@ -136,9 +142,11 @@ bool state_next_pool(const struct state *state, const struct client *asker, uint
                 .held_aside_bytes = pool->aside_bytes,
                 .draining_bytes = pool_draining_bytes(pool),
                 .waiting = pool->waiting,
+                .claimed_bytes = pool->claimed_bytes,
+                .unmet_bytes = pool->unmet_bytes,
                 .largest_run_bytes = placement_largest_run(list.of, list.count, RANGE_ALL),
                 .lost_to_system = pool->lost_to_system,
-                .pinned = !pool->unpinned_frames,
+                .pinned = is_pinned(pool),
                 .allowed = !asker || (asker->allowed >> pool->index & 1),
                 .state = pool_state_name(pool),
                 .note = pool->note,
@@ -250,21 +258,37 @@ static uint64_t first_begin(const struct state *state, struct range window)
         return window.first < longest ? 0 : window.first - (longest - 1);
 }
 
-static struct frame *frame_from(const struct state *state, const struct client *asker,
-                                uint64_t phys)
+/* This frame, or the first after it that the asker may know of. What he may not know of is passed
+ * over in one go, or a list that stops there would tell him by its cursor where that lies. */
+static struct frame *known_from(const struct state *state, const struct client *asker,
+                                struct frame *frame, unsigned *steps)
 {
-        return asker->is_admin ? state_frame_from(state, phys) : state_open_frame_from(state, phys);
+        struct frame *first = NULL;
+
+        if (!frame || !hidden_from(frame->pool, asker))
+                return frame;
+        for (size_t i = 0; i < state->settings->n_pools; i++) {
+                struct frame *there;
+
+                if (hidden_from(&state->pools[i], asker))
+                        continue;
+                there = state_pool_frame_from(&state->pools[i], frame);
+                if (there && (!first || frame_compare(there, first) < 0))
+                        first = there;
+                if (*steps > 1) /* or a list would not get on */
+                        --*steps;
+        }
+        return first;
 }
 
 struct frame *report_frame_next(const struct state *state, const struct client *asker,
-                                const struct frame *frame)
+                                const struct frame *frame, unsigned *steps)
 {
-        return asker->is_admin ? state_frame_next(state, frame)
-                               : state_open_frame_next(state, frame);
+        return known_from(state, asker, state_frame_next(state, frame), steps);
 }
 
 struct frame *report_frame_at(const struct state *state, const struct client *asker,
-                              struct range window, uint64_t cursor)
+                              struct range window, uint64_t cursor, unsigned *steps)
 {
         uint64_t from = cursor & ~CURSOR_SAME_ADDRESS;
         uint64_t skip = cursor & CURSOR_SAME_ADDRESS;
@@ -272,11 +296,11 @@ struct frame *report_frame_at(const struct state *state, const struct client *as
         struct frame *frame;
 
         if (from < begin)
-                return frame_from(state, asker, begin);
-        frame = frame_from(state, asker, from);
+                return known_from(state, asker, state_frame_from(state, begin), steps);
+        frame = known_from(state, asker, state_frame_from(state, from), steps);
         while (frame && skip && frame->phys == from) {
                 skip--;
-                frame = report_frame_next(state, asker, frame);
+                frame = report_frame_next(state, asker, frame, steps);
         }
         return frame;
 }
@@ -297,10 +321,10 @@ void report_pass(uint64_t *cursor, const struct frame *frame)
 bool state_next_frame(const struct state *state, const struct client *asker, struct range window,
                       const char *pool, uint64_t *cursor, unsigned *steps, struct frame_report *ret)
 {
-        struct frame *frame = report_frame_at(state, asker, window, *cursor);
+        struct frame *frame = report_frame_at(state, asker, window, *cursor, steps);
 
         for (; frame && frame->phys <= window.last;
-             frame = report_frame_next(state, asker, frame)) {
+             frame = report_frame_next(state, asker, frame, steps)) {
                 if (!*steps)
                         return false;
                 --*steps;
@@ -322,11 +346,6 @@ const char *report_buffer_state(const struct buffer *buffer)
                 if (buffer->pieces[i].frame->state == FRAME_RETIRED)
                         return "retired";
         return "granted";
-}
-
-static bool is_hidden(const struct buffer *buffer, const struct client *asker)
-{
-        return hidden_from(buffer->holding->account->pool->settings, asker);
 }
 
 /* What is shared; its name where the asker may know whose it is. */
@@ -362,7 +381,7 @@ void report_buffer(const struct buffer *buffer, const struct client *asker, uint
         if (!ret->holder.known)
                 ret->label = "";
         report_share(buffer->share, ret);
-        if (is_hidden(buffer, asker)) {
+        if (hidden_buffer(buffer, asker)) {
                 ret->hidden = true;
                 ret->extent = (struct range){ 0, 0 };
                 ret->segments = 0;
@@ -378,7 +397,7 @@ static bool is_everything(struct range window)
 static bool buffer_reaches(const struct buffer *buffer, const struct client *asker,
                            struct range window)
 {
-        if (is_hidden(buffer, asker))
+        if (hidden_buffer(buffer, asker))
                 return is_everything(window);
         for (size_t i = 0; i < buffer->n_runs; i++)
                 if (range_overlaps(buffer->runs[i], window))

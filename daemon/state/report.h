@@ -28,11 +28,13 @@ const char *report_buffer_state(const struct buffer *buffer);
 bool report_wants_pool(const struct pool *pool, const char *name);
 
 /* A cursor of frames that the asker may know of: the frame that it stands before, which may reach
- * into @window, and the next one. report_pass() moves it on. */
+ * into @window, and the next one. report_pass() moves it on. Each pool that had to be looked into
+ * takes one of the @steps, but not the last. */
+struct quota_excess;
 struct frame *report_frame_at(const struct state *state, const struct client *asker,
-                              struct range window, uint64_t cursor);
+                              struct range window, uint64_t cursor, unsigned *steps);
 struct frame *report_frame_next(const struct state *state, const struct client *asker,
-                                const struct frame *frame);
+                                const struct frame *frame, unsigned *steps);
 void report_pass(uint64_t *cursor, const struct frame *frame);
 
 /* The frame in which an address lies; NULL: none. One that is out of service stands back: its
@@ -45,6 +47,10 @@ const struct buffer_piece *report_piece_over(const struct frame *frame, uint64_t
 /* blockers.c: fill in who is in the way. */
 void report_blockers(const struct state *state, const struct client *asker,
                      const struct demand *demand, uint64_t pools, struct explanation *ret);
+
+/* blockers.c: the same where a quota is: what counts for it. */
+void report_quota_blockers(const struct state *state, const struct client *asker,
+                           const struct quota_excess *excess, struct explanation *ret);
 
 /* longer.c: fill in the largest run that is free for the client, and what is at its ends. */
 void report_longer(const struct state *state, const struct client *client,

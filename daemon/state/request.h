@@ -80,6 +80,28 @@ struct refusal {
 int state_alloc(struct state *state, struct client *client, const struct request *request,
                 uint64_t now_ns, struct buffer **ret_buffer, struct refusal *ret_refusal);
 
+/* Buffers of one batch: each may lie in a frame that its client has not seen, and as many
+ * descriptors go with one packet. */
+#define BATCH_BUFFERS_MAX 64
+
+/**
+ * state_alloc_batch() - grant several equal buffers now, or none
+ * @request:     of each of them; not to be shared
+ * @count:       1 to BATCH_BUFFERS_MAX
+ * @ret:         @count buffers, whose numbers follow each other. Each lies in one frame, and is one
+ *               segment
+ * @ret_refusal: filled with every result above 0: why the first that is not to be had is not
+ *
+ * Counts as so many of state_alloc() would. Never waits, not even for pools to grow.
+ *
+ * Return: 0; PAR_REFUSED_*, of which PAR_REFUSED_INVALID also where such buffers have to be asked
+ * for one by one: because each may take more than a frame or a segment, or its pool hands dma-bufs
+ * out, or its device has bus windows; -ENOMEM. On anything but 0 nothing changed.
+ */
+int state_alloc_batch(struct state *state, struct client *client, const struct request *request,
+                      size_t count, uint64_t now_ns, struct buffer **ret,
+                      struct refusal *ret_refusal);
+
 /* state_wait(): not for what others give back, only while pools grow, for 2 s at most. */
 #define WAIT_FOR_GROWTH 0
 
@@ -100,8 +122,9 @@ int state_alloc(struct state *state, struct client *client, const struct request
 int state_wait(struct state *state, struct client *client, const struct request *request,
                uint64_t deadline_ns, uint64_t ticket, uint64_t now_ns, struct refusal *ret_refusal);
 
-/* Return: 0: it waited, and is gone without an answer; PAR_REFUSED_GONE. */
-int state_cancel(struct state *state, struct client *client, uint64_t ticket);
+/* Others may have been held up by it: they may be answered during this call. Return: 0: it waited,
+ * and is gone without an answer; PAR_REFUSED_GONE. */
+int state_cancel(struct state *state, struct client *client, uint64_t ticket, uint64_t now_ns);
 
 /**
  * state_release() - a client frees a buffer of its own
@@ -109,6 +132,16 @@ int state_cancel(struct state *state, struct client *client, uint64_t ticket);
  * Return: 0; PAR_REFUSED_GONE where it has no such buffer.
  */
 int state_release(struct state *state, struct client *client, uint64_t id, uint64_t now_ns);
+
+/**
+ * state_release_batch() - a client frees buffers of its own
+ * @ids: @count of them
+ *
+ * Return: 0; PAR_REFUSED_GONE where it has not all of them: the others are freed, and @ret_gone is
+ * the first that it has not.
+ */
+int state_release_batch(struct state *state, struct client *client, const uint64_t *ids,
+                        size_t count, uint64_t now_ns, uint64_t *ret_gone);
 
 /* Exports of one buffer. Each costs the kernel some memory that is charged to nobody, and whoever
  * wants more can duplicate what he has. */

@@ -123,18 +123,20 @@ static void adopt(struct state *state, struct frame *frame, struct account *acco
 static int account_of_frame(const struct restoring *restoring, const struct frame *frame,
                             struct account **ret)
 {
+        /* Which groups it has its sessions have said, as far as there are any. */
+        struct identity identity = { .gid = UINT32_MAX };
         struct state *state = restoring->state;
         struct owner *owner;
         struct client *client;
-        uint32_t session, uid;
+        uint32_t session;
         int r;
 
         *ret = NULL;
         if (!ledger_frame_charged(state->ledger, frame->name.slot, frame->name.generation, &session,
-                                  &uid))
+                                  &identity.uid))
                 return 0;
         if (session == LEDGER_NONE) {
-                r = state_uid_owner(state, uid, restoring->now_ns, &owner);
+                r = state_uid_owner(state, &identity, restoring->now_ns, &owner);
                 if (r)
                         return r;
         } else {
@@ -530,6 +532,7 @@ int state_restore(struct state *state, uint64_t now_ns)
 
         if (!state->ledger)
                 return 0;
+        state->limits_bent = true;
         r = ledger_read(state->ledger, &visitor, &restoring, &found);
         if (!r && (state->ledger_lost || found.faults || found.refused))
                 n_aside = aside_put_all(state);

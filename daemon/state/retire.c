@@ -8,8 +8,7 @@
 
 #include <syslog.h>
 
-/* Whatever state it is in: nothing is placed there any more, and no page is to come back for it. */
-static void end_service(struct frame *frame)
+void state_frame_end_service(struct frame *frame)
 {
         if (!frame->in_service)
                 return;
@@ -20,7 +19,7 @@ static void end_service(struct frame *frame)
 /* Out of service, with the buffers that are in it: their memory may not be used again. */
 static void retire(struct state *state, struct frame *frame)
 {
-        end_service(frame);
+        state_frame_end_service(frame);
         if (!frame->closed)
                 state_frame_close(state, frame);
         frame_set_state(frame, FRAME_RETIRED);
@@ -112,7 +111,7 @@ void state_frame_poisoned(struct state *state, struct frame_name name, uint64_t 
         state_log(state, LOG_ERR, &about, "frame 0x%llx of pool %s: its memory has failed",
                   (unsigned long long)frame->phys, frame->pool->settings->name);
 
-        end_service(frame);
+        state_frame_end_service(frame);
         switch (frame->state) {
         case FRAME_FREE: state_frame_give_back(state, frame); break;
         case FRAME_GRANTED:

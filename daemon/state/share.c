@@ -221,10 +221,11 @@ int share_restore(struct client *client, struct account *account, const struct l
                 share->lasting = entry->lasting;
         }
         /* Two of one name, or token: nobody made it so. The second has none. */
-        if (*share->name && share_named(state, share->uid->uid, share->name)) {
+        if (share_named(state, share->uid->uid, share->name))
                 share->name[0] = '\0';
+        /* What nobody can find does not last. */
+        if (!*share->name)
                 share->lasting = false;
-        }
         share->n_allow = entry->n_rights;
         for (size_t i = 0; i < entry->n_rights; i++)
                 share->allow[i] =

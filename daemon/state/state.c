@@ -9,7 +9,6 @@
 #include "grow.h"
 #include "holder.h"
 #include "macros.h"
-#include "quota.h"
 #include "refusal.h"
 #include "share.h"
 #include "state_private.h"
@@ -22,15 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int frame_compare(const struct frame *a, const struct frame *b)
-{
-        if (a->phys != b->phys)
-                return a->phys < b->phys ? -1 : 1;
-        if (a->name.slot != b->name.slot)
-                return a->name.slot < b->name.slot ? -1 : 1;
-        return 0;
-}
 
 static int buffer_compare(const struct buffer *a, const struct buffer *b)
 {
@@ -54,7 +44,7 @@ static int owner_compare_uid(const struct owner *a, const struct owner *b)
 }
 
 TREE_GENERATE(frame_tree, frame, by_phys, frame_compare)
-TREE_GENERATE(open_frame_tree, frame, in_open, frame_compare)
+TREE_GENERATE(pool_frame_tree, frame, in_pool, frame_compare)
 TREE_GENERATE(buffer_tree, buffer, by_id, buffer_compare)
 TREE_GENERATE(owner_tree, owner, by_id, owner_compare)
 TREE_GENERATE(uid_owner_tree, owner, by_uid, owner_compare_uid)
@@ -85,18 +75,11 @@ struct frame *state_frame_next(const struct state *state, const struct frame *fr
         return RB_NEXT(frame_tree, &state->frames, (struct frame *)(uintptr_t)frame);
 }
 
-struct frame *state_open_frame_from(const struct state *state, uint64_t phys)
+struct frame *state_pool_frame_from(const struct pool *pool, const struct frame *frame)
 {
-        struct open_frame_tree tree = state->open_frames;
-        struct frame key = { .phys = phys };
+        struct pool_frame_tree tree = pool->frames;
 
-        return RB_NFIND(open_frame_tree, &tree, &key);
-}
-
-struct frame *state_open_frame_next(const struct state *state, const struct frame *frame)
-{
-        (void)state;
-        return RB_NEXT(open_frame_tree, &state->open_frames, (struct frame *)(uintptr_t)frame);
+        return RB_NFIND(pool_frame_tree, &tree, (struct frame *)(uintptr_t)frame);
 }
 
 struct frame *state_frame_named(const struct state *state, struct frame_name name)
@@ -111,17 +94,16 @@ void state_frame_insert(struct state *state, struct frame *frame)
         struct frame *there = RB_INSERT(frame_tree, &state->frames, frame);
 
         assert(!there);
+        there = RB_INSERT(pool_frame_tree, &frame->pool->frames, frame);
+        assert(!there);
         (void)there;
-        if (!frame->pool->settings->hidden)
-                (void)RB_INSERT(open_frame_tree, &state->open_frames, frame);
         state->slots[frame->name.slot] = frame;
 }
 
 void state_frame_remove(struct state *state, struct frame *frame)
 {
         RB_REMOVE(frame_tree, &state->frames, frame);
-        if (!frame->pool->settings->hidden)
-                RB_REMOVE(open_frame_tree, &state->open_frames, frame);
+        RB_REMOVE(pool_frame_tree, &frame->pool->frames, frame);
         state->slots[frame->name.slot] = NULL;
 }
 
@@ -171,7 +153,8 @@ struct pool *state_pool_named(const struct state *state, const char *name)
 
 /* ---- owners --------------------------------------------------------------------------------- */
 
-int state_owner_new(struct state *state, uint64_t id, uint32_t uid, struct owner **ret)
+int state_owner_new(struct state *state, uint64_t id, const struct identity *identity,
+                    struct owner **ret)
 {
         struct owner *owner;
         int r;
@@ -179,33 +162,37 @@ int state_owner_new(struct state *state, uint64_t id, uint32_t uid, struct owner
         r = owner_new(state->settings->n_pools, &owner);
         if (r)
                 return r;
-        r = payer_get(state, uid, &owner->payer);
+        r = user_join(state, identity->uid, owner);
         if (r) {
                 owner_free(owner);
                 return r;
         }
-        owner->uid = uid;
+        owner->uid = identity->uid;
+        owner_identify(state, owner, identity);
         owner->id = id ? id : ++state->last_owner;
         RB_INSERT(owner_tree, &state->owners, owner);
         *ret = owner;
         return 0;
 }
 
-int state_uid_owner(struct state *state, uint32_t uid, uint64_t now_ns, struct owner **ret)
+int state_uid_owner(struct state *state, const struct identity *identity, uint64_t now_ns,
+                    struct owner **ret)
 {
-        struct owner key = { .uid = uid };
+        struct owner key = { .uid = identity->uid };
         struct owner *owner;
         int r;
 
         owner = RB_FIND(uid_owner_tree, &state->uid_owners, &key);
         if (!owner) {
-                r = state_owner_new(state, 0, uid, &owner);
+                r = state_owner_new(state, 0, identity, &owner);
                 if (r)
                         return r;
                 owner->is_uid = true;
                 owner->since_ns = now_ns;
-                snprintf(owner->name, sizeof(owner->name), "uid %u", uid);
+                snprintf(owner->name, sizeof(owner->name), "uid %u", identity->uid);
                 RB_INSERT(uid_owner_tree, &state->uid_owners, owner);
+        } else {
+                owner_identify(state, owner, identity);
         }
         *ret = owner;
         return 0;
@@ -215,9 +202,9 @@ static void owner_remove(struct state *state, struct owner *owner)
 {
         RB_REMOVE(owner_tree, &state->owners, owner);
         due_cancel(&state->dues, &owner->leak);
-        payer_put(state, owner->payer);
         if (owner->is_uid)
                 RB_REMOVE(uid_owner_tree, &state->uid_owners, owner);
+        user_leave(state, owner);
         owner_free(owner);
 }
 
@@ -403,18 +390,9 @@ int state_decide(const struct state *state, struct client *client, const struct 
                 return r;
         r = views_find(state, client, demand, *ret_pools, state->held_up, ret);
         if (r > 0)
-                r = state_refuse(state, client, demand, *ret_pools, r, refusal);
+                return views_explain_barred(state, client, demand, *ret_pools, ret->barred,
+                                            &ret->excess, r, refusal);
         return r;
-}
-
-int state_refuse(const struct state *state, const struct client *client, struct demand *demand,
-                 uint64_t pools, int result, struct refusal *ret)
-{
-        uint64_t within = quota_pools(state, client, demand->want.size_bytes, pools);
-
-        if (!within || result == PAR_REFUSED_QUOTA)
-                return quota_refuse(state, client, demand, pools, ret);
-        return views_explain(state, client, demand, within, result, ret);
 }
 
 int state_alloc(struct state *state, struct client *client, const struct request *request,
@@ -436,7 +414,8 @@ int state_alloc(struct state *state, struct client *client, const struct request
         return r;
 }
 
-int state_release(struct state *state, struct client *client, uint64_t id, uint64_t now_ns)
+/* Return: 0; PAR_REFUSED_GONE. */
+static int release(struct state *state, struct client *client, uint64_t id, uint64_t now_ns)
 {
         struct buffer *buffer = client_buffer(client, id);
         unsigned steps = TICK_STEPS_MAX;
@@ -446,14 +425,37 @@ int state_release(struct state *state, struct client *client, uint64_t id, uint6
                 return PAR_REFUSED_GONE;
         if (buffer->share) {
                 holder_end(holder_of(client, buffer->share), true, now_ns, &steps);
-                state_changed(state, now_ns);
                 return 0;
         }
         owner = buffer->holding->account->owner;
         state_ungrant(state, buffer, now_ns);
         state_freed_by(state, owner);
-        state_changed(state, now_ns);
         return 0;
+}
+
+int state_release(struct state *state, struct client *client, uint64_t id, uint64_t now_ns)
+{
+        int r;
+
+        r = release(state, client, id, now_ns);
+        if (!r)
+                state_changed(state, now_ns);
+        return r;
+}
+
+int state_release_batch(struct state *state, struct client *client, const uint64_t *ids,
+                        size_t count, uint64_t now_ns, uint64_t *ret_gone)
+{
+        int answer = 0;
+
+        for (size_t i = 0; i < count; i++) {
+                if (!release(state, client, ids[i], now_ns) || answer)
+                        continue;
+                answer = PAR_REFUSED_GONE;
+                *ret_gone = ids[i];
+        }
+        state_changed(state, now_ns);
+        return answer;
 }
 
 /* ---- time ----------------------------------------------------------------------------------- */

@@ -14,6 +14,8 @@
 #include "device_news.h"
 #include "frame_name.h"
 #include "frame_news.h"
+#include "limit_list.h"
+#include "reach.h"
 #include "request.h"
 #include "sharing.h"
 #include "state_client.h"
@@ -79,13 +81,14 @@ const struct device_settings *state_next_device(const struct state *state, uint6
  * @names:       separated by commas
  * @ret:         of addresses as they see them; size_bytes is 0
  * @ret_nodes:   bit mask; 0: any
+ * @ret_sight:   how they see memory
  * @ret_refusal: filled with a result above 0
  *
  * Return: 0; PAR_REFUSED_INVALID where there is no such device; PAR_REFUSED_NEVER_FITS where they
  * have nothing in common.
  */
 int state_device_limits(const struct state *state, const char *names, struct constraint *ret,
-                        uint64_t *ret_nodes, struct refusal *ret_refusal);
+                        uint64_t *ret_nodes, struct sight *ret_sight, struct refusal *ret_refusal);
 
 /* Do what is due: deadlines, ends of quarantine and reuse. */
 void state_tick(struct state *state, uint64_t now_ns);

@@ -44,6 +44,10 @@ struct identity {
 int client_new(struct state *state, const struct identity *identity, const char *name,
                uint64_t token, void *data, uint64_t now_ns, struct client **ret);
 
+/* Why client_new() refused it. */
+void client_refusal_words(const struct state *state, const struct identity *identity, char *to,
+                          size_t room);
+
 /**
  * client_resume() - a client of a former worker comes back, with all that it had
  * @identity: copied; of the same uid as before
@@ -66,6 +70,17 @@ uint32_t client_pid(const struct client *client);
 
 /* The buffer that a former worker granted in answer to this request; NULL: it did not. */
 struct buffer *client_restored_buffer(const struct client *client, uint32_t seq);
+
+/**
+ * client_restored_batch() - the buffers that a former worker granted in answer to one request
+ * @ret: the last of them first, at most @room; each has the number after that of the next
+ *
+ * Fewer than were asked for, where it died while it entered them: nobody has heard of those.
+ *
+ * Return: how many.
+ */
+size_t client_restored_batch(const struct client *client, uint32_t seq, struct buffer **ret,
+                             size_t room);
 
 /**
  * client_has_mapped() - a client that came back says which frame it still has mapped

@@ -13,11 +13,11 @@
 #include "holding.h"
 #include "io_index.h"
 #include "ledger.h"
-#include "payer.h"
 #include "pool.h"
 #include "quarantine.h"
 #include "share.h"
 #include "state.h"
+#include "usage.h"
 #include "waiter.h"
 #include "waiting_uid.h"
 
@@ -33,13 +33,13 @@ struct demand;
  * @pools:     by their index in the configuration
  * @preferred: the same pools' indexes, widest address range first
  * @slots:     the keeper's slots, @n_slots of them
- * @open_frames: the frames that everybody may be told of
  * @ended:     what ended clients left
  * @ledger:    what the next worker will know; NULL: nothing
  * @resumable: clients of a former worker that have not come back yet, by their tokens
  * @restoring: that former worker's ledger has not been read: what lent frames are for is not known
  * @ledger_lost: what that worker left could not be read
- * @payers:    uids with owners
+ * @limits_bent: quotas were set, or set anew, after memory was granted: what is there may exceed
+ * them
  * @watches:   PCI devices that buffers were granted for
  * @shares:    of buffers that several sessions may have, while they may
  */
@@ -53,11 +53,11 @@ struct state {
         struct frame **slots;
         size_t n_slots;
         struct frame_tree frames;
-        struct open_frame_tree open_frames;
         struct buffer_tree buffers;
         uint64_t last_buffer, n_buffers;
         struct owner_tree owners;
         struct uid_owner_tree uid_owners;
+        struct user_tree users;
         uint64_t last_owner;
         struct client_list clients;
         uint32_t n_clients;
@@ -66,8 +66,7 @@ struct state {
         struct holding_list ended;
         struct ledger *ledger;
         struct resumable_tree resumable;
-        bool restoring, ledger_lost;
-        struct payer_tree payers;
+        bool restoring, ledger_lost, limits_bent;
         struct watch_tree watches;
         struct share_uid_tree share_uids;
         struct share_token_tree share_tokens;
@@ -100,9 +99,8 @@ struct frame *state_frame_from(const struct state *state, uint64_t phys);     /*
 struct frame *state_frame_in(const struct state *state, struct range window); /* or below it */
 struct frame *state_frame_next(const struct state *state, const struct frame *frame);
 
-/* Of the frames that everybody may be told of: the first at an address or above; the next one. */
-struct frame *state_open_frame_from(const struct state *state, uint64_t phys);
-struct frame *state_open_frame_next(const struct state *state, const struct frame *frame);
+/* Of a pool: the first that does not come before @frame, which may be another's; NULL: none. */
+struct frame *state_pool_frame_from(const struct pool *pool, const struct frame *frame);
 
 struct frame *state_frame_named(const struct state *state, struct frame_name name);
 void state_frame_insert(struct state *state, struct frame *frame);
@@ -117,14 +115,17 @@ struct pool *state_pool_named(const struct state *state, const char *name); /* o
 /**
  * state_owner_new() - an owner in the state's tree
  * @id:  its number, which nobody else has; 0: the next one
- * @uid: to whose payer it belongs
+ * @identity: whose; of a uid's owner that of one of its sessions
  *
  * Return: 0; -ENOMEM.
  */
-int state_owner_new(struct state *state, uint64_t id, uint32_t uid, struct owner **ret);
+int state_owner_new(struct state *state, uint64_t id, const struct identity *identity,
+                    struct owner **ret);
 
-/* The owner of a uid, made where there is none. Return: 0; -ENOMEM. */
-int state_uid_owner(struct state *state, uint32_t uid, uint64_t now_ns, struct owner **ret);
+/* The owner of a uid, made where there is none; it has the groups of this session, too. Return: 0;
+ * -ENOMEM. */
+int state_uid_owner(struct state *state, const struct identity *identity, uint64_t now_ns,
+                    struct owner **ret);
 
 /* Free the owner where nobody needs it any more. */
 void state_owner_settle(struct state *state, struct owner *owner);
@@ -136,11 +137,29 @@ int state_grant(struct state *state, struct client *client, const struct demand 
 /* grant.c: the reverse; cannot fail. */
 void state_ungrant(struct state *state, struct buffer *buffer, uint64_t now_ns);
 
+/**
+ * state_place() - grant.c: a buffer in one place, of which nobody is to hear yet
+ * @at:  as a search found it
+ *
+ * Followed by state_announce(), which enters the ledger, or state_unplace(), the reverse: it counts
+ * meanwhile. Neither can fail.
+ *
+ * Return: 0; -ENOMEM, -ENOSPC, and nothing changed.
+ */
+int state_place(struct state *state, struct client *client, const struct demand *demand,
+                struct pool *pool, struct range at, uint64_t now_ns, struct buffer **ret);
+void state_announce(struct state *state, const struct client *client, const struct buffer *buffer);
+void state_unplace(struct state *state, struct buffer *buffer, uint64_t now_ns);
+
 /* client.c: against max_buffers. Return: 0; PAR_REFUSED_QUOTA. */
 int client_may_have_more(const struct client *client, struct refusal *refusal);
 
 /* grant.c: a buffer whose frames and holding know it is listed everywhere else. */
 void state_list_buffer(struct state *state, struct buffer *buffer);
+
+/* retire.c: nothing is placed in the frame any more, and it is not found by its address; in any
+ * state. No page is to come back for it, unless the keeper was told so already. */
+void state_frame_end_service(struct frame *frame);
 
 /* retire.c: deal with what was put off. The frame may be gone after that. */
 void state_frame_catch_up(struct state *state, struct frame *frame, uint64_t now_ns);
@@ -213,15 +232,6 @@ int state_check_request(const struct state *state, const struct client *client,
 int state_decide(const struct state *state, struct client *client, const struct request *request,
                  struct demand *demand, uint64_t *ret_pools, struct choice *ret,
                  struct refusal *refusal);
-
-/**
- * state_refuse() - why a search found nothing: the quotas, or the memory
- * @result: what it said
- *
- * Return: PAR_REFUSED_*; -ENOMEM.
- */
-int state_refuse(const struct state *state, const struct client *client, struct demand *demand,
-                 uint64_t pools, int result, struct refusal *ret);
 
 /* report.c: a request was refused; every answer above 0 is counted once. */
 void state_count_refusal(struct state *state, int result);

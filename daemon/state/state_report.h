@@ -40,6 +40,7 @@ struct status_report {
  * @taking_bytes, @taken_bytes: of the take that is under way, and how much of it is there
  * @held_aside_bytes:  that a harvest holds meanwhile
  * @draining_bytes:    in frames that are to be drained
+ * @claimed_bytes:     kept for those who claimed it, in all; @unmet_bytes: of that not in use
  * @state:             "filling", "growing", "harvesting", "draining", "ready", "short"
  * @note:              why it is short, or ""
  */
@@ -49,6 +50,7 @@ struct pool_report {
         uint64_t goal_bytes, largest_run_bytes, lost_to_system;
         uint64_t taking_bytes, taken_bytes, held_aside_bytes, draining_bytes;
         uint64_t waiting;
+        uint64_t claimed_bytes, unmet_bytes;
         bool pinned, allowed;
         const char *state;
         const char *note;
@@ -135,7 +137,7 @@ struct extent_report {
 };
 
 /* Who had the frame of an address before. @age_ns: how long ago that ended. */
-struct former_holder {
+struct former_report {
         char client[LABEL_BYTES_MAX + 1], label[LABEL_BYTES_MAX + 1];
         bool known;
         uint32_t uid;
@@ -155,7 +157,7 @@ struct lookup_report {
         struct frame_report frame;
         struct buffer_report buffer;
         uint64_t offset;
-        struct former_holder former[FORMER_HOLDERS_MAX];
+        struct former_report former[FORMER_HOLDERS_MAX];
         size_t n_former;
 };
 
@@ -171,7 +173,8 @@ struct blocker {
  * @segments:  the first of what it would be, where it would: physical addresses
  * @dma_offset: from those to what its device would see, modulo 2^64
  * @blockers:  who is in the way, largest first. Where that would take too long to find out, those
- *             among the largest of the pools, and at the beginning of the window
+ *             among the largest of the pools, and at the beginning of the window. Where a quota
+ *             stands in the way, what counts for it
  * @largest:   the largest run in the window that this client could have as one buffer (first above
  *             last: none)
  * @longer:    what would lengthen it, in words: which buffers end at its ends, which memory beside

@@ -32,6 +32,38 @@ struct principal {
         uint32_t id;
 };
 
+/* Of one pool: a bit each in a mask. */
+#define QUOTAS_MAX 64
+#define CLAIMS_MAX 64
+
+#define QUOTA_NONE UINT64_MAX /* no limit */
+
+/**
+ * struct quota_settings - what somebody may have of a pool at most
+ * @name:    as it was written: "group:radio"; owned
+ * @each:    every user who has no quota of his own, each for himself; @who is not used
+ * @bytes:   of frames that are charged to all their sessions together; QUOTA_NONE
+ * @frames:  the same, counted
+ * @buffers: how many; QUOTA_NONE
+ */
+struct quota_settings {
+        char *name;
+        struct principal who;
+        bool each;
+        uint64_t bytes, frames, buffers;
+};
+
+/**
+ * struct claim_settings - what of a pool is kept for somebody
+ * @name:  as it was written; owned
+ * @bytes: in whole frames; a multiple of pool_settings::page_bytes
+ */
+struct claim_settings {
+        char *name;
+        struct principal who;
+        uint64_t bytes;
+};
+
 /* Where a pool's frames come from. */
 enum pool_source {
         SOURCE_ANY,      /* hugepages of the pool's size */
@@ -48,7 +80,6 @@ enum pool_source {
  * @page_bytes:    size of its frames
  * @node:          NUMA node or -1
  * @size_min_bytes, @size_max_bytes: what it holds; multiples of @page_bytes
- * @quota_bytes:   most that all clients of one uid may have together; 0: no limit
  * @spare_bytes:   free frames that growing keeps ahead of demand, up to @size_max_bytes
  * @run_min_bytes: frames are taken in physically contiguous runs of at least this; 0: as they come
  * @source:        where they come from
@@ -65,6 +96,9 @@ enum pool_source {
  *                 devices
  * @quarantine_is_max: and not longer, whatever is seen of them
  * @allow:         @n_allow entries, owned; none: everybody
+ * @quotas:        @n_quotas entries, owned, at most QUOTAS_MAX; no two of the same
+ * @claims:        @n_claims entries, owned, at most CLAIMS_MAX; no two of the same; together at
+ *                 most @size_min_bytes
  */
 struct pool_settings {
         char *name;
@@ -73,7 +107,7 @@ struct pool_settings {
         uint64_t page_bytes;
         int node;
         enum pool_source source;
-        uint64_t size_min_bytes, size_max_bytes, quota_bytes, spare_bytes;
+        uint64_t size_min_bytes, size_max_bytes, spare_bytes;
         uint64_t run_min_bytes;
         uint64_t harvest_max_bytes;
         uint64_t shrink_delay_ns;
@@ -85,6 +119,10 @@ struct pool_settings {
         bool quarantine_is_max;
         struct principal *allow;
         size_t n_allow;
+        struct quota_settings *quotas;
+        size_t n_quotas;
+        struct claim_settings *claims;
+        size_t n_claims;
 };
 
 /**
@@ -95,6 +133,7 @@ struct pool_settings {
  * @admin_group: gid whose members are administrators; (gid_t)-1: only root
  * @max_buffers: of one client; beyond that PAR_REFUSED_QUOTA
  * @max_clients: sessions at once
+ * @max_clients_per_user: of these, of one uid that is no administrator's; 0: all of them
  * @max_waiting: requests of one client that wait at once
  */
 struct state_settings {
@@ -105,5 +144,5 @@ struct state_settings {
         const struct device_settings *devices;
         size_t n_devices;
         gid_t admin_group;
-        uint32_t max_buffers, max_clients, max_waiting;
+        uint32_t max_buffers, max_clients, max_clients_per_user, max_waiting;
 };

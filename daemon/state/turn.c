@@ -27,20 +27,21 @@ void turn_begin(struct state *state, struct waiter *waiter, uint64_t now_ns)
         due_set(&state->dues, &waiter->turn, now_ns + TURN_YOUNG_NS);
 }
 
-/* The pools of a waiter are no longer kept for it. */
-static void let_go(struct state *state, struct waiter *waiter)
+/* What was kept for a waiter in these pools, which it holds up, is there for the next. */
+static void let_go(struct state *state, struct waiter *waiter, uint64_t pools)
 {
-        state->turns_changed |= waiter->holds != 0;
-        state->held_up &= ~waiter->holds;
-        waiter->holds = 0;
-        waiter->began = false;
+        state->turns_changed |= pools != 0;
+        state->came |= pools;
+        state->held_up &= ~pools;
+        waiter->holds &= ~pools;
+        waiter->began = waiter->holds;
 }
 
 void turn_end(struct state *state, struct waiter *waiter)
 {
         due_cancel(&state->dues, &waiter->turn);
         if (waiter->ripe)
-                let_go(state, waiter);
+                let_go(state, waiter, waiter->holds);
 }
 
 /* Open to all for a moment. */
@@ -59,7 +60,7 @@ static void turn_over(struct state *state, struct waiter *waiter, uint64_t now_n
         for (size_t i = 0; i < state->settings->n_pools; i++)
                 if (waiter->holds >> i & 1)
                         open_pool(state, &state->pools[i], now_ns);
-        let_go(state, waiter);
+        let_go(state, waiter, waiter->holds);
         waiter->ripe = false;
         waiter_to_the_end(state, waiter);
         due_set(&state->dues, &waiter->turn, now_ns + waiter->rest_ns);
@@ -140,7 +141,7 @@ void turns_settle(struct state *state, uint64_t now_ns)
         TAILQ_FOREACH (waiter, &state->waiters, link) {
                 if (!pools)
                         break;
-                of_it = waiter->reach & pools & ~waiter->of_uid->had;
+                of_it = waiter->reach & pools & ~waiter->barred & ~waiter->of_uid->had;
                 if (waiter->ripe && of_it) {
                         hold(state, waiter, of_it, now_ns);
                         if (!waiter->for_growth)
@@ -155,6 +156,14 @@ void turns_settle(struct state *state, uint64_t now_ns)
                 if (!((state->held_up | state->open) & bit_of(pool)) && due_is_set(&pool->turn))
                         open_pool(state, pool, now_ns);
         }
+}
+
+void turn_bar(struct state *state, struct waiter *waiter, uint64_t pools)
+{
+        state->turns_changed |= pools != waiter->barred;
+        waiter->barred = pools;
+        if (waiter->holds & pools)
+                let_go(state, waiter, waiter->holds & pools);
 }
 
 uint64_t turns_against(const struct state *state, const struct waiter *waiter, uint64_t pools)

@@ -25,5 +25,9 @@ void turn_pool_due(struct state *state, struct pool *pool, uint64_t now_ns);
 /* Settle who holds up what, after changes. */
 void turns_settle(struct state *state, uint64_t now_ns);
 
+/* Quotas leave the waiter no room in these pools: nothing is kept for it there, and in the others
+ * again. */
+void turn_bar(struct state *state, struct waiter *waiter, uint64_t pools);
+
 /* Of these pools, those that are held up for others. */
 uint64_t turns_against(const struct state *state, const struct waiter *waiter, uint64_t pools);

@@ -46,13 +46,13 @@ int views_find(const struct state *state, const struct client *client, struct de
 static int prospects(const struct state *state, const struct client *client,
                      const struct demand *demand, uint64_t pools)
 {
-        if (state_can_grow(state, demand, pools))
+        if (state_can_grow(state, client, demand, pools))
                 return 2;
         return choice_could_ever(state, client, demand, pools, false);
 }
 
-int views_explain(const struct state *state, const struct client *client, struct demand *demand,
-                  uint64_t pools, int result, struct refusal *ret)
+static int explain_best(const struct state *state, const struct client *client,
+                        struct demand *demand, uint64_t pools, int result, struct refusal *ret)
 {
         size_t best_view = 0;
         int best = -1;
@@ -73,11 +73,45 @@ int views_explain(const struct state *state, const struct client *client, struct
         return refusal_explain(state, client, demand, pools, result, ret);
 }
 
-bool views_grow_for(struct state *state, struct demand *demand, uint64_t pools, bool *ret_asked)
+int views_explain_barred(const struct state *state, const struct client *client,
+                         struct demand *demand, uint64_t pools, uint64_t barred,
+                         const struct quota_excess *excess, int result, struct refusal *ret)
+{
+        char quota[256];
+        int r = PAR_REFUSED_NEVER_FITS;
+
+        if (pools & ~barred || !barred)
+                r = explain_best(state, client, demand, pools & ~barred, result, ret);
+        if (!barred || r < 0)
+                return r;
+        if (r == PAR_REFUSED_NEVER_FITS) {
+                /* A quota is the reason only where there could be memory. */
+                r = views_could_ever(state, client, demand, barred, true);
+                if (r < 0)
+                        return r;
+                return r ? quota_explain(client, demand, excess, ret)
+                         : explain_best(state, client, demand, pools, result, ret);
+        }
+        quota_words(excess, quota, sizeof(quota));
+        refusal_append(ret, "; %.250s", quota);
+        return r;
+}
+
+int views_explain(const struct state *state, const struct client *client, struct demand *demand,
+                  uint64_t pools, int result, struct refusal *ret)
+{
+        struct quota_excess excess = { 0 };
+        uint64_t barred = quota_bars(state, client, demand, pools, &excess);
+
+        return views_explain_barred(state, client, demand, pools, barred, &excess, result, ret);
+}
+
+bool views_grow_for(struct state *state, const struct client *client, struct demand *demand,
+                    uint64_t pools, bool *ret_asked)
 {
         for (size_t i = 0; i < demand->n_views; i++) {
                 demand_select(demand, i);
-                if (state_grow_for(state, demand, pools, ret_asked))
+                if (state_grow_for(state, client, demand, pools, ret_asked))
                         return true;
         }
         return false;

@@ -127,31 +127,35 @@ static void answer(struct state *state, struct waiter *waiter, int r, struct buf
 static int look_up(struct state *state, struct client *client, const struct request *request,
                    struct demand *demand, uint64_t *ret_pools, struct refusal *refusal)
 {
-        uint64_t denied, pools;
+        uint64_t denied;
         int r;
 
         r = demand_init(state, request, demand, refusal);
         if (r)
                 return r;
-        pools = choice_pools(state, client, demand, request->pool, &denied);
-        r = state_check_request(state, client, request, pools, denied, refusal);
-        if (r)
-                return r;
-        *ret_pools = quota_pools(state, client, demand->want.size_bytes, pools);
-        return *ret_pools ? 0 : quota_refuse(state, client, demand, pools, refusal);
+        *ret_pools = choice_pools(state, client, demand, request->pool, &denied);
+        return state_check_request(state, client, request, *ret_pools, denied, refusal);
+}
+
+/* Of these pools, those with addresses that would do. */
+static uint64_t reach_of(const struct state *state, const struct demand *demand, uint64_t pools)
+{
+        uint64_t reach = 0;
+
+        for (size_t i = 0; i < state->settings->n_pools; i++)
+                for (size_t j = 0; j < demand->n_views; j++)
+                        if (range_overlaps(state->pools[i].settings->window,
+                                           demand->views[j].at.phys))
+                                reach |= pools & UINT64_C(1) << i;
+        return reach;
 }
 
 static void set_aims(struct state *state, struct waiter *waiter, const struct demand *demand,
                      uint64_t pools)
 {
         waiter->pools = pools;
-        waiter->reach = 0;
+        waiter->reach = reach_of(state, demand, pools);
         waiter->window = demand_hull(demand);
-        for (size_t i = 0; i < state->settings->n_pools; i++)
-                for (size_t j = 0; j < demand->n_views; j++)
-                        if (range_overlaps(state->pools[i].settings->window,
-                                           demand->views[j].at.phys))
-                                waiter->reach |= pools & UINT64_C(1) << i;
 }
 
 static void waiter_begin(struct state *state, struct waiter *waiter, uint64_t deadline_ns,
@@ -178,19 +182,41 @@ static int may_wait(const struct state *state, const struct client *client, stru
 {
         if (client->n_waiting >= state->settings->max_waiting)
                 return refusal_set(refusal, PAR_REFUSED_QUOTA,
-                                   "%u requests of this client wait already: no more may",
-                                   client->n_waiting);
+                                   "%u requests of this client wait already, and max_waiting is %u",
+                                   client->n_waiting, state->settings->max_waiting);
         return waiting_uid_check(state, client, refusal);
+}
+
+static bool is_barred(uint64_t barred, uint64_t reach)
+{
+        return barred && !(reach & ~barred);
+}
+
+/* It does not wait for what only its own client could give back. @excess: where all pools that are
+ * left are barred. Return: 0; PAR_REFUSED_QUOTA. */
+static int refuse_barred(struct state *state, struct client *client, const struct demand *demand,
+                         const struct quota_excess *excess, bool for_growth,
+                         struct refusal *ret_refusal)
+{
+        const struct account *account = client_account_of(client, excess->pool);
+        const bool coming = quota_is_coming(client, excess);
+
+        if (coming && account && account->reusable)
+                state_frame_leave(state, account->reusable);
+        if (coming || (!for_growth && quota_may_help_to_wait(excess)))
+                return 0;
+        return quota_explain(client, demand, excess, ret_refusal);
 }
 
 static int wait_or_refuse(struct state *state, struct client *client, const struct request *request,
                           uint64_t deadline_ns, uint64_t ticket, uint64_t now_ns,
                           struct refusal *ret_refusal)
 {
-        bool for_growth = deadline_ns == WAIT_FOR_GROWTH, asked = false;
+        bool for_growth = deadline_ns == WAIT_FOR_GROWTH, asked = false, coming;
+        struct quota_excess excess;
         struct demand demand;
         struct waiter *waiter;
-        uint64_t pools;
+        uint64_t pools, barred;
         int r;
 
         r = look_up(state, client, request, &demand, &pools, ret_refusal);
@@ -199,7 +225,15 @@ static int wait_or_refuse(struct state *state, struct client *client, const stru
         r = may_wait(state, client, ret_refusal);
         if (r && !for_growth)
                 return r;
-        if (r || (!views_grow_for(state, &demand, pools, &asked) && for_growth))
+        barred = quota_bars(state, client, &demand, reach_of(state, &demand, pools), &excess);
+        coming = !r && views_grow_for(state, client, &demand, pools & ~barred, &asked);
+        if (!r && is_barred(barred, reach_of(state, &demand, pools))) {
+                r = refuse_barred(state, client, &demand, &excess, for_growth, ret_refusal);
+                if (r)
+                        return r;
+                coming = true;
+        }
+        if (r || (!coming && for_growth))
                 return views_explain(state, client, &demand, pools, PAR_REFUSED_EXHAUSTED,
                                      ret_refusal);
         r = waiter_new(client, request, &waiter);
@@ -212,6 +246,7 @@ static int wait_or_refuse(struct state *state, struct client *client, const stru
         }
         waiter->ticket = ticket;
         waiter->asks = asked;
+        waiter->barred = barred;
         set_aims(state, waiter, &demand, pools);
         waiter_begin(state, waiter, deadline_ns, now_ns);
         return 0;
@@ -227,13 +262,14 @@ int state_wait(struct state *state, struct client *client, const struct request 
         return r;
 }
 
-int state_cancel(struct state *state, struct client *client, uint64_t ticket)
+int state_cancel(struct state *state, struct client *client, uint64_t ticket, uint64_t now_ns)
 {
         struct waiter *waiter;
 
         TAILQ_FOREACH (waiter, &client->waiters, of_client) {
                 if (waiter->ticket == ticket) {
                         waiter_drop(state, waiter);
+                        state_changed(state, now_ns);
                         return 0;
                 }
         }
@@ -242,13 +278,17 @@ int state_cancel(struct state *state, struct client *client, uint64_t ticket)
 
 /* Return: 0: a choice was granted; PAR_REFUSED_*: not now, or never; -ENOMEM. */
 static int try_grant(struct state *state, struct waiter *waiter, struct demand *demand,
-                     uint64_t now_ns, struct buffer **ret)
+                     uint64_t now_ns, struct buffer **ret, struct quota_excess *ret_excess)
 {
         _cleanup_(choice_deinit) struct choice choice = { 0 };
         int r;
 
         r = views_find(state, waiter->client, demand, waiter->pools,
                        turns_against(state, waiter, waiter->pools), &choice);
+        if (r >= 0) {
+                turn_bar(state, waiter, choice.barred);
+                *ret_excess = choice.excess;
+        }
         if (r)
                 return r;
         return state_grant(state, waiter->client, demand, &choice, now_ns, ret);
@@ -261,7 +301,8 @@ static bool may_grow(struct state *state, struct waiter *waiter, struct demand *
 
         if (waiter->asks >= GROWTH_ASKS_MAX)
                 return false;
-        coming = views_grow_for(state, demand, waiter->pools, &asked);
+        coming = views_grow_for(state, waiter->client, demand, waiter->pools & ~waiter->barred,
+                                &asked);
         waiter->asks += asked;
         return coming;
 }
@@ -273,6 +314,7 @@ static void waiter_try(struct state *state, struct waiter *waiter, bool prospect
         struct client *client = waiter->client;
         struct refusal refusal = { 0 };
         struct buffer *buffer = NULL;
+        struct quota_excess excess;
         struct demand demand;
         bool coming;
         int r;
@@ -286,17 +328,24 @@ static void waiter_try(struct state *state, struct waiter *waiter, bool prospect
                 answer(state, waiter, r, NULL, &refusal);
                 return;
         }
-        r = try_grant(state, waiter, &demand, now_ns, &buffer);
+        r = try_grant(state, waiter, &demand, now_ns, &buffer, &excess);
         if (r <= 0) {
                 answer(state, waiter, r, buffer, NULL);
                 return;
         }
         coming = may_grow(state, waiter, &demand);
+        if (is_barred(waiter->barred, waiter->reach)) {
+                r = refuse_barred(state, client, &demand, &excess, waiter->for_growth, &refusal);
+                refusal.growing = false;
+                if (r)
+                        answer(state, waiter, r, NULL, &refusal);
+                return;
+        }
         /* The client may give back itself meanwhile: it has other threads. */
         if ((waiter->for_growth && !coming) ||
             (prospects_changed &&
              views_could_ever(state, client, &demand, waiter->pools, true) == 0)) {
-                r = state_refuse(state, client, &demand, waiter->pools, r, &refusal);
+                r = views_explain(state, client, &demand, waiter->pools, r, &refusal);
                 refusal.growing = false;
                 answer(state, waiter, r, NULL, r > 0 ? &refusal : NULL);
         }
@@ -349,8 +398,8 @@ void waiter_time_out(struct state *state, struct waiter *waiter)
 
         r = demand_init(state, &waiter->request, &demand, &refusal);
         if (!r)
-                r = state_refuse(state, client, &demand, waiter->pools, PAR_REFUSED_EXHAUSTED,
-                                 &refusal);
+                r = views_explain(state, client, &demand, waiter->pools, PAR_REFUSED_EXHAUSTED,
+                                  &refusal);
         refusal.growing = false;
         if (r < 0 || waiter->for_growth) {
                 answer(state, waiter, r, NULL, r > 0 ? &refusal : NULL);
@@ -379,6 +428,7 @@ void waiters_reconfigure(struct state *state, uint64_t now_ns)
 
         TAILQ_FOREACH_SAFE (waiter, &state->waiters, link, next) {
                 struct refusal refusal = { 0 };
+                struct quota_excess excess;
                 struct demand demand;
                 uint64_t pools;
                 int r;
@@ -393,6 +443,7 @@ void waiters_reconfigure(struct state *state, uint64_t now_ns)
                 count(state, waiter->reach, -1);
                 set_aims(state, waiter, &demand, pools);
                 count(state, waiter->reach, 1);
+                waiter->barred = quota_bars(state, waiter->client, &demand, waiter->reach, &excess);
                 turn_begin(state, waiter, now_ns);
         }
 }

@@ -16,6 +16,8 @@ struct waiting_uid;
  * @pools:   where it may go (bits); @reach: of those, pools with addresses in @window
  * @window:  which addresses would do
  * @for_growth: it does not wait for what others give back
+ * @barred:  of @pools, those in which a quota stands in the way (bits): nothing is kept for it
+ *           there, and nothing is asked for
  * @asks:    how often a pool was asked to grow for it
  * @ripe:    it is its turn where nobody is before it
  * @holds:   pools that are held up for it (bits); @began: since @turn was set
@@ -29,7 +31,7 @@ struct waiter {
         char *strings;
         uint64_t ticket;
         uint64_t since_ns;
-        uint64_t pools, reach;
+        uint64_t pools, reach, barred;
         struct range window;
         bool for_growth;
         unsigned asks;

@@ -36,16 +36,29 @@ static struct waiting_uid *find(const struct state *state, uint32_t uid)
         return RB_FIND(waiting_uid_tree, &tree, &key);
 }
 
+uint32_t waiting_uid_count(const struct state *state, uint32_t uid)
+{
+        const struct waiting_uid *of = find(state, uid);
+
+        return of ? of->n : 0;
+}
+
+uint64_t waiting_uid_most(const struct state *state)
+{
+        return (uint64_t)state->settings->max_waiting * WAITING_UID_SHARE;
+}
+
 int waiting_uid_check(const struct state *state, const struct client *client,
                       struct refusal *refusal)
 {
         const struct waiting_uid *of = find(state, client->identity.uid);
-        uint64_t most = (uint64_t)state->settings->max_waiting * WAITING_UID_SHARE;
 
-        if (!of || client->is_admin || of->n < most)
+        if (!of || client->is_admin || of->n < waiting_uid_most(state))
                 return 0;
         return refusal_set(refusal, PAR_REFUSED_QUOTA,
-                           "%u requests of uid %u wait already: no more may", of->n, of->uid);
+                           "%u requests of uid %u wait already, and %u times max_waiting (%u) is "
+                           "the most of one uid",
+                           of->n, of->uid, WAITING_UID_SHARE, state->settings->max_waiting);
 }
 
 int waiting_uid_add(struct state *state, uint32_t uid, struct waiting_uid **ret)

@@ -37,6 +37,10 @@ RB_HEAD(waiting_uid_tree, waiting_uid);
 int waiting_uid_check(const struct state *state, const struct client *client,
                       struct refusal *refusal);
 
+/* How many of a uid's wait, and may; administrators are not limited. */
+uint32_t waiting_uid_count(const struct state *state, uint32_t uid);
+uint64_t waiting_uid_most(const struct state *state);
+
 /**
  * waiting_uid_add() - one more waits
  * @ret: valid until waiting_uid_remove()

@@ -229,6 +229,15 @@ static uint64_t ms_up(uint64_t ns)
         return (ns + NS_PER_MS - 1) / NS_PER_MS;
 }
 
+/* What a user may have of whom no quota speaks by name; 0: anything. */
+static uint64_t quota_of_each(const struct pool_settings *settings)
+{
+        for (size_t i = 0; i < settings->n_quotas; i++)
+                if (settings->quotas[i].each && settings->quotas[i].bytes != QUOTA_NONE)
+                        return settings->quotas[i].bytes;
+        return 0;
+}
+
 void pool_to_wire(const struct pool_report *from, const char *backend, Wire__StateBytes *bytes,
                   Wire__Pool *to)
 {
@@ -258,7 +267,21 @@ void pool_to_wire(const struct pool_report *from, const char *backend, Wire__Sta
         to->draining = from->draining_bytes;
         to->waiting = from->waiting;
         to->hidden = from->settings->hidden;
-        to->quota = from->settings->quota_bytes;
+        to->quota = quota_of_each(from->settings);
+        to->claimed = from->claimed_bytes;
+        to->claims_unused = from->unmet_bytes;
+}
+
+void limit_to_wire(const struct limit_report *from, Wire__Limit *to)
+{
+        wire__limit__init(to);
+        to->pool = text(from->pool);
+        to->whom = text(from->whom);
+        to->limit = text(from->limit);
+        to->set_by = text(from->set_by);
+        to->most = from->most;
+        to->used = from->used;
+        to->counted = true;
 }
 
 void frame_to_wire(const struct frame_report *from, Wire__Frame *to)
@@ -340,7 +363,7 @@ void extent_to_wire(const struct extent_report *from, Wire__Extent *to)
         to->free = from->free_bytes;
 }
 
-void former_to_wire(const struct former_holder *from, Wire__FormerHolder *to)
+void former_to_wire(const struct former_report *from, Wire__FormerHolder *to)
 {
         wire__former_holder__init(to);
         to->age_ms = from->age_ns / NS_PER_MS;
@@ -395,6 +418,26 @@ static void bus_window_to_wire(const struct bus_window *from, Wire__BusWindow *t
         to->cpu_first = from->cpu.first;
         to->dma_first = from->dma_first;
         to->length = range_size(from->cpu);
+}
+
+void sight_to_wire(const struct sight *from, struct sight_parts *parts, Wire__Device *to)
+{
+        const struct reach *reach = &from->reach;
+
+        to->min_align_mask = from->min_align_mask;
+        to->start_align = from->start_align_bytes;
+        for (size_t i = 0; i < reach->count && !reach_is_all(reach); i++) {
+                const struct view *view = &reach->views[i];
+                Wire__BusWindow *window = &parts->windows[i];
+
+                wire__bus_window__init(window);
+                window->cpu_first = view->phys.first;
+                window->dma_first = view->phys.first + view->dma_offset;
+                window->length = range_size(view->phys);
+                parts->pointers[i] = window;
+                to->n_windows = i + 1;
+        }
+        to->windows = parts->pointers;
 }
 
 void device_to_wire(const struct device_settings *from, struct device_parts *parts,

@@ -69,6 +69,12 @@ struct device_parts {
         Wire__BusWindow *window_pointers[BUS_WINDOWS_MAX];
 };
 
+/* What hangs on a Device. */
+struct sight_parts {
+        Wire__BusWindow windows[VIEWS_MAX];
+        Wire__BusWindow *pointers[VIEWS_MAX];
+};
+
 /* In all of these @to is initialised here, and borrows from @from. */
 void constraint_to_wire(const struct constraint *from, uint64_t nodes, Wire__Constraint *to);
 void refusal_to_wire(const struct refusal *from, Wire__Refusal *to);
@@ -78,14 +84,17 @@ void bytes_to_wire(const struct state_bytes *from, Wire__StateBytes *to);
 void status_to_wire(const struct status_report *from, Wire__StateBytes *bytes, Wire__Status *to);
 void pool_to_wire(const struct pool_report *from, const char *backend, Wire__StateBytes *bytes,
                   Wire__Pool *to);
+void limit_to_wire(const struct limit_report *from, Wire__Limit *to);
 void frame_to_wire(const struct frame_report *from, Wire__Frame *to);
 void buffer_to_wire(const struct buffer_report *from, Wire__Buffer *to);
 void client_to_wire(const struct client_report *from, Wire__StateBytes *bytes, Wire__Client *to);
 void extent_to_wire(const struct extent_report *from, Wire__Extent *to);
-void former_to_wire(const struct former_holder *from, Wire__FormerHolder *to);
+void former_to_wire(const struct former_report *from, Wire__FormerHolder *to);
 /* @pci: room for the text, borrowed by @to. */
 void io_holder_to_wire(const struct io_holder *from, char pci[PCI_FUNCTION_BYTES],
                        Wire__IoHolder *to);
 void blocker_to_wire(const struct blocker *from, Wire__Blocker *to);
+/* @to was initialised; the rest of it stays as it is. */
+void sight_to_wire(const struct sight *from, struct sight_parts *parts, Wire__Device *to);
 void device_to_wire(const struct device_settings *from, struct device_parts *parts,
                     Wire__DeviceRow *to);

@@ -40,6 +40,7 @@ static const struct handler handlers[] = {
         [WIRE__REQUEST__BODY_STATUS] = { "status", ROLE_CLIENT, handle_status },
         [WIRE__REQUEST__BODY_POOLS] = { "pools", ROLE_CLIENT, handle_pools },
         [WIRE__REQUEST__BODY_DEVICES] = { "devices", ROLE_CLIENT, handle_devices },
+        [WIRE__REQUEST__BODY_LIMITS] = { "limits", ROLE_CLIENT, handle_limits },
         [WIRE__REQUEST__BODY_FRAMES] = { "frames", ROLE_CLIENT, handle_frames },
         [WIRE__REQUEST__BODY_BUFFERS] = { "buffers", ROLE_CLIENT, handle_buffers },
         [WIRE__REQUEST__BODY_CLIENTS] = { "clients", ROLE_CLIENT, handle_clients },
@@ -56,6 +57,8 @@ static const struct handler handlers[] = {
         [WIRE__REQUEST__BODY_OPEN] = { "Open", ROLE_CLIENT, handle_open },
         [WIRE__REQUEST__BODY_SHARE] = { "Share", ROLE_CLIENT, handle_share },
         [WIRE__REQUEST__BODY_REMOVE] = { "Remove", ROLE_CLIENT, handle_remove },
+        [WIRE__REQUEST__BODY_ALLOC_BATCH] = { "AllocBatch", ROLE_CLIENT, handle_alloc_batch },
+        [WIRE__REQUEST__BODY_FREE_BATCH] = { "FreeBatch", ROLE_CLIENT, handle_free_batch },
         [WIRE__REQUEST__BODY_EXPORT_DMABUF] = { "ExportDmabuf", ROLE_CLIENT, handle_export_dmabuf },
 };
 
@@ -123,6 +126,29 @@ static int handle(struct session *session, const Wire__Request *request, struct 
         return handler->handle(session, request, reply);
 }
 
+/* Whether nothing comes of a request but its answer. A grant goes with the session, if it does not
+ * last without. */
+static bool only_asks(const Wire__Request *request)
+{
+        switch (request->body_case) {
+        case WIRE__REQUEST__BODY_ALLOC: return !request->alloc->lasting;
+        case WIRE__REQUEST__BODY_ALLOC_BATCH:
+        case WIRE__REQUEST__BODY_EXTENTS:
+        case WIRE__REQUEST__BODY_EXPLAIN:
+        case WIRE__REQUEST__BODY_DEVICE_OPEN:
+        case WIRE__REQUEST__BODY_STATUS:
+        case WIRE__REQUEST__BODY_POOLS:
+        case WIRE__REQUEST__BODY_FRAMES:
+        case WIRE__REQUEST__BODY_BUFFERS:
+        case WIRE__REQUEST__BODY_CLIENTS:
+        case WIRE__REQUEST__BODY_MAP:
+        case WIRE__REQUEST__BODY_DEVICES:
+        case WIRE__REQUEST__BODY_LOOKUP:
+        case WIRE__REQUEST__BODY_LOOKUP_IO: return true;
+        default: return false;
+        }
+}
+
 void dispatch(struct session *session, const void *bytes, size_t size)
 {
         struct server *server = session->server;
@@ -134,7 +160,8 @@ void dispatch(struct session *session, const void *bytes, size_t size)
         r = message_unpack_request(&server->arena, bytes, size, &request);
         if (r) {
                 session_blame(session, "a packet that is no request");
-        } else {
+        } else if (!session->outbox.dead || !only_asks(request)) {
+                /* Who has hung up is not looked for: that would take the time of others. */
                 reply_init(&reply, &server->room);
                 r = handle(session, request, &reply);
                 if (r || !reply.later) {

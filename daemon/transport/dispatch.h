@@ -32,13 +32,17 @@ handler_function handle_hello, handle_bye, handle_cancel;
 /* handlers_memory.c */
 handler_function handle_alloc, handle_extents, handle_free, handle_drop, handle_kept,
         handle_explain, handle_device_open, handle_reclaim;
+/* Its client no longer has these frames mapped. */
+void drop_frames(struct session *session, const uint64_t *frames, size_t count);
+/* handlers_batch.c */
+handler_function handle_alloc_batch, handle_free_batch;
 /* handlers_sharing.c */
 handler_function handle_open, handle_share, handle_remove;
 /* export.c */
 handler_function handle_export_dmabuf;
 /* lists.c */
 handler_function handle_status, handle_pools, handle_frames, handle_buffers, handle_clients,
-        handle_devices, handle_map, handle_lookup;
+        handle_devices, handle_map, handle_lookup, handle_limits;
 /* handlers_io.c */
 handler_function handle_mapped, handle_lookup_io;
 /* handlers_admin.c */

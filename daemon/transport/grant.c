@@ -28,12 +28,12 @@ static struct paging *find(struct session *session, uint64_t cursor)
         return cursor ? NULL : oldest;
 }
 
-/* Return: 0: it goes into the page; -EIO where the frame has no descriptor; -ENOMEM. */
-static int show_frame(struct session *session, struct frame_name frame, struct reply *reply,
-                      Wire__Piece *piece)
+int grant_show_frame(struct session *session, struct frame_name frame, struct reply *reply,
+                     bool *ret_has_fd)
 {
         int r, fd;
 
+        *ret_has_fd = false;
         r = client_shown(session->client, frame);
         if (r < 0)
                 return r;
@@ -44,7 +44,7 @@ static int show_frame(struct session *session, struct frame_name frame, struct r
         if (fd < 0)
                 return -EIO;
         reply->descriptors[reply->n_descriptors++] = fd;
-        piece->has_fd = true;
+        *ret_has_fd = true;
         return 0;
 }
 
@@ -54,6 +54,7 @@ static int fill_pieces(struct session *session, const struct buffer *buffer,
         const bool whole = export_suits(session, buffer);
         size_t room = outbox_room(&session->outbox);
         struct reply_page *page = &reply->room->page;
+        bool has_fd = false;
         size_t n = 0;
         int r;
 
@@ -70,9 +71,10 @@ static int fill_pieces(struct session *session, const struct buffer *buffer,
                 wire->frame_offset = piece.frame_offset;
                 wire->zeroed = piece.zeroed;
                 wire->keep = piece.keep;
-                r = whole ? 0 : show_frame(session, piece.frame, reply, wire);
+                r = whole ? 0 : grant_show_frame(session, piece.frame, reply, &has_fd);
                 if (r)
                         return r;
+                wire->has_fd = has_fd;
                 page->piece_pointers[n++] = wire;
                 at->pieces++;
         }

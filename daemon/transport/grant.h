@@ -15,6 +15,15 @@
 int grant_answer(struct session *session, const struct buffer *buffer, struct reply *reply);
 
 /**
+ * grant_show_frame() - have a frame's descriptor go with a reply, the first time the client sees it
+ * @ret_has_fd: whether it does
+ *
+ * Return: 0; -EIO where the frame has no descriptor; -ENOMEM.
+ */
+int grant_show_frame(struct session *session, struct frame_name frame, struct reply *reply,
+                     bool *ret_has_fd);
+
+/**
  * grant_continue() - the next page
  * @cursor: of the page before; 0: from the beginning
  *

@@ -62,8 +62,8 @@ int handle_alloc(struct session *session, const Wire__Request *request, struct r
 
         want.seq = request->seq;
         want.patient = alloc->wait_ms != 0;
-        r = state_alloc(session->server->state, session->client, &want, server_now_ns(), &buffer,
-                        &reply->refusal);
+        r = state_alloc(session->server->state, session->client, &want, session->server->asked_ns,
+                        &buffer, &reply->refusal);
         if (par_is_refusal(r) && !reply->refusal.permanent &&
             (want.patient || reply->refusal.growing))
                 return wait_begin(session, request, &want, reply);
@@ -89,13 +89,11 @@ static struct frame_name frame_of_id(uint64_t id)
         return (struct frame_name){ .slot = (uint32_t)id, .generation = (uint32_t)(id >> 32) };
 }
 
-static void drop_frames(struct session *session, const uint64_t *frames, size_t count)
+void drop_frames(struct session *session, const uint64_t *frames, size_t count)
 {
-        uint64_t now_ns = server_now_ns();
-
         for (size_t i = 0; i < count; i++) {
                 state_dropped(session->server->state, session->client, frame_of_id(frames[i]),
-                              now_ns);
+                              session->server->asked_ns);
         }
 }
 
@@ -106,7 +104,8 @@ int handle_free(struct session *session, const Wire__Request *request, struct re
 
         /* First, so that the client is not asked to unmap what it just has unmapped. */
         drop_frames(session, body->dropped_frames, body->n_dropped_frames);
-        r = state_release(session->server->state, session->client, body->buffer, server_now_ns());
+        r = state_release(session->server->state, session->client, body->buffer,
+                          session->server->asked_ns);
         if (r)
                 return reply_say(reply, r, "no buffer %" PRIu64 " of yours", body->buffer);
         return 0;
@@ -187,18 +186,21 @@ int handle_device_open(struct session *session, const Wire__Request *request, st
         const char *name = request->device_open->name;
         Wire__Device *body = &reply->room->device.device;
         struct constraint limits;
+        struct sight sight;
         uint64_t nodes;
         int r;
 
         if (!name[0] || !text_is_good(name, DEVICES_TEXT_BYTES_MAX))
                 return reply_say(reply, PAR_REFUSED_INVALID, "no device has such a name");
-        r = state_device_limits(session->server->state, name, &limits, &nodes, &reply->refusal);
+        r = state_device_limits(session->server->state, name, &limits, &nodes, &sight,
+                                &reply->refusal);
         if (r)
                 return r;
         wire__device__init(body);
         body->name = request->device_open->name;
         body->limits = &reply->room->device.limits;
         constraint_to_wire(&limits, nodes, body->limits);
+        sight_to_wire(&sight, &reply->room->device.windows, body);
         reply->wire.body_case = WIRE__REPLY__BODY_DEVICE_OPEN;
         reply->wire.device_open = body;
         return 0;

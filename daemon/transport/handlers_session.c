@@ -61,6 +61,7 @@ int handle_hello(struct session *session, const Wire__Request *request, struct r
         struct server *server = session->server;
         const Wire__Hello *hello = request->hello;
         Wire__Welcome *welcome = &reply->room->welcome;
+        char why[160];
         int r;
 
         reply->end = SESSION_DIED; /* unless it gets to the end of this */
@@ -75,17 +76,20 @@ int handle_hello(struct session *session, const Wire__Request *request, struct r
         r = resume(session, hello, welcome);
         if (r)
                 r = begin(session, hello, welcome);
-        if (r == PAR_REFUSED_QUOTA)
-                return reply_say(reply, r, "%u clients are connected, which is as many as may be",
-                                 server->state_settings->max_clients);
+        if (r == PAR_REFUSED_QUOTA) {
+                client_refusal_words(server->state, &session->peer.identity, why, sizeof(why));
+                return reply_say(reply, r, "%s", why);
+        }
         if (r)
                 return r;
 
         event_remove_timer(session->readable);
+        strangers_remove(&server->strangers, session);
         welcome->version = PROTOCOL_VERSION;
         welcome->client = client_id(session->client);
         welcome->granule = GRANULE_BYTES;
         welcome->server = server->name;
+        welcome->batch_max = BATCH_BUFFERS_MAX;
         reply->wire.body_case = WIRE__REPLY__BODY_HELLO;
         reply->wire.hello = welcome;
         reply->end = SESSION_GOES_ON;
@@ -107,7 +111,8 @@ int handle_cancel(struct session *session, const Wire__Request *request, struct 
         struct reply cancelled;
         int r;
 
-        r = wait ? state_cancel(session->server->state, session->client, seq) : PAR_REFUSED_GONE;
+        r = wait ? state_cancel(session->server->state, session->client, seq, server_now_ns())
+                 : PAR_REFUSED_GONE;
         if (r)
                 return reply_say(reply, r, "no request %u of yours waits", seq);
 

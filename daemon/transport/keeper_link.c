@@ -266,8 +266,10 @@ static int hear_frame(struct keeper_link *link, const struct keeper_message *mes
         struct slot *slot;
         int r;
 
-        if (packet->count != (given_up ? 0 : 1))
+        if (packet->count != (given_up ? 0 : 1) || message->first > UINT32_MAX)
                 return -EPROTO;
+        if (message->flags & KEEPER_RETAKE)
+                news.former = (struct frame_name){ message->count, (uint32_t)message->first };
         r = slots_reach(link, message->slot);
         if (r)
                 return r;

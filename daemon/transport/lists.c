@@ -148,6 +148,46 @@ static bool next_device(struct list *list, uint64_t *cursor, struct reply_row *r
         return device;
 }
 
+/* What no configuration sets. Who reaches one is not read from until he has read his replies, or
+ * what he began is over. */
+static const struct {
+        const char *whom, *limit;
+        uint64_t most;
+} fixed_limits[] = {
+        { "connections without a session", "connections", SERVER_STRANGERS_MAX },
+        { "each session", "queued replies", OUTBOX_PACKETS_MAX },
+        { "each session", "descriptors in flight", OUTBOX_DESCRIPTORS_MAX },
+        { "each session", "dma-bufs being made", SESSION_EXPORTS_MAX },
+        { "each session", "grants read in pages", SESSION_PAGINGS_MAX },
+        { "each session", "requests in a turn", SESSION_TURN_REQUESTS },
+        { "each buffer", "exports", BUFFER_EXPORTS_MAX },
+};
+
+/* The fixed ones first: a cursor of the state's is behind them. */
+static bool next_limit(struct list *list, uint64_t *cursor, struct reply_row *row)
+{
+        const uint64_t n = ARRAY_SIZE(fixed_limits);
+        struct limit_report report;
+        uint64_t inner;
+
+        if (*cursor < n) {
+                wire__limit__init(&row->limit);
+                row->limit.whom = (char *)(uintptr_t)fixed_limits[*cursor].whom;
+                row->limit.limit = (char *)(uintptr_t)fixed_limits[*cursor].limit;
+                row->limit.most = fixed_limits[*cursor].most;
+                ++*cursor;
+                return true;
+        }
+        inner = *cursor - n;
+        if (!state_next_limit(list->state, list->session->client, &inner, &report))
+                return false;
+        *cursor = inner + n;
+        memcpy(row->whom, report.whom, sizeof(row->whom));
+        limit_to_wire(&report, &row->limit);
+        row->limit.whom = row->whom; /* the report's is gone with it */
+        return true;
+}
+
 /**
  * collect() - the rows of one packet, into the reply's room
  * @asked:      borrowed
@@ -310,6 +350,25 @@ int handle_devices(struct session *session, const Wire__Request *request, struct
         body->devices = room->device_pointers;
         reply->wire.body_case = WIRE__REPLY__BODY_DEVICES;
         reply->wire.devices = body;
+        return 0;
+}
+
+int handle_limits(struct session *session, const Wire__Request *request, struct reply *reply)
+{
+        struct reply_list *room = &reply->room->list;
+        Wire__LimitList *body = &room->limits;
+        int r;
+
+        wire__limit_list__init(body);
+        r = collect(session, request->limits, next_limit, reply, &body->n_limits,
+                    &body->next_cursor);
+        if (r)
+                return r;
+        for (size_t i = 0; i < body->n_limits; i++)
+                room->limit_pointers[i] = &room->rows[i].limit;
+        body->limits = room->limit_pointers;
+        reply->wire.body_case = WIRE__REPLY__BODY_LIMITS;
+        reply->wire.limits = body;
         return 0;
 }
 

@@ -256,6 +256,16 @@ static uint64_t pool_draining(const struct metrics_pool *pool)
         return pool->report.draining_bytes;
 }
 
+static uint64_t pool_claimed(const struct metrics_pool *pool)
+{
+        return pool->report.claimed_bytes;
+}
+
+static uint64_t pool_claims_unused(const struct metrics_pool *pool)
+{
+        return pool->report.unmet_bytes;
+}
+
 static uint64_t pool_waiting(const struct metrics_pool *pool)
 {
         return pool->report.waiting;
@@ -318,6 +328,11 @@ static const struct {
           "What a harvest for a pool holds beyond what it looks for.", pool_held_aside },
         { GAUGE, "pard_pool_draining_bytes", "bytes", "Frames of a pool that are to be drained.",
           pool_draining },
+        { GAUGE, "pard_pool_claimed_bytes", "bytes",
+          "What of a pool is kept for those who claimed it.", pool_claimed },
+        { GAUGE, "pard_pool_claims_unused_bytes", "bytes",
+          "What of a pool's claims is not in use: so much of what is free is nobody else's.",
+          pool_claims_unused },
         { GAUGE, "pard_pool_waiting_requests", NULL,
           "Requests that wait and that a pool may serve.", pool_waiting },
         { GAUGE, "pard_pool_short", NULL,

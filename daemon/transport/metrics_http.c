@@ -301,10 +301,14 @@ static struct bufferevent *on_connection(struct event_base *base, void *data)
         return connection->stream;
 }
 
+/* A worker has one. The listening socket's data are the HTTP server's own, not ours. */
+static struct metrics_http *accepting;
+
 static void on_accept_error(struct evconnlistener *listener, void *data)
 {
-        struct metrics_http *http = data;
+        struct metrics_http *http = accepting;
 
+        (void)data;
         evconnlistener_disable(listener);
         event_add(http->accept_again, &accept_rest);
 }
@@ -350,6 +354,7 @@ static int set_up(struct metrics_http *http, int fd)
         if (!bound)
                 return -ENOMEM;
         http->listener = evhttp_bound_socket_get_listener(bound);
+        accepting = http;
         evconnlistener_set_error_cb(http->listener, on_accept_error);
         return 0;
 }
@@ -393,5 +398,7 @@ void metrics_http_free(struct metrics_http *http)
         free_event(http->accept_again);
         if (http->http)
                 evhttp_free(http->http);
+        if (accepting == http)
+                accepting = NULL;
         free(http);
 }

@@ -79,6 +79,13 @@ static uint32_t take_ask(struct session *session)
         return session->end ? 0 : seq;
 }
 
+/* Nobody is serving the session just now: what the socket does not take waits for its next turn. */
+static void send_reply(struct session *session, struct reply *reply, uint32_t seq, int r)
+{
+        reply_send(session, reply, seq, r);
+        session_mark(session);
+}
+
 static void refuse(struct session *session, int r, const char *sentence)
 {
         uint32_t seq = take_ask(session);
@@ -88,7 +95,7 @@ static void refuse(struct session *session, int r, const char *sentence)
                 return;
         reply_init(&reply, &session->server->room);
         reply_say(&reply, r, "%s", sentence);
-        reply_send(session, &reply, seq, r);
+        send_reply(session, &reply, seq, r);
 }
 
 static void confirm(struct session *session, const struct proposal *proposal)
@@ -105,7 +112,7 @@ static void confirm(struct session *session, const struct proposal *proposal)
         body->changed = (char **)(uintptr_t)proposal->changed; /* nobody writes to them */
         reply.wire.body_case = WIRE__REPLY__BODY_RELOAD;
         reply.wire.reload = body;
-        reply_send(session, &reply, seq, 0);
+        send_reply(session, &reply, seq, 0);
 }
 
 static void on_timeout(evutil_socket_t fd, short what, void *data)

@@ -28,6 +28,7 @@ void reply_init(struct reply *reply, union reply_room *room)
         reply->n_descriptors = 0;
         reply->n_shown = 0;
         reply->granted = 0;
+        reply->n_granted = 1;
         reply->room = room;
 }
 
@@ -51,8 +52,8 @@ static void undo(struct session *session, struct reply *reply)
 
         for (size_t i = 0; i < reply->n_shown; i++)
                 state_dropped(state, session->client, reply->shown[i], now_ns);
-        if (reply->granted)
-                state_release(state, session->client, reply->granted, now_ns);
+        for (size_t i = 0; reply->granted && i < reply->n_granted; i++)
+                state_release(state, session->client, reply->granted + i, now_ns);
         reply->n_shown = 0;
         reply->n_descriptors = 0;
         reply->granted = 0;

@@ -35,6 +35,13 @@ struct reply_page {
         Wire__Segment *segment_pointers[PAGE_SEGMENTS_MAX];
 };
 
+/* All of a batch: at worst a run for each of its buffers. */
+struct reply_batch {
+        Wire__GrantBatch grant;
+        Wire__BatchRun runs[BATCH_BUFFERS_MAX];
+        Wire__BatchRun *run_pointers[BATCH_BUFFERS_MAX];
+};
+
 struct reply_explanation {
         Wire__Explanation explanation;
         Wire__Refusal refusal;
@@ -55,11 +62,13 @@ struct reply_row {
                 Wire__Client client;
                 Wire__Extent extent;
                 Wire__DeviceRow device;
+                Wire__Limit limit;
         };
         Wire__StateBytes bytes;
         struct device_parts device_parts;
         char words[sizeof(((struct client_report *)NULL)->waiting_for)]; /* of a client */
         char note[REPORT_NOTE_BYTES];
+        char whom[LIMIT_WHOM_BYTES];
 };
 
 struct reply_list {
@@ -70,6 +79,7 @@ struct reply_list {
                 Wire__ClientList clients;
                 Wire__ExtentMap map;
                 Wire__DeviceList devices;
+                Wire__LimitList limits;
         };
         struct reply_row rows[LIST_ROWS_MAX];
         union {
@@ -79,6 +89,7 @@ struct reply_list {
                 Wire__Client *client_pointers[LIST_ROWS_MAX];
                 Wire__Extent *extent_pointers[LIST_ROWS_MAX];
                 Wire__DeviceRow *device_pointers[LIST_ROWS_MAX];
+                Wire__Limit *limit_pointers[LIST_ROWS_MAX];
         };
 };
 
@@ -103,10 +114,12 @@ struct reply_found_io {
 union reply_room {
         Wire__Welcome welcome;
         struct reply_page page;
+        struct reply_batch batch;
         struct reply_explanation explanation;
         struct {
                 Wire__Device device;
                 Wire__Constraint limits;
+                struct sight_parts windows;
         } device;
         Wire__Reclaimed reclaimed;
         struct {
@@ -136,7 +149,8 @@ union reply_room {
  * @end:         what becomes of the session when this is sent
  * @descriptors: go with the packet; borrowed
  * @shown:       frames that the client was noted to see because of this reply
- * @granted:     buffer that exists because of this reply; 0: none
+ * @granted:     buffer that exists because of this reply, the first of @n_granted whose numbers
+ *               follow each other; 0: none
  * @room:        for the body
  */
 struct reply {
@@ -149,6 +163,7 @@ struct reply {
         struct frame_name shown[OUTBOX_DESCRIPTORS_MAX];
         size_t n_shown;
         uint64_t granted;
+        size_t n_granted;
         union reply_room *room;
 };
 
@@ -165,6 +180,7 @@ int reply_say(struct reply *reply, int r, const char *format, ...)
  * @r:   what the handler returned; a negative one is logged here, and nowhere else
  *
  * Where the reply cannot be sent, what it would have told is undone, and the client is told that
- * instead.
+ * instead. What the socket does not take now is sent by session_work(): who is not called for that
+ * session has to see to it by session_mark().
  */
 void reply_send(struct session *session, struct reply *reply, uint32_t seq, int r);

@@ -7,6 +7,7 @@
  */
 #include "server.h"
 
+#include "accept.h"
 #include "awaited.h"
 #include "goodbye.h"
 #include "log.h"
@@ -33,9 +34,6 @@
  */
 #define ACCEPTS_PER_TURN 16
 #define SLOW_PER_TURN    16
-
-/* How long the listening socket rests where there is no room for another connection. */
-static const struct timeval accept_rest = { 0, 100000 };
 
 uint64_t server_now_ns(void)
 {
@@ -104,8 +102,6 @@ static void tell_keeper(struct server *server)
         if (r)
                 stop(server, r);
 }
-
-static bool accept_one(struct server *server);
 
 /* However much is quick, who is slow has a turn now and then. */
 static void share(struct server *server)
@@ -240,8 +236,11 @@ static void op_answer(void *data, void *client_data, uint64_t ticket, int r, str
 
 static void op_log(void *data, int level, const struct log_fields *about, const char *message)
 {
-        (void)data;
-        log_write(level, NULL, about, "%s", message); /* this is not where it comes from */
+        struct server *server = data;
+
+        /* Who punches his frames makes one such message of each. */
+        if (!about->has_frame || log_rate_allows(&server->frame_words))
+                log_write(level, NULL, about, "%s", message); /* this is not where it comes from */
 }
 
 static const struct state_ops ops = {
@@ -260,31 +259,6 @@ static const struct state_ops ops = {
 };
 
 /* ---- events --------------------------------------------------------------------------------- */
-
-/* Return: whether to go on accepting. */
-static bool accept_one(struct server *server)
-{
-        size_t room = (size_t)server->state_settings->max_clients + SERVER_STRANGERS_MAX;
-        int socket, r;
-
-        socket = accept4(server->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (socket < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED))
-                return errno != EAGAIN;
-        if (socket < 0) {
-                log_warning("no further connection can be accepted for now: %s", strerror(errno));
-                event_del(server->acceptable);
-                event_add(server->accept_again, &accept_rest);
-                return false;
-        }
-        if (server->n_sessions >= room) {
-                reaper_close_session(server->reaper, socket);
-                return true;
-        }
-        r = session_new(server, socket);
-        if (r && r != -ESRCH) /* dead already: nobody to serve */
-                log_warning("a connection could not be served: %s", strerror(-r));
-        return true;
-}
 
 static void on_acceptable(evutil_socket_t fd, short what, void *data)
 {

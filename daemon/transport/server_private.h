@@ -6,6 +6,7 @@
 
 #include "export.h"
 #include "keeper_link.h"
+#include "log_rate.h"
 #include "message.h"
 #include "metrics.h"
 #include "packet.h"
@@ -14,6 +15,7 @@
 #include "reply.h"
 #include "server.h"
 #include "session.h"
+#include "strangers.h"
 
 #include "macros.h"
 
@@ -50,6 +52,7 @@ struct metrics_http;
  * @state_settings: those of now
  * @name:      "pard 0.1.0"
  * @sessions:  @n_sessions connections
+ * @strangers: those of them that said no Hello yet
  * @busy:      those that have something to send, or that end
  * @serving:   connections are accepted
  * @awaited:   clients of a former worker, whose processes are watched
@@ -58,6 +61,7 @@ struct metrics_http;
  * @result:    of server_run()
  * @metrics:   what is counted here
  * @metrics_http: NULL: nobody may ask for it
+ * @blames:    what is said of sessions that break the protocol; @frame_words: of frames
  * @asked_ns:  when the request that is being handled was received
  * @arena:     of the request that is being handled
  * @in, @out:  the packet that is being received, that is being sent
@@ -78,6 +82,7 @@ struct server {
         struct exporter exporter;
         TAILQ_HEAD(, session) sessions;
         size_t n_sessions;
+        struct strangers strangers;
         uint64_t last_session;
         TAILQ_HEAD(, session) busy, slow;
         uint64_t slow_ns;
@@ -87,6 +92,7 @@ struct server {
         int result;
         struct metrics metrics;
         struct metrics_http *metrics_http;
+        struct log_rate blames, frame_words;
         uint64_t asked_ns;
         struct message_arena arena;
         unsigned char in[PACKET_BYTES_MAX], out[PACKET_BYTES_MAX];

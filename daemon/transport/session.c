@@ -49,7 +49,7 @@ void session_blame(struct session *session, const char *what)
 {
         const struct log_fields about = fields_of(session);
 
-        if (!session->end)
+        if (!session->end && log_rate_allows(&session->server->blames))
                 log_event(LOG_NOTICE, &about,
                           "session %" PRIu64 " (uid %u, pid %u) sent %s: it is closed",
                           session->number, session->peer.identity.uid, session->peer.identity.pid,
@@ -61,7 +61,7 @@ void session_fault(struct session *session, uint32_t seq, int r)
 {
         const struct log_fields about = fields_of(session);
 
-        if (!session->faulted)
+        if (!session->faulted && log_rate_allows(&session->server->blames))
                 log_event(LOG_ERR, &about,
                           "session %" PRIu64 " (uid %u, pid %u): request %u failed: %s",
                           session->number, session->peer.identity.uid, session->peer.identity.pid,
@@ -219,13 +219,15 @@ static bool serve_one(struct session *session)
 static bool serve(struct session *session, unsigned requests)
 {
         uint64_t until_ns = server_now_ns() + SERVER_TURN_NS;
+        unsigned served = 0;
 
         while (!session->end && !session->blocked && serve_one(session)) {
                 session_mark(session);
                 server_work(session->server);
-                if (!--requests || server_now_ns() > until_ns)
+                if (++served == requests || server_now_ns() > until_ns)
                         return true;
         }
+        session->alone = served == 1;
         return false;
 }
 
@@ -243,6 +245,19 @@ static void rank(struct session *session, bool more)
                 TAILQ_INSERT_TAIL(&server->slow, session, slow_link);
         else
                 TAILQ_REMOVE(&server->slow, session, slow_link);
+}
+
+/* Who asks one thing and awaits the answer has nothing else to be received, and looking costs a
+ * system call. What is there after all makes the session readable again. */
+static void serve_quick(struct session *session)
+{
+        if (!session->alone || session->alone > SESSION_ALONE_MAX) {
+                rank(session, serve(session, SESSION_TURN_REQUESTS));
+                return;
+        }
+        session->alone++;
+        if (!session->end && !session->blocked && serve_one(session))
+                session_mark(session);
 }
 
 void session_take_turn(struct session *session)
@@ -267,7 +282,7 @@ static void on_readable(evutil_socket_t fd, short what, void *data)
         else if (session->slow)
                 session_take_turn(session);
         else
-                rank(session, serve(session, SESSION_TURN_REQUESTS));
+                serve_quick(session);
         server_settle(session->server);
 }
 
@@ -359,6 +374,9 @@ int session_new(struct server *server, int socket)
         r = peer_init(socket, &session->peer);
         if (r)
                 return r;
+        r = strangers_add(&server->strangers, session);
+        if (r)
+                return r;
         r = add_events(session);
         if (r)
                 return r;
@@ -391,6 +409,7 @@ void session_free(struct session *session)
                 client_end(server->state, session->client, session->end == SESSION_BYE,
                            server_now_ns());
         reload_forget(session);
+        strangers_remove(&server->strangers, session);
         if (session->busy)
                 TAILQ_REMOVE(&server->busy, session, busy_link);
         if (session->slow)

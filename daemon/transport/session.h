@@ -18,10 +18,14 @@
 
 struct event;
 struct server;
+struct stranger_uid;
 
 /* Requests of one session that are handled before others get their turn, or what takes
  * SERVER_TURN_NS. */
 #define SESSION_TURN_REQUESTS 32
+
+/* Requests that are taken to have come alone, because one did, before that is looked at again. */
+#define SESSION_ALONE_MAX 32
 
 /* A connection that does not say Hello by then is closed. */
 #define SESSION_HELLO_S 10
@@ -71,6 +75,7 @@ struct paging {
  * @client:   what the state knows it as; NULL before Hello and after the end
  * @end:      it ends as soon as nobody up the stack works with it
  * @blocked:  its requests are not read until it has read its replies
+ * @alone:    how many requests in a row are taken to have come alone; 0: the last one did not
  * @faulted:  a fault of it was logged already; further ones are not
  * @last_turns: that it had since its process died
  * @waits:    without an answer
@@ -78,12 +83,15 @@ struct paging {
  * @exports:  dma-bufs that it asked for
  * @busy:     it is in server::busy
  * @slow:     it is in server::slow
+ * @stranger_of: whose stranger it is, until Hello; NULL: it is none
  */
 struct session {
         struct server *server;
-        TAILQ_ENTRY(session) link;      /* server::sessions */
-        TAILQ_ENTRY(session) busy_link; /* server::busy */
-        TAILQ_ENTRY(session) slow_link; /* server::slow */
+        TAILQ_ENTRY(session) link;          /* server::sessions */
+        TAILQ_ENTRY(session) busy_link;     /* server::busy */
+        TAILQ_ENTRY(session) slow_link;     /* server::slow */
+        TAILQ_ENTRY(session) stranger_link; /* stranger_uid::sessions */
+        struct stranger_uid *stranger_of;
         bool busy, slow;
         uint64_t number;
         int socket;
@@ -94,7 +102,7 @@ struct session {
         struct client *client;
         enum session_end end;
         bool blocked, faulted;
-        unsigned last_turns;
+        unsigned last_turns, alone;
         struct wait_queue waits, answers;
         struct reload_ask reload;
         struct export_list exports;

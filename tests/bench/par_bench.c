@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * par-bench: what placing requests costs, and what comes of it. Owns the table of commands.
+ * par-bench: what placing requests costs, what comes of it, and what is on top of that. Owns the
+ * table of commands.
  */
 #include "engine.h"
 #include "experiment.h"
+#include "heap_bench.h"
 #include "macros.h"
+#include "map_bench.h"
+#include "path.h"
+#include "slab_bench.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +29,10 @@ struct command {
 static const struct command commands[] = {
         { "engine", engine_main, "time the engine's searches, and those of its peers" },
         { "experiment", experiment_main, "place mixed traffic in several ways, and compare" },
+        { "slab", slab_bench_main, "time objects of slabs, and those of DPDK's mempools" },
+        { "heap", heap_main, "time the DMA heap, and other allocators" },
+        { "map", map_bench_main, "time memory that is mapped for a device, and bounced" },
+        { "path", path_main, "time the way to pard and back" },
 };
 
 static void print_help(FILE *stream)

@@ -32,6 +32,10 @@ for command in $commands; do
         expect 2 2 "unrecognized option" "$command" --nonsense
 done
 
+expect 2 2 "--row nothing" path --row nothing
+expect 2 2 "--rounds 0" path --rounds 0
+expect 2 2 "--sessions 1001" path --sessions 1001
+
 expect 2 2 "--size 3" engine --size 3
 expect 2 2 "--size 0" engine --size 0
 expect 2 2 "--size 2048T" engine --size 2048T
@@ -47,6 +51,14 @@ expect 2 2 '"size" is no option' engine size
 expect 2 2 "requires an argument" engine --size
 many=(--fill 1 --fill 2 --fill 3 --fill 4 --fill 5 --fill 6 --fill 7 --fill 8)
 expect 2 2 "too many" engine "${many[@]}" --fill 9
+
+expect 2 2 "--rounds 0" slab --rounds 0
+expect 2 2 "--times x" slab --times x
+expect 2 2 '"times" is no option' slab times
+expect 2 2 "--rounds 0" heap --rounds 0
+expect 2 2 "--rounds 1001" heap --rounds 1001
+expect 2 2 "--pairs x" heap --pairs x
+expect 2 2 '"json" is no option' heap json
 
 expect 2 2 "--load 0" experiment --load 0
 expect 2 2 "--seeds 0" experiment --seeds 0

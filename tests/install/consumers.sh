@@ -22,7 +22,9 @@ one() {
         [[ -n $found && $found != *$'\n'* ]] || { echo "installed of $1: ${found:-nothing}" >&2; return 1; }
         echo "$found"
 }
-for name in bin/pard bin/parctl par.h libpar.so libpar.so.0 libpar.pc etc/pard/pard.conf etc/pard/devices/nvme.conf pard.service pard.socket \
+mapfile -t headers < <(cd "$here/../../client" && printf '%s\n' par*.h && cd heap && printf '%s\n' par*.h)
+for name in bin/pard bin/parctl "${headers[@]}" libpar.so libpar.so.0 libpar.pc libparheap.so libparheap.so.0 \
+        libparheap.pc etc/pard/pard.conf etc/pard/devices/nvme.conf pard.service pard.socket \
         pard-metrics.socket man8/pard.8 man1/parctl.1 man5/pard.conf.5 man3/libpar.3 man3/par_free.3 \
         bash-completion/completions/parctl site-functions/_parctl; do
         one "$name" >/dev/null
@@ -37,6 +39,8 @@ read -ra flags <<<"$(pkg-config --cflags --libs libpar)"
 "$cc" -Wall -Wextra -Werror -o "$root/hello-pc" "$here/hello.c" "${flags[@]}"
 cp "$here/hello.c" "$root/hello.cpp"
 "$cxx" -Wall -Wextra -Werror -o "$root/hello-pc-cxx" "$root/hello.cpp" "${flags[@]}"
+read -ra flags <<<"$(pkg-config --cflags --libs libparheap)"
+"$cc" -Wall -Wextra -Werror -o "$root/heap-pc" "$here/heap.c" "${flags[@]}"
 
 cmake -G Ninja -S "$here/consumer" -B "$root/consumer" -Dpar_DIR="$package" -DCMAKE_C_COMPILER="$cc" \
         -DCMAKE_CXX_COMPILER="$cxx" >"$root/log" 2>&1 || { cat "$root/log"; exit 1; }
@@ -56,4 +60,7 @@ expect() {
 for program in hello-pc hello-pc-cxx consumer/hello consumer/hello-cxx; do
         expect "$root/$program" "$root/nothing" 2  # ENOENT
         expect "$root/$program" "$root/stale" 111  # ECONNREFUSED
+done
+for program in heap-pc consumer/heap consumer/heap-cxx; do
+        LD_LIBRARY_PATH=$libraries "$root/$program" >"$root/out" || { echo "$program: $(<"$root/out")"; exit 1; }
 done

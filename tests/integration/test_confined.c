@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the worker may ask of the kernel: the filter by itself, call by call, and around the worker
- * of a real pard, which serves and reads its configuration again under it.
+ * What the worker and the opener may ask of the kernel: the filters by themselves, call by call,
+ * and around the worker of a real pard, which serves and reads its configuration again under it.
  */
 #include "confine.h"
 
@@ -21,6 +21,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -97,6 +98,100 @@ static int signal_by_thread(void)
         return result(syscall(SYS_tgkill, 1, 1, 0));
 }
 
+static int signal_by_descriptor(void)
+{
+        return result(syscall(SYS_pidfd_send_signal, STDERR_FILENO, SIGKILL, NULL, 0));
+}
+
+static int signal_by_queue(void)
+{
+        return result(syscall(SYS_rt_sigqueueinfo, getppid(), SIGKILL, NULL));
+}
+
+static int signal_by_owner(void)
+{
+        return result(fcntl(STDERR_FILENO, F_SETOWN, getppid()));
+}
+
+static int limit_others(void)
+{
+        return result(syscall(SYS_prlimit64, getppid(), RLIMIT_NOFILE, NULL, NULL));
+}
+
+static int slow_others(void)
+{
+        return result(setpriority(PRIO_PROCESS, (id_t)getppid(), 19));
+}
+
+static int advise_others(void)
+{
+        return result(syscall(SYS_process_madvise, STDERR_FILENO, NULL, 0, 0, 0));
+}
+
+static int read_others(void)
+{
+        return result(syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0));
+}
+
+static int write_others(void)
+{
+        return result(syscall(SYS_process_vm_writev, getppid(), NULL, 0, NULL, 0, 0));
+}
+
+static int take_descriptor(void)
+{
+        return result(syscall(SYS_pidfd_getfd, STDERR_FILENO, 0, 0));
+}
+
+static int compare_with_others(void)
+{
+        return result(syscall(SYS_kcmp, getpid(), getppid(), 0, 0, 0));
+}
+
+static int change_mode(void)
+{
+        return result(fchmod(STDERR_FILENO, 0666));
+}
+
+static int seal_file(void)
+{
+        return result(fcntl(STDERR_FILENO, F_ADD_SEALS, F_SEAL_WRITE));
+}
+
+static int be_seen(void)
+{
+        return result(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
+}
+
+static int bind_name(void)
+{
+        const struct sockaddr name = { .sa_family = AF_UNIX };
+
+        return result(bind(STDERR_FILENO, &name, sizeof(name.sa_family)));
+}
+
+static int read_file(void)
+{
+        const int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+
+        return fd < 0 ? -errno : close(fd);
+}
+
+static int write_file(void)
+{
+        return result(open("/dev/null", O_WRONLY | O_CLOEXEC));
+}
+
+static int make_file(void)
+{
+        return result(open("/tmp", O_TMPFILE | O_RDWR, 0600));
+}
+
+static int make_socket(void)
+{
+        return result(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
+
 static void *nothing(void *data)
 {
         return data;
@@ -164,11 +259,13 @@ static int abort_itself(void)
 }
 
 /* @result: 0 or -errno; @signal: instead, by which the process ends */
-static const struct {
+struct attempt {
         const char *name;
         int (*call)(void);
         int result, signal;
-} cases[] = {
+};
+
+static const struct attempt worker_attempts[] = {
         { "a file is opened", open_file, -ENOSYS, 0 },
         { "a path is looked at", look_at_path, -ENOSYS, 0 },
         { "a descriptor is looked at", look_at_descriptor, 0, 0 },
@@ -179,6 +276,20 @@ static const struct {
         { "a socket of the internet", open_internet, -ENOSYS, 0 },
         { "a signal to another process", signal_others, -ENOSYS, 0 },
         { "a signal to another's thread", signal_by_thread, -ENOSYS, 0 },
+        { "a signal by a descriptor", signal_by_descriptor, -ENOSYS, 0 },
+        { "a signal with a word", signal_by_queue, -ENOSYS, 0 },
+        { "a signal when something is to be read", signal_by_owner, -ENOSYS, 0 },
+        { "the limits of another process", limit_others, -ENOSYS, 0 },
+        { "the turn of another process", slow_others, -ENOSYS, 0 },
+        { "the pages of another process", advise_others, -ENOSYS, 0 },
+        { "which files another process has", compare_with_others, -ENOSYS, 0 },
+        { "the mode of a file", change_mode, -ENOSYS, 0 },
+        { "the seals of a file", seal_file, -ENOSYS, 0 },
+        { "to be looked into", be_seen, -ENOSYS, 0 },
+        { "a name for a socket", bind_name, -ENOSYS, 0 },
+        { "the memory of another process", read_others, 0, SIGSYS },
+        { "into the memory of another process", write_others, 0, SIGSYS },
+        { "a descriptor of another process", take_descriptor, 0, SIGSYS },
         { "a thread", start_thread, 0, 0 },
         { "another ioctl", other_ioctl, -ENOSYS, 0 },
         { "a lease", break_lease, -ENOSYS, 0 },
@@ -191,29 +302,41 @@ static const struct {
         { "an assertion that fails", abort_itself, 0, SIGABRT },
 };
 
+static const struct attempt opener_attempts[] = {
+        { "opener: a file to read", read_file, 0, 0 },
+        { "opener: a file to write to", write_file, 0, SIGSYS },
+        { "opener: a new file", make_file, 0, SIGSYS },
+        { "opener: a socket", make_socket, 0, SIGSYS },
+        { "opener: another program", execute, 0, SIGSYS },
+        { "opener: another process", make_process, 0, SIGSYS },
+        { "opener: a signal", signal_others, 0, SIGSYS },
+        { "opener: a process is traced", trace_process, 0, SIGSYS },
+        { "opener: code", make_code, 0, SIGSYS },
+};
+
 /* In a child, by itself; in a child, since nobody gets rid of the filter. */
-static void try_case(size_t i)
+static void try(const struct attempt *attempt, int (*confine)(void))
 {
         pid_t pid = fork();
         int status;
 
         if (pid == 0) {
-                int r = confine_worker();
+                int r = confine();
 
                 if (r)
                         _exit(200);
-                _exit(cases[i].call() == cases[i].result ? 0 : 1);
+                _exit(attempt->call() == attempt->result ? 0 : 1);
         }
         if (pid < 0 || waitpid(pid, &status, 0) != pid)
-                die("%s: %s", cases[i].name, strerror(errno));
+                die("%s: %s", attempt->name, strerror(errno));
         if (WIFEXITED(status) && WEXITSTATUS(status) == 200)
                 die("the filter could not be loaded");
-        if (cases[i].signal ? !WIFSIGNALED(status) || WTERMSIG(status) != cases[i].signal
+        if (attempt->signal ? !WIFSIGNALED(status) || WTERMSIG(status) != attempt->signal
                             : !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-                die("%s: status 0x%x", cases[i].name, (unsigned)status);
-        printf("%s: %s\n", cases[i].name,
-               cases[i].signal   ? strsignal(cases[i].signal)
-               : cases[i].result ? strerror(-cases[i].result)
+                die("%s: status 0x%x", attempt->name, (unsigned)status);
+        printf("%s: %s\n", attempt->name,
+               attempt->signal   ? strsignal(attempt->signal)
+               : attempt->result ? strerror(-attempt->result)
                                  : "goes");
 }
 
@@ -264,8 +387,10 @@ static void serve_under_it(void)
 
 int main(void)
 {
-        for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-                try_case(i);
+        for (size_t i = 0; i < ARRAY_SIZE(worker_attempts); i++)
+                try(&worker_attempts[i], confine_worker);
+        for (size_t i = 0; i < ARRAY_SIZE(opener_attempts); i++)
+                try(&opener_attempts[i], confine_opener);
         serve_under_it();
         return 0;
 }

@@ -306,8 +306,10 @@ static void have_session(bool restart)
                 fault_session(&pard, restart);
                 _exit(0);
         }
-        if (waitpid(pid, &status, 0) != pid || status)
+        if (waitpid(pid, &status, 0) != pid || status) {
+                (void)disarm(); /* it says which call it was */
                 lose("the client failed");
+        }
 }
 
 static void fail_each_of_sessions(bool restart, unsigned long every, unsigned long first,

@@ -151,7 +151,7 @@ says out "a wide terminal" AGE_S
 says out "a wide terminal" "$(printf 'long%.0s' {1..15})"
 let_go
 "$PARCTL" --help >"$dir/out"
-for command in status pools frames buffers clients map lookup alloc explain drain grow shrink revoke release reload help; do
+for command in status pools frames buffers clients limits map lookup alloc explain drain grow shrink revoke release remove reload help; do
         "$PARCTL" "$command" --help >>"$dir/out"
 done
 is "help in 80 columns" "$(awk 'length($0) > 80' "$dir/out" | head -n 1)" ""

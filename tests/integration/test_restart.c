@@ -84,6 +84,14 @@ static size_t some_size(struct random *random)
         return 4096 + random_below(random, random_one_in(random, 4) ? 3 * MiB : 64 * KiB);
 }
 
+static void keep(struct client_thread *thread, struct held *held)
+{
+        held->fill = (unsigned char)random_next(&thread->random);
+        held->dma = par_buffer_dma(held->buffer);
+        memset(par_buffer_data(held->buffer), held->fill, par_buffer_size(held->buffer));
+        atomic_fetch_add(&shared->grants, 1);
+}
+
 static void renew(struct client_thread *thread, struct held *held)
 {
         const struct par_constraint want = { .max_segments = PAR_SEGMENTS_ANY };
@@ -102,10 +110,33 @@ static void renew(struct client_thread *thread, struct held *held)
         }
         if (r)
                 die("alloc: %s: %s", par_strerror(r), par_error(thread->par));
-        held->fill = (unsigned char)random_next(&thread->random);
-        held->dma = par_buffer_dma(held->buffer);
-        memset(par_buffer_data(held->buffer), held->fill, par_buffer_size(held->buffer));
-        atomic_fetch_add(&shared->grants, 1);
+        keep(thread, held);
+}
+
+/* Several in one request each way. */
+static void renew_batch(struct client_thread *thread)
+{
+        const size_t n = 2 + random_below(&thread->random, HELD_MAX - 1);
+        struct par_buffer *buffers[HELD_MAX];
+        int r;
+
+        for (size_t i = 0; i < n; i++) {
+                if (thread->held[i].buffer)
+                        check_held(&thread->held[i]);
+                buffers[i] = thread->held[i].buffer;
+        }
+        par_free_batch(buffers, n);
+        r = par_alloc_batch(thread->par, n, 4096 + random_below(&thread->random, 64 * KiB), NULL,
+                            NULL, buffers);
+        if (r == -PAR_EXHAUSTED || r == -PAR_FRAGMENTED || r == -PAR_QUOTA)
+                atomic_fetch_add(&shared->refusals, 1);
+        else if (r)
+                die("a batch: %s: %s", par_strerror(r), par_error(thread->par));
+        for (size_t i = 0; i < n; i++) {
+                thread->held[i].buffer = buffers[i];
+                if (buffers[i])
+                        keep(thread, &thread->held[i]);
+        }
 }
 
 static void *work(void *data)
@@ -113,6 +144,8 @@ static void *work(void *data)
         struct client_thread *thread = data;
 
         while (!atomic_load(&shared->stop)) {
+                if (random_one_in(&thread->random, 4))
+                        renew_batch(thread);
                 renew(thread, &thread->held[random_below(&thread->random, HELD_MAX)]);
                 if (random_one_in(&thread->random, 8))
                         usleep((useconds_t)random_below(&thread->random, 3000));

@@ -144,7 +144,8 @@ if [[ $(id -u) -eq 0 ]]; then
                 --config "$dir/pard.conf" --socket "$dir/theirs/s"
         says err "too few descriptors" "raise LimitNOFILE"
         sim_config >"$dir/pard.conf"
-        expect 1 "no right to the directory" "${setpriv[@]}" "$PARD" --config "$dir/pard.conf"
+        mkdir "$dir/roots"
+        expect 1 "no right to the directory" "${setpriv[@]}" "$PARD" --config "$dir/pard.conf" --socket "$dir/roots/s"
         says err "no right to the directory" "Permission denied"
 fi
 

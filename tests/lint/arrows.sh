@@ -23,24 +23,26 @@ declare -A may_include=(
         [daemon/config]="daemon/config daemon/state daemon/core daemon/backend daemon/keeper/protocol proto/base"
         [daemon]="daemon daemon/config daemon/transport daemon/state daemon/core daemon/keeper daemon/keeper/protocol daemon/backend daemon/log proto/base"
         [client]="client daemon/core proto proto/base"
+        [client/heap]="client/heap proto/base"
         [client/parctl]="client/parctl client proto proto/base"
         [client/examples]="client/examples client"
 )
 
 # library header (a pattern): files that may include it (patterns).
 libraries=(
-        '<event2/*|daemon/transport/*'
+        '<event2/*|daemon/transport/* tests/fuzz/inline_loop.c tests/bench/ping.c'
         '<protobuf-c/*|proto/*'
         '"*.pb-c.h"|proto/* daemon/transport/* client/*'
         '<liburing*|daemon/backend/*'
         '<hugetlbfs.h>|daemon/backend/*'
         '<confuse.h>|daemon/config/*'
         '<seccomp.h>|daemon/confine.c'
-        '<sys/capability.h>|daemon/confine.c'
+        '<sys/capability.h>|daemon/privileges.c'
         '<systemd/*|daemon/keeper/* daemon/log/journal.c daemon/main.c daemon/activation.c'
         '<libsmartcols/*|client/parctl/*'
-        '<jansson.h>|client/parctl/* tests/bench/*'
-        '<jemalloc/*|'
+        '<jansson.h>|client/parctl/* tests/bench/* tests/hostile/* tests/integration/*'
+        '<jemalloc/*|client/heap/* tests/bench/heap_peer_jemalloc.c'
+        '<rte_*|client/examples/dpdk_extmem.c tests/bench/heap_peer_dpdk.c tests/bench/slab_rival_dpdk.c tests/integration/test_dpdk.c'
         '<cmocka.h>|tests/*'
 )
 

@@ -14,7 +14,8 @@ status=0
 # "section.key value" for each item of the page; "?" where it shows no default
 awk '
         BEGIN { section["GENERAL KEYS"] = ""; section["POOLS"] = "pool"; section["DEVICES"] = "device"
-                section["Bus windows"] = "bus_window"; section["PCI devices"] = "pci"
+                section["Bus windows"] = "bus_window"
+                section["Quotas"] = "quota"; section["Claims"] = "claim"; section["PCI devices"] = "pci"
                 section["Users and groups"] = ""
                 section["THE INVENTED MEMORY"] = "sim"; section["Extents"] = "extent" }
         /^\.S[hs] / { heading = substr($0, 5) }
@@ -37,7 +38,7 @@ fi
 # The same of the shipped file, of keys that are commented out.
 awk '
         { line = $0; sub(/^ */, "", line) }
-        line ~ /^(pool|device|bus_window|pci|sim|extent)[^=]*\{$/ { name[++depth] = line; sub(/ .*/, "", name[depth]) }
+        line ~ /^(pool|quota|claim|device|bus_window|pci|sim|extent)[^=]*\{$/ { name[++depth] = line; sub(/ .*/, "", name[depth]) }
         line ~ /^\}/ { depth-- }
         match(line, /^#[a-z_]+ = /) {
                 value = substr(line, RLENGTH + 1)
@@ -62,6 +63,7 @@ sed -n 's/^static const struct setting \([a-z]*\)_settings.*/\1/p
         s/^ *\(PLAIN(struct [a-z_]*,\|{\) "\([a-z_]*\)", \(true\|false\),.*/. \2 \3/p' \
         "$top/daemon/config/config_compare.c" |
         awk '$1 != "." { section = $1; next } section != "sim" { print section "." $2, $3 }' |
+        grep -v '^pool\.\(quota\|claim\) ' | # these two are sections
         LC_ALL=C sort >"$dir/fixed"
 [[ -s $dir/fixed ]]
 while read -r key fixed; do

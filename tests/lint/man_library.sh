@@ -1,16 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# man_library.sh CC - the pages of section 3 against par.h: every function, constant, struct, field and result is
+# man_library.sh CC - the pages of section 3 against the public headers: every function, constant, struct, field and result is
 # there, nothing that does not exist, prototypes are those of the header, and the examples compile
 set -euo pipefail
 cc=${1:?usage: man_library.sh CC}
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
-header=$top/client/par.h
+headers=("$top"/client/par*.h "$top"/client/heap/par*.h)
 cd "$top/docs/man"
 dir=$(mktemp -d "${TMPDIR:-/tmp}/par-man.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 status=0
+header=$dir/all.h
+cat "${headers[@]}" >"$header"
+includes=(-I"$top/client" -I"$top/client/heap")
 
 wrong() {
         echo "$*"
@@ -58,15 +61,16 @@ prototypes() {
 }
 
 # ---- functions: each once, with the prototype of the header ---------------------------------
-declared=$("$cc" -E -P "$header" | tr '\n' ' ' | sed 's/{[^{}]*}/;/g; s/{[^{}]*}/;/g' |
+declared=$(for header in "${headers[@]}"; do "$cc" -E -P "${includes[@]}" "$header"; done | tr '\n' ' ' |
+        sed 's/{[^{}]*}/;/g; s/{[^{}]*}/;/g' |
         grep -oE '\bpar_[a-z_]+ *\(' | tr -d ' (' | LC_ALL=C sort -u)
 prototypes ./*.3 >"$dir/prototypes"
 shown=$(grep -oE '\bpar_[a-z_]+\(' "$dir/prototypes" | tr -d '(' | LC_ALL=C sort)
-[[ $shown == "$declared" ]] || wrong "synopses (<) and par.h (>) differ:
+[[ $shown == "$declared" ]] || wrong "synopses (<) and headers (>) differ:
 $(diff <(echo "$shown") <(echo "$declared"))"
-{ echo '#include <par.h>' && cat "$dir/prototypes"; } >"$dir/prototypes.c"
-"$cc" -std=c17 -Wall -Wextra -Werror -fsyntax-only -I"${header%/*}" "$dir/prototypes.c" ||
-        wrong "a synopsis has another prototype than par.h"
+{ printf '#include <%s>\n' "${headers[@]##*/}" && cat "$dir/prototypes"; } >"$dir/prototypes.c"
+"$cc" -std=c17 -Wall -Wextra -Werror -fsyntax-only "${includes[@]}" "$dir/prototypes.c" ||
+        wrong "a synopsis has another prototype than its header"
 
 # ---- names: all that are there, and no other ------------------------------------------------
 for page in *.3; do
@@ -79,22 +83,23 @@ for page in *.3; do
                         wrong "$page: $name is not in its NAME"
         done
 done
-for constant in $(grep -oE '\bPAR_[A-Z_]+\b' "$header" | sort -u | grep -vxE 'PAR_H|PAR_MUST_CHECK|PAR_ALLOC_|PAR_'); do
+for constant in $(grep -ohE '\bPAR_[A-Z_]+\b' "${headers[@]}" | sort -u |
+        grep -vxE 'PAR_([A-Z]+_)?H|PAR_MUST_CHECK|PAR_ALLOC_|PAR_CONNECT_|PAR_SLAB_|PAR_IOVA_|PAR_MAP_|PAR_MAPPING_|PAR_'); do
         grep -qE "\b$constant\b" ./*.3 || wrong "no page tells of $constant"
 done
 while read -r name; do
         case $name in
         PAR_DEBUG) ;; # the environment's
-        *) grep -qE "\b$name\b" "$header" || wrong "par.h has no $name" ;;
+        *) cat "${headers[@]}" | grep -cE "\b$name\b" >/dev/null || wrong "no header has $name" ;;
         esac
 done < <(sed -s '/^\.Dt/d' ./*.3 | grep -oE '\b(PAR|par)_[A-Za-z_]+\b' | sort -u)
 
 # ---- structs: as in the header, with every field --------------------------------------------
-awk '/^struct [a-z_]+ \{$/, /^};$/' "$header" >"$dir/header-structs"
+awk '/^struct [a-z_]+ \{$/, /^};$/' "${headers[@]}" >"$dir/header-structs"
 literal ./*.3 | awk '/^struct [a-z_]+ \{$/, /^};$/' >"$dir/page-structs"
 sorted() { awk '{ printf "%s%s", $0, /^};/ ? "\n" : "|" }' "$1" | LC_ALL=C sort; }
 diff <(sorted "$dir/page-structs") <(sorted "$dir/header-structs") ||
-        wrong "structs of the pages (<) and of par.h (>) differ"
+        wrong "structs of the pages (<) and of the headers (>) differ"
 for page in *.3; do
         for field in $(literal "$page" | awk '/^struct [a-z_]+ \{$/ { inside = 1; next } /^};$/ { inside = 0 } inside' |
                 sed 's/.*(\*\([a-z_]*\))(.*/\1;/' | grep -oE '[a-z_]+(\[[0-9]*\])?[,;]' | sed 's/[^a-z_].*//'); do
@@ -106,7 +111,7 @@ done
 # returns NAME - the results in the comment above a function
 returns() {
         awk -v name="$1" '/^\/\*/ { text = "" } { text = text $0 "\n" }
-                $0 ~ "[ *]" name "\\(.*" && !/^ \*/ && !/^\/\*/ { print text; exit }' "$header" |
+                $0 ~ "[ *]" name "\\(.*" && !/^ \*/ && !/^\/\*/ { print text; exit }' "${headers[@]}" |
                 sed -n '/Return:/,/\*\//p' | grep -oE '\-(PAR_)?[A-Z_]+[A-Z]\b' || true
 }
 for page in *.3; do
@@ -115,7 +120,7 @@ for page in *.3; do
         done | LC_ALL=C sort -u)
         have=$(section "RETURN VALUES" "$page" | grep -oE '\bFl (PAR_)?[A-Z_]+[A-Z]\b' | sed 's/^Fl /-/' |
                 LC_ALL=C sort -u || true)
-        [[ $want == "$have" ]] || wrong "$page: its results (<) and those in par.h (>) differ:
+        [[ $want == "$have" ]] || wrong "$page: its results (<) and those of its header (>) differ:
 $(diff <(echo "$have") <(echo "$want"))"
 done
 
@@ -127,7 +132,7 @@ for page in *.3; do
         [[ -e $dir/${page%.3}-1.c ]] || wrong "$page has no example"
 done
 for example in "$dir"/*-[0-9].c; do
-        "$cc" -std=c17 -Wall -Wextra -Wno-missing-prototypes -Werror -fsyntax-only -I"${header%/*}" "$example" ||
+        "$cc" -std=c17 -Wall -Wextra -Wno-missing-prototypes -Werror -fsyntax-only "${includes[@]}" "$example" ||
                 wrong "an example of ${example##*/} does not compile"
 done
 exit $status

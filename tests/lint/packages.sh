@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # packages.sh - debian/control names the packages that are needed to build, those of tests/support/packages.txt; and
-# debian/libpar0.symbols the functions of libpar.map
+# the symbols of the libraries the functions of their maps
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 
@@ -12,6 +12,9 @@ diff <(awk '$1 == "build" { print $2 }' tests/support/packages.txt | grep -vxE '
                 LC_ALL=C sort) ||
         { echo "tests/support/packages.txt (<) and Build-Depends (>) differ"; exit 1; }
 
-diff <(sed -n 's/^ *\(par_[a-z_]*\);/\1/p' client/libpar.map | LC_ALL=C sort) \
-        <(sed -n 's/^ \(par_[a-z_]*\)@.*/\1/p' debian/libpar0.symbols | LC_ALL=C sort) ||
-        { echo "client/libpar.map (<) and debian/libpar0.symbols (>) differ"; exit 1; }
+for library in libpar heap/libparheap; do
+        symbols=debian/${library##*/}0.symbols
+        diff <(sed -n 's/^ *\(par_[a-z_]*\);/\1/p' client/$library.map | LC_ALL=C sort) \
+                <(sed -n 's/^ \(par_[a-z_]*\)@.*/\1/p' "$symbols" | LC_ALL=C sort) ||
+                { echo "client/$library.map (<) and $symbols (>) differ"; exit 1; }
+done

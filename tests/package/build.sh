@@ -21,11 +21,9 @@ else
         tar -c --exclude ./build --exclude './build-*' . | tar -x -C "$copy/pard"
 fi
 
-# A second build of the same sources need not compile them again.
-if command -v ccache >/dev/null; then
-        export CMAKE_C_COMPILER_LAUNCHER=ccache CCACHE_BASEDIR=$copy/pard CCACHE_NOHASHDIR=1
-        export CCACHE_DIR=${CCACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ccache}
-fi
+# Without a compiler cache: to share objects between folders ccache makes their names relative, and then the packages are
+# not those that anybody else builds.
+export CCACHE_DISABLE=1
 DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS:-} parallel=$(nproc)"
 export DEB_BUILD_OPTIONS
 cd "$copy/pard"

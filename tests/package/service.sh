@@ -52,6 +52,8 @@ pool_free() { [[ $(pool "$1" free) == "$2" ]]; }
 
 small='pool "any" { size_min = "16M" size_max = "32M" }'
 config "$small"
+# Any device will do: here it is only handed on.
+[[ -e /dev/udmabuf ]] || mknod -m 0600 /dev/udmabuf c 1 3
 
 # ---- start ----------------------------------------------------------------------------------
 expect 0 "start" systemctl start pard.socket pard.service
@@ -63,6 +65,23 @@ property StatusText >/tmp/out
 grep -q . /tmp/out || fail "no status line"
 echo "status line: $(cat /tmp/out)"
 (($(<"$nr") >= 8)) || fail "$(<"$nr") hugepages"
+
+# ---- what each process may do ----------------------------------------------------------------
+# shellcheck source=../support/rights.sh
+. /test/rights.sh
+processes_of "$(property MainPID)"
+for process in keeper opener worker; do
+        is "the $process" "$(rights_of "${!process}")" "$(rights_told /test/security.md unit "$process")"
+        is "the user of the $process" "$(awk '$1 == "Uid:" { print $2, $3, $4, $5 }' "/proc/${!process}/status" | sort -u)" \
+                "$(id -u pard) $(id -u pard) $(id -u pard) $(id -u pard)"
+done
+# The unit's filter is around all three, and there is one more of their own.
+filters() { awk '$1 == "Seccomp_filters:" { print $2 }' "/proc/$1/status"; }
+is "filters of the worker" "$(filters "$worker")" $(($(filters "$keeper") + 1))
+is "filters of the opener" "$(filters "$opener")" $(($(filters "$keeper") + 1))
+[[ ! -c /dev/udmabuf ]] || [[ $(readlink /proc/"$worker"/fd/*) == *udmabuf* ]] || fail "the worker has no udmabuf"
+setpriv --reuid=pard --regid=pard --clear-groups --bounding-set=-all head -c 1 "/proc/$keeper/maps" >/tmp/out 2>&1 &&
+        fail "pard's user can look into the keeper"
 
 # ---- who may connect ------------------------------------------------------------------------
 useradd --no-create-home stranger
@@ -111,6 +130,20 @@ jq -es 'any(.SYSLOG_IDENTIFIER == "pard")' /tmp/out >/dev/null || fail "no entry
 jq -es 'all(.PRIORITY != null)' /tmp/out >/dev/null || fail "entries without a priority"
 jq -es 'any(.PAR_POOL == "any")' /tmp/out >/dev/null ||
         { config 'pool "any" { size_min = "16M" size_max = "32M" }' ; fail "no entry names its pool in PAR_POOL"; }
+
+# ---- metrics, from a port that is systemd's ------------------------------------------------------
+expect 0 "a stop" systemctl stop pard.service
+expect 0 "the port" systemctl start pard-metrics.socket
+expect 0 "a start with the port" systemctl start pard.service
+main_pid=$(property MainPID)
+metrics() {
+        exec 5<>/dev/tcp/127.0.0.1/9618 || return 1
+        printf 'GET /metrics HTTP/1.0\r\n\r\n' >&5
+        timeout 10 cat <&5 >/tmp/out
+        exec 5>&-
+        grep -q '^pard_' /tmp/out
+}
+await "metrics" metrics
 
 # ---- a worker that hangs --------------------------------------------------------------------
 worker=$(pgrep -P "$main_pid")

@@ -24,7 +24,8 @@ inside() { "$here/root.sh" run "$root" /bin/bash -euo pipefail -c "$1"; }
 
 "$here/root.sh" make "$root"
 files >"$dir/before"
-"$here/root.sh" install "$root" "$debs"/pard_*.deb "$debs"/libpar0_*.deb "$debs"/libpar-dev_*.deb
+"$here/root.sh" install "$root" "$debs"/pard_*.deb "$debs"/libpar0_*.deb "$debs"/libparheap0_*.deb \
+        "$debs"/libpar-dev_*.deb
 
 # ---- installed ------------------------------------------------------------------------------
 inside '
@@ -78,8 +79,8 @@ inside '
 # ---- purged ---------------------------------------------------------------------------------
 inside '
         userdel tester
-        apt-get purge -q -y --auto-remove pard libpar0 libpar-dev >/tmp/log 2>&1 </dev/null || { cat /tmp/log; exit 1; }
-        ! dpkg-query -W pard libpar0 libpar-dev 2>/dev/null | grep .'
+        apt-get purge -q -y --auto-remove pard libpar0 libparheap0 libpar-dev >/tmp/log 2>&1 </dev/null || { cat /tmp/log; exit 1; }
+        ! dpkg-query -W pard libpar0 libparheap0 libpar-dev 2>/dev/null | grep .'
 # The user and the groups stay, as those of other packages do; passwd and its like have backups now.
 files | grep -vx '/etc/\(passwd\|group\|shadow\|gshadow\|subuid\|subgid\)-\|/etc/\.pwd\.lock' >"$dir/after"
 if LC_ALL=C comm -13 "$dir/before" "$dir/after" | grep .; then

@@ -18,5 +18,7 @@ fi
 root=$(mktemp -d "${TMPDIR:-/tmp}/par-service.XXXXXX")
 trap 'rm -rf "$root"' EXIT
 "$here/root.sh" make "$root"
-"$here/root.sh" install "$root" "$packages"/libpar0_*.deb "$packages"/libpar-dev_*.deb "$packages"/pard_*.deb
-"$here/boot.sh" "$root" "$here/service.sh" "$here/keeps.c" "$packages"/pard_*.deb
+"$here/root.sh" install "$root" "$packages"/libpar0_*.deb "$packages"/libparheap0_*.deb \
+        "$packages"/libpar-dev_*.deb "$packages"/pard_*.deb
+"$here/boot.sh" "$root" "$here/service.sh" "$here/keeps.c" "$packages"/pard_*.deb \
+        "$here/../support/rights.sh" "$here/../../docs/security.md"

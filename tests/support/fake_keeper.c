@@ -11,6 +11,7 @@
 #include "macros.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -82,6 +83,21 @@ int fake_keeper_say(struct fake_keeper *keeper, const struct keeper_message *mes
         return send_message(keeper, message, fd);
 }
 
+/* The page that left last of those in the window. Return: whether there is one. */
+static bool page_back(struct pages *pages, const struct keeper_message *want, uint64_t *ret)
+{
+        for (size_t i = pages->n_back; i-- > 0;) {
+                if (pages->back[i] < want->first || pages->back[i] > want->last)
+                        continue;
+                *ret = pages->back[i];
+                pages->n_back--;
+                memmove(&pages->back[i], &pages->back[i + 1],
+                        (pages->n_back - i) * sizeof(pages->back[0]));
+                return true;
+        }
+        return false;
+}
+
 /* Return: whether the window has another page. */
 static bool next_page(struct fake_keeper *keeper, const struct keeper_message *want, uint64_t *ret)
 {
@@ -89,10 +105,8 @@ static bool next_page(struct fake_keeper *keeper, const struct keeper_message *w
         uint64_t size = want->page_bytes;
         uint64_t last = want->last == UINT64_MAX ? (UINT64_C(1) << 40) - 1 : want->last;
 
-        if (pages->n_back) {
-                *ret = pages->back[--pages->n_back];
+        if (page_back(pages, want, ret))
                 return true;
-        }
         if (!pages->begun) {
                 pages->next = keeper->settings.descending ? ((last + 1) / size - 1) * size
                                                           : (want->first + size - 1) / size * size;
@@ -288,33 +302,61 @@ static void tell_held(struct fake_keeper *keeper)
         }
 }
 
-static void *serve(void *data)
+static void welcome(struct fake_keeper *keeper)
 {
-        struct fake_keeper *keeper = data;
-        struct keeper_message message = { .type = KEEPER_WELCOME,
-                                          .first = keeper->starts,
-                                          .count = (uint32_t)count_held(keeper),
-                                          .flags = KEEPER_PINNED };
-        struct packet packet;
+        const struct keeper_message message = { .type = KEEPER_WELCOME,
+                                                .first = keeper->starts,
+                                                .count = (uint32_t)count_held(keeper),
+                                                .flags = KEEPER_PINNED };
 
         (void)send_message(keeper, &message, -1);
         tell_held(keeper);
-        while (!packet_receive(keeper->channel, &message, sizeof(message), &packet) &&
-               packet.size == sizeof(message)) {
-                pthread_mutex_lock(&keeper->lock);
-                switch (message.type) {
-                case KEEPER_TAKE: take(keeper, &message); break;
-                case KEEPER_LEAVE: leave_frame(keeper, &message); break;
-                case KEEPER_READY: keeper->ready = true; break;
-                case KEEPER_CANCEL: cancel_take(keeper, message.pool); break;
-                case KEEPER_RELOAD: reload_config(keeper); break;
-                case KEEPER_PONG: keeper->pongs++; break;
-                default: break;
-                }
-                pthread_cond_broadcast(&keeper->changed);
-                pthread_mutex_unlock(&keeper->lock);
+}
+
+static void answer(struct fake_keeper *keeper, const struct keeper_message *message)
+{
+        switch (message->type) {
+        case KEEPER_TAKE: take(keeper, message); break;
+        case KEEPER_LEAVE: leave_frame(keeper, message); break;
+        case KEEPER_READY: keeper->ready = true; break;
+        case KEEPER_CANCEL: cancel_take(keeper, message->pool); break;
+        case KEEPER_RELOAD: reload_config(keeper); break;
+        case KEEPER_PONG: keeper->pongs++; break;
+        default: break;
         }
+}
+
+/* Return: whether there was a message. */
+static bool hear(struct fake_keeper *keeper)
+{
+        struct keeper_message message;
+        struct packet packet;
+
+        if (packet_receive(keeper->channel, &message, sizeof(message), &packet) ||
+            packet.size != sizeof(message))
+                return false;
+        pthread_mutex_lock(&keeper->lock);
+        answer(keeper, &message);
+        pthread_cond_broadcast(&keeper->changed);
+        pthread_mutex_unlock(&keeper->lock);
+        return true;
+}
+
+static void *serve(void *data)
+{
+        struct fake_keeper *keeper = data;
+
+        welcome(keeper);
+        while (hear(keeper))
+                ;
         return NULL;
+}
+
+void fake_keeper_turn(struct fake_keeper *keeper)
+{
+        must(keeper->settings.by_hand);
+        while (hear(keeper))
+                ;
 }
 
 int fake_keeper_new(const struct fake_keeper_settings *settings, int *ret_channel, int *ret_ledger,
@@ -357,8 +399,12 @@ int fake_keeper_next_worker(struct fake_keeper *keeper, int *ret_channel, int *r
         keeper->channel = ends[0];
         keeper->ready = false;
         keeper->starts++;
-        if (pthread_create(&keeper->thread, NULL, serve, keeper))
+        if (keeper->settings.by_hand) {
+                must(!fcntl(keeper->channel, F_SETFL, O_NONBLOCK));
+                welcome(keeper);
+        } else if (pthread_create(&keeper->thread, NULL, serve, keeper)) {
                 return -EAGAIN;
+        }
         keeper->serves = true;
         *ret_channel = ends[1];
         *ret_ledger = dup(keeper->ledger_fd);
@@ -371,7 +417,8 @@ void fake_keeper_leave_worker(struct fake_keeper *keeper)
         if (!keeper->serves)
                 return;
         shutdown(keeper->channel, SHUT_RDWR);
-        pthread_join(keeper->thread, NULL);
+        if (!keeper->settings.by_hand)
+                pthread_join(keeper->thread, NULL);
         close(keeper->channel);
         keeper->serves = false;
         for (uint32_t i = 0; i < KEEPER_POOLS_MAX; i++)
@@ -392,6 +439,13 @@ void fake_keeper_free(struct fake_keeper *keeper)
         pthread_mutex_destroy(&keeper->lock);
         free(keeper->held);
         free(keeper);
+}
+
+void fake_keeper_keep(struct fake_keeper *keeper)
+{
+        pthread_mutex_lock(&keeper->lock);
+        keeper->settings.let_go = false;
+        pthread_mutex_unlock(&keeper->lock);
 }
 
 void fake_keeper_let_go(struct fake_keeper *keeper)

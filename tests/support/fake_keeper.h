@@ -27,6 +27,7 @@ struct fake_reload {
  * @stock:       frames that a pool can have altogether; 0: any number
  * @stock_result: what a take ends with where there are no more; 0: -ENOMEM
  * @reload:      see there
+ * @by_hand:     it has no thread: it answers in fake_keeper_turn()
  */
 struct fake_keeper_settings {
         uint32_t slots;
@@ -35,6 +36,7 @@ struct fake_keeper_settings {
         uint32_t stock[KEEPER_POOLS_MAX];
         int stock_result;
         struct fake_reload reload;
+        bool by_hand;
 };
 
 /**
@@ -58,6 +60,12 @@ int fake_keeper_next_worker(struct fake_keeper *keeper, int *ret_channel, int *r
 
 /* Close the channel, which ends the worker, and forget everything. NULL is fine. */
 void fake_keeper_free(struct fake_keeper *keeper);
+
+/* Answer what the worker has said so far, where there is no thread that does. */
+void fake_keeper_turn(struct fake_keeper *keeper);
+
+/* From now on frames linger. */
+void fake_keeper_keep(struct fake_keeper *keeper);
 
 /* Let every frame go that lingers, and all that leave from now on. */
 void fake_keeper_let_go(struct fake_keeper *keeper);

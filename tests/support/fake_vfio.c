@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <linux/vfio.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -83,8 +84,9 @@ static int get_info(struct vfio_iommu_type1_info *info)
 
 static int map(const struct vfio_iommu_type1_dma_map *map)
 {
-        if (fake_vfio.fail_map)
+        if (fake_vfio.fail_map && !fake_vfio.good_maps)
                 return refuse(fake_vfio.fail_map);
+        fake_vfio.good_maps -= fake_vfio.good_maps > 0;
         for (size_t i = 0; i < fake_vfio.n_maps; i++) {
                 if (map->iova < fake_vfio.maps[i].iova + fake_vfio.maps[i].size &&
                     fake_vfio.maps[i].iova < map->iova + map->size)
@@ -113,15 +115,8 @@ static int unmap(struct vfio_iommu_type1_dma_unmap *unmap)
         return 0;
 }
 
-int __wrap_ioctl(int fd, unsigned long request, ...)
+static int answer(unsigned long request, void *argument)
 {
-        va_list arguments;
-        void *argument;
-
-        (void)fd;
-        va_start(arguments, request);
-        argument = va_arg(arguments, void *);
-        va_end(arguments);
         if (fake_vfio.no_container)
                 return refuse(ENOTTY);
         switch (request) {
@@ -132,4 +127,21 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
         case VFIO_IOMMU_UNMAP_DMA: return unmap(argument);
         default: return refuse(ENOTTY);
         }
+}
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+        static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+        va_list arguments;
+        void *argument;
+        int r;
+
+        (void)fd;
+        va_start(arguments, request);
+        argument = va_arg(arguments, void *);
+        va_end(arguments);
+        pthread_mutex_lock(&lock);
+        r = answer(request, argument);
+        pthread_mutex_unlock(&lock);
+        return r;
 }

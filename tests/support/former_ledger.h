@@ -13,11 +13,13 @@ struct former_ledger {
         struct former_session *sessions;
         struct former_buffer *buffers;
         struct former_extent *extents;
+        struct former_share *shares;
+        struct former_holder *holders;
 };
 
 /**
  * former_ledger_write() - have what is in a ledger written by the former version
- * @from:   of this version, without shared buffers: the former one knew none
+ * @from:   of this version; the groups of its sessions are left out: the former one knew none
  * @memory: as large as @from's, all zero, aligned for any object
  */
 void former_ledger_write(const struct ledger *from, void *memory);

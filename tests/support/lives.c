@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lives.h"
 
+#include "lives_limits.h"
 #include "lives_shared.h"
 #include "macros.h"
 #include "world.h"
@@ -253,20 +254,30 @@ static void note_grant(unsigned who, const struct buffer *buffer, const struct r
         lives->grants++;
 }
 
+static size_t count_live(void)
+{
+        size_t live = 0;
+
+        for (size_t b = 0; b < BUFFERS_MAX; b++)
+                live += buffers[b].client != NULL;
+        return live;
+}
+
 static void step_alloc(unsigned who)
 {
         struct request request = random_request();
         struct refusal refusal = { 0 };
+        struct lives_count before, after;
         struct buffer *buffer;
-        size_t live = 0;
         int r;
 
-        for (size_t b = 0; b < BUFFERS_MAX; b++)
-                live += buffers[b].client != NULL;
-        if (live > BUFFERS_MAX - 20)
+        if (count_live() > BUFFERS_MAX - 20)
                 return;
+        lives_limits_count(&world, root, &before);
         r = state_alloc(world.state, clients[who], &request, world.now_ns, &buffer, &refusal);
         assert_true(r >= 0);
+        lives_limits_count(&world, root, &after);
+        lives_limits_check(&world, client_numbers[who], &before, &after);
         if (r) {
                 assert_true(refusal.sentence[0] && refusal.result == r);
                 lives->refusals++;
@@ -275,6 +286,38 @@ static void step_alloc(unsigned who)
         if (rnd(4))
                 world_show(&world, clients[who], buffer);
         note_grant(who, buffer, &request);
+}
+
+/* All of them, or none and no frame has another owner. */
+static void step_batch(unsigned who)
+{
+        const size_t count = 1 + (size_t)rnd(8);
+        struct request request = random_request();
+        struct buffer *got[BATCH_BUFFERS_MAX];
+        struct lives_count before, after;
+        struct refusal refusal = { 0 };
+        int r;
+
+        if (count_live() > BUFFERS_MAX - 20)
+                return;
+        if (rnd(4))
+                request.want.size_bytes = 1 + rnd(64 * KiB);
+        lives_limits_count(&world, root, &before);
+        r = state_alloc_batch(world.state, clients[who], &request, count, world.now_ns, got,
+                              &refusal);
+        assert_true(r >= 0);
+        lives_limits_count(&world, root, &after);
+        lives_limits_check(&world, client_numbers[who], &before, &after);
+        if (r) {
+                assert_true(refusal.sentence[0] && refusal.result == r);
+                lives->refusals++;
+                return;
+        }
+        for (size_t i = 0; i < count; i++) {
+                if (rnd(4))
+                        world_show(&world, clients[who], got[i]);
+                note_grant(who, got[i], &request);
+        }
 }
 
 static void step_release(unsigned who)
@@ -296,7 +339,7 @@ static void step_release(unsigned who)
 static void begin_client(unsigned who)
 {
         client_numbers[who] = ++last_number;
-        clients[who] = world_client(&world, 1000 + last_number % 2, "c");
+        clients[who] = lives_limits_client(&world, last_number);
         client_tokens[who] = world.last_token;
 }
 
@@ -331,7 +374,7 @@ static void check_restored(const struct model_buffer *model)
 /* @held: whose each buffer was, by numbers. */
 static void come_back(unsigned who, const unsigned held[BUFFERS_MAX])
 {
-        clients[who] = world_resume(&world, 1000 + client_numbers[who] % 2, client_tokens[who]);
+        clients[who] = lives_limits_resume(&world, client_numbers[who], client_tokens[who]);
         assert_non_null(clients[who]);
         for (size_t b = 0; b < BUFFERS_MAX; b++) {
                 if (held[b] != who)
@@ -622,6 +665,7 @@ static void step_reconfigure(void)
                 pool->shrink_delay_ns = rnd(4) * NS_PER_S;
                 pool->run_min_bytes = rnd(4) ? 0 : 2 * PAGE;
         }
+        lives_limits_change(&world, rnd);
         state_reconfigure(world.state, &world.settings, world.now_ns);
 }
 
@@ -654,6 +698,7 @@ static void calm_down(void)
                 pool->shrink_delay_ns = NS_PER_S;
                 pool->run_min_bytes = 0;
         }
+        lives_limits_remove(&world);
         world.scatter = 0;
         world.clumsy = world.late = false;
         state_reconfigure(world.state, &world.settings, world.now_ns);
@@ -708,8 +753,10 @@ static void step(void)
         unsigned who = (unsigned)rnd(CLIENTS);
         uint64_t dice = rnd(100);
 
-        if (dice < 40)
+        if (dice < 36)
                 step_alloc(who);
+        else if (dice < 40)
+                step_batch(who);
         else if (dice < 68)
                 step_release(who);
         else if (dice < 70)
@@ -760,6 +807,7 @@ void lives_run(struct lives *of, unsigned steps)
         world.pools[uid].isolation = ISOLATE_UID;
         world.pools[uid].reuse_delay_ns = NS_PER_S / 2;
         world.clumsy = world.late = true;
+        lives_limits_change(&world, rnd);
         world_start(&world);
         for (unsigned i = 0; i < CLIENTS; i++)
                 begin_client(i);

@@ -42,7 +42,8 @@ static int bind_socket(int type, const char *path)
 void manager_init(struct manager *manager)
 {
         *manager = (struct manager){ .directory = "/tmp/par-test.XXXXXX" };
-        if (!mkdtemp(manager->directory) || chmod(manager->directory, 0755) < 0)
+        if (!mkdtemp(manager->directory) || chmod(manager->directory, 0755) < 0 ||
+            (getuid() == 0 && chown(manager->directory, NOBODY, NOBODY) < 0))
                 die("%s: %s", manager->directory, strerror(errno));
         snprintf(manager->socket, sizeof(manager->socket), "%s/pard.sock", manager->directory);
         snprintf(manager->notify_path, sizeof(manager->notify_path), "%s/notify",

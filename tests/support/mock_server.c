@@ -425,7 +425,9 @@ static void handle_alloc(struct mock *mock, uint32_t seq, const Wire__Alloc *req
         mock->counts.wait_ms = request->wait_ms;
         if (request->again && answer_again(mock, seq))
                 return;
-        if (!request->size) {
+        if (mock->settings.refuse) {
+                send_result(mock, seq, mock->settings.refuse, (char *)"the mock refuses");
+        } else if (!request->size) {
                 send_result(mock, seq, PAR_REFUSED_INVALID, (char *)"size is 0");
         } else if (request->size > GiB) {
                 send_result(mock, seq, PAR_REFUSED_NEVER_FITS, (char *)"more than there is");
@@ -656,6 +658,11 @@ static void handle(struct mock *mock, const Wire__Request *request)
                          request->hello->client_name);
                 if (request->hello->resume_token) {
                         handle_resume(mock, seq, request->hello);
+                        break;
+                }
+                if (mock->settings.first_deaths) {
+                        mock->settings.first_deaths--;
+                        shutdown(mock->client, SHUT_RDWR);
                         break;
                 }
                 welcome.resume_token = mock->settings.token;
@@ -934,9 +941,11 @@ void mock_change(struct mock *mock, const struct mock_settings *settings)
         mock->settings.hello_result = settings->hello_result;
         mock->settings.hello_version = settings->hello_version;
         mock->settings.hello_deaths = settings->hello_deaths;
+        mock->settings.first_deaths = settings->first_deaths;
         mock->settings.lose_replies = settings->lose_replies;
         mock->settings.hold = settings->hold;
         mock->settings.spoil = settings->spoil;
+        mock->settings.refuse = settings->refuse;
         pthread_mutex_unlock(&mock->lock);
 }
 

@@ -45,23 +45,26 @@ struct mock_reply {
  * @handout_dmabuf:    a buffer comes as one file, as large as it is, and no frame does
  * @hold:              requests that may wait do, until mock_release() or Cancel
  * @grant_cancelled:   Cancel arrives too late: the request is granted
+ * @refuse:            what each Alloc is answered with; 0: it is granted
  * @revoke_described:  so many buffers are revoked after the first packet of their description
  * @token:             sessions outlive their connections: with this one they go on; 0: they do not
  * @forgotten:         but they were forgotten
  * @hello_result:      of a Hello with a token; 0: it is welcome
  * @hello_version:     of the protocol, in the reply to a Hello with a token; 0: the right one
  * @hello_deaths:      so many of those are not answered, but the connection is closed
+ * @first_deaths:      so many Hellos without a token are answered so as well
  * @lose_replies:      so many replies get lost with the connection: it is closed instead
  * @spoil:             called with every reply that is not to Hello, before it is sent
  */
 struct mock_settings {
         size_t page_bytes, pieces_per_packet;
         bool keep, hold, grant_cancelled, handout_dmabuf;
+        uint32_t refuse;
         unsigned revoke_described;
         uint64_t token;
         bool forgotten;
         uint32_t hello_result, hello_version;
-        unsigned hello_deaths, lose_replies;
+        unsigned hello_deaths, first_deaths, lose_replies;
         void (*spoil)(struct mock *mock, struct mock_reply *reply);
 };
 

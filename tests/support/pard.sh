@@ -6,6 +6,8 @@
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/par-test.XXXXXX")
 chmod 0755 "$dir"
+# pard removes what it made there, and is no longer root then.
+[[ $(id -u) -ne 0 ]] || chown 65534:65534 "$dir"
 export PAR_SOCKET=$dir/pard.sock
 pard_pid=
 holders=()

@@ -88,7 +88,8 @@ static int open_notify_socket(const char *path)
 
         strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
         fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+            chmod(path, 0777) < 0) /* as the service manager's is */
                 die("%s: %s", path, strerror(errno));
         return fd;
 }
@@ -203,6 +204,9 @@ int pard_fixture_try(const char *config, struct pard_fixture *ret, int *ret_stat
                 die("%s: %s", pard.directory, strerror(errno));
         /* Clients of the test may have another uid. */
         if (chmod(pard.directory, 0755) < 0)
+                die("%s: %s", pard.directory, strerror(errno));
+        /* pard removes what it made there, and is no longer root then. */
+        if (getuid() == 0 && chown(pard.directory, NOBODY, NOBODY) < 0)
                 die("%s: %s", pard.directory, strerror(errno));
         snprintf(pard.socket, sizeof(pard.socket), "%s/pard.sock", pard.directory);
         snprintf(pard.log, sizeof(pard.log), "%s/log", pard.directory);

@@ -215,7 +215,7 @@ void caller_connect(const struct worker *worker, struct caller *ret)
                 0);
 }
 
-static void greet(const char *name, struct caller *caller)
+void caller_greet(const char *name, struct caller *caller)
 {
         Wire__Request request = WIRE__REQUEST__INIT;
         Wire__Hello hello = WIRE__HELLO__INIT;
@@ -233,7 +233,7 @@ static void greet(const char *name, struct caller *caller)
 void caller_open(const struct worker *worker, const char *name, struct caller *ret)
 {
         caller_connect(worker, ret);
-        greet(name, ret);
+        caller_greet(name, ret);
 }
 
 bool caller_can_be(const struct worker *worker, enum caller_role role)
@@ -264,21 +264,26 @@ static void *connect_disguised(void *data)
         return NULL;
 }
 
-void caller_open_as(const struct worker *worker, enum caller_role role, const char *name,
-                    struct caller *ret)
+void caller_connect_as(const struct worker *worker, enum caller_role role, struct caller *ret)
 {
         struct disguise disguise = { .worker = worker, .uid = role == CALLER_USER ? 65533 : 65532 };
         pthread_t thread;
 
         assert_true(caller_can_be(worker, role));
         if (geteuid() || role == CALLER_ADMIN) {
-                caller_open(worker, name, ret);
+                caller_connect(worker, ret);
                 return;
         }
         assert_int_equal(pthread_create(&thread, NULL, connect_disguised, &disguise), 0);
         pthread_join(thread, NULL);
         *ret = disguise.caller;
-        greet(name, ret);
+}
+
+void caller_open_as(const struct worker *worker, enum caller_role role, const char *name,
+                    struct caller *ret)
+{
+        caller_connect_as(worker, role, ret);
+        caller_greet(name, ret);
 }
 
 void caller_close(struct caller *caller)

@@ -114,6 +114,12 @@ enum caller_role {
  * worker_options.admin_group. */
 bool caller_can_be(const struct worker *worker, enum caller_role role);
 
+/* Say Hello, and be welcomed. */
+void caller_greet(const char *name, struct caller *caller);
+
+/* Connect as somebody, without Hello. */
+void caller_connect_as(const struct worker *worker, enum caller_role role, struct caller *ret);
+
 /* With Hello, as somebody. */
 void caller_open_as(const struct worker *worker, enum caller_role role, const char *name,
                     struct caller *ret);

@@ -15,9 +15,6 @@
 
 #define PAGE (2 * MiB)
 
-/* Room for more buffers than any test wants; what is not used costs nothing. */
-#define LEDGER_BYTES (64 * MiB)
-
 static void op_take(void *data, const struct take_wish *wish)
 {
         struct world *world = data;
@@ -211,11 +208,14 @@ void world_init(struct world *world, unsigned frames)
         world_add_pool(world, "any", 0, UINT64_MAX, frames);
 }
 
-/* @given_up: a former worker had it leave. */
-static void tell_frame(struct world *world, const struct world_frame *frame, bool given_up)
+/* @given_up: a former worker had it leave; @former: in whose place it was taken, or generation 0.
+ */
+static void tell_frame(struct world *world, const struct world_frame *frame, bool given_up,
+                       struct frame_name former)
 {
         const struct frame_news news = {
                 .name = frame->name,
+                .former = former,
                 .pool = frame->pool,
                 .page_bytes = PAGE,
                 .phys = frame->phys,
@@ -229,7 +229,7 @@ static void tell_frame(struct world *world, const struct world_frame *frame, boo
 }
 
 /* A frame in a slot: the first that is not in use. */
-void world_arrive_at(struct world *world, uint32_t pool, uint64_t phys)
+static void arrive(struct world *world, uint32_t pool, uint64_t phys, struct frame_name former)
 {
         struct world_frame *frame = world->frames;
 
@@ -244,7 +244,12 @@ void world_arrive_at(struct world *world, uint32_t pool, uint64_t phys)
         frame->phys = phys;
         frame->held = true;
         frame->leaving = frame->lent = false;
-        tell_frame(world, frame, false);
+        tell_frame(world, frame, false, former);
+}
+
+void world_arrive_at(struct world *world, uint32_t pool, uint64_t phys)
+{
+        arrive(world, pool, phys, (struct frame_name){ 0 });
 }
 
 static bool is_held(const struct world *world, uint64_t phys)
@@ -330,19 +335,23 @@ void world_serve(struct world *world)
 
 static int open_ledger(struct world *world)
 {
-        return ledger_open(world->ledger_memory, LEDGER_BYTES, WORLD_FRAMES_MAX, &world->ledger);
+        return ledger_open(world->ledger_memory, WORLD_LEDGER_BYTES, WORLD_FRAMES_MAX,
+                           &world->ledger);
 }
 
 void world_new(struct world *world)
 {
         assert_int_equal(state_new(&world->settings, &ops, world, world->now_ns, &world->state), 0);
         if (!world->ledger_memory)
-                world->ledger_memory = calloc(1, LEDGER_BYTES);
+                world->ledger_memory = calloc(1, WORLD_LEDGER_BYTES);
         if (open_ledger(world) == -EPROTO) { /* as keeper_link does */
-                memset(world->ledger_memory, 0, LEDGER_BYTES);
+                memset(world->ledger_memory, 0, WORLD_LEDGER_BYTES);
                 assert_int_equal(open_ledger(world), 0);
-                state_ledger_is_lost(world->state);
+                world->ledger_lost = true;
         }
+        if (world->ledger_lost)
+                state_ledger_is_lost(world->state);
+        world->ledger_lost = false;
         state_keep_in(world->state, world->ledger);
 }
 
@@ -376,7 +385,7 @@ void world_restart(struct world *world)
                         const bool given_up = world->frames[i].leaving;
 
                         world->frames[i].leaving = false;
-                        tell_frame(world, &world->frames[i], given_up);
+                        tell_frame(world, &world->frames[i], given_up, (struct frame_name){ 0 });
                 }
         if (world->slow_restart_ns) {
                 world->now_ns += world->slow_restart_ns;
@@ -405,16 +414,13 @@ struct client *world_resume(struct world *world, uint32_t uid, uint64_t token)
 
 void world_let_frame_leave(struct world *world, struct world_frame *frame)
 {
-        struct frame_name name = frame->name;
-        uint64_t phys = frame->phys;
-        uint32_t pool = frame->pool;
         bool again = frame->flags & LEAVE_RETAKE && !world->snatch;
 
         assert_true(frame->held && frame->leaving);
-        frame->held = frame->leaving = false;
         if (again)
-                world_arrive_at(world, pool, phys);
-        state_frame_left(world->state, name, !again, world->now_ns);
+                arrive(world, frame->pool, frame->phys, frame->name);
+        frame->held = frame->leaving = false;
+        state_frame_left(world->state, frame->name, !again, world->now_ns);
 }
 
 void world_let_leave(struct world *world)

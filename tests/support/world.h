@@ -6,6 +6,7 @@
 #pragma once
 
 #include "ledger.h"
+#include "macros.h"
 #include "state.h"
 
 #include <stdbool.h>
@@ -13,6 +14,9 @@
 #include <stdint.h>
 
 #define WORLD_FRAMES_MAX 4096
+
+/* Room for more buffers than any test wants; what is not used costs nothing. */
+#define WORLD_LEDGER_BYTES (64 * MiB)
 
 /* One page of the fake keeper. */
 struct world_frame {
@@ -55,7 +59,8 @@ struct world_event {
  * @poison_at_restart: a frame of which the keeper tells the next worker that it has failed;
  *           generation 0: none
  * @last_token: that of the client that came last; the others have those before it
- * @ledger_memory: outlives the state
+ * @ledger_memory: outlives the state; WORLD_LEDGER_BYTES
+ * @ledger_lost: the next state is told that what was in it could not be read
  */
 struct world {
         struct state_settings settings;
@@ -82,6 +87,7 @@ struct world {
         uint64_t slow_restart_ns;
         struct frame_name poison_at_restart;
         void *ledger_memory;
+        bool ledger_lost;
         struct ledger *ledger;
         uint64_t last_token;
 };

@@ -130,8 +130,6 @@ static const struct {
           "t:3: pool \"a\": size_min: \"3M\" is no multiple of page_size (2M)" },
         { "a maximum below the minimum", "pool \"a\" {\n size_max = 2M\n size_min = 4M\n}\n",
           "t:2: pool \"a\": size_max: \"2M\" is less than size_min (4M)" },
-        { "a quota above the maximum", "pool \"a\" {\n size_min = 4M\n quota = 6M\n}\n",
-          "t:3: pool \"a\": quota: \"6M\" is more than the pool may hold" },
         { "a stock above the maximum", "pool \"a\" {\n size_min = 4M\n spare = 6M\n}\n",
           "t:3: pool \"a\": spare: \"6M\" is more than the pool may hold" },
         { "a run of broken pages", "pool \"a\" {\n size_min = 8M\n run_min = 3M\n}\n",
@@ -202,6 +200,45 @@ static const struct {
         { "an unknown group in allow",
           "pool \"a\" { size_min = 2M allow = { \"gid:5\", \"group:nobody-here\" } }\n",
           "t:1: pool \"a\": allow: \"group:nobody-here\" does not exist here" },
+        { "a quota of nobody",
+          "pool \"a\" {\n size_min = 2M\n quota \"user:nobody-here\" {\n}\n}\n",
+          "t:4: quota \"user:nobody-here\": it does not exist here" },
+        { "a quota of something else", "pool \"a\" {\n size_min = 2M\n quota \"radio\" {\n}\n}\n",
+          "t:4: quota \"radio\": it is none of \"group:NAME\", \"user:NAME\", \"gid:NUMBER\", "
+          "\"uid:NUMBER\"" },
+        { "two quotas of one",
+          "pool \"a\" {\n size_min = 2M\n quota \"user:root\" {\n}\n quota \"uid:0\" {\n}\n}\n",
+          "t:6: quota \"uid:0\": quota \"user:root\" is of the same" },
+        { "a quota that is there twice",
+          "pool \"a\" {\n size_min = 2M\n quota \"uid:1\" {\n}\n quota \"uid:1\" {\n}\n}\n",
+          "t:5: found duplicate title 'uid:1'" },
+        { "too many frames",
+          "pool \"a\" {\n size_min = 2M\n quota \"uid:1\" {\n frames = 4294967296\n}\n}\n",
+          "t:4: quota \"uid:1\": frames: \"4294967296\" is no number from 0 to 4294967295" },
+        { "a quota of nobody in particular", "pool \"a\" {\n size_min = 4M\n quota = 6M\n}\n",
+          "t:3: missing title for section 'quota'" },
+        { "a quota outside a pool", POOL "quota \"uid:1\" {\n}\n", "t:2: no such option 'quota'" },
+        { "a claim of each user", "pool \"a\" {\n size_min = 2M\n claim \"user:*\" {\n}\n}\n",
+          "t:4: claim \"user:*\": it does not exist here" },
+        { "a claim of a part of a page",
+          "pool \"a\" {\n size_min = 4M\n claim \"uid:1\" {\n bytes = 3M\n}\n}\n",
+          "t:4: claim \"uid:1\": bytes: \"3M\" is no multiple of page_size (2M)" },
+        { "claims beyond size_min",
+          "pool \"a\" {\n size_min = 4M\n size_max = 1G\n claim \"uid:1\" {\n bytes = 4M\n}\n"
+          " claim \"gid:1\" {\n bytes = 2M\n}\n}\n",
+          "t:8: claim \"gid:1\": bytes: all claims together are more than size_min (4M), which is "
+          "what the pool always holds" },
+        { "two claims of one",
+          "pool \"a\" {\n size_min = 4M\n claim \"gid:0\" {\n}\n claim \"group:root\" {\n}\n}\n",
+          "t:6: claim \"group:root\": claim \"gid:0\" is of the same" },
+        { "a claim beyond the quota in bytes",
+          "pool \"a\" {\n size_min = 8M\n claim \"uid:1\" {\n bytes = 8M\n}\n quota \"uid:1\" {\n"
+          " bytes = 6M\n}\n}\n",
+          "t:4: claim \"uid:1\": bytes: \"8M\" is more than the quota of the same allows" },
+        { "a claim beyond the quota in frames",
+          "pool \"a\" {\n size_min = 8M\n quota \"uid:1\" {\n frames = 3\n}\n claim \"uid:1\" {\n"
+          " bytes = 8M\n}\n}\n",
+          "t:7: claim \"uid:1\": bytes: \"8M\" is more than the quota of the same allows" },
         { "a malformed entry of allow", "pool \"a\" { size_min = 2M allow = { \"radio\" } }\n",
           "t:1: pool \"a\": allow: \"radio\" is none of \"group:NAME\", \"user:NAME\", "
           "\"gid:NUMBER\", \"uid:NUMBER\"" },
@@ -391,7 +428,8 @@ static void test_config_has_defaults(void **state)
         assert_int_equal(pool->page_bytes, 2 * MiB);
         assert_int_equal(pool->size_min_bytes, 64 * MiB);
         assert_int_equal(pool->size_max_bytes, 64 * MiB);
-        assert_int_equal(pool->quota_bytes, 0);
+        assert_int_equal(pool->n_quotas, 0);
+        assert_int_equal(pool->n_claims, 0);
         assert_int_equal(pool->spare_bytes, 0);
         assert_int_equal(pool->run_min_bytes, 0);
         assert_int_equal(pool->source, SOURCE_ANY);
@@ -407,6 +445,36 @@ static void test_config_has_defaults(void **state)
         assert_false(pool->quarantine_is_max);
         assert_int_equal(pool->n_allow, 0);
         assert_int_equal(config_frames(config), 32);
+        config_free(config);
+}
+
+static void test_config_reads_quotas_and_claims(void **state)
+{
+        struct config *config = load("max_clients = 7\n"
+                                     "pool \"a\" { size_min = 64M\n"
+                                     "quota \"group:root\" { bytes = 3M frames = 5 buffers = 0 }\n"
+                                     "quota \"user:*\" { buffers = 7 }\n"
+                                     "claim \"uid:1000\" { bytes = 62M }\n"
+                                     "claim \"group:root\" { bytes = 2M } }\n"
+                                     "pool \"b\" { size_min = 2M }");
+        const struct pool_settings *pool = &config->pools[0];
+
+        (void)state;
+        assert_int_equal(config->state.max_clients_per_user, 4);
+        assert_int_equal(pool->n_quotas, 2);
+        assert_string_equal(pool->quotas[0].name, "group:root");
+        assert_true(pool->quotas[0].who.is_group && !pool->quotas[0].each);
+        assert_int_equal(pool->quotas[0].bytes, 3 * MiB);
+        assert_int_equal(pool->quotas[0].frames, 5);
+        assert_int_equal(pool->quotas[0].buffers, 0);
+        assert_true(pool->quotas[1].each);
+        assert_true(pool->quotas[1].bytes == QUOTA_NONE && pool->quotas[1].frames == QUOTA_NONE);
+        assert_int_equal(pool->quotas[1].buffers, 7);
+        assert_int_equal(pool->n_claims, 2);
+        assert_true(!pool->claims[0].who.is_group && pool->claims[0].who.id == 1000);
+        assert_int_equal(pool->claims[0].bytes, 62 * MiB);
+        assert_int_equal(pool->claims[1].bytes, 2 * MiB);
+        assert_int_equal(config->pools[1].n_quotas + config->pools[1].n_claims, 0);
         config_free(config);
 }
 
@@ -648,6 +716,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_config_says_what_is_wrong),
                 cmocka_unit_test(test_config_has_defaults),
+                cmocka_unit_test(test_config_reads_quotas_and_claims),
                 cmocka_unit_test(test_config_reads_carveouts),
                 cmocka_unit_test(test_config_reads_pools),
                 cmocka_unit_test(test_config_reads_devices),

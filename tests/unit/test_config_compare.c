@@ -39,7 +39,10 @@ static const struct {
         { "", "keep_free", "", "keep_free = 1G", "keep_free", false },
         { "", "verify", "", "verify = 0", "verify", false },
         { "", "threads", "", "threads = 3", "threads", true },
-        { "", "max_clients", "", "max_clients = 3", "max_clients", false },
+        { "", "max_clients", "max_clients_per_user = 3",
+          "max_clients_per_user = 3\nmax_clients = 3", "max_clients", false },
+        { "", "max_clients_per_user", "", "max_clients_per_user = 3", "max_clients_per_user",
+          false },
         { "", "max_buffers", "", "max_buffers = 3", "max_buffers", false },
         { "", "max_waiting", "", "max_waiting = 3", "max_waiting", false },
         { "", "devices_dir", "", "devices_dir = devices", "devices_dir", false },
@@ -49,7 +52,6 @@ static const struct {
         { "pool", "size_min", "size_max = 32M", "size_min = 16M size_max = 32M", "pool p: size_min",
           false },
         { "pool", "size_max", "size_max = 32M", "size_max = 16M", "pool p: size_max", false },
-        { "pool", "quota", "", "quota = 2M", "pool p: quota", false },
         { "pool", "spare", "", "spare = 2M", "pool p: spare", false },
         { "pool", "shrink_delay", "", "shrink_delay = 1s", "pool p: shrink_delay", false },
         { "pool", "run_min", "", "run_min = 4M", "pool p: run_min", false },
@@ -69,6 +71,14 @@ static const struct {
         { "pool", "reuse_delay", "", "reuse_delay = 2s", "pool p: reuse_delay", false },
         { "pool", "quarantine", "", "quarantine = 2s", "pool p: quarantine", false },
         { "pool", "quarantine", "", "quarantine = 5s", "pool p: quarantine", false },
+        { "quota", "bytes", "", "bytes = 4M", "pool p: quota", false },
+        { "quota", "frames", "frames = 2", "frames = 3", "pool p: quota", false },
+        { "quota", "buffers", "", "buffers = 0", "pool p: quota", false },
+        { "claim", "bytes", "", "bytes = 4M", "pool p: claim", false },
+        { "pool", "a quota", "", "quota \"uid:2\" { }", "pool p: quota", false },
+        { "pool", "another quota", "quota \"uid:2\" { }", "quota \"user:*\" { }", "pool p: quota",
+          false },
+        { "pool", "a claim", "claim \"uid:2\" { }", "claim \"gid:2\" { }", "pool p: claim", false },
         { "pool", "allow", "allow = { \"uid:1\" }", "allow = { \"gid:1\" }", "pool p: allow",
           false },
         { "device", "dma_bits", "dma_bits = 32", "dma_bits = 28", "device d: dma_bits", false },
@@ -134,12 +144,14 @@ static struct config *load_with(const char *section, const char *lines)
                  "%s\n"
                  "sim { %s\n extent \"low\" { %s } extent \"big\" { first = 1T size = 1G\n"
                  "page_size = 32M } }\n"
-                 "pool \"p\" { %s %s }\n"
+                 "pool \"p\" { %s %s quota \"uid:1\" { %s } claim \"gid:1\" { %s } }\n"
                  "device \"d\" { %s %s bus_window { %s } }\n"
                  "pci \"0000:01:00.0\" { %s }\n",
                  strcmp(section, "") == 0 ? lines : "", strcmp(section, "sim") == 0 ? lines : "",
                  is_extent && *lines ? lines : "first = 0 size = 1G", is_pool ? lines : "",
                  is_pool && strstr(lines, "size_min") ? "" : "size_min = 8M",
+                 strcmp(section, "quota") == 0 ? lines : "",
+                 strcmp(section, "claim") == 0 ? lines : "",
                  strcmp(section, "device") == 0 ? lines : "",
                  is_pci ? "pci = \"0000:01:00.0\"" : "", is_window && *lines ? lines : window,
                  is_pci ? lines : "");

@@ -189,6 +189,7 @@ static void test_config_shows_the_true_defaults(void **state)
         assert_int_equal(shown->threads, silent->threads);
         assert_null(shown->metrics);
         assert_int_equal(shown->state.max_clients, silent->state.max_clients);
+        assert_int_equal(shown->state.max_clients_per_user, silent->state.max_clients_per_user);
         assert_int_equal(shown->state.max_buffers, silent->state.max_buffers);
         assert_int_equal(shown->state.max_waiting, silent->state.max_waiting);
         config_free(shown);

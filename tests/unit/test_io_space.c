@@ -476,7 +476,8 @@ static void test_io_space_says_what_there_was_room_for(void **state)
         setup.fake.map = -ENOSPC;
         assert_int_equal(io_space_take(setup.space, &want, &place), 0);
         assert_int_equal(io_space_map(setup.space, memory, &want, &place), -PAR_QUOTA);
-        assert_said("room", "1 are this connection's, one for each buffer; there was room for 6 ");
+        assert_said("room", "1 are this connection's, one for each buffer or linked piece; there "
+                            "was room for 6 ");
         io_space_unref(again);
 
         /* A kernel that does not say. */

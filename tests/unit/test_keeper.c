@@ -20,6 +20,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -32,6 +33,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -303,6 +305,8 @@ static void script_leave(void)
         message = hear(KEEPER_LEFT, NULL);
         want(same_name(&message, &frame) && !same_name(&again, &frame));
         want(again.phys == frame.phys && message.flags == 0);
+        want(!(frame.flags & KEEPER_RETAKE) && again.flags & KEEPER_RETAKE);
+        want(again.count == frame.slot && again.first == frame.generation);
         want(atomic_load(&ledger->lent[again.slot]) == 0);
 
         /* Outside of the window the page is not wanted. */
@@ -952,35 +956,35 @@ static void script_identity(void)
         want(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == limit.rlim_max);
 }
 
+/* Ends as a real worker does, whom nobody can send a signal. */
+static void script_outlives_signals(void)
+{
+        char byte;
+
+        welcome(0);
+        shared->passed = true;
+        while (recv(KEEPER_FD_CHANNEL, &byte, sizeof(byte), 0) != 0)
+                doze(1); /* the channel does not block */
+        _exit(0);
+}
+
 static const struct script {
         const char *name;
         void (*run)(void);
 } scripts[] = {
-        { "take", script_take },
-        { "take_all", script_take_all },
-        { "no_slots", script_no_slots },
-        { "leave", script_leave },
-        { "snatched", script_snatched },
-        { "linger", script_linger },
-        { "spliced", script_spliced },
-        { "killed", script_killed },
-        { "nonsense", script_nonsense },
-        { "closed", script_closed },
-        { "killed_early", script_killed_early },
-        { "useless", script_useless },
-        { "harvest", script_harvest },
-        { "cancel", script_cancel },
-        { "progress", script_progress },
-        { "beside", script_beside },
-        { "killed_harvesting", script_killed_harvesting },
-        { "hang", script_hang },
-        { "reload", script_reload },
-        { "watch", script_watch },
-        { "reload_all_the_time", script_reload_all_the_time },
-        { "moved", script_moved },
-        { "poisoned", script_poisoned },
-        { "deaf", script_deaf },
-        { "faulty", script_faulty },
+        { "take", script_take },         { "outlives_signals", script_outlives_signals },
+        { "take_all", script_take_all }, { "no_slots", script_no_slots },
+        { "leave", script_leave },       { "snatched", script_snatched },
+        { "linger", script_linger },     { "spliced", script_spliced },
+        { "killed", script_killed },     { "nonsense", script_nonsense },
+        { "closed", script_closed },     { "killed_early", script_killed_early },
+        { "useless", script_useless },   { "harvest", script_harvest },
+        { "cancel", script_cancel },     { "progress", script_progress },
+        { "beside", script_beside },     { "killed_harvesting", script_killed_harvesting },
+        { "hang", script_hang },         { "reload", script_reload },
+        { "watch", script_watch },       { "reload_all_the_time", script_reload_all_the_time },
+        { "moved", script_moved },       { "poisoned", script_poisoned },
+        { "deaf", script_deaf },         { "faulty", script_faulty },
         { "identity", script_identity },
 };
 
@@ -1026,7 +1030,21 @@ struct trial {
         const struct backend_ops *ops; /* instead of those of the sim */
         const char *path;              /* instead of this program */
         unsigned item;
+        bool no_kill; /* the keeper may not signal other users' processes */
 };
+
+static void give_up_kill(void)
+{
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+
+        if (syscall(SYS_capget, &header, sets) < 0)
+                _exit(93);
+        sets[0].effective &= ~(1U << CAP_KILL);
+        sets[0].permitted &= ~(1U << CAP_KILL);
+        if (syscall(SYS_capset, &header, sets) < 0)
+                _exit(93);
+}
 
 /* The text stays what it is: the test's page; but it is another open file of it. */
 static int trial_reload(void *data, int *ret_config_fd)
@@ -1084,6 +1102,8 @@ static int keeper_child(const char *script, const struct trial *trial, int confi
         listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         device = open("/dev/null", O_RDWR | O_CLOEXEC); /* in the place of /dev/udmabuf */
         descriptors = descriptors_open();
+        if (trial->no_kill)
+                give_up_kill();
         r = keeper_run(&(struct keeper_settings){
                 .backend = backend,
                 .pools = pools,
@@ -1092,6 +1112,7 @@ static int keeper_child(const char *script, const struct trial *trial, int confi
                 .listen_fd = listener,
                 .metrics_fd = -1,
                 .udmabuf_fd = device,
+                .opener_fd = -1,
                 .config_fd = config,
                 .worker_argv = argv,
                 .worker_uid = trial->uid ? trial->uid : (uid_t)-1,
@@ -1506,20 +1527,35 @@ static void publish_program(const char *path)
         close(to);
 }
 
-static void test_keeper_worker_has_no_privilege(void **state)
+/* A copy of this program where another user finds it. */
+static void pass_as_nobody(const char *script, struct trial trial)
 {
         char dir[] = "/tmp/par-keeper-XXXXXX", path[64];
 
-        (void)state;
         if (geteuid() != 0)
                 skip();
         assert_non_null(mkdtemp(dir));
         assert_int_equal(chmod(dir, 0755), 0);
         snprintf(path, sizeof(path), "%s/worker", dir);
         publish_program(path);
-        pass("identity", &(struct trial){ .path = path, .uid = 65534 }, 1);
+        trial.path = path;
+        trial.uid = 65534;
+        pass(script, &trial, 1);
         unlink(path);
         rmdir(dir);
+}
+
+static void test_keeper_worker_has_no_privilege(void **state)
+{
+        (void)state;
+        pass_as_nobody("identity", (struct trial){ .item = 0 });
+}
+
+/* It once waited for ever for a worker that had not heard of it. */
+static void test_keeper_ends_without_the_right_to_signal(void **state)
+{
+        (void)state;
+        pass_as_nobody("outlives_signals", (struct trial){ .no_kill = true });
 }
 
 int main(int argc, char **argv)
@@ -1547,6 +1583,7 @@ int main(int argc, char **argv)
                 cmocka_unit_test(test_keeper_waits_for_a_deaf_worker),
                 cmocka_unit_test(test_keeper_survives_every_failing_call),
                 cmocka_unit_test(test_keeper_worker_has_no_privilege),
+                cmocka_unit_test(test_keeper_ends_without_the_right_to_signal),
         };
 
         if (argc == 3 && strcmp(argv[1], "--worker") == 0)

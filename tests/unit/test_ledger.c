@@ -366,6 +366,42 @@ static void test_ledger_is_full_at_some_point(void **state)
         ledger_free(ledger);
 }
 
+static void change_magic(struct ledger_head *head)
+{
+        head->magic++;
+}
+
+static void change_version(struct ledger_head *head)
+{
+        head->version++;
+}
+
+static void change_used(struct ledger_head *head)
+{
+        head->used[1] = 1 << 30;
+}
+
+static void change_last_owner(struct ledger_head *head)
+{
+        head->last_owner = UINT64_MAX;
+}
+
+static void change_last_buffer(struct ledger_head *head)
+{
+        head->last_buffer = LEDGER_NUMBER_MAX + 1;
+}
+
+static const struct {
+        const char *name;
+        void (*change)(struct ledger_head *head);
+} wrong_heads[] = {
+        { "no ledger", change_magic },
+        { "another version", change_version },
+        { "more than there is room for", change_used },
+        { "a session's number that none ever had", change_last_owner },
+        { "a buffer's number that none ever had", change_last_buffer },
+};
+
 static void test_ledger_refuses_what_is_none(void **state)
 {
         struct ledger *other;
@@ -376,13 +412,13 @@ static void test_ledger_refuses_what_is_none(void **state)
         assert_int_equal(ledger_open(memory, sizeof(memory), SLOTS + 1, &other), -EPROTO);
         assert_int_equal(ledger_open(memory, sizeof(memory) / 2, SLOTS, &other), -EPROTO);
         assert_int_equal(ledger_open(memory, 1000, SLOTS, &other), -ENOSPC);
-        ((struct ledger_head *)(void *)memory)->version++;
-        assert_int_equal(ledger_open(memory, sizeof(memory), SLOTS, &other), -EPROTO);
-        ((struct ledger_head *)(void *)memory)->version--;
-        ((struct ledger_head *)(void *)memory)->used[1] = 1 << 30;
-        assert_int_equal(ledger_open(memory, sizeof(memory), SLOTS, &other), -EPROTO);
-        ((struct ledger_head *)(void *)memory)->magic++;
-        assert_int_equal(ledger_open(memory, sizeof(memory), SLOTS, &other), -EPROTO);
+        for (size_t i = 0; i < ARRAY_SIZE(wrong_heads); i++) {
+                start_empty();
+                ledger_free(ledger);
+                wrong_heads[i].change((struct ledger_head *)(void *)memory);
+                if (ledger_open(memory, sizeof(memory), SLOTS, &other) != -EPROTO)
+                        fail_msg("%s", wrong_heads[i].name);
+        }
 }
 
 static void test_ledger_stops_where_a_visitor_fails(void **state)

@@ -58,10 +58,23 @@ static void say(struct transcript *to, const char *format, ...)
 static int see_session(void *data, uint32_t record, const struct ledger_session *session,
                        uint64_t ended_ns)
 {
-        say(data, "session %u: %llx %llu %llu %u %u %u '%s' ended %llu\n", record,
+        say(data, "session %u: %llx %llu %llu %u %u %u '%s' ended %llu, %zu groups\n", record,
             LLU(session->token), LLU(session->id), LLU(session->since_ns), session->uid,
-            session->gid, session->pid, session->name, LLU(ended_ns));
+            session->gid, session->pid, session->name, LLU(ended_ns), session->n_groups);
         return 0;
+}
+
+static void see_share(struct transcript *to, const struct ledger_share *share)
+{
+        say(to, " '%s'%s%s%s ended %llu", share->name, share->lasting ? " lasting" : "",
+            share->removed ? " removed" : "", share->left ? " left" : "", LLU(share->ended_ns));
+        if (share->left)
+                say(to, " by %u %u '%s'", share->left_uid, share->left_pid, share->left_name);
+        if (share->token)
+                say(to, " token %llx %llx", LLU(share->token[0]), LLU(share->token[1]));
+        for (size_t i = 0; i < share->n_rights; i++)
+                say(to, " %u:%u", share->rights[i].is_group, share->rights[i].id);
+        say(to, "\n");
 }
 
 static int see_buffer(void *data, uint32_t record, const struct ledger_buffer *buffer,
@@ -74,6 +87,8 @@ static int see_buffer(void *data, uint32_t record, const struct ledger_buffer *b
             LLU(buffer->since_ns), LLU(buffer->dma_offset), LLU(buffer->needs_below), buffer->label,
             LLU(revoked_ns), buffer->exports, buffer->unwatched ? " unwatched" : "",
             buffer->shared ? " shared" : "");
+        if (buffer->shared)
+                see_share(data, buffer->shared);
         say(data, " limits %llx-%llx %llu %llu %llu %llu %u\n", LLU(limits->window.first),
             LLU(limits->window.last), LLU(limits->size_bytes), LLU(limits->align_bytes),
             LLU(limits->boundary_bytes), LLU(limits->max_segment_bytes), limits->max_segments);
@@ -114,6 +129,8 @@ static void transcribe(void *memory, struct transcript *ret)
                                 say(ret, "frame %u.%u: %u %u%s%s\n", slot, generation, session, uid,
                                     ledger_frame_exported(read, slot) ? " exported" : "",
                                     ledger_frame_closed(read, slot) ? " closed" : "");
+                        else if (ledger_frame_aside(read, slot, generation))
+                                say(ret, "frame %u.%u: aside\n", slot, generation);
         say(ret, "last %llu %llu\n", LLU(ledger_last_owner(read)), LLU(ledger_last_buffer(read)));
         ledger_free(read);
 }
@@ -137,7 +154,8 @@ static uint32_t add_session(uint64_t id, const char *name)
         return record;
 }
 
-static uint32_t add_buffer(uint32_t session, uint64_t id, size_t n_places)
+/* @share: its record; LEDGER_NONE: it is not shared. */
+static uint32_t add_buffer_of(uint32_t session, uint64_t id, size_t n_places, uint32_t share)
 {
         static const struct constraint limits = {
                 .window = { MiB, GiB - 1 },
@@ -163,7 +181,7 @@ static uint32_t add_buffer(uint32_t session, uint64_t id, size_t n_places)
                 .devices = { 0x100, 0x208 },
                 .n_devices = (uint32_t)(id % 3),
                 .unwatched = id % 2,
-                .share = LEDGER_NONE,
+                .share = share,
         };
         uint32_t record;
 
@@ -172,6 +190,31 @@ static uint32_t add_buffer(uint32_t session, uint64_t id, size_t n_places)
         assert_int_equal(ledger_hold_buffer(ledger, n_places, &record), 0);
         ledger_commit_buffer(ledger, record, &buffer);
         return record;
+}
+
+static uint32_t add_buffer(uint32_t session, uint64_t id, size_t n_places)
+{
+        return add_buffer_of(session, id, n_places, LEDGER_NONE);
+}
+
+static uint32_t add_share(const char *name, bool lasting)
+{
+        static const struct ledger_right rights[] = { { 0, 1001 }, { 1, 500 }, { 1, UINT32_MAX } };
+        const struct ledger_share share = { .name = name,
+                                            .lasting = lasting,
+                                            .rights = rights,
+                                            .n_rights = lasting ? ARRAY_SIZE(rights) : 0 };
+        uint32_t record;
+
+        assert_int_equal(ledger_add_share(ledger, &share, &record), 0);
+        return record;
+}
+
+static void add_holder(uint32_t session, uint32_t buffer, uint32_t seq)
+{
+        uint32_t record;
+
+        assert_int_equal(ledger_add_holder(ledger, session, buffer, seq, &record), 0);
 }
 
 static void write_nothing(void)
@@ -214,6 +257,29 @@ static void write_frames(void)
         ledger_charge_frame(ledger, 1, 3, LEDGER_NONE, 1002);
         ledger_charge_frame(ledger, SLOTS - 1, 2, session, 0);
         ledger_export_frame(ledger, 1);
+        ledger_close_frame(ledger, 0);
+        ledger_put_aside(ledger, 7, 2);
+}
+
+static void write_shares(void)
+{
+        static const uint64_t token[2] = { UINT64_C(0xfedcba9876543210), 17 };
+        const uint32_t first = add_session(1, "first"), second = add_session(2, "second");
+        const uint32_t ring = add_share("ring", true), removed = add_share("old", true);
+        const uint32_t left = add_share("", false), plain = add_share("plain", false);
+        uint32_t buffers[4];
+
+        buffers[0] = add_buffer_of(first, 1, 1, ring);
+        buffers[1] = add_buffer_of(second, 2, 3, removed);
+        buffers[2] = add_buffer_of(second, 3, 12, left);
+        buffers[3] = add_buffer_of(first, 4, 1, plain);
+        for (uint32_t i = 0; i < ARRAY_SIZE(buffers); i++)
+                add_holder(i % 2 ? first : second, buffers[i], 10 + i);
+        add_holder(first, buffers[0], 20);
+        ledger_set_token(ledger, ring, token);
+        ledger_remove_share(ledger, removed);
+        ledger_leave_share(ledger, left, 1002, 77, "second");
+        ledger_end_share(ledger, plain, 4321);
 }
 
 /* Records that were used and are not, between others. */
@@ -235,6 +301,7 @@ static void write_all(void)
         write_buffers();
         write_exports();
         write_frames();
+        write_shares();
         write_gaps();
 }
 
@@ -247,6 +314,7 @@ static const struct {
         { "buffers, granted and revoked", write_buffers },
         { "exports", write_exports },
         { "frames", write_frames },
+        { "shared buffers", write_shares },
         { "gaps", write_gaps },
         { "all of it", write_all },
 };
@@ -389,9 +457,14 @@ static void damage_buffer_extent(struct former_ledger at)
         at.buffers[0].extent = 1 << 30;
 }
 
-static void damage_buffer_filler(struct former_ledger at)
+static void damage_session_filler(struct former_ledger at)
 {
-        at.buffers[0].filler = 1;
+        at.sessions[0].filler = 1;
+}
+
+static void damage_buffer_share(struct former_ledger at)
+{
+        at.buffers[0].share = 0;
 }
 
 static void damage_buffer_word(struct former_ledger at)
@@ -417,13 +490,14 @@ static const struct {
 } damages[] = {
         { "a session's uid", damage_session, 1, 1, 2 },
         { "a session's name", damage_session_name, 1, 1, 2 },
+        { "a session's filler", damage_session_filler, 1, 1, 2 },
         { "a session's sum", damage_session_sum, 1, 1, 2 },
         { "a session's word", damage_session_word, 1, 1, 2 },
         { "a place", damage_buffer, 2, 1, 1 },
         { "a buffer's session", damage_buffer_session, 2, 1, 1 },
         { "a buffer's number of places", damage_buffer_count, 2, 1, 1 },
         { "a buffer's extent", damage_buffer_extent, 2, 1, 1 },
-        { "a buffer's filler", damage_buffer_filler, 2, 1, 1 },
+        { "a buffer's share", damage_buffer_share, 2, 1, 1 },
         { "a buffer's word", damage_buffer_word, 2, 1, 1 },
         { "an extent's place", damage_extent, 2, 1, 1 },
         { "an extent's word", damage_extent_word, 2, 1, 1 },
@@ -509,10 +583,20 @@ static void change_used(struct former_ledger at)
         at.head->used[FORMER_SESSIONS] = at.head->rooms[FORMER_SESSIONS] + 1;
 }
 
-/* This version has less room for buffers. */
+static void change_last_owner(struct former_ledger at)
+{
+        at.head->last_owner = UINT64_MAX;
+}
+
+static void change_last_buffer(struct former_ledger at)
+{
+        at.head->last_buffer = LEDGER_NUMBER_MAX + 1;
+}
+
+/* This version has less room for sessions. */
 static void change_to_full(struct former_ledger at)
 {
-        at.head->used[FORMER_BUFFERS] = at.head->rooms[FORMER_BUFFERS];
+        at.head->used[FORMER_SESSIONS] = at.head->rooms[FORMER_SESSIONS];
 }
 
 /* Two of the same version: who knows which one is the later. */
@@ -534,6 +618,8 @@ static void test_former_refuses_what_is_none(void **state)
                 { "other slots", change_slots },
                 { "other rooms", change_rooms },
                 { "more than there is room for", change_used },
+                { "a session's number that none ever had", change_last_owner },
+                { "a buffer's number that none ever had", change_last_buffer },
                 { "more than there is room for now", change_to_full },
                 { "twice", change_to_twice },
         };

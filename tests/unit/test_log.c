@@ -3,6 +3,7 @@
  * The log: lines on standard error, or entries with fields where the journal listens there.
  */
 #include "log.h"
+#include "log_rate.h"
 
 #include "macros.h"
 
@@ -17,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -38,6 +40,18 @@ int __wrap_sd_journal_sendv(const struct iovec *fields, int n)
         entries++;
         errno = EIO; /* whoever logs must not see that */
         return journal_result;
+}
+
+/* The monotonic clock, for what is tested here. */
+static time_t clock_s;
+
+int __wrap_clock_gettime(clockid_t which, struct timespec *ret);
+
+int __wrap_clock_gettime(clockid_t which, struct timespec *ret)
+{
+        assert_int_equal(which, CLOCK_MONOTONIC);
+        *ret = (struct timespec){ .tv_sec = clock_s };
+        return 0;
 }
 
 /**
@@ -208,6 +222,106 @@ static void test_log_writes_lines_where_the_journal_refuses(void **state)
         assert_string_equal(lines(*state), "<6>pard: after all\n");
 }
 
+/* For people at a terminal the level is a word. */
+static void test_log_writes_words_on_a_terminal(void **state)
+{
+        static const struct {
+                int level;
+                const char *line;
+        } lines_of[] = {
+                { LOG_EMERG, "pard: emergency: so\r\n" }, { LOG_CRIT, "pard: critical: so\r\n" },
+                { LOG_ERR, "pard: error: so\r\n" },       { LOG_WARNING, "pard: warning: so\r\n" },
+                { LOG_NOTICE, "pard: notice: so\r\n" },   { LOG_INFO, "pard: info: so\r\n" },
+                { LOG_DEBUG, "pard: debug: so\r\n" },
+        };
+        int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), other;
+
+        (void)state;
+        assert_true(terminal >= 0);
+        assert_int_equal(grantpt(terminal), 0);
+        assert_int_equal(unlockpt(terminal), 0);
+        other = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+        assert_true(other >= 0);
+        assert_int_equal(dup2(other, STDERR_FILENO), STDERR_FILENO);
+        log_open("pard", LOG_DEBUG);
+        for (size_t i = 0; i < ARRAY_SIZE(lines_of); i++) {
+                char line[64] = "";
+
+                log_event(lines_of[i].level, NULL, "%s", "so");
+                assert_int_equal(read(terminal, line, sizeof(line) - 1), strlen(lines_of[i].line));
+                assert_string_equal(line, lines_of[i].line);
+        }
+        close(other);
+        close(terminal);
+}
+
+/* A long line ends with a newline there, too. */
+static void test_log_cuts_what_is_too_long_with_its_name(void **state)
+{
+        char who[200], sentence[1000];
+        const char *text;
+
+        memset(who, 'w', sizeof(who) - 1);
+        who[sizeof(who) - 1] = '\0';
+        memset(sentence, 'x', sizeof(sentence) - 1);
+        sentence[sizeof(sentence) - 1] = '\0';
+        log_open(who, LOG_INFO);
+        log_info("%s", sentence);
+        log_info("next");
+        text = lines(*state);
+        assert_int_equal(strcspn(text, "\n"), 1022);
+        assert_int_equal(strncmp(strchr(text, '\n') + 1, "<6>www", 6), 0);
+}
+
+/* Nobody reads: whoever logs goes on, and sees nothing of it. */
+static void test_log_goes_on_where_nothing_can_be_written(void **state)
+{
+        int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+        (void)state;
+        assert_true(full >= 0);
+        assert_int_equal(dup2(full, STDERR_FILENO), STDERR_FILENO);
+        close(full);
+        log_open("pard", LOG_INFO);
+        errno = ENOENT;
+        log_error("lost");
+        assert_int_equal(errno, ENOENT);
+        assert_true(log_has_complained());
+}
+
+/* Return: how many of @count messages are written. */
+static unsigned say(struct log_rate *rate, unsigned count)
+{
+        unsigned said = 0;
+
+        for (unsigned i = 0; i < count; i++)
+                said += log_rate_allows(rate);
+        return said;
+}
+
+static void test_log_rate_bounds_what_strangers_cause(void **state)
+{
+        struct log_rate rate = { 0 }, other = { 0 };
+
+        log_open("pard", LOG_NOTICE);
+        clock_s = 1000;
+        assert_int_equal(say(&rate, 5000), LOG_RATE_MESSAGES);
+        assert_int_equal(say(&other, 3), 3); /* each sort has its own */
+        clock_s += LOG_RATE_S - 1;
+        assert_int_equal(say(&rate, 1), 0);
+        assert_string_equal(lines(*state), "");
+
+        clock_s += 1;
+        assert_int_equal(say(&rate, 30), LOG_RATE_MESSAGES);
+        assert_string_equal(lines(*state), "<5>pard: 4981 messages like this one were left out:\n");
+        clock_s += 10 * LOG_RATE_S;
+        assert_int_equal(say(&rate, 1), 1);
+        clock_s += LOG_RATE_S;
+        assert_int_equal(say(&rate, 1), 1); /* nothing was left out: nothing to tell */
+        assert_string_equal(lines(*state), "<5>pard: 4981 messages like this one were left out:\n"
+                                           "<5>pard: 10 messages like this one were left out:\n");
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -218,6 +332,10 @@ int main(void)
                 TEST(test_log_leaves_out_what_is_not_known),
                 TEST(test_log_knows_when_the_journal_is_elsewhere),
                 TEST(test_log_writes_lines_where_the_journal_refuses),
+                TEST(test_log_writes_words_on_a_terminal),
+                TEST(test_log_cuts_what_is_too_long_with_its_name),
+                TEST(test_log_goes_on_where_nothing_can_be_written),
+                TEST(test_log_rate_bounds_what_strangers_cause),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,7 +67,7 @@ static void test_mapping_moves_with_its_data(void **state)
 static void test_mapping_refuses_what_is_no_frame(void **state)
 {
         int fd = new_memory(PAGE - 4096), sockets[2];
-        char *place;
+        char *place, *other;
         bool huge;
 
         (void)state;
@@ -76,10 +76,44 @@ static void test_mapping_refuses_what_is_no_frame(void **state)
         assert_int_equal(mapping_place(fd, PAGE, place, &huge), -EPROTO);
         assert_int_equal(mapping_place(-1, PAGE, place, &huge), -EBADF);
         assert_true(mapping_place(sockets[0], PAGE, place, &huge) < 0);
+        assert_int_equal(mapping_map(fd, PAGE, &other, &huge), -EPROTO);
+        assert_int_equal(mapping_map(-1, PAGE, &other, &huge), -EBADF);
+        assert_true(mapping_map(sockets[0], PAGE, &other, &huge) < 0);
         mapping_release(place, PAGE);
         close(fd);
         close(sockets[0]);
         close(sockets[1]);
+}
+
+/* Where the kernel's own page is smaller than the frame, and where it is as large. */
+static void test_mapping_maps_aligned(void **state)
+{
+        static const struct {
+                const char *name;
+                uint64_t bytes;
+                bool huge;
+        } cases[] = {
+                { "a frame of small pages", PAGE, false },
+                { "a frame that is a page", 4 * KiB, true },
+        };
+        char *at;
+        bool huge;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(cases) * 16; i++) {
+                const uint64_t bytes = cases[i / 16].bytes;
+                int fd = new_memory(bytes);
+
+                assert_int_equal(mapping_map(fd, bytes, &at, &huge), 0);
+                close(fd);
+                if (huge != cases[i / 16].huge || (uintptr_t)at % bytes)
+                        fail_msg("%s: at %p, %d", cases[i / 16].name, (void *)at, huge);
+                at[bytes - 1] = 1;
+                if (i % 2) { /* the others stay, so that room is uneven */
+                        mapping_release(at, bytes);
+                        assert_false(is_mapped(at));
+                }
+        }
 }
 
 static struct frame *add(struct frames *frames, uint64_t id, bool keep)
@@ -185,6 +219,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_mapping_reserves_aligned),
+                cmocka_unit_test(test_mapping_maps_aligned),
                 cmocka_unit_test(test_mapping_moves_with_its_data),
                 cmocka_unit_test(test_mapping_refuses_what_is_no_frame),
                 cmocka_unit_test(test_frame_goes_with_its_last_buffer),

@@ -11,6 +11,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -333,6 +335,44 @@ static void test_metrics_http_ends_with_the_worker(void **state)
                 close(fds[i]);
 }
 
+/* Where there is no descriptor for another connection whoever waits is served when there is one
+ * again. */
+static void test_metrics_http_waits_for_a_descriptor(void **state)
+{
+        const uint64_t start_ms = now_ms();
+        struct rlimit former, limit;
+        struct caller caller;
+        unsigned before;
+        int late, next;
+
+        (void)state;
+        if (getenv("PAR_UNDER_VALGRIND"))
+                skip(); /* it keeps limits of descriptors from the kernel */
+        caller_open(&worker, "driver", &caller);
+        (void)caller_status(&caller); /* the worker has all that it needs */
+        before = descriptors_open();
+        assert_int_equal(strncmp(ask(GET), "HTTP/1.1 200 ", 13), 0);
+        while (descriptors_open() != before && now_ms() - start_ms < PATIENCE_MS)
+                usleep(1000); /* until it has closed its end */
+        assert_int_equal(descriptors_open(), before);
+
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &former), 0);
+        late = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_true(late >= 0);
+        for (next = 0; fcntl(next, F_GETFD) >= 0;)
+                next++; /* the lowest that is free */
+        limit = (struct rlimit){ (rlim_t)next, former.rlim_max };
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        assert_int_equal(connect(late, (struct sockaddr *)&address, address_bytes), 0);
+        ask_send(late, GET);
+        assert_false(answers_soon(late));
+        /* Clients that are there do not notice. */
+        assert_int_equal(caller_status(&caller)->clients, 1);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &former), 0);
+        assert_int_equal(strncmp(answer_of(late), "HTTP/1.1 200 ", 13), 0);
+        caller_close(&caller);
+}
+
 int main(void)
 {
 #define ON_UNIX(test) cmocka_unit_test_setup_teardown(test, setup_unix, teardown)
@@ -351,6 +391,8 @@ int main(void)
                 ON_TCP(test_metrics_http_has_places_for_few),
                 ON_TCP(test_metrics_http_has_little_time),
                 ON_TCP(test_metrics_http_ends_with_the_worker),
+                ON_UNIX(test_metrics_http_waits_for_a_descriptor),
+                ON_TCP(test_metrics_http_waits_for_a_descriptor),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,7 +99,7 @@ static void test_par_takes_nothing_for_an_answer(void **state)
 
 static void test_par_connect_says_why_not(void **state)
 {
-        struct par_connect_options options = { .flags = 1 };
+        struct par_connect_options options = { .flags = 2 };
         struct mock *mock = mock_start(NULL);
         size_t descriptors = descriptors_open();
         char path[200], name[65];

@@ -231,6 +231,30 @@ static void test_resume_tries_again(void **state)
         end();
 }
 
+/* A worker dies with a session that it has not made yet: there is nothing to go on with. */
+static void test_connect_calls_the_next_one(void **state)
+{
+        static const struct {
+                const char *name;
+                unsigned deaths, calls;
+                int r;
+        } rows[] = {
+                { "nobody dies", 0, 1, 0 },
+                { "one dies", 1, 2, 0 },
+                { "two die", 2, 3, 0 },
+                { "each dies that is called", 9, 3, -PAR_GONE },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                mock = mock_start(&(struct mock_settings){ .first_deaths = rows[i].deaths });
+                assert_int_equal(par_connect(mock->path, NULL, &par), rows[i].r);
+                assert_int_equal(mock_counts(mock).connections, rows[i].calls);
+                assert_int_equal(par != NULL, rows[i].r == 0);
+                end();
+        }
+}
+
 /* ---- what ends ------------------------------------------------------------------------------ */
 
 static const struct {
@@ -455,6 +479,7 @@ int main(void)
                 cmocka_unit_test(test_resume_in_the_middle_of_a_description),
                 cmocka_unit_test(test_resume_wakes_all_who_wait),
                 cmocka_unit_test(test_resume_tries_again),
+                cmocka_unit_test(test_connect_calls_the_next_one),
                 cmocka_unit_test(test_resume_may_be_refused),
                 cmocka_unit_test(test_resume_refused_to_a_waiting_call),
                 cmocka_unit_test(test_resume_ends_where_nobody_listens),

@@ -126,6 +126,7 @@ static void test_par_vfio_maps_scattered_frames_as_one(void **state)
         struct setup setup;
         uint64_t dma, pages[3];
         size_t length, n;
+        void *back;
         char *data;
 
         (void)state;
@@ -149,6 +150,10 @@ static void test_par_vfio_maps_scattered_frames_as_one(void **state)
         assert_int_equal(par_dma_address(setup.par, data + PAGE + 5, &dma, &length), 0);
         assert_int_equal(dma, segments[0].dma + PAGE + 5);
         assert_int_equal(length, 4 * PAGE - 5);
+        assert_int_equal(par_dma_pointer(setup.par, setup.device, dma, &back, &length), 0);
+        assert_ptr_equal(back, data + PAGE + 5);
+        assert_int_equal(length, 4 * PAGE - 5);
+        assert_int_equal(par_dma_pointer(setup.par, NULL, dma, &back, &length), -EFAULT);
         assert_int_equal(par_buffer_pages(buffer, PAGE, PAGE, pages, 3), 0);
         assert_int_equal(pages[2], segments[0].dma + 3 * PAGE);
 

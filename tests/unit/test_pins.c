@@ -44,7 +44,7 @@ static void test_pins_end_and_their_numbers_are_used_again(void **state)
         (void)state;
         all = calloc(MANY, sizeof(*all));
         assert_non_null(all);
-        assert_int_equal(pins_init(&pins), 0);
+        assert_int_equal(pins_init(&pins, 0), 0);
         for (unsigned turn = 0; turn < 2 && !r; turn++) {
                 uint32_t n = 0;
 
@@ -74,7 +74,7 @@ static void test_pins_refuse_what_may_not_be_touched(void **state)
         uint32_t pin;
 
         (void)state;
-        assert_int_equal(pins_init(&pins), 0);
+        assert_int_equal(pins_init(&pins, 0), 0);
         assert_int_equal(pins_add(&pins, (struct iovec){ guard, BYTES }, &pin), -EFAULT);
         assert_int_equal(pins.n_free, PINS_A_RING);
         pins_deinit(&pins);
@@ -143,7 +143,7 @@ static void test_pins_outlive_the_program(void **state)
                 skip(); /* this program is another one then */
         assert_int_equal(ftruncate(memory, BYTES), 0);
         map = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
-        assert_int_equal(pins_init(&pins), 0);
+        assert_int_equal(pins_init(&pins, 0), 0);
         assert_int_equal(pins_add(&pins, (struct iovec){ map, BYTES }, &pin), 0);
         munmap(map, BYTES);
         assert_int_equal(pins_save(&pins, &bytes, &n), 0);
@@ -173,7 +173,7 @@ int main(int argc, char **argv)
 
         if (argc > 1)
                 return go_on((uint32_t)strtoul(argv[1], NULL, 10));
-        r = pins_init(&pins);
+        r = pins_init(&pins, 0);
         if (r) {
                 fprintf(stderr, "skipped: no io_uring ring: %s\n", strerror(-r));
                 return 77;

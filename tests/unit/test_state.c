@@ -856,9 +856,9 @@ static void test_wait_deadline_and_cancel(void **unused)
                          0);
         assert_int_equal(state_wait(world.state, b, &want, UINT64_MAX, 2, world.now_ns, &refusal),
                          0);
-        assert_int_equal(state_cancel(world.state, a, 2), PAR_REFUSED_GONE);
-        assert_int_equal(state_cancel(world.state, b, 2), 0);
-        assert_int_equal(state_cancel(world.state, b, 2), PAR_REFUSED_GONE);
+        assert_int_equal(state_cancel(world.state, a, 2, world.now_ns), PAR_REFUSED_GONE);
+        assert_int_equal(state_cancel(world.state, b, 2, world.now_ns), 0);
+        assert_int_equal(state_cancel(world.state, b, 2, world.now_ns), PAR_REFUSED_GONE);
         world_pass(&world, 2 * NS_PER_S);
         assert_int_equal(world.n_answers, 1);
         assert_int_equal(world.answers[0].ticket, 1);

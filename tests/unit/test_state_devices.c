@@ -357,23 +357,55 @@ static void test_limits_of_several_devices(void **unused)
 {
         struct constraint limits;
         struct refusal refusal;
+        struct sight sight;
         uint64_t nodes;
 
         (void)unused;
         begin();
-        assert_int_equal(
-                state_device_limits(world.state, "c,wide,0000:02:00.0", &limits, &nodes, &refusal),
-                0);
+        assert_int_equal(state_device_limits(world.state, "c,wide,0000:02:00.0", &limits, &nodes,
+                                             &sight, &refusal),
+                         0);
         assert_int_equal(limits.window.first, 0);
         assert_int_equal(limits.window.last, UINT32_MAX);
         assert_int_equal(limits.align_bytes, 64 * KiB);
         assert_int_equal(limits.boundary_bytes, 64 * KiB);
         assert_int_equal(limits.max_segments, 4);
         assert_int_equal(nodes, 2);
-        assert_int_equal(state_device_limits(world.state, "mask40", &limits, &nodes, &refusal), 0);
+        assert_int_equal(
+                state_device_limits(world.state, "mask40", &limits, &nodes, &sight, &refusal), 0);
         assert_int_equal(limits.window.last, TiB - 1);
-        assert_int_equal(state_device_limits(world.state, "a,b", &limits, &nodes, &refusal),
+        assert_int_equal(state_device_limits(world.state, "a,b", &limits, &nodes, &sight, &refusal),
                          PAR_REFUSED_NEVER_FITS);
+        world_stop(&world);
+}
+
+/* What maps memory of any kind for them has to know where they see it, and which bits stay. */
+static void test_sight_of_several_devices(void **unused)
+{
+        struct constraint limits;
+        struct refusal refusal;
+        struct sight sight;
+        uint64_t nodes;
+
+        (void)unused;
+        begin();
+        assert_int_equal(
+                state_device_limits(world.state, "a,wide", &limits, &nodes, &sight, &refusal), 0);
+        assert_true(reach_is_all(&sight.reach));
+        assert_int_equal(sight.min_align_mask, 0);
+        assert_int_equal(sight.start_align_bytes, 64 * KiB);
+
+        assert_int_equal(
+                state_device_limits(world.state, "blocks,a", &limits, &nodes, &sight, &refusal), 0);
+        assert_int_equal(sight.min_align_mask, 8 * KiB - 1);
+        assert_int_equal(sight.start_align_bytes, 16 * KiB);
+
+        assert_int_equal(state_device_limits(world.state, "two", &limits, &nodes, &sight, &refusal),
+                         0);
+        assert_int_equal(sight.start_align_bytes, 1);
+        assert_false(reach_is_all(&sight.reach));
+        assert_int_equal(sight.reach.count, 2);
+        assert_int_equal(view_dma(&sight.reach.views[1]).first, 4 * GiB);
         world_stop(&world);
 }
 
@@ -575,6 +607,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_conflicts_name_both_sides),
                 cmocka_unit_test(test_limits_of_several_devices),
+                cmocka_unit_test(test_sight_of_several_devices),
                 cmocka_unit_test(test_memory_of_its_own_node_comes_first),
                 cmocka_unit_test(test_granularity_rounds_the_size),
                 cmocka_unit_test(test_windows),

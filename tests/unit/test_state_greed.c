@@ -89,7 +89,7 @@ static void ask_for(uint64_t ns, struct request (*next)(uint64_t i), void (*serv
         for (uint64_t i = 0; world.now_ns < until; i++) {
                 ask(next(i));
                 serve();
-                (void)state_cancel(world.state, greedy, last_ticket);
+                (void)state_cancel(world.state, greedy, last_ticket, world.now_ns);
                 world_pass(&world, 250 * NS_PER_MS);
                 free_everything();
         }
@@ -193,6 +193,72 @@ static void test_a_page_that_was_punched_out_comes_again(void **unused)
         world_stop(&world);
 }
 
+/*
+ * As above, while it is on its way back, or waits there for its owner's end: it stays charged to
+ * him, and the keeper hears of that end.
+ */
+static void test_a_page_of_a_frame_that_leaves_comes_again(void **unused)
+{
+        static const struct {
+                const char *name;
+                bool lingers;
+        } cases[] = { { "leaving", false }, { "lingering", true } };
+
+        (void)unused;
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                struct buffer *buffer;
+                struct frame_name name;
+                struct piece piece;
+
+                print_message("%s\n", cases[i].name);
+                begin(2);
+                world.clumsy = true;
+                buffer = world_alloc(&world, greedy, world_request(PAGE));
+                buffer_piece(buffer, 0, &piece);
+                name = piece.frame;
+                assert_int_equal(state_release(world.state, greedy, world_id(buffer), world.now_ns),
+                                 0);
+                if (cases[i].lingers)
+                        state_frame_lingers(world.state, name, FRAME_HOLDER_HOLE, world.now_ns);
+                world_arrive_at(&world, 0, align_down(piece.phys, PAGE));
+                assert_int_equal(world_bytes(&world).free, PAGE);
+                assert_int_equal(world_bytes(&world).held, 2 * PAGE);
+                if (!cases[i].lingers)
+                        state_frame_lingers(world.state, name, FRAME_HOLDER_HOLE, world.now_ns);
+                assert_int_equal(world_bytes(&world).lingering, PAGE);
+                assert_false(world.frames[name.slot].flags & LEAVE_OWNER_GONE);
+
+                client_end(world.state, greedy, false, world.now_ns);
+                assert_true(world.frames[name.slot].flags & LEAVE_OWNER_GONE);
+                world.snatch = true;
+                world_let_leave(&world);
+                assert_int_equal(world_bytes(&world).held, PAGE);
+                state_check(world.state);
+                world_stop(&world);
+        }
+}
+
+/* Its owner has a part of the other frame, too: two frames of his lie at one address. */
+static void test_a_page_that_comes_again_is_divided_for_the_same_owner(void **unused)
+{
+        struct buffer *buffer;
+        struct piece piece;
+
+        (void)unused;
+        begin(2);
+        world.clumsy = true;
+        buffer = world_alloc(&world, greedy, world_request(PAGE));
+        buffer_piece(buffer, 0, &piece);
+        assert_int_equal(state_release(world.state, greedy, world_id(buffer), world.now_ns), 0);
+        state_frame_lingers(world.state, piece.frame, FRAME_HOLDER_HOLE, world.now_ns);
+        world_arrive_at(&world, 0, align_down(piece.phys, PAGE));
+        world_alloc(&world, greedy, world_request(4096));
+        state_check(world.state);
+        assert_int_equal(world_bytes(&world).granted, PAGE);
+        assert_int_equal(world_bytes(&world).lingering, PAGE);
+        world_stop(&world);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -200,6 +266,8 @@ int main(void)
                 cmocka_unit_test(test_wishes_met_in_part_become_rare_too),
                 cmocka_unit_test(test_harvests_for_clients_become_rare),
                 cmocka_unit_test(test_a_page_that_was_punched_out_comes_again),
+                cmocka_unit_test(test_a_page_of_a_frame_that_leaves_comes_again),
+                cmocka_unit_test(test_a_page_that_comes_again_is_divided_for_the_same_owner),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

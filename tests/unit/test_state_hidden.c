@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pools that hide their addresses: who gets memory there, what he learns, and what he leaves.
+ * Who is told where memory lies. Pools that hide their addresses: who gets memory there, what he
+ * learns, and what he leaves.
  */
 #include "macros.h"
 #include "result.h"
@@ -17,6 +18,7 @@
 #define FRAMES 8u
 #define OPEN   0u /* pool "any" */
 #define HIDDEN 1u /* pool "blind", between 8 GiB and 16 GiB */
+#define CLOSED 2u /* pool "closed", between 16 GiB and 24 GiB, where begin_closed() made it */
 
 static struct world world;
 static struct client *user, *other, *root;
@@ -243,25 +245,25 @@ static void test_scattered_pages_are_one_segment(void **unused)
 
 /* ---- what is told --------------------------------------------------------------------------- */
 
-static unsigned frames_listed(const struct client *asker)
+static unsigned frames_listed(const struct client *asker, const char *pool)
 {
         unsigned n = 0, steps = 1000;
         struct frame_report report;
         uint64_t cursor = 0;
 
         while (state_next_frame(world.state, asker, RANGE_ALL, NULL, &cursor, &steps, &report))
-                n += !strcmp(report.pool, "blind");
+                n += !strcmp(report.pool, pool);
         return n;
 }
 
-static unsigned extents_listed(const struct client *asker)
+static unsigned extents_listed(const struct client *asker, const char *pool)
 {
         unsigned n = 0, steps = 1000;
         struct extent_report report;
         uint64_t cursor = 0;
 
         while (state_next_extent(world.state, asker, RANGE_ALL, NULL, &cursor, &steps, &report))
-                n += !strcmp(report.pool, "blind");
+                n += !strcmp(report.pool, pool);
         return n;
 }
 
@@ -321,10 +323,10 @@ static void test_only_administrators_are_told_where(void **unused)
         id = world_id(buffer);
         assert_in_range(phys, 8 * GiB, 16 * GiB - 1);
 
-        assert_int_equal(frames_listed(user), 0);
-        assert_int_equal(frames_listed(root), FRAMES);
-        assert_int_equal(extents_listed(user), 0);
-        assert_in_range(extents_listed(root), 1, FRAMES);
+        assert_int_equal(frames_listed(user, "blind"), 0);
+        assert_int_equal(frames_listed(root, "blind"), FRAMES);
+        assert_int_equal(extents_listed(user, "blind"), 0);
+        assert_in_range(extents_listed(root, "blind"), 1, FRAMES);
         assert_false(finds(user, phys));
         assert_true(finds(root, phys));
 
@@ -390,6 +392,217 @@ static void test_what_is_beside_a_run_stays_hidden(void **unused)
         assert_non_null(strstr(told.longer, "above it is no memory of pool any"));
         explain(root, "any", &told);
         assert_non_null(strstr(told.longer, "above it is memory of pool blind"));
+        world_stop(&world);
+}
+
+/* ---- who may not use a pool ----------------------------------------------------------------- */
+
+static void begin_closed(void)
+{
+        static struct principal allow[] = { { false, 2000 }, { true, 3000 } };
+
+        world_init(&world, FRAMES);
+        world_add_pool(&world, "blind", 8 * GiB, 16 * GiB - 1, FRAMES);
+        world.pools[HIDDEN].hidden = true;
+        world_add_pool(&world, "closed", 16 * GiB, 24 * GiB - 1, FRAMES);
+        world.pools[CLOSED].allow = allow;
+        world.pools[CLOSED].n_allow = ARRAY_SIZE(allow);
+        world_start(&world);
+        user = world_client(&world, 1000, "user");
+        other = world_client(&world, 2000, "other");
+        root = world_client(&world, 0, "root");
+}
+
+static const struct {
+        const char *name;
+        uint32_t uid;
+        const char *pool;
+        bool told;
+} askers[] = {
+        { "everybody may use it", 1000, "any", true },
+        { "he is named", 2000, "closed", true },
+        { "his group is named", 3000, "closed", true },
+        { "neither is", 1000, "closed", false },
+        { "a user with the number of a group", 2000, "any", true },
+        { "an administrator", 0, "closed", true },
+        { "everybody may use it, and it hides them", 1000, "blind", false },
+        { "it hides them from the uid that has the buffer", 2000, "blind", false },
+        { "but not from an administrator", 0, "blind", true },
+};
+
+/* Every way to ask, of a buffer that uid 2000 has in the pool. Return: how he was told otherwise
+ * than he should be; NULL: he was not. */
+static const char *ask_everywhere(const struct client *asker, const char *pool, bool told)
+{
+        struct request request = world_request(PAGE);
+        struct buffer_report report;
+        struct buffer *buffer;
+        uint64_t phys, id;
+
+        request.pool = pool;
+        buffer = world_alloc(&world, other, request);
+        phys = world_first(buffer);
+        id = world_id(buffer);
+        if (frames_listed(asker, pool) != (told ? FRAMES : 0))
+                return "frames";
+        if ((extents_listed(asker, pool) > 0) != told)
+                return "map";
+        if (finds(asker, phys) != told)
+                return "lookup";
+        if (!find_buffer(asker, RANGE_ALL, id, &report))
+                return "buffers: it is not there";
+        if (report.hidden == told || report.extent.first != (told ? phys : 0) ||
+            !report.extent.last == told || !report.segments == told)
+                return "buffers";
+        if (find_buffer(asker, range_of(phys, PAGE), id, &report) != told)
+                return "buffers in a window";
+        assert_int_equal(state_release(world.state, other, id, world.now_ns), 0);
+        world_pass(&world, NS_PER_S);
+        return finds(asker, phys) != told ? "lookup of what was freed" : NULL;
+}
+
+static void test_who_is_told_where(void **unused)
+{
+        int failed = 0;
+
+        (void)unused;
+        for (size_t i = 0; i < ARRAY_SIZE(askers); i++) {
+                const char *wrong;
+
+                begin_closed();
+                wrong = ask_everywhere(world_client(&world, askers[i].uid, "asker"), askers[i].pool,
+                                       askers[i].told);
+                if (wrong) {
+                        print_error("%s: %s\n", askers[i].name, wrong);
+                        failed++;
+                }
+                world_stop(&world);
+        }
+        assert_int_equal(failed, 0);
+}
+
+/* Frames of both pools, one beside another, a closed one first. */
+static void interleave(unsigned pairs)
+{
+        world.pools[OPEN].size_max_bytes = world.pools[CLOSED].size_max_bytes = 4 * FRAMES * PAGE;
+        for (unsigned i = 0; i < pairs; i++) {
+                world_arrive_at(&world, CLOSED, 17 * GiB + 2 * i * PAGE);
+                world_arrive_at(&world, OPEN, 17 * GiB + (2 * i + 1) * PAGE);
+        }
+}
+
+/* Wherever a list stops, its cursor stands behind a row that was told. */
+static void test_cursors_tell_nothing_of_closed_pools(void **unused)
+{
+        const struct range window = { 16 * GiB, UINT64_MAX };
+        struct frame_report report = { 0 };
+        uint64_t cursor = 0;
+        unsigned n = 0;
+
+        (void)unused;
+        begin_closed();
+        interleave(4);
+        for (unsigned steps = 1;
+             state_next_frame(world.state, user, window, NULL, &cursor, &steps, &report);
+             steps = 1) {
+                assert_string_equal(report.pool, "any");
+                assert_int_equal(cursor, report.phys + 1);
+                n++;
+        }
+        assert_int_equal(n, 4);
+        assert_int_equal(cursor, report.phys + 1);
+        world_stop(&world);
+}
+
+/* What is passed over is work, too. */
+static void test_steps_count_pools_that_were_looked_into(void **unused)
+{
+        const struct range window = { 16 * GiB, UINT64_MAX };
+        struct frame_report report;
+        unsigned n = 0, steps = 5;
+        uint64_t cursor = 0;
+
+        (void)unused;
+        begin_closed();
+        interleave(8);
+        while (state_next_frame(world.state, user, window, NULL, &cursor, &steps, &report))
+                n++;
+        assert_in_range(n, 1, 3);
+        for (steps = 100;
+             state_next_frame(world.state, user, window, NULL, &cursor, &steps, &report);)
+                n++;
+        assert_int_equal(n, 8);
+        world_stop(&world);
+}
+
+static void test_explanations_tell_nothing_of_closed_pools(void **unused)
+{
+        struct explanation told;
+
+        (void)unused;
+        begin_closed();
+        explain(user, "closed", &told);
+        assert_int_equal(told.result, PAR_REFUSED_DENIED);
+        assert_int_equal(told.n_segments, 0);
+        assert_true(told.largest.first > told.largest.last);
+        assert_string_equal(told.longer, "");
+        assert_null(strstr(told.refusal.sentence, "0x"));
+        explain(other, "closed", &told);
+        assert_int_equal(told.n_segments, 1);
+
+        /* A free run of the open pool that ends where memory of the closed one begins; another that
+         * ends where nothing is. Who may not know cannot tell the one from the other. */
+        world.pools[OPEN].size_max_bytes = world.pools[CLOSED].size_max_bytes = 4 * FRAMES * PAGE;
+        world_arrive_at(&world, CLOSED, 20 * GiB);
+        for (unsigned i = 1; i < FRAMES + 2; i++)
+                world_arrive_at(&world, OPEN, 20 * GiB - i * PAGE);
+        explain(user, "any", &told);
+        assert_int_equal(told.largest.last, 20 * GiB - 1);
+        assert_non_null(strstr(told.longer, "below it is no memory of pool any"));
+        assert_non_null(strstr(told.longer, "above it is no memory of pool any"));
+        explain(root, "any", &told);
+        assert_non_null(strstr(told.longer, "below it pard holds no memory"));
+        assert_non_null(strstr(told.longer, "above it is memory of pool closed"));
+        world_stop(&world);
+}
+
+/* Who has a buffer was told where it lies, and learns of nothing beside it. */
+static void test_what_one_has_is_told(void **unused)
+{
+        static struct principal nobody = { false, 4000 };
+        struct refusal refusal = { 0 };
+        struct request request = world_request(PAGE);
+        struct buffer *made, *opened;
+        struct buffer_report report;
+        uint64_t phys, id;
+
+        (void)unused;
+        begin_closed();
+        request.pool = "closed";
+        request.share = (struct share_request){
+                .wanted = true, .name = "ring", .n_allow = 1, .allow = { { false, 1000 } }
+        };
+        made = world_alloc(&world, other, request);
+        phys = world_first(made);
+        id = world_id(made);
+        assert_false(finds(user, phys));
+        assert_int_equal(state_open(world.state, user,
+                                    &(struct open_request){ .uid = 2000, .name = "ring" },
+                                    world.now_ns, &opened, &refusal),
+                         0);
+        assert_true(find_buffer(user, range_of(phys, PAGE), id, &report));
+        assert_true(!report.hidden && report.extent.first == phys);
+        assert_true(finds(user, phys));
+        assert_int_equal(frames_listed(user, "closed"), 0);
+
+        /* A reload takes the pool from who made it; that he has it still. */
+        world.pools[CLOSED].allow = &nobody;
+        world.pools[CLOSED].n_allow = 1;
+        state_reconfigure(world.state, &world.settings, world.now_ns);
+        assert_true(find_buffer(other, range_of(phys, PAGE), id, &report));
+        assert_true(finds(other, phys));
+        assert_int_equal(frames_listed(other, "closed"), 0);
+        assert_int_equal(frames_listed(root, "closed"), FRAMES);
         world_stop(&world);
 }
 
@@ -498,6 +711,11 @@ int main(void)
                 cmocka_unit_test(test_only_administrators_are_told_where),
                 cmocka_unit_test(test_explanations_tell_nothing),
                 cmocka_unit_test(test_what_is_beside_a_run_stays_hidden),
+                cmocka_unit_test(test_who_is_told_where),
+                cmocka_unit_test(test_cursors_tell_nothing_of_closed_pools),
+                cmocka_unit_test(test_steps_count_pools_that_were_looked_into),
+                cmocka_unit_test(test_explanations_tell_nothing_of_closed_pools),
+                cmocka_unit_test(test_what_one_has_is_told),
                 cmocka_unit_test(test_the_dead_leave_no_quarantine),
                 cmocka_unit_test(test_a_page_of_the_dead_is_not_used_in_place),
                 cmocka_unit_test(test_what_is_revoked_leaves_at_once),

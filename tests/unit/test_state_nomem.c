@@ -325,6 +325,31 @@ static void script_devices(struct client *a, struct client *b)
         alloc(a, one, &buffer);
 }
 
+/* Without memory for all of them none is there, and no frame has another state. */
+static void batch(struct client *client, uint64_t size, size_t count)
+{
+        const struct request request = world_request(size);
+        struct state_bytes before = world_bytes(&world), after;
+        struct buffer *got[BATCH_BUFFERS_MAX];
+        struct refusal refusal;
+        int r;
+
+        r = state_alloc_batch(world.state, client, &request, count, world.now_ns, got, &refusal);
+        after = world_bytes(&world);
+        if (r)
+                assert_memory_equal(&before, &after, sizeof(before));
+        expect(r);
+        for (size_t i = 0; i < count && !r; i++)
+                show(client, got[i]);
+}
+
+static void script_batch(struct client *a, struct client *b)
+{
+        batch(a, 64 * KiB, 40); /* in two frames, of which one is divided */
+        batch(a, 4096, 8);      /* beside them */
+        batch(b, PAGE, 3);
+}
+
 static struct buffer *open_named(struct client *client, const char *name)
 {
         const struct open_request request = { .uid = 1000, .name = name };
@@ -448,6 +473,12 @@ static void test_what_is_known_of_devices_is_held(void **unused)
         assert_true(fail_each(script_devices) > 15);
 }
 
+static void test_a_batch_is_held_whole(void **unused)
+{
+        (void)unused;
+        assert_true(fail_each(script_batch) > 60);
+}
+
 static void test_what_is_shared_is_held(void **unused)
 {
         (void)unused;
@@ -483,6 +514,7 @@ int main(void)
                 cmocka_unit_test(test_every_allocation_fails_once),
                 cmocka_unit_test(test_what_divides_frames_is_held),
                 cmocka_unit_test(test_what_is_known_of_devices_is_held),
+                cmocka_unit_test(test_a_batch_is_held_whole),
                 cmocka_unit_test(test_what_is_shared_is_held),
                 cmocka_unit_test(test_what_is_not_free_is_not_held),
         };

@@ -679,6 +679,11 @@ static const struct {
           { .got = 8, .r = -EDQUOT, .seen = { 1, 0 }, .held_bytes = GiB },
           "16 MiB of 32 MiB: held 1 GiB and found no more below 4 GiB; keep_free forbids taking "
           "more" },
+        { "a limit",
+          { .got = 8, .r = -EUSERS, .seen = { 1, 0 } },
+          "16 MiB of 32 MiB: the system has more 2 MiB pages, but not for pard: the hugetlb limit "
+          "of "
+          "its cgroup" },
         { "no pins",
           { .got = 0, .r = -EPERM, .seen = { 1, 0 } },
           "0 B of 32 MiB: pages cannot be pinned here; pin = \"optional\" takes them all the "
@@ -693,6 +698,7 @@ static void test_notes(void **unused)
         (void)unused;
         for (size_t i = 0; i < ARRAY_SIZE(note_cases); i++) {
                 struct take_result result = note_cases[i].result;
+                struct status_report status;
                 struct pool_report report;
 
                 init(16, 16);
@@ -708,6 +714,10 @@ static void test_notes(void **unused)
                 if (strcmp(report.note, note_cases[i].note) != 0 ||
                     strcmp(report.state, note_cases[i].note[0] ? "short" : "ready") != 0)
                         fail_msg("%s: %s: %s", note_cases[i].name, report.state, report.note);
+                /* An empty pool once said that all of it is pinned. */
+                state_report(world.state, world.now_ns, &status);
+                assert_true(report.pinned == (result.r != -EPERM));
+                assert_true(status.pinned == (result.r != -EPERM));
                 world_stop(&world);
         }
 }

@@ -5,6 +5,7 @@
 #include "macros.h"
 #include "world.h"
 
+#include "ledger_private.h"
 #include "result.h"
 
 #include <setjmp.h>
@@ -845,6 +846,7 @@ enum before_restart {
         DIED_REMOVED,  /* and then the name was removed */
         RELEASED,      /* by its only session */
         DIED_RETURNED, /* it died, and came back */
+        NAME_LOST,     /* its record says that it lasts, of no name, with a right sum */
 };
 
 static const struct {
@@ -861,7 +863,16 @@ static const struct {
         { "its driver had died, and it was given up", DIED_REMOVED, true, 0, PAGE, 0 },
         { "its driver had given it back", RELEASED, true, PAGE, 0, 0 },
         { "its driver had died and come back orderly", DIED_RETURNED, true, PAGE, 0, 0 },
+        { "its name is lost, and its session does not come", NAME_LOST, true, 0, PAGE, 0 },
 };
+
+static void lose_name(void)
+{
+        struct ledger_share_record *record = ledger_share(world.ledger, 0);
+
+        memset(record->name, 0, sizeof(record->name));
+        record->sum = ledger_share_sum(record);
+}
 
 static void happen(enum before_restart what, uint64_t id)
 {
@@ -879,6 +890,7 @@ static void happen(enum before_restart what, uint64_t id)
                 reopen(driver);
                 release(driver, id);
                 break;
+        case NAME_LOST: lose_name(); break;
         case NOTHING: break;
         }
 }

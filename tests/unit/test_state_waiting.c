@@ -292,11 +292,55 @@ static void test_who_gives_up_leaves_a_pool_open(void **unused)
         for (uint64_t i = 0; i < 50; i++) {
                 wait_for(greedy[i % 2], 4, i);
                 world_pass(&world, 9900 * MS);
-                assert_int_equal(state_cancel(world.state, greedy[i % 2], i), 0);
+                assert_int_equal(state_cancel(world.state, greedy[i % 2], i, world.now_ns), 0);
                 n += served_of(11, c);
         }
         assert_in_range(n, 10 * 50, 11 * 50);
         world_stop(&world);
+}
+
+/* How somebody's turn ends before his time. */
+static void cancel(uint64_t ticket)
+{
+        assert_int_equal(state_cancel(world.state, b, ticket, world.now_ns), 0);
+}
+
+static void hang_up(uint64_t ticket)
+{
+        (void)ticket;
+        client_end(world.state, b, true, world.now_ns);
+}
+
+static const struct {
+        const char *name;
+        void (*give_up)(uint64_t ticket);
+        uint64_t waited_ns; /* by the next in the line */
+} given_up[] = {
+        { "cancelled, and the next has just come", cancel, 0 },
+        { "cancelled, and the next has waited long enough for a turn", cancel, NS_PER_S },
+        { "hung up, and the next has just come", hang_up, 0 },
+        { "hung up, and the next has waited long enough for a turn", hang_up, NS_PER_S },
+};
+
+static void test_who_gives_up_lets_the_next_have_it_at_once(void **unused)
+{
+        (void)unused;
+        for (size_t i = 0; i < ARRAY_SIZE(given_up); i++) {
+                struct buffer *held[4];
+
+                begin(4, held);
+                wait_for(b, 3, 1);
+                world_pass(&world, 100 * MS);
+                give(held[0]); /* kept for @b */
+                wait_for(c, 1, 2);
+                world_pass(&world, given_up[i].waited_ns);
+                assert_int_equal(world.n_answers, 0);
+                given_up[i].give_up(1);
+                state_check(world.state);
+                if (world.n_answers != 1 || world.answers[0].ticket != 2 || world.answers[0].r)
+                        fail_msg("%s", given_up[i].name);
+                world_stop(&world);
+        }
 }
 
 static void test_many_of_one_uid_do_not_starve_another(void **unused)
@@ -335,9 +379,11 @@ static void test_a_uid_has_a_share_of_the_line(void **unused)
         assert_int_equal(
                 state_wait(world.state, clients[8], &want, UINT64_MAX, 16, world.now_ns, &refusal),
                 PAR_REFUSED_QUOTA);
-        assert_string_equal(refusal.sentence, "16 requests of uid 2000 wait already: no more may");
+        assert_string_equal(refusal.sentence,
+                            "16 requests of uid 2000 wait already, and 8 times max_waiting (2) is "
+                            "the most of one uid");
         wait_for(b, 1, 17);
-        assert_int_equal(state_cancel(world.state, clients[0], 0), 0);
+        assert_int_equal(state_cancel(world.state, clients[0], 0, world.now_ns), 0);
         wait_for(clients[8], 1, 18);
         admin = world_client(&world, 0, "admin");
         for (uint64_t i = 0; i < 16; i++) {
@@ -390,7 +436,7 @@ static void test_who_waits_is_counted(void **unused)
         wait_for(b, 1, 1);
         wait_for(b, 2, 2);
         assert_int_equal(world_pool(&world, 0).waiting, 2);
-        assert_int_equal(state_cancel(world.state, b, 2), 0);
+        assert_int_equal(state_cancel(world.state, b, 2, world.now_ns), 0);
         assert_int_equal(world_pool(&world, 0).waiting, 1);
         want.patient = true;
         assert_int_equal(world_refused(&world, c, want, &refusal), PAR_REFUSED_EXHAUSTED);
@@ -491,8 +537,8 @@ static void test_a_long_line_may_change_between_steps(void **unused)
                 wait_for(i % 2 ? c : b, 1, i);
         give(held[0]);
         assert_int_equal(world.n_answers, 1); /* and 31 that found nothing */
-        assert_int_equal(state_cancel(world.state, b, 32), 0);
-        assert_int_equal(state_cancel(world.state, c, 33), 0);
+        assert_int_equal(state_cancel(world.state, b, 32, world.now_ns), 0);
+        assert_int_equal(state_cancel(world.state, c, 33, world.now_ns), 0);
         client_end(world.state, b, true, world.now_ns); /* what it got comes back with it */
         world_let_leave(&world);
         give(held[1]);
@@ -595,8 +641,8 @@ static void test_nobody_holds_up_a_pool_for_ever(void **unused)
                         uint64_t who = random_below(&random, MODEL_CLIENTS);
 
                         if (random_one_in(&random, 2))
-                                (void)state_cancel(world.state, clients[who], who);
-                        else if (state_cancel(world.state, clients[who], who))
+                                (void)state_cancel(world.state, clients[who], who, world.now_ns);
+                        else if (state_cancel(world.state, clients[who], who, world.now_ns))
                                 wait_for(clients[who], MODEL_FRAMES * 3 / 4, who);
                 }
                 if (gets(c, world_request(PAGE))) {
@@ -656,6 +702,7 @@ int main(void)
                 cmocka_unit_test(test_a_uid_holds_a_pool_up_half_of_the_time),
                 cmocka_unit_test(test_asking_anew_is_no_new_turn),
                 cmocka_unit_test(test_who_gives_up_leaves_a_pool_open),
+                cmocka_unit_test(test_who_gives_up_lets_the_next_have_it_at_once),
                 cmocka_unit_test(test_many_of_one_uid_do_not_starve_another),
                 cmocka_unit_test(test_a_uid_has_a_share_of_the_line),
                 cmocka_unit_test(test_nobody_waits_for_what_a_smaller_pool_cannot_hold),

@@ -28,10 +28,16 @@ static int setup(void **state)
         return 0;
 }
 
+/* So many that they would still be coming when the first request does. */
 static int setup_large(void **state)
 {
+        struct caller caller;
+
         (void)state;
         worker_start(&worker, &(struct worker_options){ .pages = 700 });
+        caller_open(&worker, "filled", &caller);
+        caller_await(&caller, status_free, (700 + WORKER_LOW_PAGES) * (uint64_t)WORKER_PAGE_BYTES);
+        caller_close(&caller);
         return 0;
 }
 
@@ -409,6 +415,9 @@ static void test_device_tells_its_limits(void **state)
         assert_non_null(device);
         assert_int_equal(device->limits->addr_max, 256 * MiB - 1);
         assert_int_equal(device->limits->boundary, 64 * KiB);
+        assert_int_equal(device->start_align, 1);
+        assert_int_equal(device->min_align_mask, 0);
+        assert_int_equal(device->n_windows, 0); /* it sees memory where it is */
         open.name = unknown;
         assert_int_equal(caller_ask(&caller, &request)->result, PAR_REFUSED_INVALID);
         caller_close(&caller);
@@ -700,6 +709,39 @@ static void test_reclaim_ends_a_quarantine(void **state)
         caller_close(&heir);
 }
 
+static uint32_t send_status(struct caller *caller)
+{
+        Wire__Request request = WIRE__REQUEST__INIT;
+        Wire__List list = WIRE__LIST__INIT;
+
+        request.body_case = WIRE__REQUEST__BODY_STATUS;
+        request.status = &list;
+        return caller_send(caller, &request);
+}
+
+/* After requests that came one by one, of which no second is looked for, and after many. */
+static void test_requests_come_alone_and_together(void **state)
+{
+        static const unsigned together[] = { 1, 1, 2, 1, 1, 1, 40, 1, 1, 3, 100, 1, 1 };
+        struct caller caller;
+
+        (void)state;
+        caller_open(&worker, "many", &caller);
+        for (size_t i = 0; i < ARRAY_SIZE(together) * 4; i++) {
+                const unsigned count = together[i % ARRAY_SIZE(together)];
+                uint32_t first = 0;
+
+                for (unsigned n = 0; n < count; n++) {
+                        const uint32_t seq = send_status(&caller);
+
+                        first = n ? first : seq;
+                }
+                for (unsigned n = 0; n < count; n++)
+                        assert_int_equal(caller_reply(&caller, first + n)->result, 0);
+        }
+        caller_close(&caller);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -727,6 +769,7 @@ int main(void)
                 LARGE(test_lists_go_on_where_they_stopped),
                 TEST(test_lists_show_what_is_mine),
                 TEST(test_reclaim_ends_a_quarantine),
+                TEST(test_requests_come_alone_and_together),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,8 +9,10 @@
 #include "text.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +20,24 @@
 #include <cmocka.h>
 
 static struct worker worker;
+
+/* So many sends of the worker's thread fail, since the kernel is short of buffers. */
+static atomic_int short_of_buffers;
+static pthread_t caller_thread;
+
+int __real_packet_send(int socket, const void *bytes, size_t size, const int *descriptors,
+                       size_t count);
+int __wrap_packet_send(int socket, const void *bytes, size_t size, const int *descriptors,
+                       size_t count);
+
+int __wrap_packet_send(int socket, const void *bytes, size_t size, const int *descriptors,
+                       size_t count)
+{
+        if (!pthread_equal(pthread_self(), caller_thread) && atomic_load(&short_of_buffers) > 0 &&
+            atomic_fetch_sub(&short_of_buffers, 1) > 0)
+                return -ENOBUFS;
+        return __real_packet_send(socket, bytes, size, descriptors, count);
+}
 
 static int setup(void **state)
 {
@@ -220,6 +240,24 @@ static void test_reload_that_takes_too_long(void **state)
         caller_close(&caller);
 }
 
+/* The answer comes by itself when there are some again, though its session does nothing more. */
+static void test_reload_answered_without_buffers(void **state)
+{
+        struct caller caller;
+        uint32_t seq;
+
+        (void)state;
+        fake_keeper_set_reload(worker.keeper, &silent);
+        caller_open(&worker, "admin", &caller);
+        seq = send_reload(&caller);
+        fake_keeper_await_reloads(worker.keeper, 1);
+        atomic_store(&short_of_buffers, 3);
+        fake_keeper_tell_config(worker.keeper, &pages_80, true);
+        assert_int_equal(caller_reply(&caller, seq)->result, 0);
+        assert_int_equal(atomic_load(&short_of_buffers), 0);
+        caller_close(&caller);
+}
+
 static void test_reload_whose_asker_is_gone(void **state)
 {
         struct caller gone, beside;
@@ -393,6 +431,7 @@ int main(void)
                 TEST(test_reload_that_nobody_asked_for),
                 TEST(test_reload_of_several),
                 HASTY(test_reload_that_takes_too_long),
+                TEST(test_reload_answered_without_buffers),
                 TEST(test_reload_whose_asker_is_gone),
                 TEST(test_reload_behind_a_bye),
                 TEST(test_reload_one_at_a_time),
@@ -402,5 +441,6 @@ int main(void)
                 TEST(test_pings_are_answered_while_others_wait),
         };
 
+        caller_thread = pthread_self();
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

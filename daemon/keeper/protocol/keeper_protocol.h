@@ -64,7 +64,9 @@ enum keeper_message_type {
          * the pools; @flags as below; @first: how often a worker was started, this one included. */
         KEEPER_WELCOME = 64,
         /* A frame: slot, generation, pool, page_bytes, phys, node, flags. A descriptor comes with
-         * it (an open file of its own, read and write), unless KEEPER_GIVEN_UP. */
+         * it (an open file of its own, read and write), unless KEEPER_GIVEN_UP. With KEEPER_RETAKE
+         * it was taken in the same step in which the frame in slot @count with generation @first
+         * was given back, whose KEEPER_LEFT follows. */
         KEEPER_FRAME,
         /* The end of a KEEPER_TAKE: @count frames were had; @result 0 or a negative errno tells why
          * not more (-ENOMEM: the system has none; -EDQUOT: keep_free; -EFBIG: harvest_max;

@@ -11,7 +11,8 @@
 # The file system is for memory that is gone at the next boot: nothing of it need survive.
 make_carveout() {
         /usr/local/bin/mke2fs -q -t ext4 -b 4096 -m 0 -N 512 -O ^has_journal,^resize_inode /dev/pmem0 &&
-                mkdir -p -m 0700 /mnt/carveout && mount -t ext4 -o dax /dev/pmem0 /mnt/carveout
+                mkdir -p -m 0700 /mnt/carveout && mount -t ext4 -o dax /dev/pmem0 /mnt/carveout &&
+                chown 65534:65534 /mnt/carveout # whom pard becomes there
 }
 
 # busybox has an mke2fs of its own, which knows no ext4.

@@ -275,7 +275,8 @@ static void mapping_limit(const char *address, unsigned limit_after)
                                  &(struct par_constraint){ .flags = 0 }, &options, &buffer),
                        "mapping");
         refused(par, options.device, PAGE_BYTES, (struct par_constraint){ .flags = 0 }, -PAR_QUOTA,
-                "4 are this connection's, one for each buffer; there was room for 4 ");
+                "4 are this connection's, one for each buffer or linked piece; there was room for "
+                "4 ");
         par_free(buffer);
         insist(par_alloc(par, PAGE_BYTES, NULL, &options, &buffer), "after one was freed");
         pci_close(&pci);

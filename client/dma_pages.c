@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns what is mapped in an IOMMU for mappings of memory that is not from pard.
+ *
+ * Invariant: pages are mapped while they are in use, and not any longer: whoever unmaps his memory
+ * may do with it what he likes. Refuses to hold its lock while the kernel maps.
+ */
+#include "dma_pages.h"
+
+#include "handle.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <syslog.h>
+
+/* By the first byte, and of those by the last: the longest first. */
+static int compare(const struct pages *a, const struct pages *b)
+{
+        if (a->at.first != b->at.first)
+                return a->at.first < b->at.first ? -1 : 1;
+        if (a->at.last != b->at.last)
+                return a->at.last > b->at.last ? -1 : 1;
+        return (a > b) - (a < b);
+}
+
+TREE_GENERATE(page_tree, pages, by_address, compare)
+
+void page_maps_init(struct page_maps *maps)
+{
+        *maps = (struct page_maps){ .maps = 0 };
+        pthread_mutex_init(&maps->lock, NULL);
+        RB_INIT(&maps->tree);
+}
+
+static uint64_t iova_of(const struct pages *pages)
+{
+        return pages->wish.place.first;
+}
+
+static bool unmap(struct pages *pages)
+{
+        const int r = io_space_unmap(pages->wish.space, pages->wish.place);
+
+        if (r)
+                handle_log(pages->wish.par, LOG_WARNING,
+                           "memory at %#llx cannot be unmapped from I/O address %#llx: %s",
+                           (unsigned long long)pages->at.first, (unsigned long long)iova_of(pages),
+                           par_strerror(r));
+        return !r;
+}
+
+size_t page_maps_close(struct page_maps *maps)
+{
+        struct pages *pages;
+        size_t n = 0;
+
+        while ((pages = RB_MIN(page_tree, &maps->tree))) {
+                RB_REMOVE(page_tree, &maps->tree, pages);
+                (void)unmap(pages);
+                io_space_unref(pages->wish.space);
+                free(pages);
+                n++;
+        }
+        return n;
+}
+
+void page_maps_deinit(struct page_maps *maps)
+{
+        struct pages *pages;
+
+        while ((pages = RB_MIN(page_tree, &maps->tree))) {
+                RB_REMOVE(page_tree, &maps->tree, pages);
+                io_space_unref(pages->wish.space);
+                free(pages);
+        }
+        pthread_mutex_destroy(&maps->lock);
+}
+
+/* ---- taking --------------------------------------------------------------------------------- */
+
+/* Pages in which all of a range is, at an address that will do; NULL. With the lock held. Of those
+ * that begin at or before it only the nearest ones are looked at. */
+static struct pages *find(struct page_maps *maps, struct range range,
+                          const struct par_constraint *constraint)
+{
+        const struct pages key = { .at = { range.first, 0 } }; /* after all that begin there */
+        struct pages *pages = RB_NFIND(page_tree, &maps->tree, (struct pages *)&key);
+        const uint64_t last = constraint->addr_max ? constraint->addr_max : UINT64_MAX;
+
+        pages = pages ? RB_PREV(page_tree, &maps->tree, pages) : RB_MAX(page_tree, &maps->tree);
+        for (unsigned tries = 0; pages && tries < 4; tries++) {
+                if (range_contains(pages->at, range) && iova_of(pages) >= constraint->addr_min &&
+                    pages->wish.place.last <= last)
+                        return pages;
+                pages = RB_PREV(page_tree, &maps->tree, pages);
+        }
+        return NULL;
+}
+
+static int map(struct pages *pages, struct par_device *device,
+               const struct par_constraint *constraint)
+{
+        struct io_wish *wish = &pages->wish;
+        const size_t bytes = (size_t)range_size(pages->at);
+        int r;
+
+        r = io_wish_init(wish, device->par, bytes, constraint, device);
+        if (!r) {
+                wish->taken = false; /* io_space_map() gives it back where it fails */
+                r = io_space_map(wish->space, (void *)(uintptr_t)pages->at.first, &wish->want,
+                                 &wish->place);
+        }
+        if (r)
+                io_wish_deinit(wish);
+        return r;
+}
+
+int page_maps_take(struct page_maps *maps, struct par_device *device, struct range range,
+                   const struct par_constraint *constraint, uint64_t *ret_dma, struct pages **ret)
+{
+        const uint64_t page = io_space_granule(device->io_space);
+        struct pages *pages, *fresh;
+        int r;
+
+        pthread_mutex_lock(&maps->lock);
+        pages = find(maps, range, constraint);
+        if (pages) {
+                pages->uses++;
+                pthread_mutex_unlock(&maps->lock);
+                atomic_fetch_add_explicit(&maps->shared, 1, memory_order_relaxed);
+                *ret_dma = iova_of(pages) + (range.first - pages->at.first);
+                *ret = pages;
+                return 0;
+        }
+        pthread_mutex_unlock(&maps->lock);
+
+        fresh = calloc(1, sizeof(*fresh));
+        if (!fresh)
+                return error_set(-ENOMEM, "no memory for a mapping");
+        fresh->at = (struct range){ align_down(range.first, page), range.last | (page - 1) };
+        fresh->uses = 1;
+        r = map(fresh, device, constraint);
+        if (r) {
+                free(fresh);
+                return r;
+        }
+        pthread_mutex_lock(&maps->lock);
+        RB_INSERT(page_tree, &maps->tree, fresh);
+        pthread_mutex_unlock(&maps->lock);
+        atomic_fetch_add_explicit(&maps->maps, 1, memory_order_relaxed);
+        *ret_dma = iova_of(fresh) + (range.first - fresh->at.first);
+        *ret = fresh;
+        return 0;
+}
+
+void page_maps_give(struct page_maps *maps, struct pages *pages)
+{
+        bool last;
+
+        pthread_mutex_lock(&maps->lock);
+        last = !--pages->uses;
+        if (last)
+                RB_REMOVE(page_tree, &maps->tree, pages);
+        pthread_mutex_unlock(&maps->lock);
+        if (!last)
+                return;
+        (void)unmap(pages);
+        io_wish_deinit(&pages->wish);
+        free(pages);
+}

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: MIT */
+/* Slots of streaming mappings: more and less of them, who uses them, and what happens to them. */
+#include "heap.h"
+#include "in_child.h"
+#include "map_setup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+
+/* ---- more slots, and less ------------------------------------------------------------------- */
+
+static void test_atomic_never_asks_pard(void **state)
+{
+        const struct par_map_options atomic = { .flags = PAR_MAP_ATOMIC };
+        struct par_mapping mapping;
+        struct setup setup;
+        char plain[100] = "";
+        size_t requests;
+
+        (void)state;
+        begin(&setup);
+        requests = mock_counts(setup.mock).requests;
+        assert_int_equal(par_map(setup.device, plain, 100, PAR_TO_DEVICE, &atomic, &mapping),
+                         -PAR_EXHAUSTED);
+        assert_false(par_is_permanent(-PAR_EXHAUSTED));
+        assert_string_equal(par_error(NULL),
+                            "2048 bytes of slots to bounce through for device capture0: 0 of 0 are "
+                            "in use; PAR_MAP_ATOMIC asks pard for no more, par_bounce_reserve() "
+                            "does");
+        assert_int_equal(stats_of(setup.device).failures, 1);
+        assert_int_equal(mock_counts(setup.mock).requests, requests);
+
+        /* What was missing is there then. */
+        assert_int_equal(par_bounce_reserve(setup.device, 0), 0);
+        assert_int_equal(stats_of(setup.device).growths, 1);
+        assert_int_equal(par_bounce_reserve(setup.device, 0), 0);
+        assert_int_equal(stats_of(setup.device).growths, 1);
+        requests = mock_counts(setup.mock).requests;
+        map(&setup, plain, 100, PAR_TO_DEVICE, &atomic, &mapping);
+        assert_int_equal(par_unmap(&mapping), 0);
+        assert_int_equal(mock_counts(setup.mock).requests, requests);
+        end(&setup);
+}
+
+static void test_bounce_up_to_its_limit(void **state)
+{
+        const struct par_map_setup few = { .bounce_bytes_max = 64 * KiB };
+        struct par_mapping mappings[33];
+        struct setup setup;
+        char plain[2048];
+
+        (void)state;
+        begin(&setup);
+        assert_int_equal(par_map_setup(setup.device, &few), 0);
+        assert_int_equal(par_bounce_reserve(setup.device, 65 * KiB), -PAR_QUOTA);
+        for (size_t i = 0; i < 32; i++)
+                map(&setup, plain, 2048, PAR_TO_DEVICE, NULL, &mappings[i]);
+        assert_int_equal(par_map(setup.device, plain, 2048, PAR_TO_DEVICE, NULL, &mappings[32]),
+                         -PAR_EXHAUSTED);
+        assert_string_equal(par_error(NULL),
+                            "2048 bytes of slots to bounce through for device capture0: 65536 of "
+                            "65536 are in use; there may be no more of them");
+        assert_int_equal(stats_of(setup.device).used_bytes, 64 * KiB);
+
+        /* So much is free, but not side by side. */
+        for (size_t i = 0; i < 32; i += 2)
+                assert_int_equal(par_unmap(&mappings[i]), 0);
+        assert_int_equal(par_map(setup.device, plain, 2049, PAR_TO_DEVICE, NULL, &mappings[32]),
+                         -PAR_FRAGMENTED);
+        assert_non_null(strstr(par_error(NULL), "32768 of 65536 are in use, and so much is not "
+                                                "free side by side"));
+        map(&setup, plain, 2048, PAR_TO_DEVICE, NULL, &mappings[0]);
+        assert_int_equal(par_unmap(&mappings[0]), 0);
+        for (size_t i = 1; i < 32; i += 2)
+                assert_int_equal(par_unmap(&mappings[i]), 0);
+        end(&setup);
+}
+
+static void refuse(struct setup *setup, uint32_t result)
+{
+        struct mock_settings settings = { .page_bytes = PAGE, .spoil = spoil, .refuse = result };
+
+        mock_change(setup->mock, &settings);
+}
+
+static void test_bounce_where_pard_has_nothing(void **state)
+{
+        struct par_mapping mapping;
+        struct setup setup;
+        char plain[10] = "";
+
+        (void)state;
+        begin(&setup);
+        refuse(&setup, PAR_NEVER_FITS);
+        assert_int_equal(par_map(setup.device, plain, 10, PAR_TO_DEVICE, NULL, &mapping),
+                         -PAR_NEVER_FITS);
+        assert_true(par_is_permanent(-PAR_NEVER_FITS));
+        assert_string_equal(par_error(NULL), "the mock refuses");
+        refuse(&setup, PAR_EXHAUSTED);
+        assert_int_equal(par_map(setup.device, plain, 10, PAR_TO_DEVICE, NULL, &mapping),
+                         -PAR_EXHAUSTED);
+        assert_int_equal(stats_of(setup.device).failures, 2);
+        refuse(&setup, 0);
+        map(&setup, plain, 10, PAR_TO_DEVICE, NULL, &mapping);
+        assert_int_equal(par_unmap(&mapping), 0);
+        mock_hang_up(setup.mock);
+        map(&setup, plain, 10, PAR_TO_DEVICE, NULL, &mapping); /* what is there goes on */
+        assert_int_equal(par_unmap(&mapping), 0);
+        par_disconnect(setup.par);
+        mock_stop(setup.mock);
+}
+
+static void test_bounce_grows_and_shrinks(void **state)
+{
+        const struct par_map_setup quick = { .idle_ms = 1 };
+        struct par_mapping mapping, mappings[4];
+        unsigned char *plain = malloc(MiB);
+        struct par_map_stats stats;
+        struct setup setup;
+        uint64_t bytes;
+
+        (void)state;
+        begin(&setup);
+        assert_int_equal(par_map_setup(setup.device, &quick), 0);
+        assert_int_equal(par_bounce_reserve(setup.device, 3 * MiB), 0);
+        assert_true(stats_of(setup.device).slot_bytes >= 3 * MiB);
+        map(&setup, plain, 10, PAR_TO_DEVICE, NULL, &mapping);
+        assert_int_equal(par_bounce_trim(setup.device, &bytes), 0);
+        assert_true(bytes > 0);
+        stats = stats_of(setup.device);
+        assert_true(stats.slot_bytes < 3 * MiB && stats.slot_bytes > 0);
+        assert_int_equal(mock_counts(setup.mock).buffers, 1);
+        assert_int_equal(par_unmap(&mapping), 0);
+
+        for (size_t i = 0; i < 4; i++)
+                map(&setup, plain, MiB, PAR_TO_DEVICE, NULL, &mappings[i]);
+        for (size_t i = 0; i < 4; i++)
+                assert_int_equal(par_unmap(&mappings[i]), 0);
+        assert_true(mock_counts(setup.mock).buffers > 1);
+        /* By themselves, while something is going on. */
+        while (mock_counts(setup.mock).buffers > 1) {
+                map(&setup, plain, 10, PAR_TO_DEVICE, NULL, &mapping);
+                assert_int_equal(par_unmap(&mapping), 0);
+        }
+        assert_int_equal(par_bounce_trim(setup.device, &bytes), 0);
+        stats = stats_of(setup.device);
+        assert_int_equal(stats.slot_bytes, 0);
+        assert_int_equal(stats.growths, stats.shrinks);
+        assert_int_equal(mock_counts(setup.mock).buffers, 0);
+        free(plain);
+        end(&setup);
+}
+
+/* Each allocation fails once: nothing is left of what was half done. */
+static void test_mapping_without_memory(void **state)
+{
+        unsigned char *plain = calloc(1, 4 * MiB);
+        struct par_mapping mapping;
+        struct iovec list[3];
+        struct setup setup;
+        unsigned failed = 0;
+        int r;
+
+        (void)state;
+        begin(&setup);
+        assert_int_equal(par_bounce_reserve(setup.device, 2 * MiB), 0);
+        for (size_t i = 0; i < 3; i++)
+                list[i] = (struct iovec){ plain + i * MiB, 300 * KiB };
+        for (unsigned long n = 1;; n++) {
+                heap_fail(n, n);
+                r = par_map_sg(setup.device, list, 3, PAR_TO_DEVICE, NULL, &mapping);
+                if (!heap_mend())
+                        break;
+                if (r) {
+                        failed++;
+                        assert_int_equal(mapping.n_segments, 0);
+                }
+                assert_int_equal(par_unmap(&mapping), 0);
+                assert_int_equal(stats_of(setup.device).used_bytes, 0);
+        }
+        assert_int_equal(r, 0);
+        assert_int_equal(failed, 3);
+        assert_int_equal(par_unmap(&mapping), 0);
+        free(plain);
+        end(&setup);
+}
+
+/* ---- who bounces ---------------------------------------------------------------------------- */
+
+static void test_sites_tell_who_bounces(void **state)
+{
+        const struct par_map_options named = { .label = "rx" };
+        struct par_map_site sites[SITES_MAX];
+        struct par_mapping mapping;
+        struct setup setup;
+        char plain[100] = "";
+        size_t n;
+
+        (void)state;
+        begin(&setup);
+        for (unsigned i = 0; i < 10; i++) {
+                assert_int_equal(par_map(setup.device, plain, 100, PAR_TO_DEVICE, NULL, &mapping),
+                                 0);
+                assert_int_equal(par_unmap(&mapping), 0);
+        }
+        for (unsigned i = 0; i < 3; i++) {
+                assert_int_equal(
+                        par_map(setup.device, plain, 50, PAR_FROM_DEVICE, &named, &mapping), 0);
+                assert_int_equal(par_unmap(&mapping), 0);
+        }
+        assert_int_equal(par_map_sites(setup.device, sites, 1, &n), 0);
+        assert_int_equal(n, 2);
+        assert_int_equal(par_map_sites(setup.device, sites, SITES_MAX, &n), 0);
+        assert_int_equal(n, 2);
+        for (size_t i = 0; i < n; i++) {
+                if (sites[i].label) {
+                        assert_string_equal(sites[i].label, "rx");
+                        assert_null(sites[i].caller);
+                        assert_int_equal(sites[i].bounces, 3);
+                        assert_int_equal(sites[i].bytes_in, 150);
+                        assert_int_equal(sites[i].bytes_out, 150);
+                } else {
+                        assert_in_range((uintptr_t)sites[i].caller,
+                                        (uintptr_t)test_sites_tell_who_bounces,
+                                        (uintptr_t)test_sites_tell_who_bounces + 16384);
+                        assert_int_equal(sites[i].bounces, 10);
+                        assert_int_equal(sites[i].bytes_in, 1000);
+                        assert_int_equal(sites[i].bytes_out, 0);
+                }
+        }
+        end(&setup);
+}
+
+static void test_sites_lose_nothing(void **state)
+{
+        static struct sites sites;
+        struct par_map_site told[SITES_MAX];
+        static char labels[200];
+        uint64_t bounces = 0, bytes = 0;
+        size_t n;
+
+        (void)state;
+        /* More places than there are, and more than fits into what is recent. */
+        for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
+                struct site *site = sites_find(&sites, &labels[i], NULL);
+
+                assert_ptr_equal(site, sites_find(&sites, &labels[i], &n));
+                for (unsigned k = 0; k < 5; k++)
+                        (void)site_count(site, (UINT64_C(1) << 39) - 1);
+        }
+        n = sites_list(&sites, told, SITES_MAX);
+        assert_int_equal(n, SITES_MAX);
+        for (size_t i = 0; i < n; i++) {
+                bounces += told[i].bounces;
+                bytes += told[i].bytes_in;
+        }
+        assert_int_equal(bounces, 1000);
+        assert_int_equal(bytes, 1000 * ((UINT64_C(1) << 39) - 1));
+}
+
+/* What events said of the slots of a mapping. */
+static unsigned mapping_news(const struct par_mapping *mapping)
+{
+        struct par_buffer *buffer = buffers_first(&mapping->device->par->buffers);
+        const struct bounce_chunk *chunk = atomic_load(&buffer->bounce);
+
+        return atomic_load(&chunk->news);
+}
+
+/* ---- what happens to slots ------------------------------------------------------------------ */
+
+static struct par_buffer *slots_of(struct setup *setup)
+{
+        struct par_buffer *buffer = buffers_first(&setup->par->buffers);
+
+        assert_non_null(buffer);
+        assert_ptr_equal(par_buffer_bounces(buffer), setup->device);
+        return buffer;
+}
+
+static void test_slots_cannot_be_freed_by_others(void **state)
+{
+        struct par_mapping mapping;
+        struct setup setup;
+        char plain[10] = "";
+
+        (void)state;
+        begin(&setup);
+        map(&setup, plain, 10, PAR_TO_DEVICE, NULL, &mapping);
+        par_free(slots_of(&setup));
+        assert_non_null(strstr(setup.log, "holds slots: it is freed with the last"));
+        setup.log[0] = '\0';
+        assert_int_equal(mock_counts(setup.mock).buffers, 1);
+        assert_int_equal(par_unmap(&mapping), 0);
+        end(&setup);
+}
+
+static void test_events_of_slots(void **state)
+{
+        const struct {
+                const char *name;
+                uint32_t type;
+                bool told;
+                int result;
+        } cases[] = {
+                { "moved", PAR_EVENT_MOVED, true, -ESTALE },
+                { "poisoned", PAR_EVENT_POISONED, true, -EHWPOISON },
+                { "revoked", PAR_EVENT_REVOKED, true, 0 },
+                { "draining", PAR_EVENT_DRAINING, false, 0 },
+        };
+        unsigned char plain[1000];
+        struct par_mapping mapping, after;
+        struct par_event event;
+        struct setup setup;
+        int r;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                print_message("%s\n", cases[i].name);
+                begin(&setup);
+                memset(plain, 1, sizeof(plain));
+                map(&setup, plain, 1000, PAR_BIDIRECTIONAL, NULL, &mapping);
+                memset(seen(&setup, mapping.dma), 2, 1000);
+                if (cases[i].type == PAR_EVENT_REVOKED)
+                        mock_revoke(setup.mock, true);
+                else
+                        mock_send_event(setup.mock, cases[i].type, true, 0, PAGE);
+                /* The library has to hear of it, whatever the user does. */
+                while ((r = par_next_event(setup.par, &event)) == -EAGAIN &&
+                       !mapping_news(&mapping))
+                        ;
+                assert_int_equal(r, cases[i].told ? 0 : -EAGAIN);
+                assert_int_equal(par_sync_for_cpu(&mapping, 0, 0), cases[i].result);
+                if (cases[i].result)
+                        assert_string_not_equal(par_error(NULL), "");
+
+                /* What comes after it lies elsewhere. */
+                map(&setup, plain, 10, PAR_TO_DEVICE, NULL, &after);
+                assert_int_equal(stats_of(setup.device).growths, 2);
+                assert_int_equal(par_unmap(&after), 0);
+                assert_int_equal(par_unmap(&mapping), cases[i].result);
+                assert_int_equal(plain[0], cases[i].result == -EHWPOISON ? 1 : 2);
+                assert_int_equal(stats_of(setup.device).shrinks, 1);
+                end(&setup);
+        }
+}
+
+static void test_slots_that_others_want(void **state)
+{
+        unsigned char plain[10] = "";
+        struct par_mapping mapping;
+        struct par_event event;
+        struct setup setup;
+
+        (void)state;
+        begin(&setup);
+        map(&setup, plain, 10, PAR_TO_DEVICE, NULL, &mapping);
+        mock_send_event(setup.mock, PAR_EVENT_WANTED, true, 0, PAGE);
+        mock_send_event(setup.mock, PAR_EVENT_REVOKED, false, 0, 0);
+        while (par_next_event(setup.par, &event) == -EAGAIN)
+                ;
+        assert_int_equal(event.type, PAR_EVENT_REVOKED); /* the other one before was not told */
+        assert_int_equal(mapping_news(&mapping), 0);     /* it is in use */
+        assert_int_equal(par_unmap(&mapping), 0);
+        assert_int_equal(stats_of(setup.device).shrinks, 0);
+        end(&setup);
+}
+
+static void test_close_tells_of_what_is_mapped(void **state)
+{
+        unsigned char plain[10] = "";
+        struct par_mapping mapping;
+        struct setup setup;
+
+        (void)state;
+        begin(&setup);
+        map(&setup, plain, 10, PAR_TO_DEVICE, NULL, &mapping);
+        par_device_close(setup.device);
+        assert_string_equal(setup.log, "device capture0 is closed: mappings of 2048 bytes of "
+                                       "slots, and 0 in the IOMMU, were not unmapped");
+        assert_int_equal(mock_counts(setup.mock).buffers, 0);
+        setup.log[0] = '\0';
+        assert_int_equal(par_device_open(setup.par, "capture0", &setup.device), 0);
+        end(&setup);
+}
+
+/* ---- fork ----------------------------------------------------------------------------------- */
+
+struct inherited {
+        struct setup *setup;
+        struct par_mapping mapping;
+};
+
+static int map_in_child(void *data)
+{
+        struct inherited *inherited = data;
+        struct par_device *device = inherited->setup->device;
+        struct par_mapping mapping;
+        char plain[10] = "";
+        int r = 0;
+
+        r |= par_map(device, plain, 10, PAR_TO_DEVICE, NULL, &mapping) != -ECHILD;
+        r |= par_sync_for_cpu(&inherited->mapping, 0, 0) != -ECHILD;
+        r |= par_unmap(&inherited->mapping) != -ECHILD;
+        r |= inherited->mapping.n_segments != 1;
+        r |= par_bounce_reserve(device, 0) != -ECHILD;
+        r |= par_bounce_trim(device, NULL) != -ECHILD;
+        par_device_close(device);
+        par_disconnect(inherited->setup->par);
+        return r;
+}
+
+static void test_not_in_a_child(void **state)
+{
+        struct inherited inherited;
+        struct setup setup;
+        char plain[10] = "";
+
+        (void)state;
+        begin(&setup);
+        inherited.setup = &setup;
+        map(&setup, plain, 10, PAR_TO_DEVICE, NULL, &inherited.mapping);
+        assert_int_equal(in_child(map_in_child, &inherited), 0);
+        assert_int_equal(par_unmap(&inherited.mapping), 0);
+        end(&setup);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_atomic_never_asks_pard),
+                cmocka_unit_test(test_bounce_up_to_its_limit),
+                cmocka_unit_test(test_bounce_where_pard_has_nothing),
+                cmocka_unit_test(test_bounce_grows_and_shrinks),
+                cmocka_unit_test(test_mapping_without_memory),
+                cmocka_unit_test(test_sites_tell_who_bounces),
+                cmocka_unit_test(test_sites_lose_nothing),
+                cmocka_unit_test(test_slots_cannot_be_freed_by_others),
+                cmocka_unit_test(test_events_of_slots),
+                cmocka_unit_test(test_slots_that_others_want),
+                cmocka_unit_test(test_close_tells_of_what_is_mapped),
+                cmocka_unit_test(test_not_in_a_child),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
