@@ -15,8 +15,12 @@
 #include <errno.h>
 
 /* Raising the number turns surplus pages into persistent ones first, which adds none that is free:
- * what is still missing then is asked for again. */
+ * what is still missing then is asked for again. Lowering it again gets what came free while it was
+ * lowered. */
 #define TRIES 4
+
+/* How often figures are read until two readings agree: a process that ends is not as long at it. */
+#define READS_MAX 1000
 
 /* What is added at once: after each step keep_free is looked at again. */
 #define STEP_BYTES (256 * MiB)
@@ -38,10 +42,34 @@ static uint64_t smaller(uint64_t a, uint64_t b)
         return a < b ? a : b;
 }
 
+static bool same(const struct hugepages *a, const struct hugepages *b)
+{
+        return a->total == b->total && a->free == b->free && a->promised == b->promised &&
+               a->surplus == b->surplus;
+}
+
+/* Each figure has a file of its own, and surplus pages go while they are read one after the other:
+ * they count together only where none of them has changed. */
+static int read_size(const struct stock *stock, uint64_t page_bytes, int node,
+                     struct hugepages *ret)
+{
+        struct hugepages again;
+        int r;
+
+        r = sysfs_hugepages(stock->root, page_bytes, node, ret);
+        for (unsigned i = 0; !r && i < READS_MAX; i++) {
+                r = sysfs_hugepages(stock->root, page_bytes, node, &again);
+                if (!r && same(ret, &again))
+                        return 0;
+                *ret = again;
+        }
+        return r;
+}
+
 static int read_pages(const struct stock *stock, const struct record_entry *entry,
                       struct hugepages *ret)
 {
-        return sysfs_hugepages(stock->root, entry->page_bytes, (int)entry->node, ret);
+        return read_size(stock, entry->page_bytes, (int)entry->node, ret);
 }
 
 int stock_settle(struct stock *stock, struct record_entry *entry)
@@ -140,7 +168,7 @@ static int raise_number(const struct stock *stock, uint64_t page_bytes, int node
         uint64_t first, before, came = 0;
         int r;
 
-        r = sysfs_hugepages(stock->root, page_bytes, NODE_ANY, &pages);
+        r = read_size(stock, page_bytes, NODE_ANY, &pages);
         if (r)
                 return r;
         first = pages.total;
@@ -148,7 +176,7 @@ static int raise_number(const struct stock *stock, uint64_t page_bytes, int node
                 before = hugepages_persistent(&pages);
                 r = sysfs_set_hugepages(stock->root, page_bytes, node, before + count - came);
                 if (!r)
-                        r = sysfs_hugepages(stock->root, page_bytes, NODE_ANY, &pages);
+                        r = read_size(stock, page_bytes, NODE_ANY, &pages);
                 if (r)
                         return r;
                 came = pages.total > first ? pages.total - first : 0;
@@ -166,7 +194,7 @@ static int raise_step(struct stock *stock, uint64_t page_bytes, int node, uint64
         struct step step;
         int r;
 
-        r = sysfs_hugepages(stock->root, page_bytes, NODE_ANY, &all);
+        r = read_size(stock, page_bytes, NODE_ANY, &all);
         if (r)
                 return r;
         r = choose(stock, page_bytes, node, (int64_t)(count + all.surplus), &step);
@@ -230,22 +258,21 @@ int stock_more(struct stock *stock, uint64_t page_bytes, int node, uint64_t coun
         return r == -EDQUOT ? r : 0;
 }
 
-/* Up to @count surplus pages become persistent ones, and ours, to be given back at the end. The
- * kernel does that before it adds any. */
-static int absorb(struct stock *stock, const struct hugepages *all, uint64_t page_bytes,
+/* Up to @count surplus pages of a node, or of all, become persistent ones, and ours, to be given
+ * back at the end. The kernel does that before it adds any. */
+static int absorb(struct stock *stock, const struct hugepages *all, uint64_t page_bytes, int node,
                   uint64_t count)
 {
         struct step step;
         int r;
 
         count = smaller(count, all->surplus);
-        r = choose(stock, page_bytes, NODE_ANY, (int64_t)count, &step);
+        r = choose(stock, page_bytes, node, (int64_t)count, &step);
         if (!r)
                 r = begin(stock, &step);
         if (r)
                 return r;
-        r = sysfs_set_hugepages(stock->root, page_bytes, NODE_ANY,
-                                hugepages_persistent(all) + count);
+        r = sysfs_set_hugepages(stock->root, page_bytes, node, hugepages_persistent(all) + count);
         settle(stock, &step);
         return r;
 }
@@ -258,9 +285,9 @@ void stock_reclaim(struct stock *stock, uint64_t page_bytes, uint64_t count)
 
         pthread_mutex_lock(held);
         if (!stock->reserve || sysfs_lock(stock->root, &lock) ||
-            sysfs_hugepages(stock->root, page_bytes, NODE_ANY, &all) || !all.surplus)
+            read_size(stock, page_bytes, NODE_ANY, &all) || !all.surplus)
                 return;
-        (void)absorb(stock, &all, page_bytes, count);
+        (void)absorb(stock, &all, page_bytes, NODE_ANY, count);
 }
 
 /*
@@ -274,17 +301,18 @@ static int absorb_surplus(struct stock *stock, uint64_t page_bytes, uint64_t cou
         uint64_t persistent;
         int r;
 
-        r = sysfs_hugepages(stock->root, page_bytes, NODE_ANY, &all);
+        r = read_size(stock, page_bytes, NODE_ANY, &all);
         if (r)
                 return r;
         persistent = hugepages_persistent(&all);
         if (!all.surplus ||
             persistent - smaller(persistent, count) >= all.total - all.free + all.promised)
                 return 0;
-        return absorb(stock, &all, page_bytes, all.surplus);
+        return absorb(stock, &all, page_bytes, NODE_ANY, all.surplus);
 }
 
-int stock_lower(struct stock *stock, struct record_entry *entry, uint64_t count)
+/* The record says that pages go until it is known what came of it: strays included. */
+static int lower_once(struct stock *stock, struct record_entry *entry, uint64_t count)
 {
         struct step step = { { entry }, { -(int64_t)count }, 1 };
         struct hugepages all;
@@ -294,13 +322,66 @@ int stock_lower(struct stock *stock, struct record_entry *entry, uint64_t count)
         r = begin(stock, &step);
         if (r)
                 return r;
-        r = sysfs_hugepages(stock->root, entry->page_bytes, NODE_ANY, &all);
+        r = read_size(stock, entry->page_bytes, NODE_ANY, &all);
         if (!r) {
                 persistent = hugepages_persistent(&all);
                 r = sysfs_set_hugepages(stock->root, entry->page_bytes, (int)entry->node,
                                         persistent - smaller(persistent, count));
         }
-        settle(stock, &step);
+        (void)stock_settle(stock, entry);
+        return r;
+}
+
+/*
+ * Of @count pages that were to go, those that are free and called surplus: the kernel gives the
+ * free pages to the system without a lock, and then makes all that is still too many surplus, also
+ * what became free meanwhile (set_max_huge_pages(), 6.18). Nothing takes those away: a surplus page
+ * goes when it becomes free, not when it is.
+ */
+static int find_strays(const struct stock *stock, const struct record_entry *entry, uint64_t count,
+                       struct hugepages *ret_all, uint64_t *ret)
+{
+        struct hugepages pages;
+        int r;
+
+        r = read_pages(stock, entry, &pages);
+        if (!r)
+                r = read_size(stock, entry->page_bytes, NODE_ANY, ret_all);
+        if (r)
+                return r;
+        *ret = smaller(smaller(count, pages.surplus),
+                       smaller(pages.free, hugepages_available(ret_all)));
+        return 0;
+}
+
+int stock_absorb_strays(struct stock *stock, struct record_entry *entry, uint64_t count)
+{
+        struct hugepages all;
+        uint64_t strays;
+        int r;
+
+        r = find_strays(stock, entry, count, &all, &strays);
+        if (r || !strays)
+                return r;
+        return absorb(stock, &all, entry->page_bytes, (int)entry->node, strays);
+}
+
+int stock_lower(struct stock *stock, struct record_entry *entry, uint64_t count)
+{
+        uint64_t left;
+        int r;
+
+        r = lower_once(stock, entry, count);
+        left = entry->added;
+        for (unsigned i = 0; !r && i < TRIES; i++) {
+                r = stock_absorb_strays(stock, entry, count);
+                if (r || entry->added <= left)
+                        break;
+                count = entry->added - left;
+                r = lower_once(stock, entry, count);
+                left = entry->added;
+        }
+        (void)record_save(&stock->record);
         return r;
 }
 
@@ -328,8 +409,7 @@ void stock_less(struct stock *stock, uint64_t page_bytes, int node, uint64_t cou
         struct hugepages pages;
 
         pthread_mutex_lock(held);
-        if (sysfs_lock(stock->root, &lock) ||
-            sysfs_hugepages(stock->root, page_bytes, NODE_ANY, &pages))
+        if (sysfs_lock(stock->root, &lock) || read_size(stock, page_bytes, NODE_ANY, &pages))
                 return;
         /* Only here is it told how many are promised to mappings. */
         count = smaller(count, hugepages_available(&pages));

@@ -17,6 +17,14 @@
 int stock_settle(struct stock *stock, struct record_entry *entry);
 
 /**
+ * stock_absorb_strays() - make free pages that the kernel calls surplus persistent ones of an entry
+ * @count: how many there may be: those that were to go with the latest stock_lower()
+ *
+ * Return: 0, the entry tells how many came; negative errno.
+ */
+int stock_absorb_strays(struct stock *stock, struct record_entry *entry, uint64_t count);
+
+/**
  * stock_lower() - give back pages of an entry
  * @count: at most what the entry has added
  *

@@ -111,6 +111,19 @@ static void give_back_all(struct stock *stock)
         }
 }
 
+/* A step that lowered the number, or one that took in the strays of it, may have left some when it
+ * was cut off. */
+static int settle_latest(struct stock *stock, struct record_entry *entry)
+{
+        uint64_t count = (uint64_t)llabs(entry->change);
+        int r;
+
+        r = stock_settle(stock, entry);
+        if (!r && count)
+                (void)stock_absorb_strays(stock, entry, count);
+        return r;
+}
+
 /* What a killed process left, or this one before its exec: what its record says, and what came of
  * its last step. */
 static int adopt(struct stock *stock, bool resumed, struct sentence error)
@@ -126,7 +139,7 @@ static int adopt(struct stock *stock, bool resumed, struct sentence error)
                 return fail(error, r, "hugepages cannot be locked: %s", strerror(-r));
         for (size_t i = 0; i < stock->record.n; i++) {
                 entry = &stock->record.entries[i];
-                r = stock_settle(stock, entry);
+                r = settle_latest(stock, entry);
                 if (r)
                         *entry = (struct record_entry){ .page_bytes = entry->page_bytes,
                                                         .node = entry->node };

@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FRAMES 6
+#define FRAMES         6
+#define LEAVING_FRAMES 32
 
 #ifndef MADV_SOFT_OFFLINE
 #define MADV_SOFT_OFFLINE 101 /* <linux/mman.h>, which does not go with <sys/mman.h> */
@@ -462,6 +464,14 @@ static void test_hugetlb_takes_from_the_node(void **state)
         hugetlb_done();
 }
 
+static void settle_at(const struct hugepages *before)
+{
+        for (unsigned i = 0; i < 500 && figures().total != before->total; i++)
+                nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000 * 1000 }, NULL);
+        assert_int_equal(figures().total, before->total);
+        assert_int_equal(figures().surplus, before->surplus);
+}
+
 static void test_hugetlb_gives_back_what_it_reserved(void **state)
 {
         struct hugepages before = figures(), between;
@@ -479,10 +489,7 @@ static void test_hugetlb_gives_back_what_it_reserved(void **state)
         for (unsigned i = 0; i < FRAMES; i++)
                 close(frames[i].memfd);
         hugetlb_done();
-        for (unsigned i = 0; i < 200 && figures().total != before.total; i++)
-                nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000 * 1000 }, NULL);
-        assert_int_equal(figures().total, before.total);
-        assert_int_equal(figures().surplus, before.surplus);
+        settle_at(&before);
         assert_int_equal(descriptors_open(), descriptors);
 }
 
@@ -509,10 +516,44 @@ static void test_hugetlb_gives_back_under_a_living_client(void **state)
         hugetlb_done();
         assert_int_equal(*(volatile char *)at, 1);
         munmap(at, page_bytes);
-        for (unsigned i = 0; i < 200 && figures().total != before.total; i++)
-                nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000 * 1000 }, NULL);
-        assert_int_equal(figures().total, before.total);
-        assert_int_equal(figures().surplus, before.surplus);
+        settle_at(&before);
+}
+
+/* struct leaving - frames of a client that ends just when the daemon does */
+struct leaving {
+        struct backend_frame frames[LEAVING_FRAMES];
+        long delay_ns;
+};
+
+static void *leave(void *data)
+{
+        struct leaving *leaving = data;
+
+        nanosleep(&(struct timespec){ .tv_nsec = leaving->delay_ns }, NULL);
+        for (unsigned i = 0; i < LEAVING_FRAMES; i++)
+                close(leaving->frames[i].memfd);
+        return NULL;
+}
+
+/* Pages that become free while the kernel lowers its number. */
+static void test_hugetlb_gives_back_what_is_let_go_meanwhile(void **state)
+{
+        unsigned rounds = getenv("PAR_UNDER_VALGRIND") ? 3 : 100, seed = 1;
+        struct hugepages before = figures();
+
+        (void)state;
+        for (unsigned round = 0; round < rounds; round++) {
+                struct backend *backend = hugetlb_with(LEAVING_FRAMES);
+                struct leaving leaving = { .delay_ns = rand_r(&seed) % 600 * 1000 };
+                pthread_t thread;
+
+                for (unsigned i = 0; i < LEAVING_FRAMES; i++)
+                        leaving.frames[i] = take(backend);
+                assert_int_equal(pthread_create(&thread, NULL, leave, &leaving), 0);
+                hugetlb_done();
+                pthread_join(thread, NULL);
+                settle_at(&before);
+        }
 }
 
 /* The pages that look() visits. */
@@ -719,14 +760,6 @@ static void be_busy(unsigned seed)
         }
 }
 
-static void settle_at(const struct hugepages *before)
-{
-        for (unsigned i = 0; i < 500 && figures().total != before->total; i++)
-                nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000 * 1000 }, NULL);
-        assert_int_equal(figures().total, before->total);
-        assert_int_equal(figures().surplus, before->surplus);
-}
-
 static void test_hugetlb_survives_kills_at_any_moment(void **state)
 {
         unsigned rounds = getenv("PAR_UNDER_VALGRIND") ? 3 : 200, left = 0, seed = 1;
@@ -810,6 +843,8 @@ int main(void)
                 cmocka_unit_test_teardown(test_hugetlb_takes_from_the_node, teardown),
                 cmocka_unit_test_teardown(test_hugetlb_gives_back_what_it_reserved, teardown),
                 cmocka_unit_test_teardown(test_hugetlb_gives_back_under_a_living_client, teardown),
+                cmocka_unit_test_teardown(test_hugetlb_gives_back_what_is_let_go_meanwhile,
+                                          teardown),
                 cmocka_unit_test_teardown(test_hugetlb_looks_for_free_pages, teardown),
                 cmocka_unit_test_teardown(test_hugetlb_hands_out_the_latest_first, teardown),
                 cmocka_unit_test_teardown(test_hugetlb_goes_on_when_it_is_interrupted, teardown),
