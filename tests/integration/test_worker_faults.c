@@ -21,6 +21,7 @@
 #define PAGE        (2 * MiB)
 #define POOL_FRAMES 16
 #define PATIENCE_NS (60 * NS_PER_S)
+#define HEAD_BYTES  (8 * MiB) /* of the ledger, where what is in use lies */
 
 static const char config[] =
         "backend = \"sim\"\n"
@@ -86,20 +87,30 @@ static void check_hanging_worker(const struct pard_fixture *pard)
 
 /* ---- the ledger ------------------------------------------------------------------------------ */
 
-/* Change a byte of the ledger behind the worker's back, and have another worker read it. */
+static char *find(char *map, size_t bytes, const char *what)
+{
+        char *at = memmem(map, bytes < HEAD_BYTES ? bytes : HEAD_BYTES, what, strlen(what));
+
+        if (!at)
+                at = memmem(map, bytes, what, strlen(what));
+        if (!at)
+                die("there is no \"%s\" in the ledger", what);
+        return at;
+}
+
+/* Change a byte of the ledger behind the worker's back, and have another worker read it. It is
+ * looked for while the worker still runs: one that does not answer for ten seconds is replaced. */
 static void damage(const struct pard_fixture *pard, const char *what)
 {
         const pid_t worker = pard_fixture_worker(pard);
         size_t bytes;
         char *map, *at;
 
-        kill(worker, SIGSTOP);
         map = ledger_memory_map(pard->pid, &bytes);
-        at = memmem(map, 8 * MiB, what, strlen(what));
-        if (!at)
-                at = memmem(map, bytes, what, strlen(what));
-        if (!at)
-                die("there is no \"%s\" in the ledger", what);
+        at = find(map, bytes, what);
+        kill(worker, SIGSTOP);
+        if (memcmp(at, what, strlen(what)) != 0)
+                die("\"%s\" has left its place in the ledger", what);
         *at ^= 1;
         munmap(map, bytes);
         kill(worker, SIGKILL);
@@ -124,8 +135,10 @@ static void expect_log(const struct pard_fixture *pard, const char *words)
         const uint64_t deadline = now_ns() + PATIENCE_NS;
 
         while (!log_says(pard, words)) {
-                if (now_ns() > deadline)
+                if (now_ns() > deadline) {
+                        pard_fixture_show_log(pard);
                         die("pard does not say: %s", words);
+                }
                 usleep(10000);
         }
 }
