@@ -39,6 +39,3 @@ LIST_HEAD(device_list, par_device);
 /* The space of the container that a device is attached to, with a reference; NULL: to none. Takes
  * the lock of the handle. */
 struct io_space *device_io_space(const struct par_device *device);
-
-/* Free the object; the lock of the handle is held where it is attached. NULL is fine. */
-void device_free(struct par_device *device);

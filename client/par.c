@@ -6,6 +6,7 @@
  * Invariant: only the process that connected uses the session. Refuses to take a lock in a child of
  * fork(): a thread that is not there any more may hold it.
  */
+#include "devices.h"
 #include "dma.h"
 #include "grant.h"
 #include "io_tell.h"
