@@ -203,7 +203,7 @@ static void release_batch(struct par_buffer *const *buffers, size_t count, struc
                 if (!buffers[i])
                         continue;
                 /* What is looked after, or is the library's own, has an end of its own. */
-                if (debug_on() || par_buffer_bounces(buffers[i])) {
+                if (debug_on() || atomic_load_explicit(&buffers[i]->bounce, memory_order_acquire)) {
                         buffer_release(buffers[i], call);
                         continue;
                 }

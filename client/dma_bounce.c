@@ -11,7 +11,7 @@
 
 #include "dma_grow.h"
 #include "handle.h"
-#include "slab.h"
+#include "thread_here.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -70,7 +70,7 @@ void bounce_prepare(struct bounce *bounce)
 
 static size_t hint(void)
 {
-        return (size_t)((uint64_t)slab_thread() * UINT64_C(0x9e3779b97f4a7c15) >> 32) % HINTS;
+        return (size_t)((uint64_t)thread_here() * UINT64_C(0x9e3779b97f4a7c15) >> 32) % HINTS;
 }
 
 bool bounce_try(struct bounce *bounce, const struct slot_want *want, struct bounce_slot *ret)

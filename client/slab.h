@@ -7,6 +7,7 @@
 #pragma once
 
 #include "handle.h"
+#include "thread_here.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -179,16 +180,6 @@ void slab_depot_give(struct par_slab *slab, const struct par_object *objects, si
 
 /* ---- slab_cache.c: what threads keep -------------------------------------------------------- */
 
-/* The thread pointer: an address that is this thread's own. */
-static inline uintptr_t slab_thread(void)
-{
-#if defined(__has_builtin) && __has_builtin(__builtin_thread_pointer)
-        return (uintptr_t)__builtin_thread_pointer();
-#else
-        return (uintptr_t)pthread_self();
-#endif
-}
-
 static inline struct slab_place *slab_set_of(struct par_slab *slab, uintptr_t thread)
 {
         const uint64_t hash = (uint64_t)thread * UINT64_C(0x9e3779b97f4a7c15);
@@ -199,7 +190,7 @@ static inline struct slab_place *slab_set_of(struct par_slab *slab, uintptr_t th
 /* The place of the calling thread; NULL: it has none. */
 static inline struct slab_place *slab_place_here(struct par_slab *slab)
 {
-        const uintptr_t thread = slab_thread();
+        const uintptr_t thread = thread_here();
         struct slab_place *set = slab_set_of(slab, thread);
 
         if (atomic_load_explicit(&set[0].thread, memory_order_relaxed) == thread)

@@ -53,7 +53,7 @@ static struct slab_place *place_of(struct par_slab *slab, uintptr_t thread, bool
 
 struct slab_cache *slab_cache_get(struct par_slab *slab)
 {
-        const uintptr_t thread = slab_thread();
+        const uintptr_t thread = thread_here();
         struct slab_place *place = slab_place_here(slab);
         struct slab_cache *cache = place ? place->cache : NULL;
 
@@ -96,7 +96,7 @@ static void give_all(struct par_slab *slab, struct slab_cache *cache)
 
 void slab_cache_empty(struct par_slab *slab, bool end)
 {
-        struct slab_place *place = place_of(slab, slab_thread(), false);
+        struct slab_place *place = place_of(slab, thread_here(), false);
 
         if (!place)
                 return;
