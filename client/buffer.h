@@ -6,7 +6,7 @@
 
 #include "event.h"
 #include "frame.h"
-#include "tree.h"
+#include "rb_tree.h"
 
 #include <stdatomic.h>
 

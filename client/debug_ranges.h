@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "tree.h"
+#include "rb_tree.h"
 
 #include <stdint.h>
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "dma_reach.h"
+#include "device_reach.h"
 #include "public.h"
 
 #include <stdatomic.h>
@@ -30,7 +30,7 @@ struct par_device {
         struct par_constraint limits;
         _Atomic(uint32_t) view;
         struct io_space *io_space;
-        struct dma_reach reach;
+        struct device_reach reach;
         struct dma *dma;
 };
 

@@ -51,7 +51,7 @@ static struct par_constraint limits_of(const Wire__Constraint *wire)
 }
 
 /* What its streaming mappings have to satisfy. Return: 0; -EPROTO. */
-static int take_reach(struct dma_reach *reach, const struct par_constraint *limits,
+static int take_reach(struct device_reach *reach, const struct par_constraint *limits,
                       const Wire__Device *wire)
 {
         if (wire->n_windows > REACH_WINDOWS_MAX || wire->start_align & (wire->start_align - 1) ||

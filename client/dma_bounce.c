@@ -20,7 +20,7 @@
 #define HINTS     8 /* areas of a chunk at which threads begin to look */
 #define TRIES_MAX 4 /* growths for one mapping, where others take what came */
 
-void bounce_init(struct bounce *bounce, struct par_device *device, const struct dma_reach *reach)
+void bounce_init(struct bounce *bounce, struct par_device *device, const struct device_reach *reach)
 {
         *bounce = (struct bounce){
                 .device = device,
@@ -56,7 +56,7 @@ void bounce_deinit(struct bounce *bounce)
 
 void bounce_prepare(struct bounce *bounce)
 {
-        const struct dma_reach *reach = bounce->reach;
+        const struct device_reach *reach = bounce->reach;
         const uint64_t slack = (reach->min_align_mask + SLOT_BYTES - 1) & ~(SLOT_BYTES - 1);
         uint64_t bytes = grow_segment_bytes(reach) & ~(SLOT_BYTES - 1);
 
@@ -132,7 +132,7 @@ static __attribute__((__noinline__)) int take_far(struct bounce *bounce,
 int bounce_take(struct bounce *bounce, uint64_t pointer, size_t bytes, bool may_wait,
                 struct bounce_slot *ret)
 {
-        const struct dma_reach *reach = bounce->reach;
+        const struct device_reach *reach = bounce->reach;
         const struct slot_want want = {
                 .bytes = bytes,
                 .low = pointer & reach->min_align_mask,

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "dma_reach.h"
+#include "device_reach.h"
 #include "dma_slots.h"
 #include "public.h"
 
@@ -62,7 +62,7 @@ struct bounce_chunk {
  */
 struct bounce {
         struct par_device *device;
-        const struct dma_reach *reach;
+        const struct device_reach *reach;
         char pool[BOUNCE_POOL_BYTES_MAX + 1];
         uint64_t stride;
         size_t longest, bytes_max;
@@ -84,7 +84,8 @@ struct bounce_slot {
         uint64_t dma;
 };
 
-void bounce_init(struct bounce *bounce, struct par_device *device, const struct dma_reach *reach);
+void bounce_init(struct bounce *bounce, struct par_device *device,
+                 const struct device_reach *reach);
 
 /* Free what it has but the buffers, which are the handle's. */
 void bounce_deinit(struct bounce *bounce);

@@ -7,7 +7,7 @@
 
 #include "segment.h"
 
-void cut_init(struct cut *cut, const struct dma_reach *reach, struct par_segment *segments,
+void cut_init(struct cut *cut, const struct device_reach *reach, struct par_segment *segments,
               size_t room)
 {
         *cut = (struct cut){ .reach = reach, .segments = segments, .room = room, .ok = true };

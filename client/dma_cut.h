@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "dma_reach.h"
+#include "device_reach.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,14 +17,14 @@
  * @run:      what came last, and may go on; @length 0: nothing
  */
 struct cut {
-        const struct dma_reach *reach;
+        const struct device_reach *reach;
         struct par_segment *segments;
         size_t room, n;
         bool ok;
         struct par_segment run;
 };
 
-void cut_init(struct cut *cut, const struct dma_reach *reach, struct par_segment *segments,
+void cut_init(struct cut *cut, const struct device_reach *reach, struct par_segment *segments,
               size_t room);
 
 /* One more piece, behind all others in the mapping. @bytes > 0. */

@@ -84,7 +84,7 @@ int grow_refuse(const struct bounce *bounce, const struct slot_want *want, const
 
 /* A segment of slots begins where a page of pard's does, or a slot, where segments are shorter than
  * that; or as the device wants it. */
-static struct constraint limits_of(const struct dma_reach *reach)
+static struct constraint limits_of(const struct device_reach *reach)
 {
         struct constraint limits = reach->limits;
         const uint64_t longest = segment_bytes_max(&limits);
@@ -95,7 +95,7 @@ static struct constraint limits_of(const struct dma_reach *reach)
         return limits;
 }
 
-uint64_t grow_segment_bytes(const struct dma_reach *reach)
+uint64_t grow_segment_bytes(const struct device_reach *reach)
 {
         const struct constraint limits = limits_of(reach);
 
@@ -103,7 +103,7 @@ uint64_t grow_segment_bytes(const struct dma_reach *reach)
 }
 
 /* Memory in as few segments as the limits allow for so many bytes. */
-static struct par_constraint constraint_of(const struct dma_reach *reach, size_t bytes)
+static struct par_constraint constraint_of(const struct device_reach *reach, size_t bytes)
 {
         struct par_constraint constraint = reach_constraint(reach);
         const uint64_t stride = grow_stride(reach);

@@ -10,7 +10,7 @@
 #define BOUNCE_BUFFER_FIRST ((size_t)256 * 1024)
 
 /* What slots of a device begin on multiples of, at which a mapping may begin. */
-static inline uint64_t grow_stride(const struct dma_reach *reach)
+static inline uint64_t grow_stride(const struct device_reach *reach)
 {
         uint64_t stride = SLOT_BYTES;
 
@@ -20,7 +20,7 @@ static inline uint64_t grow_stride(const struct dma_reach *reach)
 }
 
 /* The longest segment that buffers for slots have. */
-uint64_t grow_segment_bytes(const struct dma_reach *reach);
+uint64_t grow_segment_bytes(const struct device_reach *reach);
 
 /**
  * grow() - get a buffer in which there is room for what is wanted

@@ -20,7 +20,7 @@
 static size_t part_bytes(const struct map_ask *ask, size_t length)
 {
         const size_t most = bounce_bytes_max(&ask->device->dma->bounce);
-        const struct dma_reach *reach = &ask->device->reach;
+        const struct device_reach *reach = &ask->device->reach;
         uint64_t unit = reach->low_mask > reach->min_align_mask ? reach->low_mask + 1
                                                                 : reach->min_align_mask + 1;
 

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "io_wish.h"
-#include "tree.h"
+#include "rb_tree.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -49,7 +49,7 @@ static inline void part_init(struct part *part, const void *memory, size_t lengt
 /* ---- pages ---------------------------------------------------------------------------------- */
 
 /* Whether it can be had where the memory begins in its page. */
-static bool fits_pages(const struct dma_reach *reach, uint64_t at, uint64_t page)
+static bool fits_pages(const struct device_reach *reach, uint64_t at, uint64_t page)
 {
         return reach->min_align_mask < page && !(at & (page - 1) & reach->low_mask) &&
                (reach->low_mask < page || !(at & (page - 1)));

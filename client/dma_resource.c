@@ -15,7 +15,7 @@
 /* In the IOMMU. */
 static int map_pages(const struct map_ask *ask, struct part *part)
 {
-        const struct dma_reach *reach = &ask->device->reach;
+        const struct device_reach *reach = &ask->device->reach;
         int r;
 
         r = part_map_pages(ask, part->memory, part->length, part);
@@ -33,7 +33,7 @@ static int map_pages(const struct map_ask *ask, struct part *part)
 static int map_bus(const struct map_ask *ask, enum bar_place place, uint64_t phys,
                    struct part *part)
 {
-        const struct dma_reach *reach = &ask->device->reach;
+        const struct device_reach *reach = &ask->device->reach;
 
         if (place == BAR_UNKNOWN)
                 return error_set(-ENOTSUP,

@@ -75,7 +75,7 @@ static void set_up(struct bounce *bounce, const struct par_map_setup *setup)
 
 int par_map_setup(struct par_device *device, const struct par_map_setup *setup)
 {
-        struct dma_reach reach;
+        struct device_reach reach;
         int r;
 
         r = check_device(device);

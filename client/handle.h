@@ -4,11 +4,11 @@
  */
 #pragma once
 
+#include "bar_maps.h"
 #include "buffer.h"
 #include "connection.h"
 #include "debug.h"
 #include "device.h"
-#include "dma_bars.h"
 #include "event.h"
 #include "fork_mark.h"
 #include "frame.h"

@@ -6,7 +6,7 @@
  * takes no lock. There is a new one only where something has changed. Refuses to touch what it
  * finds: reading a register may do anything.
  */
-#include "dma_bars.h"
+#include "bar_maps.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -24,7 +24,7 @@ struct reach_window {
 };
 
 /**
- * struct dma_reach - of a device, after par_map_setup() for good
+ * struct device_reach - of a device, after par_map_setup() for good
  * @limits:         of its addresses; size_bytes is not used. align_bytes is of the first byte
  * @min_align_mask: 2^n - 1: these bits of a pointer and of its address are the same
  * @segment_bytes_max: the longest segment
@@ -32,7 +32,7 @@ struct reach_window {
  * @low_mask:       those that are 0 in the first address of a segment
  * @windows:        @n_windows; none: it sees memory where it is
  */
-struct dma_reach {
+struct device_reach {
         struct constraint limits;
         uint64_t min_align_mask, segment_bytes_max, boundary_mask, low_mask;
         struct reach_window windows[REACH_WINDOWS_MAX];
@@ -45,8 +45,8 @@ struct dma_reach {
  * @start_align: what a first address is a multiple of; @limits' align has @min_align_mask in it
  * @windows:     stay as they are
  */
-void reach_init(struct dma_reach *reach, const struct par_constraint *limits, uint64_t start_align,
-                uint64_t min_align_mask);
+void reach_init(struct device_reach *reach, const struct par_constraint *limits,
+                uint64_t start_align, uint64_t min_align_mask);
 
 /**
  * reach_narrow() - leave what a constraint allows as well
@@ -54,16 +54,16 @@ void reach_init(struct dma_reach *reach, const struct par_constraint *limits, ui
  *
  * Return: false where that is nothing.
  */
-bool reach_narrow(struct dma_reach *reach, const struct par_constraint *constraint);
+bool reach_narrow(struct device_reach *reach, const struct par_constraint *constraint);
 
 /* As a request for a buffer, in one segment. */
-struct par_constraint reach_constraint(const struct dma_reach *reach);
+struct par_constraint reach_constraint(const struct device_reach *reach);
 
 /* Where a device sees physical memory; false where it does not. */
-bool reach_see(const struct dma_reach *reach, uint64_t phys, uint64_t bytes, uint64_t *ret_dma);
+bool reach_see(const struct device_reach *reach, uint64_t phys, uint64_t bytes, uint64_t *ret_dma);
 
 /* Whether memory at @dma is one segment for the device. @bytes > 0, and does not wrap. */
-static inline bool reach_takes(const struct dma_reach *reach, uint64_t pointer, uint64_t dma,
+static inline bool reach_takes(const struct device_reach *reach, uint64_t pointer, uint64_t dma,
                                uint64_t bytes)
 {
         const uint64_t last = dma + (bytes - 1);
@@ -82,7 +82,7 @@ static inline bool reach_takes(const struct dma_reach *reach, uint64_t pointer, 
  *
  * Return: false where it does not.
  */
-static inline bool reach_find(const struct dma_reach *reach, uint32_t view,
+static inline bool reach_find(const struct device_reach *reach, uint32_t view,
                               const struct extent *extent, uint64_t into, uint64_t bytes,
                               uint64_t *ret_dma)
 {

@@ -2,11 +2,11 @@
 /*
  * Owns nothing; works out once what every mapping of a device asks for.
  */
-#include "dma_reach.h"
+#include "device_reach.h"
 
 #include "segment.h"
 
-static void prepare(struct dma_reach *reach)
+static void prepare(struct device_reach *reach)
 {
         reach->segment_bytes_max = segment_bytes_max(&reach->limits);
         reach->boundary_mask =
@@ -14,8 +14,8 @@ static void prepare(struct dma_reach *reach)
         reach->low_mask = reach->limits.align_bytes - 1;
 }
 
-void reach_init(struct dma_reach *reach, const struct par_constraint *limits, uint64_t start_align,
-                uint64_t min_align_mask)
+void reach_init(struct device_reach *reach, const struct par_constraint *limits,
+                uint64_t start_align, uint64_t min_align_mask)
 {
         reach->limits = (struct constraint){
                 .window = { limits->addr_min, limits->addr_max ? limits->addr_max : UINT64_MAX },
@@ -35,7 +35,7 @@ static void at_most(uint64_t *ours, uint64_t other)
                 *ours = other;
 }
 
-bool reach_narrow(struct dma_reach *reach, const struct par_constraint *constraint)
+bool reach_narrow(struct device_reach *reach, const struct par_constraint *constraint)
 {
         struct constraint *ours = &reach->limits;
 
@@ -52,7 +52,7 @@ bool reach_narrow(struct dma_reach *reach, const struct par_constraint *constrai
         return ours->window.first <= ours->window.last;
 }
 
-struct par_constraint reach_constraint(const struct dma_reach *reach)
+struct par_constraint reach_constraint(const struct device_reach *reach)
 {
         const struct constraint *limits = &reach->limits;
 
@@ -66,7 +66,7 @@ struct par_constraint reach_constraint(const struct dma_reach *reach)
         };
 }
 
-bool reach_see(const struct dma_reach *reach, uint64_t phys, uint64_t bytes, uint64_t *ret_dma)
+bool reach_see(const struct device_reach *reach, uint64_t phys, uint64_t bytes, uint64_t *ret_dma)
 {
         const struct range wanted = range_of(phys, bytes);
 
