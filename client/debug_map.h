@@ -7,7 +7,7 @@
 #include "debug_ranges.h"
 #include "debug_registry.h"
 #include "debug_turn.h"
-#include "par_dma.h"
+#include "public.h"
 
 /**
  * struct debug_map - a mapping that is there

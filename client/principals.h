@@ -2,7 +2,7 @@
 #pragma once
 
 #include "message.h"
-#include "par.h"
+#include "public.h"
 
 #include <stddef.h>
 
