@@ -3,6 +3,8 @@
  * Mistakes of the program: what the rest of the library tells of its calls, and asks before it
  * believes a pointer. PAR_DEBUG=1 in the environment, or PAR_CONNECT_DEBUG.
  *
+ * Declared where it is told: who looks for mistakes knows buffers, and buffers not him.
+ *
  * Costs a load and a branch where no connection of the process ever asked for it.
  */
 #pragma once
