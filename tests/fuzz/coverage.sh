@@ -32,14 +32,14 @@ done
 
 # What each target is for: patterns of files below the root.
 declare -A meant=(
-        [fuzz_client]="client/*.c"
+        [fuzz_client]="client/base/*.c client/connection/*.c client/iommu/*.c client/buffer/*.c client/debug/*.c client/slab/*.c client/dma/*.c client/sg/*.c client/iova/*.c client/session/*.c"
         [fuzz_config]="daemon/config/*.c"
         [fuzz_fault_line]="client/parctl/fault_line.c"
         [fuzz_keeper]="daemon/keeper/*.c"
         [fuzz_ledger]="daemon/state/ledger*.c daemon/state/restore.c daemon/state/aside.c daemon/transport/records.c"
         [fuzz_message]="proto/*.c"
         [fuzz_session]="daemon/transport/*.c"
-        [fuzz_sg]="client/sg*.c"
+        [fuzz_sg]="client/sg/*.c"
         [fuzz_space]="daemon/core/*.c"
         [fuzz_state]="daemon/state/*.c"
 )

@@ -54,7 +54,7 @@ awk '
 # ---- the files: reuse leaves out the licence's own text, links and what is empty ----------------------
 sed -n 's/^FileName: //p; s/^FileChecksum: SHA1: //p' "$dir/one" | paste - - | awk -F '\t' '{ print $2 "  " $1 }' >"$dir/sums"
 sha1sum --quiet -c "$dir/sums"
-for file in client/par.c client/par.h daemon/main.c proto/par.proto docs/man/pard.8 README.md debian/control; do
+for file in client/session/par.c client/par.h daemon/main.c proto/par.proto docs/man/pard.8 README.md debian/control; do
         grep -qF "  ./$file" "$dir/sums" || { echo "$file is not there"; exit 1; }
 done
 
