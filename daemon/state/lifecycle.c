@@ -219,6 +219,8 @@ static int frame_news_check(const struct state *state, const struct frame_news *
         if (news->page_bytes != settings->page_bytes || news->phys & (news->page_bytes - 1) ||
             news->phys > UINT64_MAX - (news->page_bytes - 1) || !news->name.generation)
                 return -EINVAL;
+        if (news->given_up && !news->lent)
+                return -EINVAL;
         if (!range_contains(settings->window, range_of(news->phys, news->page_bytes)))
                 return -EINVAL;
         return 0;
@@ -274,6 +276,15 @@ static void displace(struct state *state, uint64_t phys, uint64_t now_ns)
 
         if (old && old->lent)
                 state_frame_moved(state, old->name, UINT64_MAX, now_ns);
+}
+
+/*
+ * The same, before a worker died: frames that were given up are told last. Such a one has no
+ * address any more, but an owner, to whom it stays charged, and of whose end the keeper is told.
+ */
+static bool has_lost_its_page(const struct state *state, const struct frame_news *news)
+{
+        return news->given_up && state_frame_at(state, news->phys);
 }
 
 /* It can be put into the pool's spaces, and is in nobody's way. Return: 0; -EINVAL; -ENOMEM. */
@@ -335,6 +346,7 @@ static void enter_free(struct state *state, struct frame *frame)
 
 int state_frame_arrived(struct state *state, const struct frame_news *news, uint64_t now_ns)
 {
+        const bool lost = has_lost_its_page(state, news);
         struct frame *frame;
         struct pool *pool;
         int r;
@@ -342,10 +354,9 @@ int state_frame_arrived(struct state *state, const struct frame_news *news, uint
         r = frame_news_check(state, news);
         if (r)
                 return r;
-        if (news->given_up && state_frame_at(state, news->phys))
-                return -EEXIST;
         pool = &state->pools[news->pool];
-        displace(state, news->phys, now_ns);
+        if (!lost)
+                displace(state, news->phys, now_ns);
         r = grow_slots(state, news->name.slot);
         if (r)
                 return r;
@@ -354,7 +365,7 @@ int state_frame_arrived(struct state *state, const struct frame_news *news, uint
                 return r;
         frame->given_up = news->given_up;
         frame->lent = news->lent;
-        r = prepare_service(state, frame, news);
+        r = lost ? clear_slot(state, news->name.slot) : prepare_service(state, frame, news);
         if (r) {
                 frame_free(frame);
                 return r;
@@ -364,7 +375,8 @@ int state_frame_arrived(struct state *state, const struct frame_news *news, uint
         state_bytes_add(&pool->bytes, FRAME_FREE, news->page_bytes);
         if (counts_as_unpinned(frame))
                 pool->unpinned_frames++;
-        begin_service(frame);
+        if (!lost)
+                begin_service(frame);
         if (frame->lent)
                 enter_orphan(state, frame, now_ns);
         else
