@@ -6,6 +6,7 @@
  */
 #include "metrics.h"
 
+#include "metrics_quotas.h"
 #include "metrics_text.h"
 
 #include "macros.h"
@@ -310,6 +311,7 @@ int metrics_render(const struct metrics *metrics, const struct metrics_view *vie
         struct metrics_text text = { .open_metrics = format == METRICS_OPENMETRICS };
 
         put_pools(&text, view);
+        metrics_put_quotas(&text, view);
         put_whole(&text, view);
         put_all_times(&text, metrics, view);
         metrics_put(&text, "# EOF\n");
