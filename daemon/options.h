@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+enum { EXIT_USAGE = 2 }; /* the status of a command line that is not right */
+
 enum action {
         ACTION_SERVE,
         ACTION_WORK,          /* be the worker of a keeper that has prepared the descriptors */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sessions: who they are, what they have seen, and what becomes of it when they end. What they hold
- * is in holding.c: it may outlive them.
+ * Sessions: who they are, what they may have, and what becomes of it when they end. What they hold
+ * is in holding.c: it may outlive them. What they have seen is in shown.c, and in comeback.c how
+ * they outlive a worker.
  */
 #include "client.h"
 
@@ -10,22 +11,12 @@
 #include "macros.h"
 #include "refusal.h"
 #include "state_private.h"
-#include "tell.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int shown_compare(const struct shown *a, const struct shown *b)
-{
-        if (a->frame == b->frame)
-                return 0;
-        return (uintptr_t)a->frame < (uintptr_t)b->frame ? -1 : 1;
-}
-
-TREE_GENERATE(shown_tree, shown, by_frame, shown_compare)
 
 void name_copy(char *to, size_t room, const char *from)
 {
@@ -70,9 +61,8 @@ static bool some_pool_is_by_uid(const struct state *state)
         return false;
 }
 
-/* Without a session and without a record. @id: 0: a new one. Return: 0; -ENOMEM. */
-static int client_make(struct state *state, const struct identity *identity, const char *name,
-                       uint64_t id, uint64_t now_ns, struct client **ret)
+int client_make(struct state *state, const struct identity *identity, const char *name, uint64_t id,
+                uint64_t now_ns, struct client **ret)
 {
         _cleanup_(client_freep) struct client *client = NULL;
         size_t n_pools = state->settings->n_pools;
@@ -291,274 +281,9 @@ int client_holding(struct client *client, struct account *account, struct holdin
         return 0;
 }
 
-/* ---- frames that it has seen ---------------------------------------------------------------- */
-
-int client_shown(struct client *client, struct frame_name name)
-{
-        struct frame *frame = state_frame_named(client->state, name);
-        struct shown *shown, key = { .frame = frame };
-
-        assert(frame);
-
-        if (RB_FIND(shown_tree, &client->shown, &key))
-                return 1;
-        shown = calloc(1, sizeof(*shown));
-        if (!shown)
-                return -ENOMEM;
-        shown->client = client;
-        shown->frame = frame;
-        RB_INSERT(shown_tree, &client->shown, shown);
-        LIST_INSERT_HEAD(&frame->shown, shown, link);
-        return 0;
-}
-
-static void shown_free(struct shown *shown)
-{
-        RB_REMOVE(shown_tree, &shown->client->shown, shown);
-        LIST_REMOVE(shown, link);
-        free(shown);
-}
-
-bool client_unshow(struct client *client, const struct frame *frame)
-{
-        struct shown key = { .frame = (struct frame *)(uintptr_t)frame };
-        struct shown *shown = RB_FIND(shown_tree, &client->shown, &key);
-
-        if (!shown)
-                return false;
-        shown_free(shown);
-        return true;
-}
-
-void frame_unshow_all(struct frame *frame)
-{
-        struct shown *shown, *next;
-
-        LIST_FOREACH_SAFE (shown, &frame->shown, link, next)
-                shown_free(shown);
-}
-
-/* Nobody has it any more: what was kept for its owner may go, what lingered may be gone. */
-static void frame_let_go(struct state *state, struct frame *frame)
-{
-        if (frame->state == FRAME_LINGERING) {
-                state->ops->nudge(state->data, frame->name);
-                tell_lingering_later(state, frame);
-        } else if (frame->state == FRAME_REUSABLE && LIST_EMPTY(&frame->shown)) {
-                state_frame_leave(state, frame);
-        }
-}
-
-void state_dropped(struct state *state, struct client *client, struct frame_name name,
-                   uint64_t now_ns)
-{
-        struct frame *frame = state_frame_named(state, name);
-
-        if (!frame || !client_unshow(client, frame))
-                return;
-        frame_let_go(state, frame);
-        state_changed(state, now_ns);
-}
-
-/* ---- coming back ---------------------------------------------------------------------------- */
-
-static int compare_tokens(const struct client *a, const struct client *b)
-{
-        if (a->token != b->token)
-                return a->token < b->token ? -1 : 1;
-        return 0;
-}
-
-/* Requests with the same number may both have been answered; the later answer has the higher id. */
-static int compare_seqs(const struct buffer *a, const struct buffer *b)
-{
-        if (a->seq != b->seq)
-                return a->seq < b->seq ? -1 : 1;
-        if (a->id != b->id)
-                return a->id > b->id ? -1 : 1;
-        return 0;
-}
-
-TREE_GENERATE(resumable_tree, client, by_token, compare_tokens)
-TREE_GENERATE(restored_tree, buffer, by_seq, compare_seqs)
-
-int client_restore(struct state *state, const struct ledger_session *session, uint32_t record,
-                   uint64_t now_ns, struct client **ret)
-{
-        struct identity identity = { .uid = session->uid,
-                                     .gid = session->gid,
-                                     .pid = session->pid,
-                                     .n_groups = session->n_groups };
-        struct client *client;
-        int r;
-
-        _Static_assert(CLIENT_GROUPS_MAX == LEDGER_GROUPS, "all of them");
-        if (session->n_groups)
-                memcpy(identity.groups, session->groups,
-                       session->n_groups * sizeof(identity.groups[0]));
-        r = client_make(state, &identity, session->name, session->id, now_ns, &client);
-        if (r)
-                return r;
-        client->token = session->token;
-        client->session_owner->since_ns = session->since_ns;
-        client->session_owner->record = record;
-        *ret = client;
-        return 0;
-}
-
-void client_await(struct state *state, struct client *client, uint64_t now_ns)
-{
-        /* Two with one token: nobody made it so. The second may not come back. */
-        client->is_resumable = !RB_INSERT(resumable_tree, &state->resumable, client);
-        due_set(&state->dues, &client->resume, now_ns + CLIENT_RESUME_NS);
-}
-
-static void stop_waiting_for(struct state *state, struct client *client)
-{
-        due_cancel(&state->dues, &client->resume);
-        if (client->is_resumable)
-                RB_REMOVE(resumable_tree, &state->resumable, client);
-        client->is_resumable = false;
-}
-
-struct client *state_next_awaited(const struct state *state, const struct client *after)
-{
-        struct resumable_tree tree = state->resumable;
-
-        if (!after)
-                return RB_MIN(resumable_tree, &tree);
-        return RB_NEXT(resumable_tree, &tree, (struct client *)(uintptr_t)after);
-}
-
-void client_watched(struct state *state, struct client *client, void *watch)
-{
-        client->watch = watch;
-        due_cancel(&state->dues, &client->resume);
-}
-
-void *client_watch(const struct client *client)
-{
-        return client->watch;
-}
-
 uint32_t client_pid(const struct client *client)
 {
         return client->identity.pid;
-}
-
-int client_resume(struct state *state, const struct identity *identity, uint64_t token, void *data,
-                  uint64_t now_ns, struct client **ret)
-{
-        struct client key = { .token = token };
-        struct client *client = RB_FIND(resumable_tree, &state->resumable, &key);
-
-        if (!client || client->identity.uid != identity->uid)
-                return PAR_REFUSED_GONE;
-        stop_waiting_for(state, client);
-        client->identity = *identity;
-        client->session_owner->pid = identity->pid;
-        owner_identify(state, client->session_owner, identity);
-        if (client->uid_owner)
-                owner_identify(state, client->uid_owner, identity);
-        client->data = data;
-        client_reconfigure(client);
-        state_changed(state, now_ns);
-        tell_again(state, client);
-        *ret = client;
-        return 0;
-}
-
-void client_note_restored(struct client *client, struct buffer *buffer)
-{
-        buffer->restored = true;
-        RB_INSERT(restored_tree, &client->restored, buffer);
-}
-
-void client_forget_restored(struct client *client, struct buffer *buffer)
-{
-        if (buffer->restored)
-                RB_REMOVE(restored_tree, &client->restored, buffer);
-        buffer->restored = false;
-}
-
-void client_note_lost(struct client *client, uint64_t id, uint64_t size_bytes)
-{
-        struct lost_buffer *lost = malloc(sizeof(*lost));
-
-        if (!lost)
-                return;
-        *lost = (struct lost_buffer){ .id = id, .size_bytes = size_bytes };
-        LIST_INSERT_HEAD(&client->lost, lost, link);
-}
-
-void client_forget_lost(struct client *client)
-{
-        struct lost_buffer *lost;
-
-        while ((lost = LIST_FIRST(&client->lost))) {
-                LIST_REMOVE(lost, link);
-                free(lost);
-        }
-}
-
-struct buffer *client_restored_buffer(const struct client *client, uint32_t seq)
-{
-        const struct holder *holder = holder_restored(client, seq);
-        struct restored_tree tree = client->restored;
-        struct buffer key = { .seq = seq, .id = UINT64_MAX };
-        struct buffer *buffer = RB_NFIND(restored_tree, &tree, &key);
-
-        if (holder)
-                return holder->share->buffer;
-        /* It is noted for a moment longer than it is the client's where that is cut off from it. */
-        if (!buffer || buffer->seq != seq || buffer->holding->client != client)
-                return NULL;
-        return buffer;
-}
-
-size_t client_restored_batch(const struct client *client, uint32_t seq, struct buffer **ret,
-                             size_t room)
-{
-        struct restored_tree tree = client->restored;
-        struct buffer key = { .seq = seq, .id = UINT64_MAX };
-        struct buffer *buffer = RB_NFIND(restored_tree, &tree, &key);
-        size_t n = 0;
-
-        while (buffer && buffer->seq == seq && n < room && buffer->holding->client == client &&
-               (!n || buffer->id == ret[n - 1]->id - 1)) {
-                ret[n++] = buffer;
-                buffer = RB_NEXT(restored_tree, &tree, buffer);
-        }
-        return n;
-}
-
-/* What is shared has its frames to itself. */
-static bool has_shared_frame(const struct client *client, const struct frame *frame)
-{
-        const struct buffer_piece *piece = frame_piece_from(frame, 0);
-
-        return piece && piece->buffer->share && holder_of(client, piece->buffer->share);
-}
-
-int client_has_mapped(struct client *client, struct frame_name name)
-{
-        struct state *state = client->state;
-        struct frame *frame = state_frame_named(state, name);
-        const struct owner *owner;
-        int r;
-
-        if (!frame || !frame->account)
-                return 0;
-        owner = frame->account->owner;
-        if (owner != client->session_owner && owner != client->uid_owner &&
-            !has_shared_frame(client, frame))
-                return 0;
-        r = client_shown(client, name);
-        if (r < 0)
-                return r;
-        if (frame->state == FRAME_LEAVING || frame->state == FRAME_LINGERING)
-                state->ops->unneeded(state->data, client->data, name);
-        return 0;
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */
@@ -601,18 +326,6 @@ static void drop_waiters(struct state *state, struct client *client)
                 waiter_drop(state, waiter);
 }
 
-static void forget_shown(struct state *state, struct client *client)
-{
-        struct shown *shown;
-
-        while ((shown = RB_ROOT(&client->shown))) {
-                struct frame *frame = shown->frame;
-
-                shown_free(shown);
-                frame_let_go(state, frame);
-        }
-}
-
 void client_end(struct state *state, struct client *client, bool orderly, uint64_t now_ns)
 {
         unsigned steps = TICK_STEPS_MAX;
@@ -620,14 +333,14 @@ void client_end(struct state *state, struct client *client, bool orderly, uint64
 
         client->data = NULL;
         client_forget_lost(client);
-        stop_waiting_for(state, client);
+        client_stop_awaiting(state, client);
         if (!orderly)
                 ledger_end_session(state->ledger, client->session_owner->record, now_ns);
         drop_waiters(state, client);
         holders_end(client, orderly, now_ns, &steps);
         while ((holding = LIST_FIRST(&client->revoked)))
                 holding_lose_client(state, holding, orderly, now_ns, &steps);
-        forget_shown(state, client);
+        client_forget_shown(client);
         client->session_owner->client = NULL;
         client->session_owner->user->n_clients--;
         for (size_t i = 0; i < state->settings->n_pools; i++)

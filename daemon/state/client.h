@@ -73,6 +73,15 @@ struct client {
 
 LIST_HEAD(client_list, client);
 
+/**
+ * client_make() - without a session and without a record
+ * @id: its owner's; 0: a new one
+ *
+ * Return: 0; -ENOMEM.
+ */
+int client_make(struct state *state, const struct identity *identity, const char *name, uint64_t id,
+                uint64_t now_ns, struct client **ret);
+
 /* Root is one, and who is in the admin_group of the settings. */
 bool identity_is_admin(const struct state *state, const struct identity *identity);
 
@@ -114,6 +123,9 @@ int client_holding(struct client *client, struct account *account, struct holdin
 /* The client no longer has the frame mapped. Return: whether it was noted as shown. */
 bool client_unshow(struct client *client, const struct frame *frame);
 
+/* The client is gone, and has nothing mapped. */
+void client_forget_shown(struct client *client);
+
 /* Nobody has it mapped any more, or it is gone. */
 void frame_unshow_all(struct frame *frame);
 
@@ -129,6 +141,7 @@ int client_restore(struct state *state, const struct ledger_session *session, ui
 
 /* From now on it may come back, for a while. */
 void client_await(struct state *state, struct client *client, uint64_t now_ns);
+void client_stop_awaiting(struct state *state, struct client *client); /* it does, or may no more */
 
 /* Note a buffer that a former worker granted; and forget any buffer, where it was noted. */
 void client_note_restored(struct client *client, struct buffer *buffer);

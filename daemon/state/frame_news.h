@@ -16,7 +16,9 @@ struct state;
 /**
  * struct frame_news - a frame that the keeper holds for a pool
  * @lent: a client of a former worker may still use it: it goes into quarantine
- * @given_up: a former worker had it leave
+ * @given_up: a former worker had it leave, so it is @lent; to be told after the others: where its
+ *        address is another frame's by now, whoever had it punched its page out. Then it has none,
+ *        and all that it does is to leave, charged to him
  * @former: the frame that is gone, in whose place it was taken; generation 0: it is in no one's
  */
 struct frame_news {
@@ -31,8 +33,7 @@ struct frame_news {
  * state_frame_arrived() - a frame is there
  *
  * Return: 0; -EINVAL where it contradicts what is known (no such pool, wrong size, an address that
- * is taken): it stays out of service; -EEXIST: it was given up, and its page is another frame by
- * now; -ENOMEM.
+ * is taken): it stays out of service; -ENOMEM.
  */
 int state_frame_arrived(struct state *state, const struct frame_news *news, uint64_t now_ns);
 

@@ -176,22 +176,28 @@ static void frame_gone(struct state *state, struct frame *frame)
         }
 }
 
+/* Return: 0; -EINVAL where a frame is in the slot that is not on its way. */
+static int clear_slot(struct state *state, uint32_t slot)
+{
+        struct frame *old = slot < state->n_slots ? state->slots[slot] : NULL;
+
+        if (!old)
+                return 0;
+        if (old->state != FRAME_LEAVING && old->state != FRAME_LINGERING)
+                return -EINVAL;
+        frame_gone(state, old);
+        return 0;
+}
+
 /*
  * A page that was taken again is announced before the news that its former frame has left. But a
  * frame that is on its way may also have lost its page, since whoever had it punched that out: then
  * it stays charged to him, or the keeper would wait for his end, of which nobody told it.
  */
-static int make_room(struct state *state, const struct frame_news *news)
+static int clear_address(struct state *state, const struct frame_news *news)
 {
-        struct frame *old;
+        struct frame *old = state_frame_at(state, news->phys);
 
-        if (news->name.slot < state->n_slots && state->slots[news->name.slot]) {
-                old = state->slots[news->name.slot];
-                if (old->state != FRAME_LEAVING && old->state != FRAME_LINGERING)
-                        return -EINVAL;
-                frame_gone(state, old);
-        }
-        old = state_frame_at(state, news->phys);
         if (!old)
                 return 0;
         if (old->state != FRAME_LEAVING && old->state != FRAME_LINGERING)
@@ -212,6 +218,8 @@ static int frame_news_check(const struct state *state, const struct frame_news *
         settings = &state->settings->pools[news->pool];
         if (news->page_bytes != settings->page_bytes || news->phys & (news->page_bytes - 1) ||
             news->phys > UINT64_MAX - (news->page_bytes - 1) || !news->name.generation)
+                return -EINVAL;
+        if (news->given_up && !news->lent)
                 return -EINVAL;
         if (!range_contains(settings->window, range_of(news->phys, news->page_bytes)))
                 return -EINVAL;
@@ -270,6 +278,40 @@ static void displace(struct state *state, uint64_t phys, uint64_t now_ns)
                 state_frame_moved(state, old->name, UINT64_MAX, now_ns);
 }
 
+/*
+ * The same, before a worker died: frames that were given up are told last. Such a one has no
+ * address any more, but an owner, to whom it stays charged, and of whose end the keeper is told.
+ */
+static bool has_lost_its_page(const struct state *state, const struct frame_news *news)
+{
+        return news->given_up && state_frame_at(state, news->phys);
+}
+
+/* It can be put into the pool's spaces, and is in nobody's way. Return: 0; -EINVAL; -ENOMEM. */
+static int prepare_service(struct state *state, const struct frame *frame,
+                           const struct frame_news *news)
+{
+        int r;
+
+        r = hold_arrival(frame);
+        if (r)
+                return r;
+        r = clear_slot(state, news->name.slot);
+        if (!r)
+                r = clear_address(state, news);
+        if (r)
+                release_arrival(frame);
+        return r;
+}
+
+static void begin_service(struct frame *frame)
+{
+        frame_add_to(frame, &frame->pool->all);
+        if (frame->lent)
+                frame_release_in(frame, &frame->pool->free);
+        frame->in_service = true;
+}
+
 /* The page that comes for one which is leaving or lingering is there before that one is gone. */
 static bool is_beyond_max(const struct pool *pool)
 {
@@ -278,8 +320,33 @@ static bool is_beyond_max(const struct pool *pool)
         return staying > pool->settings->size_max_bytes;
 }
 
+/* A client of a former worker may still use it. */
+static void enter_orphan(struct state *state, struct frame *frame, uint64_t now_ns)
+{
+        struct pool *pool = frame->pool;
+
+        frame->used = true;
+        frame_set_state(frame, FRAME_QUARANTINED);
+        LIST_INSERT_HEAD(&pool->orphans, frame, charged);
+        pool->n_orphans++;
+        /* Before the ledger is read it may be anybody's who lives. */
+        if (!state->restoring)
+                due_set(&state->dues, &frame->due, now_ns + pool->settings->quarantine_ns);
+}
+
+static void enter_free(struct state *state, struct frame *frame)
+{
+        struct pool *pool = frame->pool;
+
+        frame_add_to(frame, &pool->free);
+        if (pool_drains(pool, frame_range(frame)) || is_beyond_max(pool))
+                state_frame_give_back(state, frame);
+        state_came(state, pool);
+}
+
 int state_frame_arrived(struct state *state, const struct frame_news *news, uint64_t now_ns)
 {
+        const bool lost = has_lost_its_page(state, news);
         struct frame *frame;
         struct pool *pool;
         int r;
@@ -287,22 +354,18 @@ int state_frame_arrived(struct state *state, const struct frame_news *news, uint
         r = frame_news_check(state, news);
         if (r)
                 return r;
-        if (news->given_up && state_frame_at(state, news->phys))
-                return -EEXIST;
         pool = &state->pools[news->pool];
-        displace(state, news->phys, now_ns);
+        if (!lost)
+                displace(state, news->phys, now_ns);
         r = grow_slots(state, news->name.slot);
         if (r)
                 return r;
         r = frame_new(pool, news, &frame);
         if (r)
                 return r;
-        r = hold_arrival(frame);
-        if (!r) {
-                r = make_room(state, news);
-                if (r)
-                        release_arrival(frame);
-        }
+        frame->given_up = news->given_up;
+        frame->lent = news->lent;
+        r = lost ? clear_slot(state, news->name.slot) : prepare_service(state, frame, news);
         if (r) {
                 frame_free(frame);
                 return r;
@@ -310,26 +373,14 @@ int state_frame_arrived(struct state *state, const struct frame_news *news, uint
 
         state_frame_insert(state, frame);
         state_bytes_add(&pool->bytes, FRAME_FREE, news->page_bytes);
-        frame_add_to(frame, &pool->all);
-        frame->in_service = true;
-        frame->given_up = news->given_up;
         if (counts_as_unpinned(frame))
                 pool->unpinned_frames++;
-        if (news->lent) {
-                frame_release_in(frame, &pool->free);
-                frame->lent = frame->used = true;
-                frame_set_state(frame, FRAME_QUARANTINED);
-                LIST_INSERT_HEAD(&pool->orphans, frame, charged);
-                pool->n_orphans++;
-                /* Before the ledger is read it may be anybody's who lives. */
-                if (!state->restoring)
-                        due_set(&state->dues, &frame->due, now_ns + pool->settings->quarantine_ns);
-        } else {
-                frame_add_to(frame, &pool->free);
-                if (pool_drains(pool, frame_range(frame)) || is_beyond_max(pool))
-                        state_frame_give_back(state, frame);
-                state_came(state, pool);
-        }
+        if (!lost)
+                begin_service(frame);
+        if (frame->lent)
+                enter_orphan(state, frame, now_ns);
+        else
+                enter_free(state, frame);
         state_changed(state, now_ns);
         return 0;
 }

@@ -100,7 +100,7 @@ static enum found find_quota(const struct state *state, const struct client *ask
         const struct pool *pool = &state->pools[index];
         const unsigned i = place->row / QUOTA_ROWS;
         const struct quota_settings *quota;
-        struct usage usage = { 0 };
+        struct usage usage;
 
         if (index >= state->settings->n_pools)
                 return FOUND_END;
@@ -109,14 +109,7 @@ static enum found find_quota(const struct state *state, const struct client *ask
         quota = &pool->settings->quotas[i];
         if (quota->each || !may_see(asker, &quota->who))
                 return FOUND_NONE;
-        if (quota->who.is_group) {
-                usage = pool->group_usages[i];
-        } else {
-                const struct user *user = state_user(state, quota->who.id);
-
-                if (user)
-                        usage = user->of[index];
-        }
+        usage = state_quota_usage(state, pool, i);
         return fill_quota(pool, quota, &usage, place->row % QUOTA_ROWS, ret) ? FOUND_ROW
                                                                              : FOUND_NONE;
 }

@@ -44,6 +44,9 @@ void pool_forget_usages(struct pool *pool)
 {
         memset(pool->group_usages, 0, sizeof(pool->group_usages));
         memset(pool->claim_usages, 0, sizeof(pool->claim_usages));
+        memset(pool->quota_peaks, 0, sizeof(pool->quota_peaks));
+        memset(pool->claim_peaks, 0, sizeof(pool->claim_peaks));
+        crowd_init(&pool->crowd, pool->settings);
         pool->claimed_bytes = 0;
         for (size_t i = 0; i < pool->settings->n_claims; i++)
                 pool->claimed_bytes += pool->settings->claims[i].bytes;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "buffer.h"
+#include "crowd.h"
 #include "drain.h"
 #include "due.h"
 #include "frame.h"
@@ -58,6 +59,9 @@ RB_HEAD(holding_tree, holding);
  * @by_size: its buffers by buffer_class()
  * @group_usages: what is charged to groups that have quotas, by the quotas' indexes
  * @claim_usages: what is charged to those who have claims, by the claims' indexes
+ * @quota_peaks, @claim_peaks: of what counts for each, since these settings are in force. Of a
+ *           quota of each user: of any one of them
+ * @crowd:   whom that concerns
  * @claimed_bytes: all claims; @unmet_bytes: what of them is not in use: so much of what is free is
  *           kept for those who claimed it
  * @counters: since the start, but for its lost_to_system, which is kept above
@@ -97,6 +101,8 @@ struct pool {
         uint64_t waiting;
         struct buffer_list by_size[BUFFER_CLASSES];
         struct usage group_usages[QUOTAS_MAX], claim_usages[CLAIMS_MAX];
+        struct peak quota_peaks[QUOTAS_MAX], claim_peaks[CLAIMS_MAX];
+        struct crowd crowd;
         uint64_t claimed_bytes, unmet_bytes;
         struct pool_counters counters;
 };

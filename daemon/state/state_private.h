@@ -233,6 +233,9 @@ int state_decide(const struct state *state, struct client *client, const struct 
                  struct demand *demand, uint64_t *ret_pools, struct choice *ret,
                  struct refusal *refusal);
 
+/* quota_use.c: what counts for a quota of somebody's; nothing, where it is one of each user. */
+struct usage state_quota_usage(const struct state *state, const struct pool *pool, size_t quota);
+
 /* report.c: a request was refused; every answer above 0 is counted once. */
 void state_count_refusal(struct state *state, int result);
 

@@ -62,6 +62,26 @@ struct pool_counters {
 };
 void state_pool_counters(const struct state *state, size_t pool, struct pool_counters *ret);
 
+/**
+ * struct quota_use - how much of a quota or a claim is used
+ * @bytes, @buffers: now; of a quota of each user: 0
+ * @peak_bytes, @peak_buffers: the most since the worker started, or since the settings were read
+ *          again; of a quota of each user: the most that any one of them had
+ */
+struct quota_use {
+        uint64_t bytes, buffers, peak_bytes, peak_buffers;
+};
+
+/* By their indexes in the settings. */
+void state_quota_use(const struct state *state, size_t pool, size_t quota, struct quota_use *ret);
+void state_claim_use(const struct state *state, size_t pool, size_t claim, struct quota_use *ret);
+
+/* How many users have a share at least, by its index, of what a pool lets each of them have: of
+ * bytes, frames or buffers, whichever it is. */
+#define QUOTA_SHARES 4
+extern const unsigned quota_percents[QUOTA_SHARES]; /* in rising order */
+uint32_t state_quota_users(const struct state *state, size_t pool, unsigned share);
+
 /* @refused: by result, PAR_REFUSED_NEVER_FITS first; REFUSALS entries. */
 #define REFUSALS (PAR_REFUSED_GONE - PAR_REFUSED_NEVER_FITS + 1)
 struct state_counters {

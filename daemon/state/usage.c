@@ -146,28 +146,60 @@ static struct usage negative(struct usage usage)
                                -usage.lingering_bytes, -usage.n_buffers };
 }
 
+static void note_peak(struct peak *peak, const struct usage *usage)
+{
+        if (usage->bytes > peak->bytes)
+                peak->bytes = usage->bytes;
+        if (usage->n_buffers > peak->n_buffers)
+                peak->n_buffers = usage->n_buffers;
+}
+
 /* What of the claim is not used changes with it. */
 static void add_to_claim(struct pool *pool, unsigned claim, const struct usage *by)
 {
         pool->unmet_bytes -= pool_unmet_bytes(pool, claim);
         add(&pool->claim_usages[claim], by);
         pool->unmet_bytes += pool_unmet_bytes(pool, claim);
+        note_peak(&pool->claim_peaks[claim], &pool->claim_usages[claim]);
 }
 
 static void add_to_groups(const struct account *account, const struct usage *by)
 {
         const struct standing *standing = &account->owner->standings[account->pool->index];
+        struct pool *pool = account->pool;
         uint64_t quotas = standing->group_quotas;
 
-        for (; quotas; quotas &= quotas - 1)
-                add(&account->pool->group_usages[__builtin_ctzll(quotas)], by);
+        for (; quotas; quotas &= quotas - 1) {
+                unsigned quota = (unsigned)__builtin_ctzll(quotas);
+
+                add(&pool->group_usages[quota], by);
+                note_peak(&pool->quota_peaks[quota], &pool->group_usages[quota]);
+        }
         if (standing->claim != STANDING_NONE)
-                add_to_claim(account->pool, standing->claim, by);
+                add_to_claim(pool, standing->claim, by);
+}
+
+/* What all owners of a user have of a pool has changed from @before to @usage. */
+static void user_changed(struct pool *pool, const struct standing *standing,
+                         const struct usage *before, const struct usage *usage)
+{
+        if (standing->user_quota == STANDING_NONE)
+                return;
+        note_peak(&pool->quota_peaks[standing->user_quota], usage);
+        if (pool->settings->quotas[standing->user_quota].each)
+                crowd_move(&pool->crowd, crowd_place(&pool->crowd, before),
+                           crowd_place(&pool->crowd, usage));
 }
 
 static void change(const struct account *account, const struct usage *by)
 {
-        add(&account->owner->user->of[account->pool->index], by);
+        const struct owner *owner = account->owner;
+        const uint32_t index = account->pool->index;
+        struct usage *usage = &owner->user->of[index];
+        const struct usage before = *usage;
+
+        add(usage, by);
+        user_changed(account->pool, &owner->standings[index], &before, usage);
         add_to_groups(account, by);
 }
 
@@ -283,13 +315,26 @@ static void rebuild_owner(struct state *state, struct owner *owner)
         }
 }
 
+/* All owners of a user have the same quota of his. */
+static void rebuild_user(struct state *state, const struct user *user)
+{
+        static const struct usage nothing = { 0 };
+
+        for (size_t i = 0; i < state->settings->n_pools; i++)
+                user_changed(&state->pools[i], &LIST_FIRST(&user->owners)->standings[i], &nothing,
+                             &user->of[i]);
+}
+
 void usages_rebuild(struct state *state)
 {
         struct owner *owner;
+        struct user *user;
 
         for (size_t i = 0; i < state->settings->n_pools; i++)
                 pool_forget_usages(&state->pools[i]);
         for (owner = state_owner_after(state, 0); owner;
              owner = state_owner_after(state, owner->id))
                 rebuild_owner(state, owner);
+        RB_FOREACH (user, user_tree, &state->users)
+                rebuild_user(state, user);
 }

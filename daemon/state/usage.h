@@ -26,6 +26,11 @@ struct usage {
         uint64_t bytes, leaving_bytes, quarantined_bytes, lingering_bytes, n_buffers;
 };
 
+/* The most that there was of it at a time. */
+struct peak {
+        uint64_t bytes, n_buffers;
+};
+
 #define STANDING_NONE UINT8_MAX
 
 /**

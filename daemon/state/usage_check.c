@@ -99,8 +99,30 @@ static void check_user(const struct state *state, const struct user *user)
                 assert(is_same(&of[i], &user->of[i]));
 }
 
+/* Counts the user where he is in the crowds. */
+static void count_user(const struct state *state, const struct user *user,
+                       uint32_t users[POOLS_MAX][QUOTA_SHARES])
+{
+        for (size_t i = 0; i < state->settings->n_pools; i++) {
+                const struct pool *pool = &state->pools[i];
+                const uint8_t quota = LIST_FIRST(&user->owners)->standings[i].user_quota;
+                unsigned place;
+
+                if (quota == STANDING_NONE)
+                        continue;
+                assert(pool->quota_peaks[quota].bytes >= user->of[i].bytes);
+                assert(pool->quota_peaks[quota].n_buffers >= user->of[i].n_buffers);
+                if (!pool->settings->quotas[quota].each)
+                        continue;
+                place = crowd_place(&pool->crowd, &user->of[i]);
+                if (place)
+                        users[i][place - 1]++;
+        }
+}
+
 void usages_check(const struct state *state)
 {
+        uint32_t users[POOLS_MAX][QUOTA_SHARES] = { 0 };
         uint64_t uid = 0;
 
         for (size_t i = 0; i < state->settings->n_pools; i++)
@@ -111,6 +133,10 @@ void usages_check(const struct state *state)
                 if (!user)
                         break;
                 check_user(state, user);
+                count_user(state, user, users);
                 uid = (uint64_t)user->uid + 1;
         }
+        for (size_t i = 0; i < state->settings->n_pools; i++)
+                for (unsigned j = 0; j < QUOTA_SHARES; j++)
+                        assert(users[i][j] == state->pools[i].crowd.users[j]);
 }

@@ -290,11 +290,10 @@ static int hear_frame(struct keeper_link *link, const struct keeper_message *mes
                           "goes back",
                           message->slot, message->generation, message->pool,
                           (unsigned long long)message->phys);
+                keeper_link_leave(link, news.name, message->pool, 0);
+                return 0;
         }
-        if (r != -EINVAL && r != -EEXIST)
-                return r;
-        keeper_link_leave(link, news.name, message->pool, 0);
-        return 0;
+        return r;
 }
 
 static void hear_left(struct keeper_link *link, const struct keeper_message *message,

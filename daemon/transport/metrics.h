@@ -36,10 +36,24 @@ struct metrics {
 
 void metrics_count(struct metrics_times *times, uint64_t ns);
 
-/* A pool as it is, and what has happened in it. */
+#define METRICS_WHOM_BYTES 16
+
+/* Somebody's quota, or claim: "uid:1000", "gid:44", "user:*", and how much of it is used. */
+struct metrics_use {
+        char whom[METRICS_WHOM_BYTES];
+        struct quota_use use;
+};
+
+/**
+ * struct metrics_pool - a pool as it is, and what has happened in it
+ * @quotas, @claims: one for each of its settings; borrowed
+ * @users:  who have a share of what each user may have; see state_quota_users()
+ */
 struct metrics_pool {
         struct pool_report report;
         struct pool_counters counters;
+        const struct metrics_use *quotas, *claims;
+        uint32_t users[QUOTA_SHARES];
 };
 
 /**
@@ -74,7 +88,8 @@ const char *metrics_content_type(enum metrics_format format);
  * metrics_render() - all of it as text
  * @ret: owned by the caller; *ret_size bytes without a NUL
  *
- * Takes some 50 us, and 2 us more for each pool: it may be done in the event loop.
+ * Takes some 50 us, 2 us more for each pool, and 1 us for each quota: it may be done in the event
+ * loop.
  *
  * Return: 0; -ENOMEM.
  */

@@ -10,6 +10,7 @@
 #include "dispatch.h"
 #include "log.h"
 #include "metrics.h"
+#include "metrics_quotas.h"
 #include "server_private.h"
 
 #include "macros.h"
@@ -76,14 +77,79 @@ struct metrics_http {
 
 /* ---- what is told --------------------------------------------------------------------------- */
 
-/* *ret is owned by the caller. */
-static int gather(const struct metrics_http *http, struct metrics_view *view,
-                  struct metrics_pool **ret)
-{
-        const struct server *server = http->server;
+/**
+ * struct gathered - what a view points to; owned
+ * @uses: of all quotas and claims, pool by pool
+ */
+struct gathered {
         struct metrics_pool *pools;
+        struct metrics_use *uses;
+};
+
+static void gathered_deinit(struct gathered *gathered)
+{
+        free(gathered->pools);
+        free(gathered->uses);
+}
+
+static void gather_pools(const struct state *state, struct metrics_view *view,
+                         struct metrics_pool *pools)
+{
         uint64_t cursor = 0;
 
+        while (view->n_pools < view->status.pools &&
+               state_next_pool(state, NULL, &cursor, &pools[view->n_pools].report)) {
+                state_pool_counters(state, view->n_pools, &pools[view->n_pools].counters);
+                view->n_pools++;
+        }
+}
+
+/* Of one pool. Return: where those of the next one begin. */
+static struct metrics_use *gather_pool_uses(const struct state *state, size_t index,
+                                            struct metrics_pool *pool, struct metrics_use *use)
+{
+        const struct pool_settings *settings = pool->report.settings;
+
+        pool->quotas = use;
+        for (size_t i = 0; i < settings->n_quotas; i++, use++) {
+                metrics_name_quota(&settings->quotas[i], use->whom);
+                state_quota_use(state, index, i, &use->use);
+        }
+        pool->claims = use;
+        for (size_t i = 0; i < settings->n_claims; i++, use++) {
+                metrics_name_claim(&settings->claims[i], use->whom);
+                state_claim_use(state, index, i, &use->use);
+        }
+        for (unsigned i = 0; i < QUOTA_SHARES; i++)
+                pool->users[i] = state_quota_users(state, index, i);
+        return use;
+}
+
+/* Return: 0; -ENOMEM. */
+static int gather_uses(const struct state *state, const struct metrics_view *view,
+                       struct gathered *gathered)
+{
+        struct metrics_use *next;
+        size_t n = 1; /* or there would be none where nobody has any */
+
+        for (size_t i = 0; i < view->n_pools; i++)
+                n += view->pools[i].report.settings->n_quotas +
+                     view->pools[i].report.settings->n_claims;
+        gathered->uses = calloc(n, sizeof(*gathered->uses));
+        if (!gathered->uses)
+                return -ENOMEM;
+        next = gathered->uses;
+        for (size_t i = 0; i < view->n_pools; i++)
+                next = gather_pool_uses(state, i, &gathered->pools[i], next);
+        return 0;
+}
+
+/* *ret: gathered_deinit() it, whatever is returned. */
+static int gather(const struct metrics_http *http, struct metrics_view *view, struct gathered *ret)
+{
+        const struct server *server = http->server;
+
+        *ret = (struct gathered){ 0 };
         *view = (struct metrics_view){
                 .version = PAR_VERSION,
                 .started_s = http->started_s,
@@ -92,32 +158,26 @@ static int gather(const struct metrics_http *http, struct metrics_view *view,
         dispatch_labels(view->requests);
         state_counters(server->state, &view->counters);
         state_report(server->state, server_now_ns(), &view->status);
-        pools = calloc(view->status.pools, sizeof(*pools));
-        if (!pools)
+        ret->pools = calloc(view->status.pools, sizeof(*ret->pools));
+        if (!ret->pools)
                 return -ENOMEM;
-        view->pools = pools;
-        while (view->n_pools < view->status.pools &&
-               state_next_pool(server->state, NULL, &cursor, &pools[view->n_pools].report)) {
-                state_pool_counters(server->state, view->n_pools, &pools[view->n_pools].counters);
-                view->n_pools++;
-        }
-        *ret = pools;
-        return 0;
+        view->pools = ret->pools;
+        gather_pools(server->state, view, ret->pools);
+        return gather_uses(server->state, view, ret);
 }
 
 /* *ret is owned by the caller. */
 static int render(const struct metrics_http *http, enum metrics_format format, char **ret,
                   size_t *ret_size)
 {
-        struct metrics_pool *pools;
+        struct gathered gathered;
         struct metrics_view view;
         int r;
 
-        r = gather(http, &view, &pools);
-        if (r)
-                return r;
-        r = metrics_render(&http->server->metrics, &view, format, ret, ret_size);
-        free(pools);
+        r = gather(http, &view, &gathered);
+        if (!r)
+                r = metrics_render(&http->server->metrics, &view, format, ret, ret_size);
+        gathered_deinit(&gathered);
         return r;
 }
 

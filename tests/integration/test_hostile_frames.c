@@ -418,6 +418,89 @@ static void play_moved(bool killed)
         printf("a frame that was punched and noticed: replaced\n");
 }
 
+/* ---- a page that is in use again --------------------------------------------------------------
+ */
+
+/* One frame lingers, and another one is where it was. */
+static bool page_is_in_use_again(struct scene *scene)
+{
+        Wire__Request request = WIRE__REQUEST__INIT;
+        Wire__List list = WIRE__LIST__INIT;
+        const Wire__FrameList *frames;
+
+        request.body_case = WIRE__REQUEST__BODY_FRAMES;
+        request.frames = &list;
+        frames = wire_client_ask(&scene->admin, &request)->frames;
+        return frames->n_frames == 2 && frames->frames[0]->phys == frames->frames[1]->phys;
+}
+
+static void replace_worker(struct scene *scene)
+{
+        const pid_t worker = pard_fixture_worker(&scene->pard);
+        pid_t next;
+
+        wire_client_close(&scene->admin);
+        kill(worker, SIGKILL);
+        while ((next = pard_fixture_worker(&scene->pard)) == worker || !next)
+                usleep(1000);
+        wire_client_open(scene->pard.socket, "admin", &scene->admin);
+}
+
+static void play_nothing(struct held *held)
+{
+        (void)held;
+}
+
+/* What was punched and given back has lost its page to another frame when the worker dies: it is
+ * still charged to who did it, and goes when he ends. */
+static void play_worker_dies(void)
+{
+        static const char small[] =
+                "backend = \"hugetlb\"\nhugepages = \"reserve\"\nkeep_free = \"512M\"\n"
+                "verify = \"0\"\npool \"any\" { page_size = \"2M\" size_min = \"2M\" "
+                "size_max = \"4M\" reuse_delay = \"0ms\" quarantine = \"100ms\" }\n";
+        static const struct trick punched = { "punched", punch, HOLE_NOTE, "hole",
+                                              false,     false, false };
+        static const struct trick plain = {
+                "plain", play_nothing, NULL, NULL, false, false, false
+        };
+        struct scene scene = { .doing = "punched, and the page in use again" };
+        struct hostile hostile, next;
+        unsigned keeper_fds;
+
+        pard_fixture_start_filled(small, &scene.pard);
+        wire_client_open(scene.pard.socket, "admin", &scene.admin);
+        keeper_fds = process_descriptors(scene.pard.pid);
+        hostile = start_hostile(&scene.pard, &punched);
+        tell(&hostile, ORDER_TAKE);
+        tell(&hostile, ORDER_FREE);
+        await_note(&scene, HOLE_NOTE);
+        next = start_hostile(&scene.pard, &plain);
+        tell(&next, ORDER_TAKE);
+        if (!page_is_in_use_again(&scene))
+                die("%s: the kernel gave the page to nobody here", scene.doing);
+
+        for (int deaths = 0; deaths < 2; deaths++) {
+                replace_worker(&scene);
+                snprintf(scene.doing, sizeof(scene.doing), "punched, and %d workers dead",
+                         deaths + 1);
+                await_note(&scene, HOLE_NOTE);
+                if (!page_is_in_use_again(&scene))
+                        die("%s: the page is not where it was", scene.doing);
+        }
+        end_hostile(&hostile);
+        await_free(&scene, 0, FRAME_BYTES);
+        end_hostile(&next);
+        await_free(&scene, FRAME_BYTES, FRAME_BYTES);
+        if (process_descriptors(scene.pard.pid) > keeper_fds)
+                die("%s: the keeper has %u descriptors, before %u", scene.doing,
+                    process_descriptors(scene.pard.pid), keeper_fds);
+        wire_client_close(&scene.admin);
+        pard_fixture_stop(&scene.pard);
+        printf("a frame that was punched, whose page is in use again: charged over the worker's "
+               "death\n");
+}
+
 /* ---- a client that keeps a lot ----------------------------------------------------------------
  */
 
@@ -531,5 +614,7 @@ int main(int argc, char **argv)
         for (int killed = 0; killed < 2; killed++)
                 if (is_wanted("moved", wanted))
                         play_moved(killed);
+        if (is_wanted("the worker dies", wanted))
+                play_worker_dies();
         return 0;
 }

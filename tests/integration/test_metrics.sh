@@ -45,8 +45,17 @@ start_pard
 [[ ! -e $dir/metrics.sock ]] || fail "metrics that nobody asked for"
 stop_pard || fail "pard's end"
 
+# quota_config - as sim_config, with quotas and a claim in the pool "any"
+me=uid:$(id -u)
+quota_config() {
+        local quotas="quota \"$me\" { bytes = \"16M\" frames = 8 buffers = 100 } "
+        quotas+='quota "gid:4294967290" { bytes = "8M" } quota "user:*" { bytes = "4M" } '
+        quotas+="claim \"$me\" { bytes = \"2M\" }"
+        sim_config | sed "/^pool \"any\"/ s/}\$/$quotas }/"
+}
+
 # ---- a Unix socket --------------------------------------------------------------------------
-{ echo "metrics = \"$dir/metrics.sock\""; sim_config; } >"$dir/pard.conf"
+{ echo "metrics = \"$dir/metrics.sock\""; quota_config; } >"$dir/pard.conf"
 start_pard
 is "the socket's mode" "$(stat -c %a "$dir/metrics.sock")" 660
 expect 0 "the metrics" get
@@ -67,6 +76,23 @@ expect 3 "an allocation that never fits" "$PARCTL" explain --size 1T
 is "refusals after it" "$(value 'pard_refusals_total{reason="never_fits"}')" 1
 is "what is free" "$(value 'pard_pool_bytes{pool="below4g",state="free"}')" $((16 << 20))
 is "names of clients" "$(get | grep -c parctl)" 0
+
+hold --size 4M --pool any
+mine="pool=\"any\",whom=\"$me\""
+# has BYTES - what is charged to this user; a moment ago it may have been more
+has() {
+        [[ $(value "pard_quota_used_bytes{$mine}") == "$1" ]]
+}
+soon "what a user has" has $((4 << 20))
+is "frames of it" "$(value "pard_quota_used_frames{$mine}")" 2
+is "buffers of it" "$(value "pard_quota_used_buffers{$mine}")" 1
+is "his quota" "$(value "pard_quota_bytes{$mine}")" $((16 << 20))
+is "what he has of what is kept for him" "$(value "pard_claim_used_bytes{$mine}")" $((4 << 20))
+is "what is kept for him" "$(value "pard_claim_bytes{$mine}")" $((2 << 20))
+let_go
+soon "the end of that" has 0
+is "whether the most that he had is told" "$(($(value "pard_quota_peak_bytes{$mine}") >= 4 << 20))" 1
+is "users who come near to what each may have" "$(value 'pard_quota_users{pool="any",share="0.5"}')" 0
 
 # Who else starts there is told.
 sed "s#$PAR_SOCKET#$dir/other.sock#" "$dir/pard.conf" >"$dir/other.conf"

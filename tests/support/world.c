@@ -208,9 +208,8 @@ void world_init(struct world *world, unsigned frames)
         world_add_pool(world, "any", 0, UINT64_MAX, frames);
 }
 
-/* @given_up: a former worker had it leave; @former: in whose place it was taken, or generation 0.
- */
-static void tell_frame(struct world *world, const struct world_frame *frame, bool given_up,
+/* @former: in whose place it was taken, or generation 0. */
+static void tell_frame(struct world *world, const struct world_frame *frame,
                        struct frame_name former)
 {
         const struct frame_news news = {
@@ -221,8 +220,8 @@ static void tell_frame(struct world *world, const struct world_frame *frame, boo
                 .phys = frame->phys,
                 .node = (int)(frame->phys / GiB % 2),
                 .pinned = true,
-                .lent = frame->lent || given_up,
-                .given_up = given_up,
+                .lent = frame->lent || frame->given_up,
+                .given_up = frame->given_up,
         };
 
         assert_int_equal(state_frame_arrived(world->state, &news, world->now_ns), 0);
@@ -243,8 +242,8 @@ static void arrive(struct world *world, uint32_t pool, uint64_t phys, struct fra
         frame->pool = pool;
         frame->phys = phys;
         frame->held = true;
-        frame->leaving = frame->lent = false;
-        tell_frame(world, frame, false, former);
+        frame->leaving = frame->given_up = frame->lent = false;
+        tell_frame(world, frame, former);
 }
 
 void world_arrive_at(struct world *world, uint32_t pool, uint64_t phys)
@@ -372,6 +371,14 @@ void world_stop(struct world *world)
         world->ledger_memory = NULL;
 }
 
+/* Those that are held, or those that were given up, as the keeper does. */
+static void tell_frames(struct world *world, bool given_up)
+{
+        for (uint32_t i = 0; i < world->n_slots; i++)
+                if (world->frames[i].held && world->frames[i].given_up == given_up)
+                        tell_frame(world, &world->frames[i], (struct frame_name){ 0 });
+}
+
 void world_restart(struct world *world)
 {
         state_keep_in(world->state, NULL);
@@ -379,14 +386,13 @@ void world_restart(struct world *world)
         ledger_free(world->ledger);
         memset(world->want, 0, sizeof(world->want));
         world->n_answers = 0;
+        for (uint32_t i = 0; i < world->n_slots; i++) {
+                world->frames[i].given_up = world->frames[i].leaving;
+                world->frames[i].leaving = false;
+        }
         world_new(world);
-        for (uint32_t i = 0; i < world->n_slots; i++)
-                if (world->frames[i].held) {
-                        const bool given_up = world->frames[i].leaving;
-
-                        world->frames[i].leaving = false;
-                        tell_frame(world, &world->frames[i], given_up, (struct frame_name){ 0 });
-                }
+        tell_frames(world, false);
+        tell_frames(world, true);
         if (world->slow_restart_ns) {
                 world->now_ns += world->slow_restart_ns;
                 state_tick(world->state, world->now_ns);

@@ -25,6 +25,7 @@ struct world_frame {
         uint64_t phys;
         bool held;      /* the state knows it */
         bool leaving;   /* the state wants it gone */
+        bool given_up;  /* a former one did, when it ended */
         unsigned flags; /* of the last leave() */
         bool lent;
 };

@@ -4,6 +4,7 @@
  * against the rules of the format.
  */
 #include "metrics.h"
+#include "metrics_quotas.h"
 
 #include "macros.h"
 #include "random.h"
@@ -22,15 +23,47 @@
 
 static char pool_name[] = "any", odd_name[] = "a\\b\"c\nd";
 
+/* What they are called nobody is told. */
+static char user_name[] = "user:radio", group_name[] = "group:a\"b", each_name[] = "user:*";
+
+static struct quota_settings quotas[] = {
+        { .name = user_name,
+          .who = { false, 1000 },
+          .bytes = 16 * MiB,
+          .frames = QUOTA_NONE,
+          .buffers = 100 },
+        { .name = group_name,
+          .who = { true, 44 },
+          .bytes = QUOTA_NONE,
+          .frames = 12,
+          .buffers = QUOTA_NONE },
+        { .name = each_name,
+          .each = true,
+          .bytes = 8 * MiB,
+          .frames = QUOTA_NONE,
+          .buffers = QUOTA_NONE },
+};
+
+static struct claim_settings claims[] = {
+        { .name = group_name, .who = { true, 4294967294 }, .bytes = 4 * MiB },
+};
+
 static const struct pool_settings settings[] = {
-        { .name = pool_name, .size_max_bytes = 64 * MiB },
-        { .name = odd_name, .size_max_bytes = 4 * GiB },
+        { .name = pool_name,
+          .page_bytes = 2 * MiB,
+          .size_max_bytes = 64 * MiB,
+          .quotas = quotas,
+          .n_quotas = ARRAY_SIZE(quotas),
+          .claims = claims,
+          .n_claims = ARRAY_SIZE(claims) },
+        { .name = odd_name, .page_bytes = 2 * MiB, .size_max_bytes = 4 * GiB },
 };
 
 /* Room for two pools and all that is told of them. */
 struct daemon {
         struct metrics metrics;
         struct metrics_pool pools[2];
+        struct metrics_use quotas[ARRAY_SIZE(quotas)], claims[ARRAY_SIZE(claims)];
         struct metrics_view view;
 };
 
@@ -45,6 +78,12 @@ static void daemon_init(struct daemon *daemon)
                 },
                 .view = { .version = "1.2.3", .started_s = 1763726400, .worker_starts = 2 },
         };
+        for (size_t i = 0; i < ARRAY_SIZE(quotas); i++)
+                metrics_name_quota(&quotas[i], daemon->quotas[i].whom);
+        for (size_t i = 0; i < ARRAY_SIZE(claims); i++)
+                metrics_name_claim(&claims[i], daemon->claims[i].whom);
+        daemon->pools[0].quotas = daemon->quotas;
+        daemon->pools[0].claims = daemon->claims;
         daemon->view.status.backend = backend;
         daemon->view.pools = daemon->pools;
         daemon->view.n_pools = ARRAY_SIZE(daemon->pools);
@@ -100,6 +139,12 @@ static void fill_small(struct daemon *daemon)
                 .lost_to_system = 16,
                 .waits = 17,
         };
+        daemon->quotas[0].use = (struct quota_use){ 14 * MiB, 51, 16 * MiB, 52 };
+        daemon->quotas[1].use = (struct quota_use){ 20 * MiB, 53, 22 * MiB, 54 };
+        daemon->quotas[2].use = (struct quota_use){ 0, 0, 6 * MiB, 55 };
+        daemon->claims[0].use = (struct quota_use){ 2 * MiB, 56, 10 * MiB, 57 };
+        for (uint32_t i = 0; i < QUOTA_SHARES; i++)
+                pool->users[i] = 64 - i;
         daemon->view.status.clients = 21;
         daemon->view.status.buffers = 22;
         daemon->view.status.waiting = 23;
@@ -178,6 +223,39 @@ static void test_metrics_miss_nothing_when_more_came_than_was_asked_for(void **s
         daemon.pools[0].report.taken_bytes = 4 * MiB;
         text = render(&daemon, METRICS_PLAIN);
         assert_non_null(strstr(text, "\npard_pool_missing_bytes{pool=\"any\"} 0\n"));
+        free(text);
+}
+
+static void test_metrics_call_nobody_by_a_name(void **state)
+{
+        struct daemon daemon;
+        char *text;
+
+        (void)state;
+        daemon_init(&daemon);
+        text = render(&daemon, METRICS_PLAIN);
+        assert_non_null(strstr(text, "whom=\"uid:1000\""));
+        assert_null(strstr(text, "radio"));
+        assert_null(strstr(text, "group"));
+        free(text);
+}
+
+/* The labels are those of quota_percents. */
+static void test_metrics_tell_the_shares_that_are_counted(void **state)
+{
+        struct daemon daemon;
+        char *text, *at;
+
+        (void)state;
+        daemon_init(&daemon);
+        text = at = render(&daemon, METRICS_PLAIN);
+        for (unsigned i = 0; i < QUOTA_SHARES; i++) {
+                at = strstr(at, "share=\"");
+                assert_non_null(at);
+                at += strlen("share=\"");
+                assert_int_equal(strtod(at, NULL) * 100 + 0.5, quota_percents[i]);
+        }
+        assert_null(strstr(at, "share="));
         free(text);
 }
 
@@ -371,6 +449,8 @@ int main(void)
                 cmocka_unit_test(test_metrics_are_told_as_openmetrics),
                 cmocka_unit_test(test_metrics_are_told_as_before_openmetrics),
                 cmocka_unit_test(test_metrics_escape_what_would_end_a_label),
+                cmocka_unit_test(test_metrics_call_nobody_by_a_name),
+                cmocka_unit_test(test_metrics_tell_the_shares_that_are_counted),
                 cmocka_unit_test(test_metrics_miss_nothing_when_more_came_than_was_asked_for),
                 cmocka_unit_test(test_metrics_keep_to_the_rules_of_the_format),
                 cmocka_unit_test(test_metrics_put_a_time_into_the_smallest_bucket_that_holds_it),

@@ -603,6 +603,142 @@ static void test_limits_are_listed(void **unused)
         world_stop(&world);
 }
 
+/* ---- how much is used, for metrics ---------------------------------------------------------- */
+
+static void expect_use(size_t quota, uint64_t bytes, uint64_t buffers, uint64_t peak_bytes,
+                       uint64_t peak_buffers)
+{
+        struct quota_use use;
+
+        state_quota_use(world.state, 0, quota, &use);
+        assert_int_equal(use.bytes, bytes);
+        assert_int_equal(use.buffers, buffers);
+        assert_int_equal(use.peak_bytes, peak_bytes);
+        assert_int_equal(use.peak_buffers, peak_buffers);
+}
+
+static void free_now(struct client *client, struct buffer *buffer)
+{
+        assert_int_equal(state_release(world.state, client, world_id(buffer), world.now_ns), 0);
+        world_let_leave(&world);
+}
+
+/* A user, a group, and each user: now, and the most that there was. */
+static void test_what_is_used_of_quotas_is_told(void **unused)
+{
+        struct client *named, *group, *each, *other;
+        struct buffer *buffer;
+        struct quota_use use;
+
+        (void)unused;
+        world_init(&world, 32);
+        add_quota("user:1000", false, 1000)->bytes = 16 * PAGE;
+        add_quota("group:radio", true, RADIO)->bytes = 16 * PAGE;
+        add_quota("user:*", false, 0)->bytes = 16 * PAGE;
+        quotas[2].each = true;
+        add_claim("user:1000", false, 1000, PAGE);
+        world_start(&world);
+        named = world_client(&world, 1000, "named");
+        group = member(1001, RADIO);
+        each = world_client(&world, 1002, "each");
+        other = world_client(&world, 1003, "other");
+
+        world_alloc(&world, named, world_request(PAGE));
+        free_now(named, world_alloc(&world, named, world_request(3 * PAGE)));
+        expect_use(0, PAGE, 1, 4 * PAGE, 2);
+        free_now(group, world_alloc(&world, group, world_request(2 * PAGE)));
+        expect_use(1, 0, 0, 2 * PAGE, 1);
+        world_alloc(&world, each, world_request(3 * PAGE));
+        buffer = world_alloc(&world, other, world_request(5 * PAGE));
+        free_now(other, buffer);
+        expect_use(2, 0, 0, 5 * PAGE, 1); /* of one of them, and not of all */
+        state_claim_use(world.state, 0, 0, &use);
+        assert_int_equal(use.bytes, PAGE);
+        assert_int_equal(use.peak_bytes, 4 * PAGE);
+
+        /* Other settings: what there was counts no longer, what is there does. */
+        state_reconfigure(world.state, &world.settings, world.now_ns);
+        expect_use(0, PAGE, 1, PAGE, 1);
+        expect_use(1, 0, 0, 0, 0);
+        expect_use(2, 0, 0, 3 * PAGE, 1);
+        world_stop(&world);
+}
+
+static const struct {
+        const char *name;
+        uint64_t bytes, frames, buffers; /* 0: no such limit */
+        uint32_t users[QUOTA_SHARES]; /* whose users have 4, 7, 8, 9 and 10 frames, one a buffer */
+} share_cases[] = {
+        { "bytes", 10 * PAGE, 0, 0, { 4, 3, 2, 1 } },
+        { "frames", 0, 10, 0, { 4, 3, 2, 1 } },
+        { "buffers", 0, 0, 10, { 4, 3, 2, 1 } },
+        { "the tighter one of two", 20 * PAGE, 10, 0, { 4, 3, 2, 1 } },
+        { "the tighter one of three", 20 * PAGE, 40, 10, { 4, 3, 2, 1 } },
+        { "far from it", 100 * PAGE, 0, 0, { 0, 0, 0, 0 } },
+        { "what is no whole number is rounded up", 0, 11, 0, { 4, 2, 1, 0 } },
+};
+
+static void expect_users(const uint32_t users[QUOTA_SHARES])
+{
+        for (unsigned i = 0; i < QUOTA_SHARES; i++)
+                assert_int_equal(state_quota_users(world.state, 0, i), users[i]);
+}
+
+static uint64_t limit_of(uint64_t most)
+{
+        return most ? most : QUOTA_NONE;
+}
+
+/* How many come near to what each may have; who has a quota of his own is not among them. */
+static void test_who_comes_near_to_his_quota_is_counted(void **unused)
+{
+        static const uint32_t has[] = { 4, 7, 8, 9, 10 }, nobody[QUOTA_SHARES] = { 0 };
+
+        (void)unused;
+        for (size_t i = 0; i < ARRAY_SIZE(share_cases); i++) {
+                struct client *clients[ARRAY_SIZE(has)];
+                struct quota_settings *each;
+
+                print_message("%s\n", share_cases[i].name);
+                world_init(&world, 64);
+                add_quota("user:2000", false, 2000);
+                each = add_quota("user:*", false, 0);
+                each->each = true;
+                each->bytes = limit_of(share_cases[i].bytes);
+                each->frames = limit_of(share_cases[i].frames);
+                each->buffers = limit_of(share_cases[i].buffers);
+                world_start(&world);
+                for (uint32_t j = 0; j < 10; j++)
+                        world_alloc(&world, world_client(&world, 2000, "own"), world_request(PAGE));
+                expect_users(nobody);
+                for (uint32_t j = 0; j < ARRAY_SIZE(has); j++) {
+                        clients[j] = world_client(&world, 1000 + j, "each");
+                        for (uint32_t k = 0; k < has[j]; k++)
+                                world_alloc(&world, clients[j], world_request(PAGE));
+                }
+                expect_users(share_cases[i].users);
+
+                /* What it is now: when the settings are read again, and when all have gone. */
+                state_reconfigure(world.state, &world.settings, world.now_ns);
+                expect_users(share_cases[i].users);
+                each->each = false;
+                each->who.id = 3000;
+                state_reconfigure(world.state, &world.settings, world.now_ns);
+                expect_users(nobody);
+                each->each = true;
+                state_reconfigure(world.state, &world.settings, world.now_ns);
+                expect_users(share_cases[i].users);
+                world_restart(&world);
+                expect_users(share_cases[i].users);
+                for (uint32_t j = 0; j < ARRAY_SIZE(has); j++)
+                        client_end(world.state, world_resume(&world, 1000 + j, 11 + j), true,
+                                   world.now_ns);
+                world_let_leave(&world);
+                expect_users(nobody);
+                world_stop(&world);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -624,6 +760,8 @@ int main(void)
                 cmocka_unit_test(test_the_next_worker_counts_the_same),
                 cmocka_unit_test(test_one_user_has_not_all_sessions),
                 cmocka_unit_test(test_limits_are_listed),
+                cmocka_unit_test(test_what_is_used_of_quotas_is_told),
+                cmocka_unit_test(test_who_comes_near_to_his_quota_is_counted),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

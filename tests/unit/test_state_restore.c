@@ -9,7 +9,6 @@
 #include "macros.h"
 #include "result.h"
 
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -297,15 +296,16 @@ static void test_restore_keeps_a_frame_closed(void **state)
         world_stop(&world);
 }
 
-static uint64_t leaving_of(const struct client *client)
+static struct state_bytes bytes_of(const struct client *client)
 {
         struct client_report report;
         uint64_t cursor = 0;
 
         while (state_next_client(world.state, client, world.now_ns, &cursor, &report))
                 if (report.id == client_id(client))
-                        return report.bytes.leaving;
-        return 0;
+                        return report.bytes;
+        fail();
+        return (struct state_bytes){ 0 };
 }
 
 /* What was on its way out, or kept for its owner, leaves; it is still charged to him. */
@@ -326,7 +326,7 @@ static void test_restore_sends_empty_frames_away(void **state)
         assert_int_equal(world_bytes(&world).leaving, PAGE);
         assert_int_equal(world_bytes(&world).quarantined, 0);
         client = world_resume(&world, 1000, world.last_token);
-        assert_int_equal(leaving_of(client), PAGE);
+        assert_int_equal(bytes_of(client).leaving, PAGE);
         world_let_leave(&world);
         assert_int_equal(world_bytes(&world).free, 4 * PAGE);
         world_stop(&world);
@@ -715,27 +715,103 @@ static void test_restore_again_and_again(void **state)
         world_stop(&world);
 }
 
-/* The page of a frame that was given up is another frame by now: that one stays what it is. */
-static void test_restore_prefers_who_has_the_page(void **state)
+/* ---- a page that was punched out, and is another frame by now -------------------------------- */
+
+/* A client gives back a frame that it has punched, the next one gets the page, the worker dies. */
+static struct frame_name lose_a_page(bool owner_ends)
 {
-        struct client *client;
-        struct frame_news late = { .name = { 15, 7 },
-                                   .page_bytes = PAGE,
-                                   .lent = true,
-                                   .given_up = true,
-                                   .pinned = true };
+        struct client *a, *b;
+        struct buffer *buffer;
+        struct piece piece;
+
+        world_init(&world, 4);
+        world.clumsy = true;
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        b = world_client(&world, 1001, "b");
+        buffer = world_alloc(&world, a, numbered(PAGE, 1));
+        buffer_piece(buffer, 0, &piece);
+        assert_int_equal(state_release(world.state, a, world_id(buffer), world.now_ns), 0);
+        state_frame_lingers(world.state, piece.frame, FRAME_HOLDER_HOLE, world.now_ns);
+        world_arrive_at(&world, 0, piece.phys);
+        buffer = world_alloc(&world, b, numbered(PAGE, 2));
+        assert_int_equal(world_first(buffer), piece.phys);
+        if (owner_ends)
+                client_end(world.state, a, false, world.now_ns);
+        return piece.frame;
+}
+
+static bool owner_is_called_gone(struct frame_name name)
+{
+        return world.frames[name.slot].flags & LEAVE_OWNER_GONE;
+}
+
+static void let_it_leave(void)
+{
+        world_let_leave(&world);
+        world_pass(&world, 60 * NS_PER_S); /* meanwhile it counted as held */
+        assert_int_equal(world_bytes(&world).held, 4 * PAGE);
+        assert_int_equal(world_bytes(&world).lingering, 0);
+        state_check(world.state);
+}
+
+/* Who punched it pays for it as before, and the keeper hears of his end. Who has the page has it.
+ */
+static void test_restore_knows_who_lost_a_page(void **state)
+{
+        static const struct {
+                const char *name;
+                bool owner_ends;
+        } cases[] = { { "its owner comes back, and ends", false },
+                      { "its owner had ended before", true } };
 
         (void)state;
-        world_init(&world, 16);
-        world_start(&world);
-        client = world_client(&world, 1000, "a");
-        late.phys = world_first(world_alloc(&world, client, numbered(PAGE, 1)));
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                struct frame_name name;
+                struct client *a, *b;
+
+                print_message("%s\n", cases[i].name);
+                name = lose_a_page(cases[i].owner_ends);
+                for (unsigned deaths = 0; deaths < 2; deaths++) {
+                        world_restart(&world);
+                        assert_int_equal(world_bytes(&world).held, 5 * PAGE);
+                        assert_int_equal(world_bytes(&world).quarantined, 0);
+                        assert_true(world.frames[name.slot].leaving);
+                        state_frame_lingers(world.state, name, FRAME_HOLDER_HOLE, world.now_ns);
+                        assert_int_equal(world_bytes(&world).lingering, PAGE);
+                        assert_int_equal(owner_is_called_gone(name), cases[i].owner_ends);
+                        b = world_resume(&world, 1001, 2);
+                        assert_non_null(client_restored_buffer(b, 2));
+                        assert_int_equal(world.n_of_type[EVENT_MOVED], 0);
+                }
+                a = world_resume(&world, 1000, 1);
+                assert_int_equal(!a, cases[i].owner_ends);
+                if (a) {
+                        assert_int_equal(bytes_of(a).lingering, PAGE);
+                        client_end(world.state, a, false, world.now_ns);
+                        assert_true(owner_is_called_gone(name));
+                }
+                let_it_leave();
+                world_stop(&world);
+        }
+}
+
+/* Whose it was nobody knows, so nobody's end is waited for. */
+static void test_restore_lets_go_of_what_lost_its_page(void **state)
+{
+        struct frame_name name;
+
+        (void)state;
+        name = lose_a_page(false);
+        ((struct ledger_head *)world.ledger_memory)->version++;
         world_restart(&world);
-        assert_int_equal(state_frame_arrived(world.state, &late, world.now_ns), -EEXIST);
-        client = world_resume(&world, 1000, world.last_token);
-        assert_non_null(client);
-        assert_non_null(client_restored_buffer(client, 1));
-        assert_int_equal(world.n_of_type[EVENT_MOVED], 0);
+        assert_int_equal(world_bytes(&world).quarantined, 2 * PAGE);
+        assert_false(world.frames[name.slot].leaving);
+        world_pass(&world, 5 * NS_PER_S);
+        assert_int_equal(world_bytes(&world).quarantined, PAGE); /* what b has is kept aside */
+        assert_true(world.frames[name.slot].leaving);
+        assert_true(owner_is_called_gone(name));
+        let_it_leave();
         world_stop(&world);
 }
 
@@ -762,7 +838,8 @@ int main(void)
                 cmocka_unit_test(test_restore_keeps_aside_what_nobody_knows),
                 cmocka_unit_test(test_restore_grants_nothing_beside_what_nobody_knows),
                 cmocka_unit_test(test_restore_without_what_was_kept),
-                cmocka_unit_test(test_restore_prefers_who_has_the_page),
+                cmocka_unit_test(test_restore_knows_who_lost_a_page),
+                cmocka_unit_test(test_restore_lets_go_of_what_lost_its_page),
                 cmocka_unit_test(test_restore_again_and_again),
         };
 
