@@ -55,7 +55,8 @@ struct par_sg_part {
 /**
  * struct par_sg_options - the rest of what a list is; NULL is the same as all zero
  * @device:   whose limits apply in addition, and whose addresses are meant; borrowed as long as the
- *            list is there. NULL: none
+ *            list is there. NULL: none. Its min_align_mask asks nothing of a list: a part may begin
+ *            anywhere in its page
  * @flags, @reserved_flags, @reserved: zero
  */
 struct par_sg_options {

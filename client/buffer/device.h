@@ -18,6 +18,8 @@ struct io_space;
  * @par:  whose; borrowed
  * @name: as the daemon says it; owned
  * @limits: as the daemon said when it was opened
+ * @start_align: what of their align is asked of memory wherever it is from, as start_align of
+ *         proto/par.proto; all of it is asked of what is allocated for the device
  * @view: whose addresses those of its buffers are; see lookup.h. Read without the lock
  * @io_space: of the VFIO container that it is attached to, a reference; NULL: none
  * @reach: what its streaming mappings have to satisfy
@@ -28,6 +30,7 @@ struct par_device {
         struct par *par;
         char *name;
         struct par_constraint limits;
+        uint64_t start_align;
         _Atomic(uint32_t) view;
         struct io_space *io_space;
         struct device_reach reach;

@@ -85,6 +85,10 @@ static int take_device(struct request *request, const Wire__Reply *reply, struct
         open->device->name = strdup(*name ? name : open->asked);
         if (reply->device_open->limits)
                 open->device->limits = limits_of(reply->device_open->limits);
+        /* A daemon of before does not tell. */
+        open->device->start_align = reply->device_open->start_align;
+        if (!open->device->start_align)
+                open->device->start_align = open->device->limits.align;
         return take_reach(&open->device->reach, &open->device->limits, reply->device_open);
 }
 

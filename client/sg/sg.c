@@ -31,10 +31,21 @@ static int check_options(const struct par *par, const struct par_sg_options *opt
         return 0;
 }
 
+/* Of a device's limits those of memory that is only described: as with the kernel's dma_map_sg(),
+ * the bits of min_align_mask are those that the memory has where it is. */
+static struct par_constraint device_limits(const struct par_device *device)
+{
+        struct par_constraint limits = device->limits;
+
+        limits.align = device->start_align;
+        return limits;
+}
+
 /* What every segment has to satisfy. */
 static int set_limits(struct io_want *want, const struct par_constraint *constraint,
                       const struct par_device *device)
 {
+        struct par_constraint theirs;
         enum limit limit;
         int r;
 
@@ -44,8 +55,10 @@ static int set_limits(struct io_want *want, const struct par_constraint *constra
         io_want_init(want, 1, constraint);
         if (!constraint || !constraint->max_segments)
                 want->limits.max_segments = SEGMENTS_ANY;
-        if (device)
-                io_want_narrow(want, &device->limits, device->name);
+        if (device) {
+                theirs = device_limits(device);
+                io_want_narrow(want, &theirs, device->name);
+        }
         if (constraint && constraint->max_segments == PAR_SEGMENTS_ANY)
                 want->limits.max_segments = SEGMENTS_ANY; /* for more than one command */
         r = constraint_check(&want->limits, &limit);

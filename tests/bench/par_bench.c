@@ -29,7 +29,7 @@ struct command {
 static const struct command commands[] = {
         { "engine", engine_main, "time the engine's searches, and those of its peers" },
         { "experiment", experiment_main, "place mixed traffic in several ways, and compare" },
-        { "slab", slab_bench_main, "time objects of slabs, and those of DPDK's mempools" },
+        { "slab", slab_bench_main, "time objects of slabs and bounded buffers, and DPDK's" },
         { "heap", heap_main, "time the DMA heap, and other allocators" },
         { "map", map_bench_main, "time memory that is mapped for a device, and bounced" },
         { "path", path_main, "time the way to pard and back" },

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns DPDK's environment and a mempool in it. */
+/*
+ * Owns DPDK's environment, and a mempool and zones in it.
+ *
+ * A zone has a name that no other one has at that moment, and there are RTE_MAX_MEMZONE at most,
+ * the mempool's own included.
+ */
 #include "slab_bench.h"
 
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
 #include <rte_mempool.h>
+#include <rte_memzone.h>
 #include <rte_version.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +21,7 @@
 
 static struct rte_mempool *pool;
 static char *block;
+static const struct rte_memzone *live[SLAB_BENCH_LIVE];
 static volatile uint64_t sink, ring[SLAB_BENCH_BULK];
 
 static void get_put(size_t times)
@@ -59,6 +66,52 @@ static void dma_address(size_t times)
                 sink = rte_malloc_virt2iova(block);
 }
 
+/* Return: NULL where there is none: rte_errno says why. */
+static const struct rte_memzone *reserve(const char *name)
+{
+        const struct rte_memzone *zone = rte_memzone_reserve_bounded(
+                name, SLAB_BENCH_BOUND, SOCKET_ID_ANY, RTE_MEMZONE_IOVA_CONTIG, SLAB_BENCH_ALIGN,
+                SLAB_BENCH_BOUND);
+
+        if (zone && !slab_bench_is_bounded(zone->iova))
+                abort();
+        return zone;
+}
+
+/* The name is free again each time. */
+static void bounded(size_t times)
+{
+        for (size_t i = 0; i < times; i++)
+                if (rte_memzone_free(reserve("par-bench bounded")))
+                        abort();
+}
+
+static void let_go(void)
+{
+        for (size_t i = 0; i < SLAB_BENCH_LIVE && live[i]; i++) {
+                (void)rte_memzone_free(live[i]);
+                live[i] = NULL;
+        }
+}
+
+static int hold(void)
+{
+        char name[RTE_MEMZONE_NAMESIZE];
+
+        _Static_assert(SLAB_BENCH_LIVE < RTE_MAX_MEMZONE / 2, "there are as many zones");
+        for (size_t i = 0; i < SLAB_BENCH_LIVE; i++) {
+                snprintf(name, sizeof(name), "par-bench live %zu", i);
+                live[i] = reserve(name);
+                if (!live[i]) {
+                        fprintf(stderr, "par-bench slab: DPDK, zone %zu of %d: %s\n", i + 1,
+                                SLAB_BENCH_LIVE, rte_strerror(rte_errno));
+                        let_go();
+                        return 1;
+                }
+        }
+        return 0;
+}
+
 static const char *mode(void)
 {
         return rte_eal_iova_mode() == RTE_IOVA_PA ? "PA" : "VA, so virt2iova looks nothing up";
@@ -79,7 +132,10 @@ static int start(const char *arguments)
 
 int slab_rival_dpdk_open(const char *arguments, struct slab_rival *ret)
 {
-        *ret = (struct slab_rival){ .run = { get_put, bulk, bulk_dma, dma_address, NULL } };
+        *ret = (struct slab_rival){
+                .run = { get_put, bulk, bulk_dma, dma_address, NULL, bounded, bounded },
+                .hold = hold,
+        };
         if (start(arguments)) {
                 snprintf(ret->name, sizeof(ret->name), "DPDK does not come up: %s",
                          rte_strerror(rte_errno));
@@ -100,6 +156,7 @@ int slab_rival_dpdk_open(const char *arguments, struct slab_rival *ret)
 
 void slab_rival_dpdk_close(void)
 {
+        let_go();
         rte_free(block);
         rte_mempool_free(pool);
         rte_eal_cleanup();

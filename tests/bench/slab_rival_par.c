@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the slab that is measured, as an application has it: through the shared library. */
+/* Owns the slab and the buffers that are measured, as an application has them: through the shared
+ * library. */
 #include "slab_bench.h"
 
 #include <par_slab.h>
@@ -9,6 +10,7 @@
 static struct par *par;
 static struct par_slab *slab;
 static struct par_object objects[SLAB_BENCH_OBJECTS / 2];
+static struct par_buffer *live[SLAB_BENCH_LIVE];
 static volatile uint64_t ring[SLAB_BENCH_BULK]; /* what a device would read */
 
 /* A result that must not be is no figure. */
@@ -76,6 +78,34 @@ static void dma_pointer(size_t times)
                         stop("look-up");
 }
 
+static struct par_buffer *get_bounded(void)
+{
+        const struct par_constraint limits = {
+                .align = SLAB_BENCH_ALIGN,
+                .boundary = SLAB_BENCH_BOUND,
+        };
+        struct par_buffer *buffer;
+
+        if (par_alloc(par, SLAB_BENCH_BOUND, &limits, NULL, &buffer))
+                stop("a buffer");
+        if (!slab_bench_is_bounded(par_buffer_dma(buffer)))
+                stop("a buffer that is not where it was to be");
+        return buffer;
+}
+
+static void bounded(size_t times)
+{
+        for (size_t i = 0; i < times; i++)
+                par_free(get_bounded());
+}
+
+static int hold(void)
+{
+        for (size_t i = 0; i < SLAB_BENCH_LIVE; i++)
+                live[i] = get_bounded();
+        return 0;
+}
+
 int slab_rival_par_open(const char *socket, struct slab_rival *ret)
 {
         const struct par_slab_options options = {
@@ -86,7 +116,8 @@ int slab_rival_par_open(const char *socket, struct slab_rival *ret)
 
         *ret = (struct slab_rival){
                 .name = "libpar",
-                .run = { get_put, bulk, bulk_dma, dma_address, dma_pointer },
+                .run = { get_put, bulk, bulk_dma, dma_address, dma_pointer, bounded, bounded },
+                .hold = hold,
         };
         r = par_connect(socket, NULL, &par);
         if (!r)
@@ -104,6 +135,8 @@ int slab_rival_par_open(const char *socket, struct slab_rival *ret)
 
 void slab_rival_par_close(void)
 {
+        for (size_t i = 0; i < SLAB_BENCH_LIVE; i++)
+                par_free(live[i]);
         (void)par_slab_destroy(slab);
         par_disconnect(par);
         slab = NULL;

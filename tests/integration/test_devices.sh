@@ -86,6 +86,12 @@ is "a segment each" "$(jq -c '[.alloc.segments[].length]' "$dir/out")" '[4096,40
 expect 3 "six pages for EHCI" "$PARCTL" alloc --size 24K --max-segments any --device ehci-qtd
 says err "six pages for EHCI" '"device ehci-qtd: boundary 4 KiB" rules that out, with "device ehci-qtd: max_segments 5"'
 
+# NVMe: pages of buffers, and nothing of whole pages asked of other memory.
+is "what is kept" "$(jget '.devices[] | select(.device == "nvme") | [.align, .min_align_mask, .granularity]' devices)" \
+        '[4096,"0xfff",null]'
+expect 0 "pages for NVMe" "$PARCTL" --json alloc --size 12K --max-segments any --max-segment 6K --device nvme
+is "each from its beginning" "$(jq -c '[.alloc.segments[] | .length]' "$dir/out")" '[4096,4096,4096]'
+
 # ---- bus windows ----------------------------------------------------------------------------
 settled
 expect 0 "memory just above 31 bits" "$PARCTL" --json alloc --size 8M --device board31

@@ -133,6 +133,32 @@ static void test_pieces(struct par_buffer *buffer, rte_iova_t *addresses)
         take_out(buffer);
 }
 
+static bool straddles(uint64_t first, size_t bytes, size_t bound)
+{
+        return first / bound != (first + bytes - 1) / bound;
+}
+
+/* Addresses in one piece, which lie in the other halves of the blocks than their pointers. */
+static void test_bound(struct par_buffer *buffer)
+{
+        const size_t size = 3 * MIB, bound = (size_t)2 * PAGE_BYTES;
+        const uintptr_t data = (uintptr_t)par_buffer_data(buffer);
+        const struct rte_memzone *zone;
+        rte_iova_t apart[PAGES];
+        int socket;
+
+        for (uint64_t i = 0; i < PAGES; i++)
+                apart[i] = (UINT64_C(1) << 32) + (data % bound ? 0 : PAGE_BYTES) + i * PAGE_BYTES;
+        socket = add(buffer, apart);
+        zone = rte_memzone_reserve_bounded("bound", size, socket, RTE_MEMZONE_IOVA_CONTIG, 4096,
+                                           (unsigned)bound);
+        insist(zone != NULL, "rte_memzone_reserve_bounded");
+        check(!straddles(zone->addr_64, size, bound), "a zone's boundary is one of its pointer");
+        check(straddles(zone->iova, size, bound), "and not of its address");
+        rte_memzone_free(zone);
+        take_out(buffer);
+}
+
 /* In this mode DPDK answers a question about any memory with its pointer, and does not look. */
 static void test_virtual(struct par *par, struct par_buffer *buffer, rte_iova_t *addresses)
 {
@@ -167,6 +193,7 @@ int main(int argc, char **argv)
         test_no_table(buffer);
         test_page_size(buffer, addresses);
         test_pieces(buffer, addresses);
+        test_bound(buffer);
         test_virtual(par, buffer, addresses);
         par_disconnect(par);
         rte_eal_cleanup();
