@@ -235,7 +235,8 @@ struct usage account_usage(const struct account *account)
 
 static void join_group(struct identity *identity, uint32_t gid)
 {
-        if (!identity_in_group(identity, gid) && identity->n_groups < CLIENT_GROUPS_MAX)
+        if (gid != IDENTITY_NO_GROUP && !identity_in_group(identity, gid) &&
+            identity->n_groups < CLIENT_GROUPS_MAX)
                 identity->groups[identity->n_groups++] = gid;
 }
 
@@ -249,7 +250,7 @@ static void join(struct identity *all, const struct identity *identity)
 
 void owner_identify(struct state *state, struct owner *owner, const struct identity *identity)
 {
-        if (owner->is_uid && owner->identity.n_groups)
+        if (owner->is_uid)
                 join(&owner->identity, identity);
         else
                 owner->identity = *identity;

@@ -320,6 +320,98 @@ static void test_another_pool_will_do(void **unused)
         world_stop(&world);
 }
 
+/* ---- sessions of one uid that share ---------------------------------------------------------- */
+
+static const struct identity of_radio_alone = { .uid = 1000, .gid = RADIO, .pid = 1 };
+static const struct identity of_radio_too = {
+        .uid = 1000, .gid = 1000, .pid = 2, .groups = { 1000, RADIO }, .n_groups = 2
+};
+static const struct identity of_no_group = { .uid = 1000, .gid = 1000, .pid = 3 };
+static const struct identity of_another = {
+        .uid = 1000, .gid = 1000, .pid = 4, .groups = { 1000, 200 }, .n_groups = 2
+};
+
+static struct client *session_of(const struct identity *identity)
+{
+        struct client *client;
+
+        assert_int_equal(client_new(world.state, identity, "session", ++world.last_token, &world,
+                                    world.now_ns, &client),
+                         0);
+        return client;
+}
+
+static const struct {
+        const char *name;
+        const struct identity *first, *second;
+} union_cases[] = {
+        { "a primary group alone, then none", &of_radio_alone, &of_no_group },
+        { "a primary group alone, then others", &of_radio_alone, &of_another },
+        { "several groups, then none", &of_radio_too, &of_no_group },
+        { "several groups, then others", &of_radio_too, &of_another },
+        { "none, then a primary group alone", &of_no_group, &of_radio_alone },
+        { "others, then several", &of_another, &of_radio_too },
+};
+
+static void start_shared_by_uid(void)
+{
+        world_init(&world, 16);
+        world.pools[0].isolation = ISOLATE_UID;
+        add_quota("group:radio", true, RADIO)->frames = 4;
+        world_start(&world);
+}
+
+/* A group of one session does not end for what they share when another one lacks it. */
+static void test_a_uid_has_the_groups_of_all_its_sessions(void **unused)
+{
+        struct client *clients[2];
+        struct refusal refusal;
+
+        (void)unused;
+        for (size_t i = 0; i < ARRAY_SIZE(union_cases); i++) {
+                print_message("%s\n", union_cases[i].name);
+                start_shared_by_uid();
+                clients[0] = session_of(union_cases[i].first);
+                world_alloc(&world, clients[0], world_request(3 * PAGE));
+                clients[1] = session_of(union_cases[i].second);
+                for (size_t j = 0; j < ARRAY_SIZE(clients); j++)
+                        assert_int_equal(refused(clients[j], 2 * PAGE, &refusal),
+                                         PAR_REFUSED_QUOTA);
+                assert_int_equal(refused(member(1001, RADIO), 2 * PAGE, &refusal),
+                                 PAR_REFUSED_QUOTA);
+                world_alloc(&world, clients[1], world_request(PAGE));
+                assert_int_equal(refused(clients[0], PAGE, &refusal), PAR_REFUSED_QUOTA);
+                world_stop(&world);
+        }
+}
+
+/* What is on its way out has no session in the ledger, only a uid. */
+static void test_the_next_worker_knows_the_groups_of_a_uid(void **unused)
+{
+        struct refusal refusal;
+        struct buffer *buffer;
+        struct client *a;
+        uint64_t token;
+
+        (void)unused;
+        start_shared_by_uid();
+        a = session_of(&of_radio_alone);
+        token = world.last_token;
+        world_alloc(&world, a, world_request(2 * PAGE));
+        buffer = world_alloc(&world, a, world_request(PAGE));
+        world.clumsy = true;
+        release(a, buffer);
+        world_restart(&world);
+        assert_int_equal(refused(member(1001, RADIO), 2 * PAGE, &refusal), PAR_REFUSED_QUOTA);
+        assert_int_equal(
+                client_resume(world.state, &of_radio_alone, token, &world, world.now_ns, &a), 0);
+        assert_int_equal(refused(a, 2 * PAGE, &refusal), PAR_REFUSED_QUOTA);
+        world_let_leave(&world);
+        world_alloc(&world, a, world_request(2 * PAGE));
+        assert_int_equal(refused(a, PAGE, &refusal), PAR_REFUSED_QUOTA);
+        world_stop(&world);
+}
+
 /* ---- claims --------------------------------------------------------------------------------- */
 
 static void test_what_is_claimed_is_never_given_to_others(void **unused)
@@ -615,6 +707,8 @@ int main(void)
                 cmocka_unit_test(test_who_waits_for_his_quota_holds_up_nobody),
                 cmocka_unit_test(test_nobody_waits_for_himself),
                 cmocka_unit_test(test_another_pool_will_do),
+                cmocka_unit_test(test_a_uid_has_the_groups_of_all_its_sessions),
+                cmocka_unit_test(test_the_next_worker_knows_the_groups_of_a_uid),
                 cmocka_unit_test(test_what_is_claimed_is_never_given_to_others),
                 cmocka_unit_test(test_beyond_his_claim_one_is_like_others),
                 cmocka_unit_test(test_what_others_claimed_is_out_of_reach_for_ever),
