@@ -61,6 +61,12 @@ static int check(const struct client *client, const struct share *share, struct 
                                    "%d sessions of other uids have buffer %" PRIu64
                                    " already: no more may",
                                    SHARE_STRANGERS_MAX, share->buffer->id);
+        if (!ledger_has_room_to_open(client->state->ledger))
+                return refusal_set(refusal, PAR_REFUSED_QUOTA,
+                                   "%" PRIu64 " sessions have buffer %" PRIu64
+                                   ", and so many have shared buffers that of no more can be kept "
+                                   "account",
+                                   share->n_holders, share->buffer->id);
         return client_may_have_more(client, refusal);
 }
 
