@@ -247,6 +247,78 @@ static void test_what_comes_back_is_waited_for(void **unused)
         world_stop(&world);
 }
 
+/* Whichever session it is kept for, and however long. */
+static void test_what_is_kept_for_another_session_is_waited_for(void **unused)
+{
+        static const struct {
+                const char *name;
+                bool is_group;
+                uint32_t whose, first, second; /* uids */
+        } cases[] = {
+                { "of the same user", false, 1000, 1000, 1000 },
+                { "of the same group", true, RADIO, 1000, 1001 },
+        };
+
+        (void)unused;
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                struct client *a, *b, *other;
+                struct refusal refusal;
+                struct buffer *buffer;
+
+                print_message("%s\n", cases[i].name);
+                world_init(&world, 16);
+                world.pools[0].reuse_delay_ns = 3600 * NS_PER_S;
+                add_quota("ours", cases[i].is_group, cases[i].whose)->frames = 4;
+                world.clumsy = true;
+                world_start(&world);
+                a = member(cases[i].first, RADIO);
+                b = member(cases[i].second, RADIO);
+                other = world_client(&world, 1002, "other");
+                buffer = world_alloc(&world, a, world_request(4 * PAGE));
+                world_show(&world, a, buffer);
+                release(a, buffer);
+                buffer = world_alloc(&world, other, world_request(PAGE));
+                world_show(&world, other, buffer);
+                release(other, buffer);
+                assert_int_equal(world_bytes(&world).reusable, 2 * PAGE);
+                assert_int_equal(world_ask(&world, b, world_request(4 * PAGE), 7, &refusal), 0);
+                assert_int_equal(world.n_answers, 0);
+                world_let_leave(&world);
+                world_pass(&world, 0);
+                assert_int_equal(world.n_answers, 1);
+                assert_int_equal(world.answers[0].r, 0);
+                assert_int_equal(world_bytes(&world).reusable, PAGE); /* the other one's */
+                world_stop(&world);
+        }
+}
+
+/* What is kept stays, where what leaves already is enough. */
+static void test_what_is_kept_stays_where_it_is_not_wanted(void **unused)
+{
+        struct client *a, *b;
+        struct refusal refusal;
+        struct buffer *buffer;
+
+        (void)unused;
+        world_init(&world, 16);
+        world.pools[0].reuse_delay_ns = 3600 * NS_PER_S;
+        add_quota("user:anna", false, 1000)->frames = 4;
+        world.clumsy = true;
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        b = world_client(&world, 1000, "b");
+        buffer = world_alloc(&world, a, world_request(4 * PAGE));
+        world_show(&world, a, buffer);
+        release(a, buffer);
+        assert_int_equal(world_ask(&world, b, world_request(3 * PAGE), 7, &refusal), 0);
+        world_let_leave(&world);
+        world_pass(&world, 0);
+        assert_int_equal(world.n_answers, 1);
+        assert_int_equal(world.answers[0].r, 0);
+        assert_int_equal(world_bytes(&world).reusable, PAGE);
+        world_stop(&world);
+}
+
 static int wait_for(struct client *client, uint64_t bytes, uint64_t ticket)
 {
         struct request request = world_request(bytes);
@@ -704,6 +776,8 @@ int main(void)
                 cmocka_unit_test(test_each_user_has_a_quota_of_his_own),
                 cmocka_unit_test(test_what_is_not_gone_counts),
                 cmocka_unit_test(test_what_comes_back_is_waited_for),
+                cmocka_unit_test(test_what_is_kept_for_another_session_is_waited_for),
+                cmocka_unit_test(test_what_is_kept_stays_where_it_is_not_wanted),
                 cmocka_unit_test(test_who_waits_for_his_quota_holds_up_nobody),
                 cmocka_unit_test(test_nobody_waits_for_himself),
                 cmocka_unit_test(test_another_pool_will_do),
