@@ -635,6 +635,65 @@ static void test_settings_that_change_count_what_is_there(void **unused)
         world_stop(&world);
 }
 
+static const struct {
+        const char *name;
+        uint64_t before, after; /* the quota, in frames */
+        uint64_t claim;         /* of somebody else's, from then on, in frames */
+        int result;             /* -1: none */
+} change_cases[] = {
+        { "a quota that allows it", 4, 6, 0, 0 },
+        { "a quota that allows less than it", 4, 1, 0, PAR_REFUSED_NEVER_FITS },
+        { "a quota that allows no more", 4, 5, 0, -1 },
+        { "no quota", 4, QUOTA_NONE, 0, 0 },
+        { "no quota, and what is left is claimed", 4, QUOTA_NONE, 15, PAR_REFUSED_NEVER_FITS },
+        { "a quota for one who waits for memory", QUOTA_NONE, 5, 0, -1 },
+        { "a claim on what one waits for", QUOTA_NONE, QUOTA_NONE, 15, PAR_REFUSED_NEVER_FITS },
+};
+
+static void test_who_waits_goes_by_the_new_settings(void **unused)
+{
+        struct pool_settings pools[1];
+        struct state_settings settings;
+
+        (void)unused;
+        for (size_t i = 0; i < ARRAY_SIZE(change_cases); i++) {
+                const bool short_of_memory = change_cases[i].before == QUOTA_NONE;
+                struct client *a, *b;
+
+                print_message("%s\n", change_cases[i].name);
+                world_init(&world, 16);
+                world.pools[0].size_max_bytes = world.pools[0].size_min_bytes;
+                add_quota("user:anna", false, 1000)->frames = change_cases[i].before;
+                world_start(&world);
+                a = world_client(&world, 1000, "a");
+                b = world_client(&world, 1000, "b");
+                world_alloc(&world, a, world_request(4 * PAGE));
+                if (short_of_memory)
+                        world_alloc(&world, world_client(&world, 1001, "other"),
+                                    world_request(12 * PAGE));
+                assert_int_equal(wait_for(b, 2 * PAGE, 1), 0);
+                world_pass(&world, 200 * NS_PER_MS);
+                assert_int_equal(world.n_answers, 0);
+
+                pools[0] = world.pools[0];
+                settings = world.settings;
+                settings.pools = pools;
+                quotas[1] = quotas[0];
+                quotas[1].frames = change_cases[i].after;
+                pools[0].quotas = &quotas[1];
+                add_claim("user:carl", false, 1002, change_cases[i].claim * PAGE);
+                pools[0].claims = claims;
+                pools[0].n_claims = 1;
+                state_reconfigure(world.state, &settings, world.now_ns);
+                assert_int_equal(world.n_answers, change_cases[i].result >= 0);
+                if (world.n_answers && world.answers[0].r != change_cases[i].result)
+                        fail_msg("%d: %s", world.answers[0].r, world.answers[0].refusal.sentence);
+                if (world.n_answers && world.answers[0].r)
+                        print_message("  %s\n", world.answers[0].refusal.sentence);
+                world_stop(&world);
+        }
+}
+
 static void test_the_next_worker_counts_the_same(void **unused)
 {
         struct refusal refusal;
@@ -789,6 +848,7 @@ int main(void)
                 cmocka_unit_test(test_a_pool_grows_around_claims),
                 cmocka_unit_test(test_who_has_part_of_a_frame_may_have_the_rest),
                 cmocka_unit_test(test_settings_that_change_count_what_is_there),
+                cmocka_unit_test(test_who_waits_goes_by_the_new_settings),
                 cmocka_unit_test(test_the_next_worker_counts_the_same),
                 cmocka_unit_test(test_one_user_has_not_all_sessions),
                 cmocka_unit_test(test_limits_are_listed),
