@@ -180,3 +180,12 @@ int state_remove(struct state *state, struct client *client, uint32_t uid, const
         state_changed(state, now_ns);
         return 0;
 }
+
+void state_take_back(struct state *state, struct client *client, uint64_t id, uint64_t now_ns)
+{
+        const struct buffer *buffer = client_buffer(client, id);
+
+        if (buffer && buffer->share)
+                share_remove_name(buffer->share);
+        (void)state_release(state, client, id, now_ns);
+}
