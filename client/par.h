@@ -374,7 +374,8 @@ void par_free(struct par_buffer *buffer);
  *
  * Each is as par_alloc() would have given it. They lie side by side where there is room. Where they
  * cannot be had in one request (each is larger than a page, or for a device that is attached to a
- * VFIO container, or memory has to be taken from the system first) they are asked for one by one.
+ * VFIO container, or memory has to be taken from the system first, or a quota is reached, for which
+ * what was given back a moment ago may still count) they are asked for one by one.
  *
  * Return: 0; what par_alloc() returns; -EINVAL where @count or an option is none for a batch. Then
  * nothing has changed.

@@ -157,7 +157,8 @@ static const struct exact exacts[] = {
         { SCMP_SYS(fcntl), 1, LOW_BITS, F_SETFD },
         { SCMP_SYS(fcntl), 1, LOW_BITS, F_GETFL },
         { SCMP_SYS(fcntl), 1, LOW_BITS, F_SETFL },
-        /* Of a descriptor, not of a path. */
+        /* As the C library's fstat() asks. A filter cannot see that the name is empty, so whoever
+         * takes the worker over learns of any path whether it is there, how large and how old. */
         { SCMP_SYS(newfstatat), 3, AT_EMPTY_PATH, AT_EMPTY_PATH },
         { SCMP_SYS(statx), 2, AT_EMPTY_PATH, AT_EMPTY_PATH },
         /* Memory is never code. */

@@ -290,8 +290,10 @@ static void ask_again(struct request *request)
         int64_t left_ms = grant->deadline_ms - now_ms();
 
         grant->told = grant->par->frames.told;
-        if (request->message->body_case != WIRE__REQUEST__BODY_ALLOC)
+        if (request->message->body_case == WIRE__REQUEST__BODY_OPEN) {
+                request->message->open->again = true;
                 return;
+        }
         alloc->again = true;
         if (grant->cancelled)
                 alloc->wait_ms = 0;
@@ -307,7 +309,7 @@ static int ask(struct grant *grant, struct wish *wish)
 
         grant->request.take = grant_take_alloc;
         grant->request.again = ask_again;
-        wish->alloc.again = false;
+        wish->alloc.again = wish->open.again = false;
         r = connection_send(connection, &wish->message, &grant->request);
         if (r)
                 return r;

@@ -363,6 +363,7 @@ static bool is_of_batches(int r)
         switch (r) {
         case -PAR_EXHAUSTED: /* pools may grow for one */
         case -PAR_FRAGMENTED:
+        case -PAR_QUOTA:   /* one waits for what was given back a moment ago */
         case -PAR_INVALID: /* what is no batch's, or this pard's worker knows none */
         case -PAR_BUSY:
         case -EHWPOISON:

@@ -37,13 +37,15 @@ static uint64_t segment_bytes(const struct par_slab *slab)
         return least;
 }
 
-/* Room for the objects of one more chunk. Return: 0; -ENOMEM. */
+/* Room for the objects of one more chunk. Where something was put more than once the list may have
+ * more than there are. Return: 0; -ENOMEM. */
 static int make_room(struct par_slab *slab, size_t more)
 {
+        const size_t there = slab->n_idle > slab->objects ? slab->n_idle : slab->objects;
         size_t room = slab->idle_room ? slab->idle_room : 64;
         struct par_object *idle;
 
-        while (room < slab->objects + more)
+        while (room < there + more)
                 room *= 2;
         if (room == slab->idle_room)
                 return 0;

@@ -87,8 +87,8 @@ static int find(const struct held held[ARRAY_SIZE(wanted)], const char *path)
         return -EACCES;
 }
 
-/* The descriptor is borrowed; none goes along where @result is negative. */
-static void answer(int socket, int result)
+/* The descriptor is borrowed; none goes along where @result is negative. Return: 0; -errno. */
+static int send_answer(int socket, int result)
 {
         union control control = { 0 };
         int32_t text = result < 0 ? result : 0;
@@ -105,7 +105,17 @@ static void answer(int socket, int result)
                 rights->cmsg_len = CMSG_LEN(sizeof(int));
                 memcpy(CMSG_DATA(rights), &result, sizeof(result));
         }
-        (void)sendmsg(socket, &header, MSG_NOSIGNAL);
+        return sendmsg(socket, &header, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* Whoever asks waits for an answer: where the kernel does not let a descriptor through, that is it.
+ */
+static void answer(int socket, int result)
+{
+        const int r = send_answer(socket, result);
+
+        if (r && result >= 0)
+                (void)send_answer(socket, r);
 }
 
 static void answer_pagemap(int socket, const char *path)

@@ -43,6 +43,7 @@ void opener_end(void);
  * May be called by any thread.
  *
  * Return: 0; -EACCES where there is no opener, or the path is none of these; -EROFS and others as
- * open() said when the opener was started; other negative errno where it is gone.
+ * open() said when the opener was started; -ETOOMANYREFS and others where it cannot be handed over,
+ * or the opener is gone.
  */
 int opener_ask(const char *path, int *ret_fd);

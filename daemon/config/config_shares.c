@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns nothing; reads the quotas and claims of one pool. What could never be kept is refused here:
- * claims of more than the pool always holds, and a claim beyond the same one's quota.
+ * claims of more than the pool always holds, and a claim beyond the quota of whoever has it.
  */
 #include "config_names.h"
 #include "config_sections.h"
@@ -95,22 +95,40 @@ static int read_quotas(struct config_file *file, cfg_t *pool_section, struct poo
 
 /* ---- claims --------------------------------------------------------------------------------- */
 
-/* The same one's quota leaves it room. */
+/* The quota that holds for whoever has the claim: his own, or that of each user. NULL: none. */
+static const struct quota_settings *quota_of(const struct pool_settings *pool,
+                                             const struct principal *who)
+{
+        const struct quota_settings *each = NULL;
+
+        for (size_t i = 0; i < pool->n_quotas; i++) {
+                const struct quota_settings *quota = &pool->quotas[i];
+
+                if (quota->each)
+                        each = quota;
+                else if (is_same(&quota->who, who))
+                        return quota;
+        }
+        return who->is_group ? NULL : each;
+}
+
+/* That leaves it room. */
 static int check_against_quotas(struct config_file *file, cfg_t *section,
                                 const struct pool_settings *pool,
                                 const struct claim_settings *claim)
 {
-        for (size_t i = 0; i < pool->n_quotas; i++) {
-                const struct quota_settings *quota = &pool->quotas[i];
+        const struct quota_settings *quota = quota_of(pool, &claim->who);
 
-                if (!quota->each && is_same(&quota->who, &claim->who) &&
-                    (claim->bytes > quota->bytes ||
-                     claim->bytes / pool->page_bytes > quota->frames))
-                        return config_fail(file, section, "bytes",
-                                           "\"%s\" is more than the quota of the same allows",
-                                           config_string(section, "bytes"));
-        }
-        return 0;
+        if (!quota ||
+            (claim->bytes <= quota->bytes && claim->bytes / pool->page_bytes <= quota->frames))
+                return 0;
+        if (quota->each)
+                return config_fail(file, section, "bytes",
+                                   "\"%s\" is more than quota \"%s\" allows, which is his",
+                                   config_string(section, "bytes"), quota->name);
+        return config_fail(file, section, "bytes",
+                           "\"%s\" is more than the quota of the same allows",
+                           config_string(section, "bytes"));
 }
 
 static int check_claim(struct config_file *file, cfg_t *section, const struct pool_settings *pool,

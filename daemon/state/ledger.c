@@ -163,6 +163,11 @@ bool ledger_has_room_to_share(const struct ledger *ledger)
                 has_room_in(ledger, LEDGER_HOLDERS));
 }
 
+bool ledger_has_room_to_open(const struct ledger *ledger)
+{
+        return !ledger || has_room_in(ledger, LEDGER_HOLDERS);
+}
+
 int ledger_hold_buffer(struct ledger *ledger, size_t n_places, uint32_t *ret)
 {
         struct ledger_buffer_record *record;

@@ -99,9 +99,11 @@ struct ledger_buffer {
         const struct ledger_share *shared;
 };
 
-/* Whether there is room for one more buffer, and for one that is shared; true without a ledger. */
+/* Whether there is room for one more buffer, for one that is shared, and for one more session that
+ * has such a one; true without a ledger. */
 bool ledger_has_room(const struct ledger *ledger);
 bool ledger_has_room_to_share(const struct ledger *ledger);
+bool ledger_has_room_to_open(const struct ledger *ledger);
 
 /**
  * ledger_hold_buffer() - have room for a buffer

@@ -153,18 +153,27 @@ bool quota_may_help_to_wait(const struct quota_excess *excess)
         return excess->wanted <= excess->most && excess->own <= excess->most - excess->wanted;
 }
 
-bool quota_is_coming(const struct client *client, const struct quota_excess *excess)
+/* Whether so much less in use would be enough. */
+static bool would_do_without(const struct quota_excess *excess, uint64_t bytes)
 {
-        const struct account *account = client_account_of(client, excess->pool);
-        uint64_t coming;
+        uint64_t less = bytes;
 
         if (excess->kind == QUOTA_OF_BUFFERS)
                 return false;
-        coming = excess->usage.leaving_bytes + (account ? account->bytes.reusable : 0);
         if (excess->kind == QUOTA_OF_FRAMES)
-                coming /= excess->pool->settings->page_bytes;
-        coming = coming < excess->used ? coming : excess->used;
-        return !goes_beyond(excess->most, excess->used - coming, excess->wanted);
+                less /= excess->pool->settings->page_bytes;
+        less = less < excess->used ? less : excess->used;
+        return !goes_beyond(excess->most, excess->used - less, excess->wanted);
+}
+
+bool quota_is_leaving(const struct quota_excess *excess)
+{
+        return would_do_without(excess, excess->usage.leaving_bytes);
+}
+
+bool quota_is_coming(const struct quota_excess *excess)
+{
+        return would_do_without(excess, excess->usage.leaving_bytes + excess->usage.reusable_bytes);
 }
 
 static const char *amount_words(enum quota_kind kind, uint64_t amount, char *to)
@@ -238,7 +247,7 @@ int quota_explain(const struct client *client, const struct demand *demand,
         r = refusal_set(ret, never ? PAR_REFUSED_NEVER_FITS : PAR_REFUSED_QUOTA, "%.303s: %.250s%s",
                         what, quota, hint);
         append_what_holds_up(&excess->usage, ret);
-        ret->growing = !ret->permanent && quota_is_coming(client, excess);
+        ret->growing = !ret->permanent && quota_is_coming(excess);
         ret->limit = excess->kind == QUOTA_OF_BUFFERS ? LIMIT_NONE : LIMIT_SIZE;
         snprintf(ret->limit_set_by, sizeof(ret->limit_set_by), "quota \"%.40s\" of pool %.30s",
                  excess->quota->name, excess->pool->settings->name);

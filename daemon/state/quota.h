@@ -63,9 +63,10 @@ bool quota_is_laxer(const struct quota_excess *excess, const struct quota_excess
 /* Whether the quota would leave room when everybody else gave back. */
 bool quota_may_help_to_wait(const struct quota_excess *excess);
 
-/* Whether what is on its way back to the kernel, and what is kept for the client, would be enough.
- */
-bool quota_is_coming(const struct client *client, const struct quota_excess *excess);
+/* Whether what is on its way back to the kernel would be enough; and that with what is kept for
+ * those for whom the quota counts. */
+bool quota_is_leaving(const struct quota_excess *excess);
+bool quota_is_coming(const struct quota_excess *excess);
 
 /* The refusal: sentence and figures. Return: PAR_REFUSED_QUOTA; PAR_REFUSED_NEVER_FITS where it is
  * more than the quota allows, whatever is used. */

@@ -124,7 +124,7 @@ static int account_of_frame(const struct restoring *restoring, const struct fram
                             struct account **ret)
 {
         /* Which groups it has its sessions have said, as far as there are any. */
-        struct identity identity = { .gid = UINT32_MAX };
+        struct identity identity = { .gid = IDENTITY_NO_GROUP };
         struct state *state = restoring->state;
         struct owner *owner;
         struct client *client;

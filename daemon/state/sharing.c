@@ -61,6 +61,12 @@ static int check(const struct client *client, const struct share *share, struct 
                                    "%d sessions of other uids have buffer %" PRIu64
                                    " already: no more may",
                                    SHARE_STRANGERS_MAX, share->buffer->id);
+        if (!ledger_has_room_to_open(client->state->ledger))
+                return refusal_set(refusal, PAR_REFUSED_QUOTA,
+                                   "%" PRIu64 " sessions have buffer %" PRIu64
+                                   ", and so many have shared buffers that of no more can be kept "
+                                   "account",
+                                   share->n_holders, share->buffer->id);
         return client_may_have_more(client, refusal);
 }
 
@@ -173,4 +179,13 @@ int state_remove(struct state *state, struct client *client, uint32_t uid, const
         share_settle(share, now_ns, &steps);
         state_changed(state, now_ns);
         return 0;
+}
+
+void state_take_back(struct state *state, struct client *client, uint64_t id, uint64_t now_ns)
+{
+        const struct buffer *buffer = client_buffer(client, id);
+
+        if (buffer && buffer->share)
+                share_remove_name(buffer->share);
+        (void)state_release(state, client, id, now_ns);
 }

@@ -96,5 +96,12 @@ int state_unshare(struct state *state, struct client *client, uint64_t id, struc
 int state_remove(struct state *state, struct client *client, uint32_t uid, const char *name,
                  uint64_t now_ns, struct refusal *refusal);
 
+/**
+ * state_take_back() - a buffer that was granted a moment ago, and that its client does not hear of
+ *
+ * As state_release(); and where it was to be shared it has no name any more, and does not last.
+ */
+void state_take_back(struct state *state, struct client *client, uint64_t id, uint64_t now_ns);
+
 /* Whether a buffer that the client has was made by another uid. */
 bool client_is_stranger(const struct client *client, const struct buffer *buffer);

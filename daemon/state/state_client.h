@@ -13,13 +13,16 @@
 
 #define CLIENT_GROUPS_MAX 64
 
+#define IDENTITY_NO_GROUP UINT32_MAX /* (gid_t)-1 is nobody's */
+
 struct buffer;
 struct client;
 struct state;
 
 /**
  * struct identity - who is at the other end, as the kernel says
- * @groups: all of its groups, @gid included
+ * @gid:    IDENTITY_NO_GROUP: it is not known
+ * @groups: its other groups; where @gid is in a list of the kernel's, it is here as well
  */
 struct identity {
         uint32_t uid, gid, pid;

@@ -134,6 +134,7 @@ static struct standing find_standing(const struct pool_settings *pool,
 static void add(struct usage *usage, const struct usage *by)
 {
         usage->bytes += by->bytes;
+        usage->reusable_bytes += by->reusable_bytes;
         usage->leaving_bytes += by->leaving_bytes;
         usage->quarantined_bytes += by->quarantined_bytes;
         usage->lingering_bytes += by->lingering_bytes;
@@ -142,7 +143,8 @@ static void add(struct usage *usage, const struct usage *by)
 
 static struct usage negative(struct usage usage)
 {
-        return (struct usage){ -usage.bytes, -usage.leaving_bytes, -usage.quarantined_bytes,
+        return (struct usage){ -usage.bytes,           -usage.reusable_bytes,
+                               -usage.leaving_bytes,   -usage.quarantined_bytes,
                                -usage.lingering_bytes, -usage.n_buffers };
 }
 
@@ -208,6 +210,7 @@ static struct usage of_frame(const struct account *account, enum frame_state sta
         const uint64_t bytes = account->pool->settings->page_bytes;
 
         return (struct usage){ .bytes = bytes,
+                               .reusable_bytes = state == FRAME_REUSABLE ? bytes : 0,
                                .leaving_bytes = state == FRAME_LEAVING ? bytes : 0,
                                .quarantined_bytes = state == FRAME_QUARANTINED ? bytes : 0,
                                .lingering_bytes = state == FRAME_LINGERING ? bytes : 0 };
@@ -227,10 +230,10 @@ void usage_remove_frame(const struct account *account, enum frame_state state)
         change(account, &by);
 }
 
-/* Between others it changes most often, and that makes no difference here. */
 static bool is_told_apart(enum frame_state state)
 {
-        return state == FRAME_LEAVING || state == FRAME_QUARANTINED || state == FRAME_LINGERING;
+        return state == FRAME_REUSABLE || state == FRAME_LEAVING || state == FRAME_QUARANTINED ||
+               state == FRAME_LINGERING;
 }
 
 void usage_move_frame(const struct account *account, enum frame_state from, enum frame_state to)
@@ -259,15 +262,16 @@ struct usage account_usage(const struct account *account)
 {
         const struct state_bytes *bytes = &account->bytes;
 
-        return (struct usage){ bytes->held, bytes->leaving, bytes->quarantined, bytes->lingering,
-                               account->n_buffers };
+        return (struct usage){ bytes->held,        bytes->reusable,  bytes->leaving,
+                               bytes->quarantined, bytes->lingering, account->n_buffers };
 }
 
 /* ---- changes of who is what ----------------------------------------------------------------- */
 
 static void join_group(struct identity *identity, uint32_t gid)
 {
-        if (!identity_in_group(identity, gid) && identity->n_groups < CLIENT_GROUPS_MAX)
+        if (gid != IDENTITY_NO_GROUP && !identity_in_group(identity, gid) &&
+            identity->n_groups < CLIENT_GROUPS_MAX)
                 identity->groups[identity->n_groups++] = gid;
 }
 
@@ -281,7 +285,7 @@ static void join(struct identity *all, const struct identity *identity)
 
 void owner_identify(struct state *state, struct owner *owner, const struct identity *identity)
 {
-        if (owner->is_uid && owner->identity.n_groups)
+        if (owner->is_uid)
                 join(&owner->identity, identity);
         else
                 owner->identity = *identity;

@@ -20,10 +20,11 @@ struct state;
 /**
  * struct usage - what some accounts have of one pool
  * @bytes: of all frames charged to them, in whatever state; of these
- * @leaving_bytes, @quarantined_bytes, @lingering_bytes
+ * @reusable_bytes, @leaving_bytes, @quarantined_bytes, @lingering_bytes
  */
 struct usage {
-        uint64_t bytes, leaving_bytes, quarantined_bytes, lingering_bytes, n_buffers;
+        uint64_t bytes, reusable_bytes, leaving_bytes, quarantined_bytes, lingering_bytes;
+        uint64_t n_buffers;
 };
 
 /* The most that there was of it at a time. */

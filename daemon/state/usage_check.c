@@ -9,7 +9,8 @@
 
 static bool is_same(const struct usage *a, const struct usage *b)
 {
-        return a->bytes == b->bytes && a->leaving_bytes == b->leaving_bytes &&
+        return a->bytes == b->bytes && a->reusable_bytes == b->reusable_bytes &&
+               a->leaving_bytes == b->leaving_bytes &&
                a->quarantined_bytes == b->quarantined_bytes &&
                a->lingering_bytes == b->lingering_bytes && a->n_buffers == b->n_buffers;
 }
@@ -19,6 +20,7 @@ static void count(struct usage *usage, const struct account *account)
         const struct usage of = account_usage(account);
 
         usage->bytes += of.bytes;
+        usage->reusable_bytes += of.reusable_bytes;
         usage->leaving_bytes += of.leaving_bytes;
         usage->quarantined_bytes += of.quarantined_bytes;
         usage->lingering_bytes += of.lingering_bytes;

@@ -192,17 +192,31 @@ static bool is_barred(uint64_t barred, uint64_t reach)
         return barred && !(reach & ~barred);
 }
 
+/* Nothing is kept any longer for those for whom the quota counts. */
+static void let_go_of_kept(struct state *state, const struct client *client,
+                           const struct quota_excess *excess)
+{
+        const struct owner *owner;
+
+        for (owner = state_owner_after(state, 0); owner;
+             owner = state_owner_after(state, owner->id)) {
+                const struct account *account = owner->accounts[excess->pool->index];
+
+                if (account && account->reusable && quota_counts(excess, client, account))
+                        state_frame_leave(state, account->reusable);
+        }
+}
+
 /* It does not wait for what only its own client could give back. @excess: where all pools that are
  * left are barred. Return: 0; PAR_REFUSED_QUOTA. */
 static int refuse_barred(struct state *state, struct client *client, const struct demand *demand,
                          const struct quota_excess *excess, bool for_growth,
                          struct refusal *ret_refusal)
 {
-        const struct account *account = client_account_of(client, excess->pool);
-        const bool coming = quota_is_coming(client, excess);
+        const bool coming = quota_is_coming(excess);
 
-        if (coming && account && account->reusable)
-                state_frame_leave(state, account->reusable);
+        if (coming && !quota_is_leaving(excess))
+                let_go_of_kept(state, client, excess);
         if (coming || (!for_growth && quota_may_help_to_wait(excess)))
                 return 0;
         return quota_explain(client, demand, excess, ret_refusal);

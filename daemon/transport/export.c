@@ -261,6 +261,7 @@ int export_grant(struct session *session, uint32_t seq, int kind, const struct b
         struct buffer_view view;
         int r;
 
+        reply->opened = kind == WIRE__REQUEST__BODY_OPEN;
         if (!export_suits(session, buffer))
                 return grant_answer(session, buffer, reply);
         buffer_view(buffer, &view);
@@ -333,6 +334,7 @@ static int fill_reply(struct session *session, const struct export *export, stru
                                  export->buffer);
         if (is_grant(export))
                 reply->granted = export->buffer;
+        reply->opened = export->kind == WIRE__REQUEST__BODY_OPEN;
         if (export->result)
                 return say_why(export, reply);
         reply->descriptors[reply->n_descriptors++] = export->fd;

@@ -84,7 +84,7 @@ bool export_suits(const struct session *session, const struct buffer *buffer);
  * @reply:    to be sent with the result, unless it is marked as later
  *
  * Return: 0; -ENOTSUP, PAR_REFUSED_NEVER_FITS, PAR_REFUSED_QUOTA where no dma-buf is to be had;
- * other negative errno. On anything but 0 reply_send() frees the buffer.
+ * other negative errno. On anything but 0 reply_send() takes the buffer back.
  */
 int export_grant(struct session *session, uint32_t seq, int kind, const struct buffer *buffer,
                  uint64_t asked_ns, struct reply *reply);

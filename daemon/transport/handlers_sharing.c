@@ -62,14 +62,16 @@ static int open_request_from_wire(const struct session *session, const Wire__Ope
 int handle_open(struct session *session, const Wire__Request *request, struct reply *reply)
 {
         struct open_request which = { .seq = request->seq };
+        const Wire__Open *open = request->open;
         struct buffer *buffer;
         int r;
 
-        r = open_request_from_wire(session, request->open, &which, reply);
+        r = open_request_from_wire(session, open, &which, reply);
         if (r)
                 return r;
-        /* Asked before, of a worker that died before its answer was heard. */
-        buffer = client_restored_buffer(session->client, request->seq);
+        /* Asked before, of a worker that died before its answer was heard. As with an Alloc,
+         * another number may have been used before. */
+        buffer = open->again ? client_restored_buffer(session->client, request->seq) : NULL;
         if (!buffer)
                 r = state_open(session->server->state, session->client, &which, server_now_ns(),
                                &buffer, &reply->refusal);

@@ -29,6 +29,7 @@ void reply_init(struct reply *reply, union reply_room *room)
         reply->n_shown = 0;
         reply->granted = 0;
         reply->n_granted = 1;
+        reply->opened = false;
         reply->room = room;
 }
 
@@ -44,6 +45,15 @@ int reply_say(struct reply *reply, int r, const char *format, ...)
         return r;
 }
 
+static void undo_grant(struct state *state, struct client *client, uint64_t buffer, bool opened,
+                       uint64_t now_ns)
+{
+        if (opened)
+                state_release(state, client, buffer, now_ns);
+        else
+                state_take_back(state, client, buffer, now_ns);
+}
+
 /* Take back what the client will not hear of. */
 static void undo(struct session *session, struct reply *reply)
 {
@@ -53,7 +63,7 @@ static void undo(struct session *session, struct reply *reply)
         for (size_t i = 0; i < reply->n_shown; i++)
                 state_dropped(state, session->client, reply->shown[i], now_ns);
         for (size_t i = 0; reply->granted && i < reply->n_granted; i++)
-                state_release(state, session->client, reply->granted + i, now_ns);
+                undo_grant(state, session->client, reply->granted + i, reply->opened, now_ns);
         reply->n_shown = 0;
         reply->n_descriptors = 0;
         reply->granted = 0;

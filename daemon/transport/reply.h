@@ -151,6 +151,7 @@ union reply_room {
  * @shown:       frames that the client was noted to see because of this reply
  * @granted:     buffer that exists because of this reply, the first of @n_granted whose numbers
  *               follow each other; 0: none
+ * @opened:      it was there before, and only this session's having it is undone
  * @room:        for the body
  */
 struct reply {
@@ -164,6 +165,7 @@ struct reply {
         size_t n_shown;
         uint64_t granted;
         size_t n_granted;
+        bool opened;
         union reply_room *room;
 };
 

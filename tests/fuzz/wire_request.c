@@ -165,6 +165,7 @@ static void choose_open(Wire__Open *open, const struct wire_known *known, struct
 
         wire__open__init(open);
         open->name = name(choices);
+        open->again = choose(choices, 8) == 7;
         if (choose(choices, 2))
                 return;
         memcpy(token, known->tokens[choose(choices, KNOWN_MAX)], sizeof(token));

@@ -255,6 +255,39 @@ static void test_free_of_many(struct par *par)
         par_disconnect(other);
 }
 
+/* ---- quotas --------------------------------------------------------------------------------- */
+
+/* What was given back a moment ago is as good as there, as for one buffer. */
+static void test_at_the_edge_of_a_quota(const char *backend)
+{
+        char config[512];
+        struct par *par, *other;
+        struct par_buffer *held;
+
+        snprintf(config, sizeof(config),
+                 "%spool \"any\" { page_size = \"2M\" size_min = \"32M\" size_max = \"64M\"\n"
+                 "quota \"user:*\" { frames = 6 } }\n",
+                 backend);
+        pard_fixture_start_filled(config, &pard);
+        par = connect_as("batch");
+        for (unsigned i = 0; i < 20; i++) {
+                get(par, 6, 2 * MiB);
+                par_free_batch(got, 6);
+        }
+        other = connect_as("other");
+        if (par_alloc(other, 2 * MiB, NULL, NULL, &held))
+                die("%s", par_error(other));
+        check_nothing(par, 6, par_alloc_batch(par, 6, 2 * MiB, NULL, NULL, got), -PAR_QUOTA);
+        if (strncmp(par_error(par), "buffer 6 of 6: ", 15) != 0)
+                die("which one is it? %s", par_error(par));
+        get(par, 5, 2 * MiB);
+        par_free_batch(got, 5);
+        par_free(held);
+        par_disconnect(other);
+        par_disconnect(par);
+        pard_fixture_stop(&pard);
+}
+
 int main(int argc, char **argv)
 {
         const bool real = argc > 1 && !strcmp(argv[1], "hugetlb");
@@ -274,5 +307,6 @@ int main(int argc, char **argv)
         test_free_of_many(par);
         par_disconnect(par);
         pard_fixture_stop(&pard);
+        test_at_the_edge_of_a_quota(real ? hugetlb : sim);
         return 0;
 }

@@ -46,6 +46,14 @@ static int look_at_path(void)
         return result(stat("/etc/passwd", &status));
 }
 
+/* A filter sees no names: to what asks like fstat() a path can be told all the same. */
+static int look_at_path_as_descriptor(void)
+{
+        struct stat status;
+
+        return result(fstatat(AT_FDCWD, "/etc/passwd", &status, AT_EMPTY_PATH));
+}
+
 static int look_at_descriptor(void)
 {
         struct stat status;
@@ -268,6 +276,7 @@ struct attempt {
 static const struct attempt worker_attempts[] = {
         { "a file is opened", open_file, -ENOSYS, 0 },
         { "a path is looked at", look_at_path, -ENOSYS, 0 },
+        { "a path is looked at like a descriptor", look_at_path_as_descriptor, 0, 0 },
         { "a descriptor is looked at", look_at_descriptor, 0, 0 },
         { "a memfd", make_memfd, -ENOSYS, 0 },
         { "memory is code", make_code, -ENOSYS, 0 },

@@ -70,6 +70,7 @@ static struct model_revoked revoked[REVOKED_MAX];
 static size_t n_revoked; /* ever; the oldest are overwritten */
 static struct client *clients[CLIENTS], *root;
 static unsigned client_numbers[CLIENTS], last_number;
+static const struct lives_sessions sessions = { client_numbers, CLIENTS };
 static uint64_t client_tokens[CLIENTS], root_token;
 static struct lives *lives;
 static bool over; /* no more decisions */
@@ -273,11 +274,11 @@ static void step_alloc(unsigned who)
 
         if (count_live() > BUFFERS_MAX - 20)
                 return;
-        lives_limits_count(&world, root, &before);
+        lives_limits_count(&world, root, &sessions, &before);
         r = state_alloc(world.state, clients[who], &request, world.now_ns, &buffer, &refusal);
         assert_true(r >= 0);
-        lives_limits_count(&world, root, &after);
-        lives_limits_check(&world, client_numbers[who], &before, &after);
+        lives_limits_count(&world, root, &sessions, &after);
+        lives_limits_check(&world, client_numbers[who], &sessions, &before, &after);
         if (r) {
                 assert_true(refusal.sentence[0] && refusal.result == r);
                 lives->refusals++;
@@ -302,12 +303,12 @@ static void step_batch(unsigned who)
                 return;
         if (rnd(4))
                 request.want.size_bytes = 1 + rnd(64 * KiB);
-        lives_limits_count(&world, root, &before);
+        lives_limits_count(&world, root, &sessions, &before);
         r = state_alloc_batch(world.state, clients[who], &request, count, world.now_ns, got,
                               &refusal);
         assert_true(r >= 0);
-        lives_limits_count(&world, root, &after);
-        lives_limits_check(&world, client_numbers[who], &before, &after);
+        lives_limits_count(&world, root, &sessions, &after);
+        lives_limits_check(&world, client_numbers[who], &sessions, &before, &after);
         if (r) {
                 assert_true(refusal.sentence[0] && refusal.result == r);
                 lives->refusals++;

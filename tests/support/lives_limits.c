@@ -64,15 +64,26 @@ void lives_limits_remove(struct world *world)
                 world->pools[i].n_quotas = world->pools[i].n_claims = 0;
 }
 
+/* Two of three sessions are of the group: those of the second uid have others, too; for those of
+ * the first one it is the primary group, and they have no others. */
+static bool is_member(unsigned number)
+{
+        return number / 2 % 3 != 0;
+}
+
+/* Whose it is in reports is told by the process, whose number is the client's. */
 static struct identity identity_of(unsigned number)
 {
         const uint32_t uid = LIVES_UID + number % 2;
+        struct identity identity = { .uid = uid, .gid = uid, .pid = number };
 
-        return (struct identity){ .uid = uid,
-                                  .gid = uid,
-                                  .pid = 4000 + uid,
-                                  .groups = { uid, LIVES_GROUP },
-                                  .n_groups = 2 };
+        if (is_member(number) && uid == LIVES_UID) {
+                identity.gid = LIVES_GROUP;
+        } else if (is_member(number)) {
+                identity.groups[identity.n_groups++] = uid;
+                identity.groups[identity.n_groups++] = LIVES_GROUP;
+        }
+        return identity;
 }
 
 struct client *lives_limits_client(struct world *world, unsigned number)
@@ -106,7 +117,35 @@ static size_t pool_named(const struct world *world, const char *name)
         return i;
 }
 
-void lives_limits_count(struct world *world, const struct client *root, struct lives_count *ret)
+/* Whether any session that a uid has is of the group. */
+static bool is_member_uid(const struct lives_sessions *sessions, uint32_t uid)
+{
+        for (size_t i = 0; i < sessions->count; i++)
+                if (LIVES_UID + sessions->numbers[i] % 2 == uid && is_member(sessions->numbers[i]))
+                        return true;
+        return false;
+}
+
+static void count_frame(const struct lives_sessions *sessions, const struct holder_report *holder,
+                        size_t pool, struct lives_count *ret)
+{
+        const bool second = holder->uid == LIVES_UID + 1;
+
+        if (!holder->known || (holder->uid != LIVES_UID && !second))
+                return;
+        ret->of[pool][second]++;
+        if (holder->pid) {
+                ret->of_group[pool] += is_member(holder->pid);
+                ret->of_group_claim[pool] += second && is_member(holder->pid);
+        } else {
+                /* Of sessions that ended it may have more groups. */
+                ret->of_group[pool] += is_member_uid(sessions, holder->uid);
+                ret->of_group_claim[pool] += second;
+        }
+}
+
+void lives_limits_count(struct world *world, const struct client *root,
+                        const struct lives_sessions *sessions, struct lives_count *ret)
 {
         struct frame_report frame;
         unsigned steps = UINT_MAX;
@@ -118,8 +157,8 @@ void lives_limits_count(struct world *world, const struct client *root, struct l
 
                 if (strcmp(frame.state, "free") == 0)
                         ret->free[pool]++;
-                else if (frame.holder.known && frame.holder.uid - LIVES_UID < 2)
-                        ret->of[pool][frame.holder.uid - LIVES_UID]++;
+                else
+                        count_frame(sessions, &frame.holder, pool, ret);
         }
 }
 
@@ -129,23 +168,43 @@ static void check_quota(const struct quota_settings *quota, uint64_t frames)
         assert_true(quota->bytes == QUOTA_NONE || frames * PAGE <= quota->bytes);
 }
 
-void lives_limits_check(struct world *world, unsigned number, const struct lives_count *before,
-                        const struct lives_count *after)
+static uint64_t unmet(const struct claim_settings *claim, uint64_t frames)
 {
-        const size_t uid = number % 2;
+        return claim->bytes > frames * PAGE ? claim->bytes - frames * PAGE : 0;
+}
+
+/* What others claimed and do not use is there. */
+static void check_claims(const struct pool_settings *pool, size_t i, bool second, bool member,
+                         const struct lives_count *after)
+{
+        uint64_t kept = 0;
+
+        if (second)
+                kept += unmet(&pool->claims[0], after->of[i][0]);
+        if (!second || !member)
+                kept += unmet(&pool->claims[1], after->of_group_claim[i]);
+        assert_true(after->free[i] * PAGE >= kept);
+}
+
+void lives_limits_check(struct world *world, unsigned number, const struct lives_sessions *sessions,
+                        const struct lives_count *before, const struct lives_count *after)
+{
+        const bool second = number % 2;
 
         for (size_t i = 0; i < world->settings.n_pools; i++) {
                 const struct pool_settings *pool = &world->pools[i];
-                const uint64_t *of = after->of[i];
+                const bool member = pool->isolation == ISOLATE_UID
+                                            ? is_member_uid(sessions, LIVES_UID + second)
+                                            : is_member(number);
 
-                if (of[uid] <= before->of[i][uid])
+                if (after->of[i][second] <= before->of[i][second])
                         continue;
                 if (pool->n_quotas) {
-                        check_quota(&pool->quotas[uid], of[uid]);
-                        check_quota(&pool->quotas[2], of[0] + of[1]);
+                        check_quota(&pool->quotas[second], after->of[i][second]);
+                        if (member)
+                                check_quota(&pool->quotas[2], after->of_group[i]);
                 }
-                /* What the other one claimed and does not use is there. */
                 if (pool->n_claims)
-                        assert_true((after->free[i] + of[!uid]) * PAGE >= pool->claims[!uid].bytes);
+                        check_claims(pool, i, second, member, after);
         }
 }

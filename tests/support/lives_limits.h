@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-/* All clients are of this group; their uids are these two in turn. */
+/* Most clients are of this group; their uids are this one and the next in turn. */
 #define LIVES_GROUP 500
 #define LIVES_UID   1000
 
@@ -25,17 +25,27 @@ struct client *lives_limits_client(struct world *world, unsigned number);
 /* It comes back to another worker. Return: NULL: it is not awaited. */
 struct client *lives_limits_resume(struct world *world, unsigned number, uint64_t token);
 
+/* struct lives_sessions - the numbers of all sessions that there are; borrowed */
+struct lives_sessions {
+        const unsigned *numbers;
+        size_t count;
+};
+
 /**
  * struct lives_count - frames of each pool
- * @of: by uid; @free: nobody's
+ * @of:       by uid
+ * @of_group: of the group's members, at least
+ * @of_group_claim: of them those that count for the group's claim, at most
+ * @free:     nobody's
  */
 struct lives_count {
-        uint64_t of[4][2], free[4];
+        uint64_t of[4][2], of_group[4], of_group_claim[4], free[4];
 };
 
 /* @root: an administrator, who sees whose they are. */
-void lives_limits_count(struct world *world, const struct client *root, struct lives_count *ret);
+void lives_limits_count(struct world *world, const struct client *root,
+                        const struct lives_sessions *sessions, struct lives_count *ret);
 
 /* What was granted to a client between two counts was within its limits. */
-void lives_limits_check(struct world *world, unsigned number, const struct lives_count *before,
-                        const struct lives_count *after);
+void lives_limits_check(struct world *world, unsigned number, const struct lives_sessions *sessions,
+                        const struct lives_count *before, const struct lives_count *after);

@@ -478,6 +478,8 @@ static void handle_open(struct mock *mock, uint32_t seq, const Wire__Open *reque
         snprintf(asked->name, sizeof(asked->name), "%s", request->name);
         if (request->token.len)
                 memcpy(asked->token, request->token.data, request->token.len);
+        if (request->again && answer_again(mock, seq))
+                return;
         if (is_gone(request->name))
                 send_result(mock, seq, PAR_REFUSED_GONE, (char *)"it is not there");
         else

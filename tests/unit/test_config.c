@@ -239,6 +239,17 @@ static const struct {
           "pool \"a\" {\n size_min = 8M\n quota \"uid:1\" {\n frames = 3\n}\n claim \"uid:1\" {\n"
           " bytes = 8M\n}\n}\n",
           "t:7: claim \"uid:1\": bytes: \"8M\" is more than the quota of the same allows" },
+        { "a claim beyond the quota of each user",
+          "pool \"a\" {\n size_min = 8M\n claim \"uid:1\" {\n bytes = 8M\n}\n quota \"user:*\" {\n"
+          " bytes = 6M\n}\n}\n",
+          "t:4: claim \"uid:1\": bytes: \"8M\" is more than quota \"user:*\" allows, which is "
+          "his" },
+        { "the same in frames",
+          "pool \"a\" {\n size_min = 8M\n quota \"gid:1\" {\n}\n quota \"user:*\" {\n frames = "
+          "3\n}\n"
+          " claim \"uid:1\" {\n bytes = 8M\n}\n}\n",
+          "t:9: claim \"uid:1\": bytes: \"8M\" is more than quota \"user:*\" allows, which is "
+          "his" },
         { "a malformed entry of allow", "pool \"a\" { size_min = 2M allow = { \"radio\" } }\n",
           "t:1: pool \"a\": allow: \"radio\" is none of \"group:NAME\", \"user:NAME\", "
           "\"gid:NUMBER\", \"uid:NUMBER\"" },

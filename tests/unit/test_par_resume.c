@@ -136,6 +136,27 @@ static void test_resume_answers_what_was_granted(void **state)
         end();
 }
 
+static void test_resume_opens_once(void **state)
+{
+        struct mock_settings settings = resumable;
+        struct par_buffer *buffer;
+
+        (void)state;
+        begin(&settings);
+        settings.lose_replies = 1;
+        mock_change(mock, &settings);
+        assert_int_equal(par_open(par, "ring", NULL, &buffer), 0);
+        assert_int_equal(mock_counts(mock).answered, 1);
+        assert_int_equal(mock_counts(mock).buffers, 1);
+        par_free(buffer);
+        assert_int_equal(mock_counts(mock).buffers, 0);
+        /* Another one is asked for anew, whatever its number. */
+        assert_int_equal(par_open(par, "ring", NULL, &buffer), 0);
+        assert_int_equal(mock_counts(mock).answered, 1);
+        par_free(buffer);
+        end();
+}
+
 static void test_resume_frees_once(void **state)
 {
         struct mock_settings settings = resumable;
@@ -475,6 +496,7 @@ int main(void)
                 cmocka_unit_test(test_resume_keeps_buffers_and_frames),
                 cmocka_unit_test(test_resume_tells_of_many_frames),
                 cmocka_unit_test(test_resume_answers_what_was_granted),
+                cmocka_unit_test(test_resume_opens_once),
                 cmocka_unit_test(test_resume_frees_once),
                 cmocka_unit_test(test_resume_in_the_middle_of_a_description),
                 cmocka_unit_test(test_resume_wakes_all_who_wait),

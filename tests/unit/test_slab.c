@@ -881,15 +881,21 @@ static void test_slab_finds_mistakes(void **state)
 /* Without PAR_SLAB_DEBUG mistakes are not noticed, but they do not write where they must not. */
 static void test_slab_bears_what_was_put_too_often(void **state)
 {
-        const struct par_slab_options options = { .flags = PAR_SLAB_UNCACHED };
+        const struct par_slab_options options = { .flags = PAR_SLAB_UNCACHED,
+                                                  .buffer_bytes = PAGE };
         struct par_object object;
         struct setup setup;
 
         (void)state;
         begin(&setup, 64, &options);
+        assert_int_equal(par_slab_reserve(setup.slab, 3 * PAGE / 64), 0);
         object = get(setup.slab);
         for (unsigned i = 0; i < 3000; i++)
                 assert_int_equal(par_slab_put(setup.slab, object), 0);
+        /* The list is full of what there is not, and has room for those of one more buffer. */
+        assert_int_equal(setup.slab->n_idle, setup.slab->idle_room);
+        assert_int_equal(par_slab_reserve(setup.slab, setup.slab->objects + 1), 0);
+        assert_true(setup.slab->n_idle <= setup.slab->idle_room);
         object.data = &object;
         assert_int_equal(par_slab_put(setup.slab, object), 0);
         assert_int_equal(par_slab_trim(setup.slab, NULL), 0);

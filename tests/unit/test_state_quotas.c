@@ -247,6 +247,78 @@ static void test_what_comes_back_is_waited_for(void **unused)
         world_stop(&world);
 }
 
+/* Whichever session it is kept for, and however long. */
+static void test_what_is_kept_for_another_session_is_waited_for(void **unused)
+{
+        static const struct {
+                const char *name;
+                bool is_group;
+                uint32_t whose, first, second; /* uids */
+        } cases[] = {
+                { "of the same user", false, 1000, 1000, 1000 },
+                { "of the same group", true, RADIO, 1000, 1001 },
+        };
+
+        (void)unused;
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                struct client *a, *b, *other;
+                struct refusal refusal;
+                struct buffer *buffer;
+
+                print_message("%s\n", cases[i].name);
+                world_init(&world, 16);
+                world.pools[0].reuse_delay_ns = 3600 * NS_PER_S;
+                add_quota("ours", cases[i].is_group, cases[i].whose)->frames = 4;
+                world.clumsy = true;
+                world_start(&world);
+                a = member(cases[i].first, RADIO);
+                b = member(cases[i].second, RADIO);
+                other = world_client(&world, 1002, "other");
+                buffer = world_alloc(&world, a, world_request(4 * PAGE));
+                world_show(&world, a, buffer);
+                release(a, buffer);
+                buffer = world_alloc(&world, other, world_request(PAGE));
+                world_show(&world, other, buffer);
+                release(other, buffer);
+                assert_int_equal(world_bytes(&world).reusable, 2 * PAGE);
+                assert_int_equal(world_ask(&world, b, world_request(4 * PAGE), 7, &refusal), 0);
+                assert_int_equal(world.n_answers, 0);
+                world_let_leave(&world);
+                world_pass(&world, 0);
+                assert_int_equal(world.n_answers, 1);
+                assert_int_equal(world.answers[0].r, 0);
+                assert_int_equal(world_bytes(&world).reusable, PAGE); /* the other one's */
+                world_stop(&world);
+        }
+}
+
+/* What is kept stays, where what leaves already is enough. */
+static void test_what_is_kept_stays_where_it_is_not_wanted(void **unused)
+{
+        struct client *a, *b;
+        struct refusal refusal;
+        struct buffer *buffer;
+
+        (void)unused;
+        world_init(&world, 16);
+        world.pools[0].reuse_delay_ns = 3600 * NS_PER_S;
+        add_quota("user:anna", false, 1000)->frames = 4;
+        world.clumsy = true;
+        world_start(&world);
+        a = world_client(&world, 1000, "a");
+        b = world_client(&world, 1000, "b");
+        buffer = world_alloc(&world, a, world_request(4 * PAGE));
+        world_show(&world, a, buffer);
+        release(a, buffer);
+        assert_int_equal(world_ask(&world, b, world_request(3 * PAGE), 7, &refusal), 0);
+        world_let_leave(&world);
+        world_pass(&world, 0);
+        assert_int_equal(world.n_answers, 1);
+        assert_int_equal(world.answers[0].r, 0);
+        assert_int_equal(world_bytes(&world).reusable, PAGE);
+        world_stop(&world);
+}
+
 static int wait_for(struct client *client, uint64_t bytes, uint64_t ticket)
 {
         struct request request = world_request(bytes);
@@ -317,6 +389,98 @@ static void test_another_pool_will_do(void **unused)
                          PAR_REFUSED_EXHAUSTED);
         assert_non_null(
                 strstr(refusal.sentence, "; quota \"user:anna\" of pool any allows 2 frames"));
+        world_stop(&world);
+}
+
+/* ---- sessions of one uid that share ---------------------------------------------------------- */
+
+static const struct identity of_radio_alone = { .uid = 1000, .gid = RADIO, .pid = 1 };
+static const struct identity of_radio_too = {
+        .uid = 1000, .gid = 1000, .pid = 2, .groups = { 1000, RADIO }, .n_groups = 2
+};
+static const struct identity of_no_group = { .uid = 1000, .gid = 1000, .pid = 3 };
+static const struct identity of_another = {
+        .uid = 1000, .gid = 1000, .pid = 4, .groups = { 1000, 200 }, .n_groups = 2
+};
+
+static struct client *session_of(const struct identity *identity)
+{
+        struct client *client;
+
+        assert_int_equal(client_new(world.state, identity, "session", ++world.last_token, &world,
+                                    world.now_ns, &client),
+                         0);
+        return client;
+}
+
+static const struct {
+        const char *name;
+        const struct identity *first, *second;
+} union_cases[] = {
+        { "a primary group alone, then none", &of_radio_alone, &of_no_group },
+        { "a primary group alone, then others", &of_radio_alone, &of_another },
+        { "several groups, then none", &of_radio_too, &of_no_group },
+        { "several groups, then others", &of_radio_too, &of_another },
+        { "none, then a primary group alone", &of_no_group, &of_radio_alone },
+        { "others, then several", &of_another, &of_radio_too },
+};
+
+static void start_shared_by_uid(void)
+{
+        world_init(&world, 16);
+        world.pools[0].isolation = ISOLATE_UID;
+        add_quota("group:radio", true, RADIO)->frames = 4;
+        world_start(&world);
+}
+
+/* A group of one session does not end for what they share when another one lacks it. */
+static void test_a_uid_has_the_groups_of_all_its_sessions(void **unused)
+{
+        struct client *clients[2];
+        struct refusal refusal;
+
+        (void)unused;
+        for (size_t i = 0; i < ARRAY_SIZE(union_cases); i++) {
+                print_message("%s\n", union_cases[i].name);
+                start_shared_by_uid();
+                clients[0] = session_of(union_cases[i].first);
+                world_alloc(&world, clients[0], world_request(3 * PAGE));
+                clients[1] = session_of(union_cases[i].second);
+                for (size_t j = 0; j < ARRAY_SIZE(clients); j++)
+                        assert_int_equal(refused(clients[j], 2 * PAGE, &refusal),
+                                         PAR_REFUSED_QUOTA);
+                assert_int_equal(refused(member(1001, RADIO), 2 * PAGE, &refusal),
+                                 PAR_REFUSED_QUOTA);
+                world_alloc(&world, clients[1], world_request(PAGE));
+                assert_int_equal(refused(clients[0], PAGE, &refusal), PAR_REFUSED_QUOTA);
+                world_stop(&world);
+        }
+}
+
+/* What is on its way out has no session in the ledger, only a uid. */
+static void test_the_next_worker_knows_the_groups_of_a_uid(void **unused)
+{
+        struct refusal refusal;
+        struct buffer *buffer;
+        struct client *a;
+        uint64_t token;
+
+        (void)unused;
+        start_shared_by_uid();
+        a = session_of(&of_radio_alone);
+        token = world.last_token;
+        world_alloc(&world, a, world_request(2 * PAGE));
+        buffer = world_alloc(&world, a, world_request(PAGE));
+        world.clumsy = true;
+        release(a, buffer);
+        world_restart(&world);
+        assert_int_equal(refused(member(1001, RADIO), 2 * PAGE, &refusal), PAR_REFUSED_QUOTA);
+        assert_int_equal(
+                client_resume(world.state, &of_radio_alone, token, &world, world.now_ns, &a), 0);
+        assert_int_equal(refused(a, 2 * PAGE, &refusal), PAR_REFUSED_QUOTA);
+        world_let_leave(&world);
+        world_alloc(&world, a, world_request(2 * PAGE));
+        assert_int_equal(refused(a, PAGE, &refusal), PAR_REFUSED_QUOTA);
         world_stop(&world);
 }
 
@@ -469,6 +633,65 @@ static void test_settings_that_change_count_what_is_there(void **unused)
         state_reconfigure(world.state, &settings, world.now_ns);
         world_alloc(&world, a, world_request(2 * PAGE));
         world_stop(&world);
+}
+
+static const struct {
+        const char *name;
+        uint64_t before, after; /* the quota, in frames */
+        uint64_t claim;         /* of somebody else's, from then on, in frames */
+        int result;             /* -1: none */
+} change_cases[] = {
+        { "a quota that allows it", 4, 6, 0, 0 },
+        { "a quota that allows less than it", 4, 1, 0, PAR_REFUSED_NEVER_FITS },
+        { "a quota that allows no more", 4, 5, 0, -1 },
+        { "no quota", 4, QUOTA_NONE, 0, 0 },
+        { "no quota, and what is left is claimed", 4, QUOTA_NONE, 15, PAR_REFUSED_NEVER_FITS },
+        { "a quota for one who waits for memory", QUOTA_NONE, 5, 0, -1 },
+        { "a claim on what one waits for", QUOTA_NONE, QUOTA_NONE, 15, PAR_REFUSED_NEVER_FITS },
+};
+
+static void test_who_waits_goes_by_the_new_settings(void **unused)
+{
+        struct pool_settings pools[1];
+        struct state_settings settings;
+
+        (void)unused;
+        for (size_t i = 0; i < ARRAY_SIZE(change_cases); i++) {
+                const bool short_of_memory = change_cases[i].before == QUOTA_NONE;
+                struct client *a, *b;
+
+                print_message("%s\n", change_cases[i].name);
+                world_init(&world, 16);
+                world.pools[0].size_max_bytes = world.pools[0].size_min_bytes;
+                add_quota("user:anna", false, 1000)->frames = change_cases[i].before;
+                world_start(&world);
+                a = world_client(&world, 1000, "a");
+                b = world_client(&world, 1000, "b");
+                world_alloc(&world, a, world_request(4 * PAGE));
+                if (short_of_memory)
+                        world_alloc(&world, world_client(&world, 1001, "other"),
+                                    world_request(12 * PAGE));
+                assert_int_equal(wait_for(b, 2 * PAGE, 1), 0);
+                world_pass(&world, 200 * NS_PER_MS);
+                assert_int_equal(world.n_answers, 0);
+
+                pools[0] = world.pools[0];
+                settings = world.settings;
+                settings.pools = pools;
+                quotas[1] = quotas[0];
+                quotas[1].frames = change_cases[i].after;
+                pools[0].quotas = &quotas[1];
+                add_claim("user:carl", false, 1002, change_cases[i].claim * PAGE);
+                pools[0].claims = claims;
+                pools[0].n_claims = 1;
+                state_reconfigure(world.state, &settings, world.now_ns);
+                assert_int_equal(world.n_answers, change_cases[i].result >= 0);
+                if (world.n_answers && world.answers[0].r != change_cases[i].result)
+                        fail_msg("%d: %s", world.answers[0].r, world.answers[0].refusal.sentence);
+                if (world.n_answers && world.answers[0].r)
+                        print_message("  %s\n", world.answers[0].refusal.sentence);
+                world_stop(&world);
+        }
 }
 
 static void test_the_next_worker_counts_the_same(void **unused)
@@ -748,15 +971,20 @@ int main(void)
                 cmocka_unit_test(test_each_user_has_a_quota_of_his_own),
                 cmocka_unit_test(test_what_is_not_gone_counts),
                 cmocka_unit_test(test_what_comes_back_is_waited_for),
+                cmocka_unit_test(test_what_is_kept_for_another_session_is_waited_for),
+                cmocka_unit_test(test_what_is_kept_stays_where_it_is_not_wanted),
                 cmocka_unit_test(test_who_waits_for_his_quota_holds_up_nobody),
                 cmocka_unit_test(test_nobody_waits_for_himself),
                 cmocka_unit_test(test_another_pool_will_do),
+                cmocka_unit_test(test_a_uid_has_the_groups_of_all_its_sessions),
+                cmocka_unit_test(test_the_next_worker_knows_the_groups_of_a_uid),
                 cmocka_unit_test(test_what_is_claimed_is_never_given_to_others),
                 cmocka_unit_test(test_beyond_his_claim_one_is_like_others),
                 cmocka_unit_test(test_what_others_claimed_is_out_of_reach_for_ever),
                 cmocka_unit_test(test_a_pool_grows_around_claims),
                 cmocka_unit_test(test_who_has_part_of_a_frame_may_have_the_rest),
                 cmocka_unit_test(test_settings_that_change_count_what_is_there),
+                cmocka_unit_test(test_who_waits_goes_by_the_new_settings),
                 cmocka_unit_test(test_the_next_worker_counts_the_same),
                 cmocka_unit_test(test_one_user_has_not_all_sessions),
                 cmocka_unit_test(test_limits_are_listed),

@@ -400,6 +400,26 @@ static void test_openings_count_as_buffers(void **state)
         world_stop(&world);
 }
 
+/* That is a refusal, and no fault of pard's that is logged. */
+static void test_openings_beyond_all_account_are_refused(void **state)
+{
+        struct refusal refusal = { 0 };
+        struct open_request request = { .uid = 1000, .name = "ring" };
+        struct buffer *buffer;
+        uint32_t record;
+
+        (void)state;
+        begin();
+        world_alloc(&world, driver, named(PAGE, "ring", false));
+        while (!ledger_add_holder(world.ledger, 0, 0, 0, &record))
+                ;
+        assert_int_equal(state_open(world.state, other, &request, world.now_ns, &buffer, &refusal),
+                         PAR_REFUSED_QUOTA);
+        if (!strstr(refusal.sentence, "of no more can be kept account"))
+                fail_msg("%s", refusal.sentence);
+        world_stop(&world);
+}
+
 /* ---- tokens --------------------------------------------------------------------------------- */
 
 static int share(struct client *client, uint64_t id, uint64_t fresh, struct share_token *ret)
@@ -965,6 +985,7 @@ int main(void)
                 cmocka_unit_test(test_a_session_has_it_once),
                 cmocka_unit_test(test_strangers_are_bounded),
                 cmocka_unit_test(test_openings_count_as_buffers),
+                cmocka_unit_test(test_openings_beyond_all_account_are_refused),
                 cmocka_unit_test(test_a_token_opens_until_it_is_taken_back),
                 cmocka_unit_test(test_only_its_uid_hands_out_tokens),
                 cmocka_unit_test(test_what_lasts_waits_for_the_next_driver),

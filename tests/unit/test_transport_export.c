@@ -450,6 +450,61 @@ static void test_a_grant_without_a_dmabuf_is_none(void **state)
         caller_close(&caller);
 }
 
+static const Wire__Reply *alloc_named(struct caller *caller, const char *name, bool lasting)
+{
+        Wire__Request request = WIRE__REQUEST__INIT;
+        Wire__Alloc body = WIRE__ALLOC__INIT;
+
+        body.size = PAGE;
+        body.pool = (char *)"below4g";
+        body.name = (char *)(uintptr_t)name;
+        body.lasting = lasting;
+        request.body_case = WIRE__REQUEST__BODY_ALLOC;
+        request.alloc = &body;
+        return caller_ask(caller, &request);
+}
+
+/* Nor is it kept under the name that it was to have, though it was to last. */
+static void test_a_shared_grant_without_a_dmabuf_is_none(void **state)
+{
+        struct caller caller;
+
+        (void)state;
+        caller_open(&worker, "unlucky", &caller);
+        for (size_t i = 0; i < ARRAY_SIZE(failure_cases); i++) {
+                fake_udmabuf_fail(failure_cases[i].error);
+                expect_refusal(&caller, alloc_named(&caller, "ring", i % 2),
+                               failure_cases[i].result, failure_cases[i].sentence);
+                assert_int_equal(caller_status(&caller)->buffers, 0);
+                await_all_free(&caller);
+        }
+        fake_udmabuf_fail(0);
+        expect_whole(&caller, alloc_named(&caller, "ring", true), PAGE);
+        caller_close(&caller);
+}
+
+/* Who cannot be handed what others have lets go of it, and it stays theirs under its name. */
+static void test_an_opening_without_a_dmabuf_is_none(void **state)
+{
+        Wire__Request request = WIRE__REQUEST__INIT;
+        Wire__Open body = WIRE__OPEN__INIT;
+        struct caller caller, other;
+
+        (void)state;
+        caller_open(&worker, "maker", &caller);
+        caller_open(&worker, "unlucky", &other);
+        expect_whole(&caller, alloc_named(&caller, "ring", true), PAGE);
+        body.name = (char *)"ring";
+        request.body_case = WIRE__REQUEST__BODY_OPEN;
+        request.open = &body;
+        fake_udmabuf_fail(ENOMEM);
+        expect_refusal(&other, caller_ask(&other, &request), ENOMEM, "pard failed");
+        fake_udmabuf_fail(0);
+        caller_close(&caller);
+        expect_whole(&other, caller_ask(&other, &request), PAGE); /* it lasts */
+        caller_close(&other);
+}
+
 static void test_a_session_ends_while_its_grant_is_made(void **state)
 {
         struct caller caller, beside;
@@ -491,6 +546,8 @@ int main(void)
                 TEST(test_a_grant_is_a_dmabuf_and_no_frame),
                 TEST(test_who_waited_gets_a_dmabuf),
                 TEST(test_a_grant_without_a_dmabuf_is_none),
+                TEST(test_a_shared_grant_without_a_dmabuf_is_none),
+                TEST(test_an_opening_without_a_dmabuf_is_none),
                 TEST(test_a_session_ends_while_its_grant_is_made),
         };
 

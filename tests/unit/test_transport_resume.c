@@ -184,6 +184,78 @@ static void test_resume_grants_anew_what_is_new(void **state)
         }
 }
 
+/* A shared buffer that the caller makes. Return: its number. */
+static uint64_t make_ring(struct caller *caller)
+{
+        Wire__Request request = WIRE__REQUEST__INIT;
+        Wire__Alloc alloc = WIRE__ALLOC__INIT;
+        const Wire__Reply *reply;
+
+        alloc.size = WORKER_PAGE_BYTES;
+        alloc.name = (char *)"ring";
+        request.body_case = WIRE__REQUEST__BODY_ALLOC;
+        request.alloc = &alloc;
+        reply = caller_ask(caller, &request);
+        assert_int_equal(reply->result, 0);
+        return reply->alloc->buffer;
+}
+
+static const Wire__Reply *open_numbered(struct caller *caller, uint32_t seq, bool again)
+{
+        Wire__Request request = WIRE__REQUEST__INIT;
+        Wire__Open body = WIRE__OPEN__INIT;
+        const Wire__Reply *reply;
+        const uint32_t last = caller->seq;
+
+        body.name = (char *)"ring";
+        body.again = again;
+        request.body_case = WIRE__REQUEST__BODY_OPEN;
+        request.open = &body;
+        caller->seq = seq - 1;
+        reply = caller_ask(caller, &request);
+        caller->seq = last > seq ? last : seq;
+        return reply;
+}
+
+static const struct {
+        const char *name;
+        bool opened; /* before the worker's death, as request 8 */
+        uint32_t seq;
+        bool again;
+        uint32_t result;
+} open_cases[] = {
+        { "the number of another buffer that lives, but not again", false, 7, false, 0 },
+        { "again, and it was opened", true, 8, true, 0 },
+        { "again, but it was not opened", false, 8, true, 0 },
+        { "not again, though it was opened", true, 8, false, PAR_REFUSED_BUSY },
+};
+
+static void test_resume_opens_what_is_meant(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(open_cases); i++) {
+                struct caller maker, caller;
+                uint64_t of_maker = begin(&maker), token = begin(&caller), ring;
+                const Wire__Reply *reply;
+
+                print_message("%s\n", open_cases[i].name);
+                ring = make_ring(&maker);
+                (void)granted_of(alloc_numbered(&caller, 7, false));
+                if (open_cases[i].opened)
+                        assert_int_equal(open_numbered(&caller, 8, false)->result, 0);
+                worker_restart(&worker);
+                assert_true(come_back(&maker, of_maker));
+                assert_true(come_back(&caller, token));
+                reply = open_numbered(&caller, open_cases[i].seq, open_cases[i].again);
+                assert_int_equal(reply->result, open_cases[i].result);
+                if (!reply->result)
+                        assert_int_equal(reply->alloc->buffer, ring);
+                caller_close(&caller);
+                assert_int_equal(caller_free(&maker, ring)->result, 0);
+                caller_close(&maker);
+        }
+}
+
 static void test_resume_takes_the_token_once(void **state)
 {
         struct caller caller, thief;
@@ -330,6 +402,7 @@ int main(void)
                 TEST(test_resume_goes_on_with_everything),
                 TEST(test_resume_sends_what_was_not_kept),
                 TEST(test_resume_grants_anew_what_is_new),
+                TEST(test_resume_opens_what_is_meant),
                 TEST(test_resume_takes_the_token_once),
                 TEST(test_resume_of_another_user),
                 TEST(test_resume_passes_over_frames_that_are_not),
