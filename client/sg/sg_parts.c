@@ -32,6 +32,28 @@ static int check_view(struct sg_adding *adding, uint32_t view)
         return 0;
 }
 
+/* Memory's own address becomes the device's. Return: 0; -PAR_NEVER_FITS. */
+static int translate(const struct sg_adding *adding, uint32_t view, struct par_segment *piece)
+{
+        const struct par_device *device = adding->list->device;
+        const uint64_t phys = piece->dma;
+
+        if (!device || view != VIEW_MEMORY ||
+            reach_see(&device->reach, phys, piece->length, &piece->dma))
+                return 0;
+        return error_set(-PAR_NEVER_FITS,
+                         "device %s does not see memory at %#llx to %#llx through its bus windows",
+                         device->name, (unsigned long long)phys,
+                         (unsigned long long)(phys + (piece->length - 1)));
+}
+
+static int add_piece(struct sg_adding *adding, uint32_t view, struct par_segment *piece)
+{
+        int r = translate(adding, view, piece);
+
+        return r ? r : sg_adding_piece(adding, piece);
+}
+
 /* ---- of a buffer ---------------------------------------------------------------------------- */
 
 static int check_part(const struct par_sg *list, const struct par_sg_part *part)
@@ -56,6 +78,10 @@ static int add_buffer(struct sg_adding *adding, const struct par_sg_part *part)
         uint64_t from = part->offset, left;
         int r;
 
+        if (debug_on() &&
+            debug_buffer_is_stale(buffer, part->length ? DEBUG_USE_FACT : DEBUG_USE_WHOLE,
+                                  adding->call))
+                return error_set(-EINVAL, "a part of a buffer that was freed");
         r = check_part(adding->list, part);
         if (!r)
                 r = check_view(adding, buffer->view);
@@ -72,7 +98,7 @@ static int add_buffer(struct sg_adding *adding, const struct par_sg_part *part)
                         piece.phys += into;
                 if (piece.length > left)
                         piece.length = left;
-                r = sg_adding_piece(adding, &piece);
+                r = add_piece(adding, buffer->view, &piece);
                 from += piece.length;
                 left -= piece.length;
         }
@@ -87,11 +113,14 @@ static int add_extent(struct sg_adding *adding, uint64_t address, uint64_t *left
         struct extent extent;
         int r;
 
-        if (!lookup_pointer(&adding->list->par->lookup, address, &extent))
+        if (!lookup_pointer(&adding->list->par->lookup, address, &extent)) {
+                if (debug_on())
+                        debug_pointer_missed((const void *)(uintptr_t)address, adding->call);
                 return error_set(-EFAULT,
                                  "no buffer at %#llx: other memory has no address for a "
                                  "device",
                                  (unsigned long long)address);
+        }
         if (extent.dma == PAR_PHYS_NONE)
                 return error_set(-PAR_DENIED,
                                  "the pool of the buffer at %#llx hides the addresses of its "
@@ -105,7 +134,7 @@ static int add_extent(struct sg_adding *adding, uint64_t address, uint64_t *left
         if (piece.length > *left)
                 piece.length = *left;
         *left -= piece.length;
-        return sg_adding_piece(adding, &piece);
+        return add_piece(adding, extent.view, &piece);
 }
 
 static int add_memory(struct sg_adding *adding, const struct par_sg_part *part)

@@ -3,6 +3,8 @@
  */
 #include "map_setup.h"
 
+#include "dma_cut.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/uio.h>
@@ -201,6 +203,92 @@ static void test_memory_within_the_limits_goes_through(void **state)
                 par_free(buffer);
                 end(&setup);
         }
+}
+
+/* What ends with the last address of all is not followed by the first. */
+static void test_cut_does_not_wrap(void **state)
+{
+        const struct par_constraint none = { .align = 1 };
+        struct par_segment segments[3];
+        struct dma_reach reach;
+        struct cut cut;
+
+        (void)state;
+        reach_init(&reach, &none, 1, 0);
+        cut_init(&cut, &reach, segments, 3);
+        cut_add(&cut, 0x1000, UINT64_MAX - 8191, 4096);
+        cut_add(&cut, 0x2000, UINT64_MAX - 4095, 4096);
+        cut_add(&cut, 0x3000, 0, 4096);
+        assert_true(cut_end(&cut));
+        assert_int_equal(cut.n, 2);
+        assert_int_equal(segments[0].length, 8192);
+        assert_int_equal(segments[1].dma, 0);
+        assert_int_equal(segments[1].offset, 8192);
+}
+
+/* A window is memory side by side for both. */
+static void test_bus_windows_that_wrap(void **state)
+{
+        static const struct {
+                const char *name;
+                uint64_t cpu_first, dma_first, length;
+                int result;
+        } cases[] = {
+                { "up to the last address", 0, UINT64_MAX - 4095, 4096, 0 },
+                { "beyond it, for the device", 0, UINT64_MAX - 4095, 8192, -EPROTO },
+                { "beyond it, for the processor", UINT64_MAX - 4095, 0, 8192, -EPROTO },
+        };
+        const struct mock_settings settings = { .page_bytes = PAGE, .spoil = spoil };
+        struct par_device *device;
+        struct mock *mock;
+        struct par *par;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                print_message("%s\n", cases[i].name);
+                say_nothing();
+                said.window.cpu_first = cases[i].cpu_first;
+                said.window.dma_first = cases[i].dma_first;
+                said.window.length = cases[i].length;
+                mock = mock_start(&settings);
+                assert_int_equal(par_connect(mock->path, NULL, &par), 0);
+                assert_int_equal(par_device_open(par, "capture0", &device), cases[i].result);
+                par_disconnect(par);
+                mock_stop(mock);
+        }
+}
+
+/* What a device reports is found where it lies, not where its address is memory's own. */
+static void test_back_through_bus_windows(void **state)
+{
+        struct par_buffer *buffer, *other;
+        struct par_mapping mapping;
+        struct setup setup;
+        size_t contiguous;
+        void *at;
+
+        (void)state;
+        begin(&setup);
+        assert_int_equal(par_alloc(setup.par, PAGE, NULL, NULL, &buffer), 0);
+        assert_int_equal(par_alloc(setup.par, PAGE, NULL, NULL, &other), 0);
+        par_device_close(setup.device);
+        said.window.cpu_first = par_buffer_dma(buffer);
+        said.window.dma_first = par_buffer_dma(other);
+        said.window.length = PAGE;
+        assert_int_equal(par_device_open(setup.par, "capture0", &setup.device), 0);
+        map(&setup, (char *)par_buffer_data(buffer) + 8192, 100, PAR_TO_DEVICE, NULL, &mapping);
+        assert_int_equal(mapping.dma, par_buffer_dma(other) + 8192);
+        assert_int_equal(par_dma_pointer(setup.par, setup.device, mapping.dma, &at, &contiguous),
+                         0);
+        assert_ptr_equal(at, (char *)par_buffer_data(buffer) + 8192);
+        assert_int_equal(contiguous, PAGE - 8192);
+        assert_int_equal(
+                par_dma_pointer(setup.par, setup.device, par_buffer_dma(buffer), &at, NULL),
+                -EFAULT);
+        assert_int_equal(par_unmap(&mapping), 0);
+        par_free(buffer);
+        par_free(other);
+        end(&setup);
 }
 
 /* A buffer is in one piece for the device, but not within its limits for one segment. */
@@ -582,6 +670,68 @@ static void test_list_in_fewer_segments(void **state)
         end(&setup);
 }
 
+/* Two slots are too few for three pieces, but not for what is in them. */
+static void test_small_pieces_share_slots(void **state)
+{
+        const struct par_map_setup few = { .bounce_bytes_max = 4096 };
+        unsigned char plain[600];
+        const struct iovec list[] = { { plain, 100 }, { plain + 200, 100 }, { plain + 400, 100 } };
+        struct par_mapping mapping;
+        struct setup setup;
+
+        (void)state;
+        begin(&setup);
+        fill(plain, sizeof(plain), 1);
+        assert_int_equal(par_map_setup(setup.device, &few), 0);
+        assert_int_equal(par_map_sg(setup.device, list, 3, PAR_BIDIRECTIONAL, NULL, &mapping), 0);
+        assert_int_equal(par_mapping_segments(&mapping, NULL), 1);
+        assert_int_equal(stats_of(setup.device).used_bytes, 2048);
+        for (size_t i = 0; i < 3; i++)
+                assert_memory_equal(seen(&setup, mapping.dma) + i * 100, list[i].iov_base, 100);
+        memset(seen(&setup, mapping.dma), 9, 300);
+        assert_int_equal(par_unmap(&mapping), 0);
+        assert_int_equal(plain[299], 9);
+        assert_int_equal(plain[499], 9);
+        assert_true(is_filled(plain + 500, 1, 1 + 500 * 7 + 1));
+        assert_int_equal(stats_of(setup.device).used_bytes, 0);
+        end(&setup);
+}
+
+/* A long piece is cut into short parts only where there are segments enough for all of them. */
+static void test_list_of_long_and_short_pieces(void **state)
+{
+        enum { SHORT = 10, AREAS = 32 };
+        unsigned char *plain = calloc(1, 2 * MiB + AREAS * AREA_BYTES);
+        struct par_mapping mappings[AREAS], mapping;
+        struct iovec list[1 + SHORT];
+        struct setup setup;
+
+        (void)state;
+        say_nothing();
+        said.limits.max_segments = 17;
+        begin_as_said(&setup);
+        /* No two areas that are free lie side by side. */
+        assert_int_equal(par_bounce_reserve(setup.device, AREAS * AREA_BYTES), 0);
+        for (size_t i = 0; i < AREAS; i++)
+                map(&setup, plain, AREA_BYTES, PAR_TO_DEVICE, NULL, &mappings[i]);
+        assert_int_equal(stats_of(setup.device).growths, 2);
+        for (size_t i = 0; i < AREAS; i++)
+                if (mappings[i].dma / AREA_BYTES % 2)
+                        assert_int_equal(par_unmap(&mappings[i]), 0);
+        list[0] = (struct iovec){ plain, 2 * MiB };
+        for (size_t i = 0; i < SHORT; i++)
+                list[1 + i] = (struct iovec){ plain + 2 * MiB + i * 100, 1 };
+        if (par_map_sg(setup.device, list, 1 + SHORT, PAR_TO_DEVICE, NULL, &mapping))
+                fail_msg("%s", par_error(NULL));
+        assert_true(par_mapping_segments(&mapping, NULL) <= 17);
+        assert_int_equal(par_unmap(&mapping), 0);
+        for (size_t i = 0; i < AREAS; i++)
+                if (mappings[i].n_segments)
+                        assert_int_equal(par_unmap(&mappings[i]), 0);
+        free(plain);
+        end(&setup);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -589,6 +739,9 @@ int main(void)
                 cmocka_unit_test(test_setup_arguments),
                 cmocka_unit_test(test_reachable_memory_goes_through),
                 cmocka_unit_test(test_memory_within_the_limits_goes_through),
+                cmocka_unit_test(test_cut_does_not_wrap),
+                cmocka_unit_test(test_bus_windows_that_wrap),
+                cmocka_unit_test(test_back_through_bus_windows),
                 cmocka_unit_test(test_reachable_memory_in_several_segments),
                 cmocka_unit_test(test_bounce_copies_as_the_direction_says),
                 cmocka_unit_test(test_bounce_syncs_what_it_is_told),
@@ -598,6 +751,8 @@ int main(void)
                 cmocka_unit_test(test_bounce_of_long_memory),
                 cmocka_unit_test(test_list_of_all_kinds),
                 cmocka_unit_test(test_list_in_fewer_segments),
+                cmocka_unit_test(test_small_pieces_share_slots),
+                cmocka_unit_test(test_list_of_long_and_short_pieces),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
