@@ -36,11 +36,13 @@ unexpected "1M"|alloc --size 1M 1M
 a command is missing after --|alloc --size 1M --
 --hold and -- COMMAND: give one|alloc --size 1M --hold 1 -- true
 --vfio needs --device|alloc --size 1M --vfio
+--lasting needs --name|alloc --size 1M --lasting
+--allow needs --name|alloc --size 1M --allow uid:1001
 --below: there is nothing below 1|alloc --size 1M --below 1
 --below and --dma-bits both set the highest address|alloc --size 1M --below 4G --dma-bits 32
 --dma-bits|alloc --size 1M --dma-bits 65
 --dma-bits|alloc --size 1M --dma-bits 0
---max-segments|alloc --size 1M --max-segments 0
+--max-segments: "0" is neither "any" nor a number from 1 to 4294967294|alloc --size 1M --max-segments 0
 --max-segments|alloc --size 1M --max-segments many
 --max-segment|alloc --size 1M --max-segment 0
 --boundary|alloc --size 1M --boundary x
@@ -58,7 +60,7 @@ a command is missing after --|alloc --size 1M --
 drain needs POOL|drain
 --end and --wait: give one|drain a --end --wait
 grow needs --by or --to|grow a
-grow needs --by or --to|grow a --by 2M --to 4M
+--by and --to: give one|grow a --by 2M --to 4M
 revoke: "x" is no number above 0|revoke x --yes
 revoke: "1x" is no number above 0|revoke 1x --yes
 revoke needs BUFFER..., --client, --client-name or --pool|revoke
@@ -78,7 +80,7 @@ sim {
         free = "96M"
 }
 pool "any" { addr_min = "4G" spill = yes size_min = "32M" size_max = "256M" reuse_delay = "0" quarantine = "1h" }
-pool "below4g" { below = "4G" size_min = "16M" reuse_delay = "0" quarantine = "1h" }
+pool "below4g" { below = "4G" size_min = "16M" reuse_delay = "0" quarantine = "1h" quota "uid:1001" { bytes = "8M" buffers = 100 } }
 device "capture0" { dma_bits = 30 boundary = "64K" }
 EOF2
 } >"$dir/pard.conf"
@@ -110,6 +112,17 @@ is "reload" "$(cat "$dir/out")" $'changed: pool any: quarantine\nchanged: pool b
 expect 0 "reload again" "$PARCTL" --json reload
 is "reload again" "$(jq -c . "$dir/out")" '{"reload":{"changed":[]}}'
 
+# Who asks is told the mistake that the keeper found, although the worker cannot look names up.
+cp "$dir/pard.conf" "$dir/good.conf"
+{
+        echo 'group = "root"'
+        sed 's/size_min = "16M"/size_min = "17M"/' "$dir/good.conf"
+} >"$dir/pard.conf"
+expect 3 "reload of a mistake behind a name" "$PARCTL" reload
+says err "reload of a mistake behind a name" \
+        "pard.conf:$(grep -n 17M "$dir/pard.conf" | cut -d: -f1): pool \"below4g\": size_min: \"17M\" is no multiple of page_size (2M)"
+cp "$dir/good.conf" "$dir/pard.conf"
+
 # A pool that grows beyond what the machine has stops, and says why.
 expect 1 "grow beyond the machine" "$PARCTL" grow any --to 256M
 says err "grow beyond the machine" "of 256M, and is short: "
@@ -117,6 +130,13 @@ says err "grow beyond the machine" "of 256M, and is short: "
 says out "status of a pool that is short" "short"
 expect 0 "and back" "$PARCTL" shrink any --to 32M
 says out "and back" "any: its goal is 32M, it holds 32M, 0B of that in use"
+
+# Limits are of bytes, or of something else.
+expect 0 "limits" "$PARCTL" limits --pool below4g --noheadings --columns limit,most
+is "limits" "$(awk '{ print $1, $2 }' "$dir/out")" $'bytes 8M\nbuffers 100'
+expect 0 "limits in bytes" "$PARCTL" limits --pool below4g --noheadings --columns limit,most --bytes
+is "limits in bytes" "$(awk '{ print $1, $2 }' "$dir/out")" $'bytes 8388608\nbuffers 100'
+is "limits in JSON" "$("$PARCTL" --json limits --pool below4g | jq -c '[.limits[].most]')" '[8388608,100]'
 
 # ---- lines of a log --------------------------------------------------------------------------
 expect 2 "a log without faults" "$PARCTL" lookup - </dev/null
