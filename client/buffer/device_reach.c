@@ -80,7 +80,7 @@ bool reach_see(const struct device_reach *reach, uint64_t phys, uint64_t bytes, 
         return !reach->n_windows;
 }
 
-bool reach_seen(const struct dma_reach *reach, uint64_t dma, size_t *from, uint64_t *ret_phys)
+bool reach_seen(const struct device_reach *reach, uint64_t dma, size_t *from, uint64_t *ret_phys)
 {
         *ret_phys = dma;
         if (!reach->n_windows)

@@ -64,7 +64,7 @@ bool reach_see(const struct device_reach *reach, uint64_t phys, uint64_t bytes, 
 
 /* Back: the next place, from the @from-th window on, where memory may be that a device sees at an
  * address; @from moves on. Return: whether there is one. */
-bool reach_seen(const struct dma_reach *reach, uint64_t dma, size_t *from, uint64_t *ret_phys);
+bool reach_seen(const struct device_reach *reach, uint64_t dma, size_t *from, uint64_t *ret_phys);
 
 /* Whether memory at @dma is one segment for the device. @bytes > 0, and does not wrap. */
 static inline bool reach_takes(const struct device_reach *reach, uint64_t pointer, uint64_t dma,

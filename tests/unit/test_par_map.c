@@ -210,7 +210,7 @@ static void test_cut_does_not_wrap(void **state)
 {
         const struct par_constraint none = { .align = 1 };
         struct par_segment segments[3];
-        struct dma_reach reach;
+        struct device_reach reach;
         struct cut cut;
 
         (void)state;
