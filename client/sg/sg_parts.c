@@ -8,6 +8,7 @@
 #include "handle.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 /* Whether @view's addresses are those of the list. */
 static int check_view(struct sg_adding *adding, uint32_t view)
@@ -42,9 +43,9 @@ static int translate(const struct sg_adding *adding, uint32_t view, struct par_s
             reach_see(&device->reach, phys, piece->length, &piece->dma))
                 return 0;
         return error_set(-PAR_NEVER_FITS,
-                         "device %s does not see memory at %#llx to %#llx through its bus windows",
-                         device->name, (unsigned long long)phys,
-                         (unsigned long long)(phys + (piece->length - 1)));
+                         "device %s does not see memory at %#" PRIx64 " to %#" PRIx64
+                         " through its bus windows",
+                         device->name, phys, phys + (piece->length - 1));
 }
 
 static int add_piece(struct sg_adding *adding, uint32_t view, struct par_segment *piece)
