@@ -473,7 +473,8 @@ static int make_known(struct par *par, struct par_buffer *buffer)
         return r ? error_set(r, "no memory to find the buffer by its address") : 0;
 }
 
-static int try_once(struct par *par, struct wish *wish, struct par_buffer **ret)
+/* @ret_granted: the daemon had granted it, whatever came of that. */
+static int try_once(struct par *par, struct wish *wish, bool *ret_granted, struct par_buffer **ret)
 {
         struct grant grant = {
                 .par = par,
@@ -482,6 +483,7 @@ static int try_once(struct par *par, struct wish *wish, struct par_buffer **ret)
         };
         int r;
 
+        *ret_granted = false;
         grant.buffer = buffer_new(par, wish->flags & PAR_ALLOC_KEEP_ON_FORK);
         if (!grant.buffer)
                 return error_set(-ENOMEM, "no memory for a buffer's description");
@@ -489,6 +491,7 @@ static int try_once(struct par *par, struct wish *wish, struct par_buffer **ret)
         pthread_mutex_lock(&par->lock);
         r = acquire(&grant, wish);
         pthread_mutex_unlock(&par->lock);
+        *ret_granted = grant.buffer->id;
         if (r) {
                 buffer_free(grant.buffer);
                 return r;
@@ -519,10 +522,13 @@ int wish_fulfil(struct par *par, struct wish *wish, struct par_buffer **ret)
 {
         const int64_t deadline_ms = now_ms() + wish->alloc.wait_ms;
         int64_t left_ms;
+        bool granted;
         int r = 0;
 
         for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
-                r = try_once(par, wish, ret);
+                r = try_once(par, wish, &granted, ret);
+                if (r && granted)
+                        wish_forget_name(par, wish, r);
                 if (r != -ESTALE && r != -EHWPOISON)
                         return r;
                 if (wish->alloc.wait_ms > 0) {

@@ -9,6 +9,7 @@
 #include "macros.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static int check_options(const struct par_open_options *options)
@@ -161,4 +162,19 @@ int par_remove(struct par *par, const char *name)
                 r = 0; /* the worker that died had done it */
         pthread_mutex_unlock(&par->lock);
         return r;
+}
+
+void wish_forget_name(struct par *par, const struct wish *wish, int r)
+{
+        struct par_refusal_info figures;
+        char sentence[ERROR_BYTES];
+
+        if (wish->message.body_case != WIRE__REQUEST__BODY_ALLOC || !wish->alloc.lasting)
+                return;
+        snprintf(sentence, sizeof(sentence), "%s", par_error(par));
+        if (par_last_refusal(par, &figures))
+                memset(&figures, 0, sizeof(figures));
+        (void)!par_remove(par, wish->alloc.name);
+        error_set_sentence(r, sentence);
+        error_set_figures(r, &figures);
 }

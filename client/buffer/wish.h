@@ -47,3 +47,7 @@ void wish_init(struct wish *wish);
  * Return: 0; what par_alloc() returns. par_error() is set.
  */
 int wish_fulfil(struct par *par, struct wish *wish, struct par_buffer **ret);
+
+/* What was granted to last, and whose caller never hears of it, keeps no name: nobody could have
+ * that. @r: why not; par_error() stays what it was. */
+void wish_forget_name(struct par *par, const struct wish *wish, int r);

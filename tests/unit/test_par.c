@@ -569,6 +569,7 @@ static void test_par_at_the_descriptor_limit(void **state)
 {
         struct mock *mock = mock_start(NULL);
         struct par *par = connect_to(mock);
+        const struct par_alloc_options lasting = { .name = "ring", .flags = PAR_ALLOC_LASTING };
         struct rlimit before, less;
         struct par_buffer *buffer;
         int lowest;
@@ -591,6 +592,11 @@ static void test_par_at_the_descriptor_limit(void **state)
         assert_non_null(strstr(par_error(par), "RLIMIT_NOFILE"));
         check_books(mock, 0);
         assert_int_equal(mock_counts(mock).shown, 0);
+        /* What nobody has heard of keeps no name, or the next one could not have it. */
+        assert_int_equal(par_alloc(par, 8 * PAGE, NULL, &lasting, &buffer), -EMFILE);
+        assert_non_null(strstr(par_error(par), "RLIMIT_NOFILE"));
+        assert_int_equal(mock_asked(mock).body, WIRE__REQUEST__BODY_REMOVE);
+        assert_string_equal(mock_asked(mock).name, "ring");
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
         buffer = get(par, 8 * PAGE);
         memset(par_buffer_data(buffer), 1, 8 * PAGE);
