@@ -211,6 +211,14 @@ static bool take_areas(struct slots *slots, struct slot_run run)
         return true;
 }
 
+/* Slots of an area from which on all that follow in it are free. */
+static uint64_t tail(uint64_t used)
+{
+        const unsigned above = used ? 64 - (unsigned)__builtin_clzll(used) : 0;
+
+        return above < AREA_SLOTS ? UINT64_MAX << above : 0;
+}
+
 /* From the end, where those that lie in one area do not look first. */
 static bool take_several(struct slots *slots, const struct slot_want *want, size_t count,
                          struct slot_run *ret)
@@ -219,7 +227,8 @@ static bool take_several(struct slots *slots, const struct slot_want *want, size
 
         while (i--) {
                 struct slot_area *area = &slots->areas[i];
-                const uint64_t dma = dma_of(area), at = starts(want, dma);
+                const uint64_t used = atomic_load_explicit(&area->used, memory_order_acquire);
+                const uint64_t dma = dma_of(area), at = starts(want, dma) & tail(used);
                 struct slot_run run = { .area = (uint32_t)i, .count = (uint32_t)count };
 
                 if (!at)

@@ -92,7 +92,7 @@ static bool is_free(const bool *used, uint64_t first, uint64_t count)
         return true;
 }
 
-/* Whether there is a run that lies in one area, which has to be found; brute force. */
+/* Whether there is a run, which has to be found; brute force. */
 static bool there_is_one(const bool *used, const struct slot_want *want)
 {
         const uint64_t skip = want->low & ~(uint64_t)(SLOT_BYTES - 1);
@@ -104,8 +104,7 @@ static bool there_is_one(const bool *used, const struct slot_want *want)
                 for (size_t slot = 0; slot + count <= segments[i] / SLOT_BYTES; slot++) {
                         const uint64_t dma = DMA + at + slot * SLOT_BYTES;
 
-                        if (slot % AREA_SLOTS + count <= AREA_SLOTS &&
-                            ((dma ^ want->low) & (want->stride - 1) & ~(SLOT_BYTES - 1)) == 0 &&
+                        if (((dma ^ want->low) & (want->stride - 1) & ~(SLOT_BYTES - 1)) == 0 &&
                             is_free(used, (dma - DMA) / SLOT_BYTES, count))
                                 return true;
                 }
