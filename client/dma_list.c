@@ -16,8 +16,18 @@
 
 /* ---- how it is divided ---------------------------------------------------------------------- */
 
+/* How many parts pieces are, of so many bytes at most. */
+static size_t count_parts(const struct iovec *pieces, size_t count, size_t bytes)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < count; i++)
+                n += bytes ? (pieces[i].iov_len - 1) / bytes + 1 : 1;
+        return n;
+}
+
 /* Longest part of what is bounced, so that the next one can begin where it has to. */
-static size_t part_bytes(const struct map_ask *ask, size_t length)
+static size_t part_bytes(const struct map_ask *ask, const struct iovec *pieces, size_t count)
 {
         const size_t most = bounce_bytes_max(&ask->device->dma->bounce);
         const struct dma_reach *reach = &ask->device->reach;
@@ -26,7 +36,7 @@ static size_t part_bytes(const struct map_ask *ask, size_t length)
 
         /* As long as there are segments enough an area each, since these are easier to have. */
         if (unit <= AREA_BYTES && AREA_BYTES <= most &&
-            (length - 1) / AREA_BYTES < ask->max_segments)
+            count_parts(pieces, count, AREA_BYTES) <= ask->max_segments)
                 return AREA_BYTES;
         return most >= unit ? (size_t)(most & ~(unit - 1)) : most;
 }
@@ -79,10 +89,8 @@ static int map_piece(const struct map_ask *ask, const struct iovec *piece, size_
 /* Room for as many parts as there may be. */
 static int make_room(struct map_list *list, const struct iovec *pieces, size_t count, size_t bytes)
 {
-        size_t n = 0;
+        const size_t n = count_parts(pieces, count, bytes);
 
-        for (size_t i = 0; i < count; i++)
-                n += bytes ? (pieces[i].iov_len - 1) / bytes + 1 : 1;
         assert(n > 0);
         list->parts = calloc(n, sizeof(*list->parts));
         return list->parts ? 0 : error_set(-ENOMEM, "no memory for a mapping");
@@ -100,7 +108,7 @@ static size_t length_of(const struct iovec *pieces, size_t count)
 static int map_pieces(const struct map_ask *ask, const struct iovec *pieces, size_t count,
                       struct map_list *list)
 {
-        const size_t bytes = part_bytes(ask, list->length);
+        const size_t bytes = part_bytes(ask, pieces, count);
         size_t offset = 0;
         int r;
 
@@ -208,9 +216,14 @@ static int gather(const struct map_ask *ask, const struct iovec *pieces, size_t 
         return r;
 }
 
-static bool may_gather(const struct map_ask *ask, const struct map_list *list)
+/* Whether it helps where each piece for itself was refused: there were too many segments, or too
+ * few slots, of which small pieces take less together. */
+static bool may_gather(const struct map_ask *ask, size_t count, const struct map_list *list, int r)
 {
-        return !(ask->flags & PAR_MAP_NO_BOUNCE) && !ask->device->reach.min_align_mask &&
+        const bool few = r == -PAR_EXHAUSTED || r == -PAR_FRAGMENTED;
+
+        return (few ? count > 1 : r == -PAR_NEVER_FITS && list->n_segments > ask->max_segments) &&
+               !(ask->flags & PAR_MAP_NO_BOUNCE) && !ask->device->reach.min_align_mask &&
                list->length <= bounce_bytes_max(&ask->device->dma->bounce);
 }
 
@@ -223,7 +236,7 @@ static int build(const struct map_ask *ask, const struct iovec *pieces, size_t c
         r = map_pieces(ask, pieces, count, list);
         if (!r)
                 r = make_segments(ask, pieces, count, list);
-        if (r != -PAR_NEVER_FITS || list->n_segments <= ask->max_segments || !may_gather(ask, list))
+        if (!may_gather(ask, count, list, r))
                 return r;
         give_all(list, ask->device->dma, !(ask->flags & PAR_MAP_ATOMIC), &given);
         list->flags = 0;

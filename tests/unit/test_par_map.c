@@ -582,6 +582,68 @@ static void test_list_in_fewer_segments(void **state)
         end(&setup);
 }
 
+/* Two slots are too few for three pieces, but not for what is in them. */
+static void test_small_pieces_share_slots(void **state)
+{
+        const struct par_map_setup few = { .bounce_bytes_max = 4096 };
+        unsigned char plain[600];
+        const struct iovec list[] = { { plain, 100 }, { plain + 200, 100 }, { plain + 400, 100 } };
+        struct par_mapping mapping;
+        struct setup setup;
+
+        (void)state;
+        begin(&setup);
+        fill(plain, sizeof(plain), 1);
+        assert_int_equal(par_map_setup(setup.device, &few), 0);
+        assert_int_equal(par_map_sg(setup.device, list, 3, PAR_BIDIRECTIONAL, NULL, &mapping), 0);
+        assert_int_equal(par_mapping_segments(&mapping, NULL), 1);
+        assert_int_equal(stats_of(setup.device).used_bytes, 2048);
+        for (size_t i = 0; i < 3; i++)
+                assert_memory_equal(seen(&setup, mapping.dma) + i * 100, list[i].iov_base, 100);
+        memset(seen(&setup, mapping.dma), 9, 300);
+        assert_int_equal(par_unmap(&mapping), 0);
+        assert_int_equal(plain[299], 9);
+        assert_int_equal(plain[499], 9);
+        assert_true(is_filled(plain + 500, 1, 1 + 500 * 7 + 1));
+        assert_int_equal(stats_of(setup.device).used_bytes, 0);
+        end(&setup);
+}
+
+/* A long piece is cut into short parts only where there are segments enough for all of them. */
+static void test_list_of_long_and_short_pieces(void **state)
+{
+        enum { SHORT = 10, AREAS = 32 };
+        unsigned char *plain = calloc(1, 2 * MiB + AREAS * AREA_BYTES);
+        struct par_mapping mappings[AREAS], mapping;
+        struct iovec list[1 + SHORT];
+        struct setup setup;
+
+        (void)state;
+        say_nothing();
+        said.limits.max_segments = 17;
+        begin_as_said(&setup);
+        /* No two areas that are free lie side by side. */
+        assert_int_equal(par_bounce_reserve(setup.device, AREAS * AREA_BYTES), 0);
+        for (size_t i = 0; i < AREAS; i++)
+                map(&setup, plain, AREA_BYTES, PAR_TO_DEVICE, NULL, &mappings[i]);
+        assert_int_equal(stats_of(setup.device).growths, 2);
+        for (size_t i = 0; i < AREAS; i++)
+                if (mappings[i].dma / AREA_BYTES % 2)
+                        assert_int_equal(par_unmap(&mappings[i]), 0);
+        list[0] = (struct iovec){ plain, 2 * MiB };
+        for (size_t i = 0; i < SHORT; i++)
+                list[1 + i] = (struct iovec){ plain + 2 * MiB + i * 100, 1 };
+        if (par_map_sg(setup.device, list, 1 + SHORT, PAR_TO_DEVICE, NULL, &mapping))
+                fail_msg("%s", par_error(NULL));
+        assert_true(par_mapping_segments(&mapping, NULL) <= 17);
+        assert_int_equal(par_unmap(&mapping), 0);
+        for (size_t i = 0; i < AREAS; i++)
+                if (mappings[i].n_segments)
+                        assert_int_equal(par_unmap(&mappings[i]), 0);
+        free(plain);
+        end(&setup);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -598,6 +660,8 @@ int main(void)
                 cmocka_unit_test(test_bounce_of_long_memory),
                 cmocka_unit_test(test_list_of_all_kinds),
                 cmocka_unit_test(test_list_in_fewer_segments),
+                cmocka_unit_test(test_small_pieces_share_slots),
+                cmocka_unit_test(test_list_of_long_and_short_pieces),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
