@@ -62,6 +62,8 @@ void bounce_prepare(struct bounce *bounce)
 
         if (bytes > BOUNCE_BUFFER_MAX)
                 bytes = BOUNCE_BUFFER_MAX;
+        if (bytes > bounce->bytes_max)
+                bytes = bounce->bytes_max;
         bounce->longest = bytes > slack ? (size_t)(bytes - slack) : 0;
         bounce->stride = grow_stride(reach);
 }
@@ -103,9 +105,17 @@ static int take_more(struct bounce *bounce, const struct slot_want *want, struct
         for (unsigned tries = 0; tries < TRIES_MAX && !r; tries++) {
                 if (bounce_try(bounce, want, ret))
                         return 0;
-                r = grow(bounce, want);
+                r = grow(bounce, want, true);
         }
         return r ? r : grow_refuse(bounce, want, "other threads took all there were");
+}
+
+void bounce_miss(struct bounce *bounce, size_t bytes)
+{
+        size_t missing = atomic_load_explicit(&bounce->missing, memory_order_relaxed);
+
+        while (missing < bytes && !atomic_compare_exchange_weak(&bounce->missing, &missing, bytes))
+                ;
 }
 
 static __attribute__((__noinline__)) int take_far(struct bounce *bounce,
@@ -113,7 +123,6 @@ static __attribute__((__noinline__)) int take_far(struct bounce *bounce,
                                                   struct bounce_slot *ret)
 {
         const size_t needed = slots_span(want) * SLOT_BYTES;
-        size_t missing = atomic_load_explicit(&bounce->missing, memory_order_relaxed);
         int r;
 
         if (may_wait) {
@@ -122,9 +131,7 @@ static __attribute__((__noinline__)) int take_far(struct bounce *bounce,
                 pthread_mutex_unlock(&bounce->growing);
                 return r;
         }
-        while (missing < needed &&
-               !atomic_compare_exchange_weak(&bounce->missing, &missing, needed))
-                ;
+        bounce_miss(bounce, needed);
         return grow_refuse(bounce, want,
                            "PAR_MAP_ATOMIC asks pard for no more, par_bounce_reserve() does");
 }
@@ -156,6 +163,8 @@ int bounce_give(const struct bounce_slot *slot, bool may_wait)
 {
         struct bounce_chunk *chunk = slot->chunk;
 
+        if (!atomic_load_explicit(&chunk->touched, memory_order_relaxed))
+                atomic_store_explicit(&chunk->touched, true, memory_order_relaxed);
         if (!slots_give(&chunk->slots, slot->run))
                 return error_set(-EALREADY, "the mapping was unmapped before");
         if (may_wait && atomic_load_explicit(&chunk->news, memory_order_relaxed) & CHUNK_LEAVING)
@@ -163,20 +172,23 @@ int bounce_give(const struct bounce_slot *slot, bool may_wait)
         return 0;
 }
 
-int bounce_check(const struct bounce_slot *slot)
+int bounce_check(const struct bounce_slot *slot, bool in)
 {
         const unsigned news = atomic_load_explicit(&slot->chunk->news, memory_order_relaxed);
 
         if (news & CHUNK_POISONED)
                 return error_set(-EHWPOISON,
                                  "memory through which device %s was bounced has failed (a "
-                                 "hardware error): what the device wrote is lost",
-                                 slot->chunk->bounce->device->name);
+                                 "hardware error): %s",
+                                 slot->chunk->bounce->device->name,
+                                 in ? "nothing can be written there for the device"
+                                    : "what the device wrote is lost");
         if (news & CHUNK_MOVED)
                 return error_set(-ESTALE,
-                                 "memory through which device %s was bounced has moved: what the "
-                                 "device wrote may be lost",
-                                 slot->chunk->bounce->device->name);
+                                 "memory through which device %s was bounced has moved: what %s",
+                                 slot->chunk->bounce->device->name,
+                                 in ? "is written there the device may not see"
+                                    : "the device wrote may be lost");
         return 0;
 }
 

@@ -18,6 +18,8 @@
         ((size_t)2 * 1024 * 1024) /* what pard is asked for at a time, at most \
                                    */
 #define BOUNCE_BYTES_DEFAULT  ((size_t)64 * 1024 * 1024)
+#define BOUNCE_BYTES_MAX      (BOUNCE_CHUNKS_MAX * BOUNCE_BUFFER_MAX)
+#define BOUNCE_GRANULE        ((size_t)4096) /* of pard's: what buffers are multiples of */
 #define BOUNCE_IDLE_MS        10000
 #define BOUNCE_POOL_BYTES_MAX 63
 
@@ -31,7 +33,7 @@
  * @buffer:  NULL: it was given back; then it has no free slot. Protected by bounce::growing
  * @bytes:   of @buffer
  * @news:    CHUNK_*: what events said
- * @touched: somebody had a slot since it was looked at last
+ * @touched: somebody took or gave a slot since it was looked at last
  * @idle_ms: since when nobody has; protected by bounce::growing
  * @next_spare: bounce::spare
  *
@@ -118,6 +120,9 @@ int bounce_take(struct bounce *bounce, uint64_t pointer, size_t bytes, bool may_
 /* The same of those that are there. Return: whether there were such. */
 bool bounce_try(struct bounce *bounce, const struct slot_want *want, struct bounce_slot *ret);
 
+/* Remember that a mapping which could not ask pard would have needed so many bytes. */
+void bounce_miss(struct bounce *bounce, size_t bytes);
+
 /**
  * bounce_give() - give slots back
  * @may_wait: memory may be given back to pard
@@ -126,8 +131,9 @@ bool bounce_try(struct bounce *bounce, const struct slot_want *want, struct boun
  */
 int bounce_give(const struct bounce_slot *slot, bool may_wait);
 
-/* What became of the memory. Return: 0; -EHWPOISON; -ESTALE. par_error() is set. */
-int bounce_check(const struct bounce_slot *slot);
+/* What became of the memory, before it is copied, @in or back. Return: 0; -EHWPOISON; -ESTALE.
+ * par_error() is set. */
+int bounce_check(const struct bounce_slot *slot, bool in);
 
 /* Have so many bytes, and what was missing. Return: as par_bounce_reserve(). */
 int bounce_reserve(struct bounce *bounce, size_t bytes);

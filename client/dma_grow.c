@@ -22,8 +22,6 @@
 /* Whoever maps may need more slots: no single call is why they are there. */
 #define SLOTS_CALL ((struct debug_call){ "par_map", NULL })
 
-#define GRANULE_BYTES 4096u
-
 static int64_t now_ms(void)
 {
         struct timespec now;
@@ -42,6 +40,12 @@ static size_t count_of(const struct bounce *bounce)
         return atomic_load_explicit(&bounce->n_chunks, memory_order_acquire);
 }
 
+/* Whether no mapping gets slots of it any more. */
+static bool is_leaving(const struct bounce_chunk *chunk)
+{
+        return atomic_load_explicit(&chunk->news, memory_order_relaxed);
+}
+
 uint64_t grow_used_bytes(const struct bounce *bounce)
 {
         uint64_t used = 0;
@@ -55,20 +59,32 @@ uint64_t grow_used_bytes(const struct bounce *bounce)
         return used;
 }
 
+/* Others may be taking and giving meanwhile. */
+static uint64_t free_bytes(const struct bounce_chunk *chunk)
+{
+        const uint64_t all = atomic_load_explicit(&chunk->bytes, memory_order_relaxed);
+        const uint64_t used = slots_used(&chunk->slots) * SLOT_BYTES;
+
+        return all > used ? all - used : 0;
+}
+
 int grow_refuse(const struct bounce *bounce, const struct slot_want *want, const char *why)
 {
         const size_t wanted = slots_span(want) * SLOT_BYTES;
         const uint64_t used = grow_used_bytes(bounce);
-        uint64_t all = 0;
+        uint64_t all = 0, left = 0;
         int r;
 
         for (size_t i = 0; i < count_of(bounce); i++) {
                 const struct bounce_chunk *chunk = chunk_at(bounce, i);
 
-                if (chunk)
-                        all += atomic_load_explicit(&chunk->bytes, memory_order_relaxed);
+                if (!chunk)
+                        continue;
+                all += atomic_load_explicit(&chunk->bytes, memory_order_relaxed);
+                if (!is_leaving(chunk))
+                        left += free_bytes(chunk);
         }
-        r = all > used && all - used >= wanted ? -PAR_FRAGMENTED : -PAR_EXHAUSTED;
+        r = left >= wanted ? -PAR_FRAGMENTED : -PAR_EXHAUSTED;
         error_set(r,
                   "%zu bytes of slots to bounce through for device %s: %llu of %llu are in use%s; "
                   "%s",
@@ -76,7 +92,7 @@ int grow_refuse(const struct bounce *bounce, const struct slot_want *want, const
                   r == -PAR_FRAGMENTED ? ", and so much is not free side by side" : "", why);
         return error_set_figures(r, &(struct par_refusal_info){
                                             .size = wanted,
-                                            .free_in_window = all > used ? all - used : 0,
+                                            .free_in_window = left,
                                     });
 }
 
@@ -88,7 +104,7 @@ static struct constraint limits_of(const struct dma_reach *reach)
 {
         struct constraint limits = reach->limits;
         const uint64_t longest = segment_bytes_max(&limits);
-        const uint64_t unit = longest < GRANULE_BYTES ? SLOT_BYTES : GRANULE_BYTES;
+        const uint64_t unit = longest < BOUNCE_GRANULE ? SLOT_BYTES : BOUNCE_GRANULE;
 
         if (limits.align_bytes < unit)
                 limits.align_bytes = unit;
@@ -141,16 +157,35 @@ static int ask(struct bounce *bounce, size_t bytes, struct par_buffer **ret)
         return buffer_ask(bounce->device->par, bytes, &constraint, &options, &asker, ret);
 }
 
+/* What buffers are multiples of: pard's granule, or behind an IOMMU what that maps. */
+static size_t unit_of(const struct bounce *bounce)
+{
+        const struct par_device *device = bounce->device;
+
+        if (atomic_load_explicit(&device->view, memory_order_acquire) >= VIEW_DEVICES ||
+            io_space_granule(device->io_space) <= BOUNCE_GRANULE)
+                return BOUNCE_GRANULE;
+        return (size_t)io_space_granule(device->io_space);
+}
+
+/* How much more there may be. */
+static size_t left_of(const struct bounce *bounce)
+{
+        return bounce->bytes < bounce->bytes_max ? bounce->bytes_max - bounce->bytes : 0;
+}
+
 /* Ask for less and less, down to @least. */
 static int ask_down(struct bounce *bounce, size_t least, struct par_buffer **ret)
 {
+        const size_t unit = unit_of(bounce);
         size_t bytes = bounce->next_bytes > least ? bounce->next_bytes : least;
         int r;
 
-        if (bytes > bounce->bytes_max - bounce->bytes)
-                bytes = (bounce->bytes_max - bounce->bytes) & ~(size_t)(GRANULE_BYTES - 1);
+        if (bytes > left_of(bounce))
+                bytes = left_of(bounce);
+        bytes &= ~(unit - 1);
         while ((r = ask(bounce, bytes, ret)) && is_about_size(r) && bytes > least) {
-                bytes = bytes / 2 & ~(size_t)(GRANULE_BYTES - 1);
+                bytes = bytes / 2 & ~(unit - 1);
                 if (bytes < least)
                         bytes = least;
         }
@@ -241,7 +276,7 @@ static uint64_t sweep(struct bounce *bounce, bool all);
 /* Whether so much more may be there. */
 static bool has_room(struct bounce *bounce, size_t bytes)
 {
-        return free_place(bounce) < BOUNCE_CHUNKS_MAX && bytes <= bounce->bytes_max - bounce->bytes;
+        return free_place(bounce) < BOUNCE_CHUNKS_MAX && bytes <= left_of(bounce);
 }
 
 /* Whether slots can be made of what pard granted. */
@@ -255,15 +290,15 @@ static int check_buffer(const struct par_buffer *buffer)
         return 0;
 }
 
-int grow(struct bounce *bounce, const struct slot_want *want)
+int grow(struct bounce *bounce, const struct slot_want *want, bool instead)
 {
-        const size_t span = slots_span(want) * SLOT_BYTES;
-        const size_t least = (span + GRANULE_BYTES - 1) & ~(size_t)(GRANULE_BYTES - 1);
+        const size_t span = slots_span(want) * SLOT_BYTES, unit = unit_of(bounce);
+        const size_t least = (span + unit - 1) & ~(unit - 1);
         struct bounce_chunk *chunk;
         struct par_buffer *buffer;
         int r;
 
-        if (!has_room(bounce, least))
+        if (instead && !has_room(bounce, least))
                 sweep(bounce, true);
         if (!has_room(bounce, least))
                 return grow_refuse(bounce, want, "there may be no more of them");
@@ -350,22 +385,54 @@ uint64_t bounce_close(struct bounce *bounce)
 
 /* ---- having them ahead ---------------------------------------------------------------------- */
 
-/* With bounce::growing: so many bytes more. */
+/* With bounce::growing: of what mappings may have slots of. @renew: it is wanted, so that the time
+ * for which nobody uses it begins now. */
+static uint64_t usable_bytes(const struct bounce *bounce, bool renew)
+{
+        uint64_t bytes = 0;
+
+        for (size_t i = 0; i < count_of(bounce); i++) {
+                struct bounce_chunk *chunk = chunk_at(bounce, i);
+
+                if (!chunk || is_leaving(chunk))
+                        continue;
+                if (renew)
+                        atomic_store_explicit(&chunk->touched, true, memory_order_relaxed);
+                bytes += atomic_load_explicit(&chunk->bytes, memory_order_relaxed);
+        }
+        return bytes;
+}
+
+static int refuse_reserve(const struct bounce *bounce, size_t bytes, uint64_t usable)
+{
+        return error_set(-PAR_EXHAUSTED,
+                         "%zu bytes of slots for device %s: %llu of %zu can be used, and there "
+                         "may be no more (at most %zu bytes, in %d buffers)",
+                         bytes, bounce->device->name, (unsigned long long)usable, bounce->bytes,
+                         bounce->bytes_max, BOUNCE_CHUNKS_MAX);
+}
+
+/* With bounce::growing: as many bytes as that in all. */
 static int reserve_more(struct bounce *bounce, size_t bytes)
 {
-        const size_t longest = (bounce_bytes_max(bounce) & ~(size_t)(GRANULE_BYTES - 1));
+        const size_t longest = (bounce_bytes_max(bounce) & ~(BOUNCE_GRANULE - 1));
+        uint64_t usable;
         size_t missing;
         int r = 0;
 
-        while (!r && bounce->bytes < bytes) {
-                missing = bytes - bounce->bytes;
+        while (!r && (usable = usable_bytes(bounce, false)) < bytes) {
+                if (!has_room(bounce, unit_of(bounce)))
+                        return refuse_reserve(bounce, bytes, usable);
+                missing = bytes - usable;
                 if (missing > longest)
                         missing = longest;
                 bounce->next_bytes = missing > bounce->next_bytes ? missing : bounce->next_bytes;
-                r = grow(bounce, &(struct slot_want){
-                                         .bytes = GRANULE_BYTES,
-                                         .stride = grow_stride(bounce->reach),
-                                 });
+                r = grow(bounce,
+                         &(struct slot_want){
+                                 .bytes = BOUNCE_GRANULE,
+                                 .stride = grow_stride(bounce->reach),
+                         },
+                         false);
         }
         return r;
 }
@@ -383,8 +450,10 @@ static int reserve_missing(struct bounce *bounce)
 
         if (!missing)
                 return 0;
-        r = bounce_try(bounce, &want, &slot) ? 0 : grow(bounce, &want);
-        if (!r && slot.chunk)
+        r = bounce_try(bounce, &want, &slot) ? 0 : grow(bounce, &want, false);
+        if (r)
+                bounce_miss(bounce, missing); /* it still is */
+        else if (slot.chunk)
                 (void)slots_give(&slot.chunk->slots, slot.run);
         return r;
 }
@@ -401,6 +470,8 @@ int bounce_reserve(struct bounce *bounce, size_t bytes)
                 return error_set(-PAR_NEVER_FITS, "no slot fits into a segment of device %s",
                                  bounce->device->name);
         pthread_mutex_lock(&bounce->growing);
+        (void)usable_bytes(bounce, true);
+        sweep(bounce, false); /* what is to leave, so that there is room */
         r = reserve_more(bounce, bytes);
         if (!r)
                 r = reserve_missing(bounce);

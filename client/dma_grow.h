@@ -24,11 +24,12 @@ uint64_t grow_segment_bytes(const struct dma_reach *reach);
 
 /**
  * grow() - get a buffer in which there is room for what is wanted
+ * @instead: of buffers that nobody uses, where there may be no more
  *
  * Return: 0; -PAR_EXHAUSTED, -PAR_FRAGMENTED where there may be no more; what par_alloc() returns;
  * -ENOMEM. par_error() is set.
  */
-int grow(struct bounce *bounce, const struct slot_want *want);
+int grow(struct bounce *bounce, const struct slot_want *want, bool instead);
 
 /* Why there is nothing now. Needs no lock. Return: -PAR_EXHAUSTED, or -PAR_FRAGMENTED where so much
  * is free; par_error() is set. */

@@ -174,7 +174,7 @@ int part_copy_in(const struct part *part, size_t offset, size_t length)
 
         if (part->pages)
                 return 0;
-        r = bounce_check(&part->slot);
+        r = bounce_check(&part->slot, true);
         if (r != -EHWPOISON) {
                 memcpy(part->slot.data + offset, part->memory + offset, length);
                 add(&part->site->bytes_in, length);
@@ -188,7 +188,7 @@ int part_copy_out(const struct part *part, size_t offset, size_t length)
 
         if (part->pages)
                 return 0;
-        r = bounce_check(&part->slot);
+        r = bounce_check(&part->slot, false);
         if (r != -EHWPOISON) {
                 memcpy(part->memory + offset, part->slot.data + offset, length);
                 add(&part->site->bytes_out, length);

@@ -66,7 +66,9 @@ static int check_setup(const struct par_map_setup *setup)
 static void set_up(struct bounce *bounce, const struct par_map_setup *setup)
 {
         if (setup->bounce_bytes_max)
-                bounce->bytes_max = setup->bounce_bytes_max;
+                bounce->bytes_max = setup->bounce_bytes_max < BOUNCE_BYTES_MAX
+                                            ? setup->bounce_bytes_max & ~(BOUNCE_GRANULE - 1)
+                                            : BOUNCE_BYTES_MAX;
         if (setup->idle_ms)
                 bounce->idle_after_ms = setup->idle_ms;
         snprintf(bounce->pool, sizeof(bounce->pool), "%s", setup->pool ? setup->pool : "");
@@ -118,7 +120,8 @@ int par_bounce_reserve(struct par_device *device, size_t bytes)
                 return r;
         atomic_store(&device->dma->used, true);
         r = bounce_reserve(&device->dma->bounce, bytes);
-        if (!r && bar_maps_read(&device->par->bars))
+        /* Where it cannot be read nothing is known of any, as ever. */
+        if (!r && bar_maps_read(&device->par->bars) == -ENOMEM)
                 return error_set(-ENOMEM, "no memory for the list of devices' memory");
         return r;
 }

@@ -133,7 +133,8 @@ struct par_mapping {
  * left now; -PAR_FRAGMENTED where so many slots are free, but not side by side; what par_alloc()
  * returns else where pard is asked for slots; behind an IOMMU -PAR_QUOTA where RLIMIT_MEMLOCK or
  * the container's number of mappings is reached, -PAR_BUSY where others' mappings are in the way
- * everywhere; -ENOMEM; -ECHILD. par_is_permanent() tells which of these will stay so.
+ * everywhere, -EFAULT where the kernel does not pin the memory nor that of slots, or another -errno
+ * of its; -ENOMEM; -ECHILD. par_is_permanent() tells which of these will stay so.
  */
 int par_map(struct par_device *device, const void *pointer, size_t length,
             enum par_direction direction, const struct par_map_options *options,
@@ -147,10 +148,12 @@ int par_map(struct par_device *device, const void *pointer, size_t length,
  * offsets are in all of them together
  *
  * Pieces that lie side by side for the device become one segment, where its limits allow that.
- * Where the device takes fewer segments than there are, all are bounced into fewer.
+ * Where the device takes fewer segments than there are, all are bounced into fewer; also where
+ * there are too few slots for each piece to have its own.
  *
  * Return: as par_map(); -PAR_NEVER_FITS also where the segments are more than the device takes, and
- * all together longer than par_device_max_mapping(). On failure nothing is mapped.
+ * all together longer than par_device_max_mapping(); -EFAULT also where another thread freed a
+ * buffer in which a piece lies. On failure nothing is mapped.
  */
 int par_map_sg(struct par_device *device, const struct iovec *list, size_t count,
                enum par_direction direction, const struct par_map_options *options,
@@ -167,8 +170,9 @@ int par_map_sg(struct par_device *device, const struct iovec *list, size_t count
  *
  * Return: 0; -EINVAL as par_map(); -PAR_INVALID where no device's memory is mapped at @pointer, or
  * less than @length of it; -PAR_NEVER_FITS where the device cannot reach it; -ENOTSUP where the
- * kernel does not tell where it is, and there is no IOMMU to map it in; -PAR_QUOTA, -PAR_BUSY as
- * par_map(), or what the kernel says to the mapping; -ENOMEM; -ECHILD.
+ * kernel does not tell where it is, and there is no IOMMU to map it in; behind one -PAR_QUOTA and
+ * -PAR_BUSY as par_map(), -PAR_EXHAUSTED and -PAR_FRAGMENTED where its addresses are taken, or what
+ * the kernel says to the mapping; -ENOMEM; -ECHILD.
  */
 int par_map_resource(struct par_device *device, const volatile void *pointer, size_t length,
                      enum par_direction direction, const struct par_map_options *options,
@@ -224,7 +228,8 @@ int par_unmap(struct par_mapping *mapping);
  * par_device_max_mapping() - the longest mapping of any memory that par_map() takes in one segment
  * @device: borrowed
  *
- * Memory that need not be bounced may be longer.
+ * At most 2 MiB, and what the limits of the device and of par_map_setup() leave. Memory that need
+ * not be bounced may be longer.
  *
  * Return: bytes; 0 for NULL.
  */
@@ -237,9 +242,10 @@ size_t par_device_max_mapping(const struct par_device *device);
  * @pool:           for slots, as in struct par_alloc_options; copied. NULL: pard chooses
  * @min_align_mask: 2^n - 1: these bits of the pointer and of its address are the same. They are,
  * for those of the device, in any case
- * @bounce_bytes_max: most memory for slots; 0: 64 MiB
- * @idle_ms:        memory of slots that were not used for so long goes back to pard, as soon as
- *                  another mapping is made or ended; 0: 10,000
+ * @bounce_bytes_max: most memory for slots, in whole pages of 4 KiB; 0: 64 MiB. More than 128 MiB
+ * is 128 MiB. Nor are there ever more than 64 buffers of slots
+ * @idle_ms:        memory of slots that were neither used nor reserved for so long goes back to
+ *                  pard, as soon as another mapping is made or ended; 0: 10,000
  * @flags:          0
  * @reserved:       zero
  */
@@ -257,9 +263,10 @@ struct par_map_setup {
  * @device: no other thread uses it meanwhile
  * @setup:  borrowed
  *
- * Return: 0; -EINVAL for a field that is none; -EBUSY where something was mapped already, or this
- * was called before; -PAR_NEVER_FITS where the constraint and the device's limits have nothing in
- * common; -ENOMEM; -ECHILD.
+ * Return: 0; -EINVAL for a field that is none; -EBUSY where something was mapped already (but
+ * memory that goes through as it is may not have been noticed), or this was called before;
+ * -PAR_NEVER_FITS where the constraint and the device's limits have nothing in common; -ENOMEM;
+ * -ECHILD.
  */
 int par_map_setup(struct par_device *device, const struct par_map_setup *setup) PAR_MUST_CHECK;
 
@@ -267,10 +274,13 @@ int par_map_setup(struct par_device *device, const struct par_map_setup *setup) 
  * par_bounce_reserve() - have slots ahead, so that no mapping has to ask pard
  * @bytes: how much there is to be in all; 0: as much as there is, and what was missing since
  *
- * Looks for BARs that were mapped since, too.
+ * Memory that has moved, failed, or is to go back does not count. The rest is not idle, see
+ * @idle_ms of par_map_setup(), before that time has passed again. Looks for BARs that were mapped
+ * since, too.
  *
- * Return: 0; -PAR_QUOTA where that is above the limit of par_map_setup(); what par_alloc() returns.
- * What was had until then stays.
+ * Return: 0; -PAR_QUOTA where that is above the limit of par_map_setup(); -PAR_EXHAUSTED where
+ * there may be no more buffers; -PAR_NEVER_FITS where nothing can be bounced for the device; what
+ * par_alloc() returns. What was had until then stays.
  */
 int par_bounce_reserve(struct par_device *device, size_t bytes) PAR_MUST_CHECK;
 

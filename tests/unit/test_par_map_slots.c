@@ -77,6 +77,71 @@ static void test_bounce_up_to_its_limit(void **state)
         end(&setup);
 }
 
+/* It is refused, or had, but never tried for ever: an alarm would end it. */
+static void test_reserve_comes_to_an_end(void **state)
+{
+        static const struct {
+                const char *name;
+                size_t most, first, reserve;
+                int result;
+        } cases[] = {
+                { "all there may be", 64 * KiB, 0, 64 * KiB, 0 },
+                { "a limit that is no multiple of pages", 5000, 0, 5000, -PAR_QUOTA },
+                { "within it", 5000, 0, 4096, 0 },
+                { "less than a page", 4095, 0, 1, -PAR_QUOTA },
+                { "as many buffers as there may be", 256 * MiB, 0, 128 * MiB, 0 },
+                { "more", 256 * MiB, 0, 128 * MiB + 1, -PAR_QUOTA },
+                { "some of which are small", 128 * MiB, 1, 128 * MiB, -PAR_EXHAUSTED },
+        };
+        struct par_mapping mapping;
+        struct setup setup;
+        char plain[10] = "";
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                const struct par_map_setup most = { .bounce_bytes_max = cases[i].most };
+
+                print_message("%s\n", cases[i].name);
+                begin(&setup);
+                assert_int_equal(par_map_setup(setup.device, &most), 0);
+                if (cases[i].first) {
+                        map(&setup, plain, 10, PAR_TO_DEVICE, NULL, &mapping);
+                        assert_int_equal(par_unmap(&mapping), 0);
+                }
+                alarm(60);
+                assert_int_equal(par_bounce_reserve(setup.device, cases[i].reserve),
+                                 cases[i].result);
+                alarm(0);
+                if (!cases[i].result)
+                        assert_true(stats_of(setup.device).slot_bytes >= cases[i].reserve);
+                /* What was had stays. */
+                if (cases[i].result == -PAR_EXHAUSTED)
+                        assert_int_equal(stats_of(setup.device).slot_bytes, 126 * MiB + 256 * KiB);
+                assert_int_equal(stats_of(setup.device).shrinks, 0);
+                end(&setup);
+        }
+}
+
+/* What is more than all slots together never fits: nobody waits for that. */
+static void test_longest_is_within_the_limit(void **state)
+{
+        const struct par_map_setup few = { .bounce_bytes_max = 64 * KiB };
+        unsigned char *plain = calloc(1, 64 * KiB + 1);
+        struct par_mapping mapping;
+        struct setup setup;
+
+        (void)state;
+        begin(&setup);
+        assert_int_equal(par_map_setup(setup.device, &few), 0);
+        assert_int_equal(par_device_max_mapping(setup.device), 64 * KiB);
+        assert_int_equal(par_map(setup.device, plain, 64 * KiB + 1, PAR_TO_DEVICE, NULL, &mapping),
+                         -PAR_NEVER_FITS);
+        map(&setup, plain, 64 * KiB, PAR_TO_DEVICE, NULL, &mapping);
+        assert_int_equal(par_unmap(&mapping), 0);
+        free(plain);
+        end(&setup);
+}
+
 static void refuse(struct setup *setup, uint32_t result)
 {
         struct mock_settings settings = { .page_bytes = PAGE, .spoil = spoil, .refuse = result };
@@ -109,6 +174,64 @@ static void test_bounce_where_pard_has_nothing(void **state)
         assert_int_equal(par_unmap(&mapping), 0);
         par_disconnect(setup.par);
         mock_stop(setup.mock);
+}
+
+/* What was missing is missing until it is had. */
+static void test_reserve_remembers_what_was_missing(void **state)
+{
+        const struct par_map_options atomic = { .flags = PAR_MAP_ATOMIC };
+        struct par_mapping mapping;
+        struct setup setup;
+        char plain[10] = "";
+
+        (void)state;
+        begin(&setup);
+        assert_int_equal(par_map(setup.device, plain, 10, PAR_TO_DEVICE, &atomic, &mapping),
+                         -PAR_EXHAUSTED);
+        refuse(&setup, PAR_EXHAUSTED);
+        assert_int_equal(par_bounce_reserve(setup.device, 0), -PAR_EXHAUSTED);
+        refuse(&setup, 0);
+        assert_int_equal(par_bounce_reserve(setup.device, 0), 0);
+        map(&setup, plain, 10, PAR_TO_DEVICE, &atomic, &mapping);
+        assert_int_equal(par_unmap(&mapping), 0);
+        end(&setup);
+}
+
+/* Nothing goes for being idle that was asked for just now, or was in use. */
+static void test_idle_is_what_nobody_wants(void **state)
+{
+        static const struct par_map_options places[] = {
+                { .label = "a" }, { .label = "b" }, { .label = "c" },
+                { .label = "d" }, { .label = "e" },
+        };
+        const struct par_map_setup quick = { .idle_ms = 1000 };
+        unsigned char *plain = calloc(1, 2 * MiB);
+        struct par_mapping mapping, mappings[2];
+        struct setup setup;
+
+        (void)state;
+        begin(&setup);
+        assert_int_equal(par_map_setup(setup.device, &quick), 0);
+        assert_int_equal(par_bounce_reserve(setup.device, 4 * MiB), 0);
+        assert_int_equal(stats_of(setup.device).growths, 2);
+        map(&setup, plain, 10, PAR_TO_DEVICE, &places[0], &mapping); /* a place's first one looks */
+        assert_int_equal(par_unmap(&mapping), 0);
+        usleep(1100000);
+        assert_int_equal(par_bounce_reserve(setup.device, 4 * MiB), 0);
+        map(&setup, plain, 10, PAR_TO_DEVICE, &places[1], &mapping);
+        assert_int_equal(par_unmap(&mapping), 0);
+        assert_int_equal(stats_of(setup.device).slot_bytes, 4 * MiB);
+
+        for (size_t i = 0; i < 2; i++)
+                map(&setup, plain, 2 * MiB, PAR_TO_DEVICE, &places[2 + i], &mappings[i]);
+        usleep(1100000);
+        for (size_t i = 0; i < 2; i++)
+                assert_int_equal(par_unmap(&mappings[i]), 0);
+        map(&setup, plain, 10, PAR_TO_DEVICE, &places[4], &mapping);
+        assert_int_equal(par_unmap(&mapping), 0);
+        assert_int_equal(stats_of(setup.device).slot_bytes, 4 * MiB);
+        free(plain);
+        end(&setup);
 }
 
 static void test_bounce_grows_and_shrinks(void **state)
@@ -346,6 +469,38 @@ static void test_events_of_slots(void **state)
         }
 }
 
+/* Memory that has failed is no reserve, and nothing of it is free. */
+static void test_reserve_is_of_good_memory(void **state)
+{
+        const struct par_map_options atomic = { .flags = PAR_MAP_ATOMIC };
+        unsigned char plain[10] = "";
+        struct par_mapping mapping, other;
+        struct par_event event;
+        struct setup setup;
+        uint64_t bytes;
+
+        (void)state;
+        begin(&setup);
+        map(&setup, plain, 10, PAR_BIDIRECTIONAL, NULL, &mapping);
+        bytes = stats_of(setup.device).slot_bytes;
+        mock_send_event(setup.mock, PAR_EVENT_POISONED, true, 0, PAGE);
+        while (par_next_event(setup.par, &event) == -EAGAIN)
+                ;
+        assert_int_equal(par_map(setup.device, plain, 10, PAR_TO_DEVICE, &atomic, &other),
+                         -PAR_EXHAUSTED);
+        assert_int_equal(par_bounce_reserve(setup.device, bytes), 0);
+        assert_int_equal(stats_of(setup.device).growths, 2);
+        map(&setup, plain, 10, PAR_TO_DEVICE, &atomic, &other);
+        assert_int_equal(par_unmap(&other), 0);
+
+        /* Each is told of his own loss. */
+        assert_int_equal(par_sync_for_device(&mapping, 0, 0), -EHWPOISON);
+        assert_non_null(strstr(par_error(NULL), "nothing can be written there for the device"));
+        assert_int_equal(par_unmap(&mapping), -EHWPOISON);
+        assert_non_null(strstr(par_error(NULL), "what the device wrote is lost"));
+        end(&setup);
+}
+
 static void test_slots_that_others_want(void **state)
 {
         unsigned char plain[10] = "";
@@ -431,13 +586,18 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_atomic_never_asks_pard),
                 cmocka_unit_test(test_bounce_up_to_its_limit),
+                cmocka_unit_test(test_reserve_comes_to_an_end),
+                cmocka_unit_test(test_longest_is_within_the_limit),
                 cmocka_unit_test(test_bounce_where_pard_has_nothing),
+                cmocka_unit_test(test_reserve_remembers_what_was_missing),
+                cmocka_unit_test(test_idle_is_what_nobody_wants),
                 cmocka_unit_test(test_bounce_grows_and_shrinks),
                 cmocka_unit_test(test_mapping_without_memory),
                 cmocka_unit_test(test_sites_tell_who_bounces),
                 cmocka_unit_test(test_sites_lose_nothing),
                 cmocka_unit_test(test_slots_cannot_be_freed_by_others),
                 cmocka_unit_test(test_events_of_slots),
+                cmocka_unit_test(test_reserve_is_of_good_memory),
                 cmocka_unit_test(test_slots_that_others_want),
                 cmocka_unit_test(test_close_tells_of_what_is_mapped),
                 cmocka_unit_test(test_not_in_a_child),
