@@ -212,7 +212,9 @@ static int map_one(const struct map_ask *ask, const void *pointer, size_t length
                            mapping_flags(ask->direction, ask->flags));
                 return 0;
         }
-        if (n || (ask->max_segments > 1 && length > bounce_bytes_max(&ask->device->dma->bounce)))
+        /* Behind an IOMMU pages may be several segments where that is allowed. */
+        if (n || (ask->max_segments > 1 && (ask->view < VIEW_DEVICES ||
+                                            length > bounce_bytes_max(&ask->device->dma->bounce))))
                 return map_list(ask, &piece, 1, ret);
         r = part_map(ask, pointer, length, &part);
         if (!r)

@@ -8,6 +8,7 @@
 #include "dma_pages.h"
 
 #include "handle.h"
+#include "segment.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -78,6 +79,44 @@ void page_maps_deinit(struct page_maps *maps)
 
 /* ---- taking --------------------------------------------------------------------------------- */
 
+/* All pages in which a range lies. */
+static struct range pages_of(struct range range, uint64_t page)
+{
+        return (struct range){ align_down(range.first, page), range.last | (page - 1) };
+}
+
+static bool is_whole(const struct pages *pages, struct range range)
+{
+        const uint64_t page = io_space_granule(pages->wish.space);
+        const struct range at = pages_of(range, page);
+
+        return at.first == pages->at.first && at.last == pages->at.last;
+}
+
+static uint64_t dma_of(const struct pages *pages, struct range range)
+{
+        return iova_of(pages) + (range.first - pages->at.first);
+}
+
+/* Whether a range that lies in pages is for the device where a constraint wants it, and in no more
+ * segments than it allows. */
+static bool suits(const struct pages *pages, struct range range,
+                  const struct par_constraint *constraint)
+{
+        const struct constraint limits = {
+                .align_bytes = constraint->align,
+                .boundary_bytes = constraint->boundary,
+                .max_segment_bytes = constraint->max_segment_bytes,
+        };
+        const uint64_t last = constraint->addr_max ? constraint->addr_max : UINT64_MAX;
+        const uint64_t dma = dma_of(pages, range);
+
+        return pages->whole && range_contains(pages->at, range) &&
+               iova_of(pages) >= constraint->addr_min && pages->wish.place.last <= last &&
+               !(dma & (constraint->align - 1)) &&
+               segment_count(&limits, range_of(dma, range_size(range))) <= constraint->max_segments;
+}
+
 /* Pages in which all of a range is, at an address that will do; NULL. With the lock held. Of those
  * that begin at or before it only the nearest ones are looked at. */
 static struct pages *find(struct page_maps *maps, struct range range,
@@ -85,12 +124,10 @@ static struct pages *find(struct page_maps *maps, struct range range,
 {
         const struct pages key = { .at = { range.first, 0 } }; /* after all that begin there */
         struct pages *pages = RB_NFIND(page_tree, &maps->tree, (struct pages *)&key);
-        const uint64_t last = constraint->addr_max ? constraint->addr_max : UINT64_MAX;
 
         pages = pages ? RB_PREV(page_tree, &maps->tree, pages) : RB_MAX(page_tree, &maps->tree);
         for (unsigned tries = 0; pages && tries < 4; tries++) {
-                if (range_contains(pages->at, range) && iova_of(pages) >= constraint->addr_min &&
-                    pages->wish.place.last <= last)
+                if (suits(pages, range, constraint))
                         return pages;
                 pages = RB_PREV(page_tree, &maps->tree, pages);
         }
@@ -126,9 +163,10 @@ int page_maps_take(struct page_maps *maps, struct par_device *device, struct ran
         pages = find(maps, range, constraint);
         if (pages) {
                 pages->uses++;
+                pages->whole += is_whole(pages, range);
                 pthread_mutex_unlock(&maps->lock);
                 atomic_fetch_add_explicit(&maps->shared, 1, memory_order_relaxed);
-                *ret_dma = iova_of(pages) + (range.first - pages->at.first);
+                *ret_dma = dma_of(pages, range);
                 *ret = pages;
                 return 0;
         }
@@ -137,8 +175,8 @@ int page_maps_take(struct page_maps *maps, struct par_device *device, struct ran
         fresh = calloc(1, sizeof(*fresh));
         if (!fresh)
                 return error_set(-ENOMEM, "no memory for a mapping");
-        fresh->at = (struct range){ align_down(range.first, page), range.last | (page - 1) };
-        fresh->uses = 1;
+        fresh->at = pages_of(range, page);
+        fresh->uses = fresh->whole = 1;
         r = map(fresh, device, constraint);
         if (r) {
                 free(fresh);
@@ -148,16 +186,17 @@ int page_maps_take(struct page_maps *maps, struct par_device *device, struct ran
         RB_INSERT(page_tree, &maps->tree, fresh);
         pthread_mutex_unlock(&maps->lock);
         atomic_fetch_add_explicit(&maps->maps, 1, memory_order_relaxed);
-        *ret_dma = iova_of(fresh) + (range.first - fresh->at.first);
+        *ret_dma = dma_of(fresh, range);
         *ret = fresh;
         return 0;
 }
 
-void page_maps_give(struct page_maps *maps, struct pages *pages)
+void page_maps_give(struct page_maps *maps, struct pages *pages, struct range range)
 {
         bool last;
 
         pthread_mutex_lock(&maps->lock);
+        pages->whole -= is_whole(pages, range);
         last = !--pages->uses;
         if (last)
                 RB_REMOVE(page_tree, &maps->tree, pages);

@@ -14,13 +14,18 @@
  * struct pages - pages side by side, mapped as one
  * @at:   in this process
  * @wish: where they are mapped, and in which space, of which it has a reference
- * @uses: mappings that lie in them; protected by page_maps::lock
+ * @uses: mappings that lie in them, @whole: those of them that need all of these pages; both
+ *        protected by page_maps::lock
+ *
+ * While there is one that needs all of them the memory is what it was. Where there are others
+ * alone, pages that none of these needs may be somebody else's memory in this process by now: then
+ * nobody else gets them.
  */
 struct pages {
         RB_ENTRY(pages) by_address; /* page_maps::tree */
         struct range at;
         struct io_wish wish;
-        unsigned uses;
+        unsigned uses, whole;
 };
 
 RB_HEAD(page_tree, pages);
@@ -53,12 +58,12 @@ void page_maps_deinit(struct page_maps *maps);
  * @ret_dma:    of the first byte
  * @ret:        page_maps_give()
  *
- * Pages that are mapped already are used by both.
+ * Pages that are mapped already are used by both, where @constraint allows it.
  *
  * Return: 0; what io_wish_init() and io_space_map() return; -ENOMEM. par_error() is set.
  */
 int page_maps_take(struct page_maps *maps, struct par_device *device, struct range range,
                    const struct par_constraint *constraint, uint64_t *ret_dma, struct pages **ret);
 
-/* One mapping less. */
-void page_maps_give(struct page_maps *maps, struct pages *pages);
+/* One mapping less: of @range, as page_maps_take() had it. */
+void page_maps_give(struct page_maps *maps, struct pages *pages, struct range range);

@@ -69,7 +69,7 @@ static bool may_bounce(int r)
         }
 }
 
-int part_map_pages(const struct map_ask *ask, const void *memory, size_t length, struct part *ret)
+int part_try_pages(const struct map_ask *ask, const void *memory, size_t length, struct part *ret)
 {
         struct par_device *device = ask->device;
         struct par_constraint constraint = reach_constraint(&device->reach);
@@ -84,13 +84,20 @@ int part_map_pages(const struct map_ask *ask, const void *memory, size_t length,
         r = page_maps_take(&device->dma->pages, device, range_of(at, length), &constraint,
                            &ret->dma, &ret->pages);
         if (r)
-                return may_bounce(r) ? -EAGAIN : r;
+                return r;
         cut_init(&cut, &device->reach, NULL, 0);
         cut_add(&cut, at, ret->dma, length);
         if (cut_end(&cut) && cut.n <= ask->max_segments)
                 return 0;
-        page_maps_give(&device->dma->pages, ret->pages);
+        page_maps_give(&device->dma->pages, ret->pages, range_of(at, length));
         return -EAGAIN;
+}
+
+int part_map_pages(const struct map_ask *ask, const void *memory, size_t length, struct part *ret)
+{
+        const int r = part_try_pages(ask, memory, length, ret);
+
+        return r && may_bounce(r) ? -EAGAIN : r;
 }
 
 /* ---- slots ---------------------------------------------------------------------------------- */
@@ -199,7 +206,8 @@ int part_copy_out(const struct part *part, size_t offset, size_t length)
 int part_give(const struct part *part, struct dma *dma, bool may_wait)
 {
         if (part->pages) {
-                page_maps_give(&dma->pages, part->pages);
+                page_maps_give(&dma->pages, part->pages,
+                               range_of((uintptr_t)part->memory, part->length));
                 return 0;
         }
         return part->slot.run.count ? bounce_give(&part->slot, may_wait) : 0;

@@ -36,7 +36,11 @@ struct part {
  */
 int part_map(const struct map_ask *ask, const void *memory, size_t length, struct part *ret);
 
-/* Only in pages. Return: 0; -EAGAIN where it has to be bounced; what part_map() returns. */
+/* Only in pages. Return: 0; -EAGAIN where the device's limits do not go with whole pages; what
+ * page_maps_take() returns. */
+int part_try_pages(const struct map_ask *ask, const void *memory, size_t length, struct part *ret);
+
+/* The same. Return: 0; -EAGAIN where it has to be bounced; what part_map() returns. */
 int part_map_pages(const struct map_ask *ask, const void *memory, size_t length, struct part *ret);
 
 /* Only bounced. */

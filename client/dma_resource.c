@@ -18,15 +18,15 @@ static int map_pages(const struct map_ask *ask, struct part *part)
         const struct dma_reach *reach = &ask->device->reach;
         int r;
 
-        r = part_map_pages(ask, part->memory, part->length, part);
+        r = part_try_pages(ask, part->memory, part->length, part);
         if (r != -EAGAIN)
                 return r;
         return error_set(-PAR_NEVER_FITS,
-                         "%zu bytes of a BAR cannot be mapped for device %s, which takes %#llx to "
-                         "%#llx: %s",
-                         part->length, ask->device->name,
-                         (unsigned long long)reach->limits.window.first,
-                         (unsigned long long)reach->limits.window.last, par_error(NULL));
+                         "%zu bytes of a BAR at %p: the limits of device %s (align %#llx, and the "
+                         "bits %#llx of the pointer) do not go with whole pages",
+                         part->length, (void *)part->memory, ask->device->name,
+                         (unsigned long long)reach->limits.align_bytes,
+                         (unsigned long long)reach->min_align_mask);
 }
 
 /* At its own address. */

@@ -2,9 +2,11 @@
 /* Streaming mappings of registers and memory of devices, and for a container without a kernel. */
 #include "fake_vfio.h"
 #include "map_setup.h"
+#include "par_iova.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/vfio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -114,6 +116,22 @@ static void test_bar_that_came_later(void **state)
         end(&setup);
 }
 
+/* Without /proc nothing is known of any, and all else goes on. */
+static void test_bars_where_nobody_tells(void **state)
+{
+        struct par_mapping mapping;
+        struct setup setup;
+        char plain = 0;
+
+        (void)state;
+        begin(&setup);
+        setup.par->bars.maps = "/nonexistent/maps";
+        assert_int_equal(par_bounce_reserve(setup.device, 4096), 0);
+        map(&setup, &plain, 1, PAR_TO_DEVICE, NULL, &mapping);
+        assert_int_equal(par_unmap(&mapping), 0);
+        end(&setup);
+}
+
 static void test_bar_is_mapped_as_what_it_is(void **state)
 {
         struct par_mapping mapping;
@@ -160,15 +178,20 @@ static void test_bar_is_mapped_as_what_it_is(void **state)
 
 /* ---- behind an IOMMU ------------------------------------------------------------------------ */
 
+static void attach_as_said(struct setup *setup)
+{
+        begin_as_said(setup);
+        setup->container = memfd_create("container", MFD_CLOEXEC);
+        assert_true(setup->container >= 0);
+        assert_int_equal(par_device_attach_vfio(setup->device, setup->container), 0);
+}
+
 static void begin_attached(struct setup *setup)
 {
         say_nothing();
         said.limits.addr_max = 0xfffffff;
         fake_vfio_init(8);
-        begin_as_said(setup);
-        setup->container = memfd_create("container", MFD_CLOEXEC);
-        assert_true(setup->container >= 0);
-        assert_int_equal(par_device_attach_vfio(setup->device, setup->container), 0);
+        attach_as_said(setup);
 }
 
 static void test_iommu_maps_pages(void **state)
@@ -203,6 +226,113 @@ static void test_iommu_maps_pages(void **state)
         assert_int_equal(stats_of(setup.device).iommu_maps, 2);
         assert_int_equal(stats_of(setup.device).iommu_shared, 1);
         free(plain);
+        end(&setup);
+}
+
+/* Memory that no mapping needs any more may be other memory by now: it is mapped anew, though the
+ * pages that it was in are still there for others. */
+static void test_iommu_lets_go_of_memory(void **state)
+{
+        unsigned char *plain = aligned_alloc(4096, 3 * 4096);
+        struct par_mapping whole, part, other;
+        struct setup setup;
+
+        (void)state;
+        begin_attached(&setup);
+        map(&setup, plain + 100, 8000, PAR_BIDIRECTIONAL, NULL, &whole);
+        map(&setup, plain + 4096, 100, PAR_TO_DEVICE, NULL, &part);
+        assert_int_equal(fake_vfio.n_maps, 1);
+        assert_int_equal(par_unmap(&whole), 0);
+        assert_int_equal(fake_vfio.n_maps, 1);
+        /* Here the first page would be given back, and come again. */
+        map(&setup, plain, 50, PAR_TO_DEVICE, NULL, &other);
+        assert_int_equal(fake_vfio.n_maps, 2);
+        assert_int_equal(other.dma, fake_vfio.maps[1].iova);
+        assert_int_equal(par_unmap(&other), 0);
+
+        /* As long as there is one that has all of it, the rest may come and go. */
+        map(&setup, plain, 12288, PAR_BIDIRECTIONAL, NULL, &whole);
+        map(&setup, plain + 1, 12287, PAR_BIDIRECTIONAL, NULL, &other);
+        assert_int_equal(fake_vfio.n_maps, 2);
+        assert_int_equal(par_unmap(&whole), 0);
+        map(&setup, plain + 8192, 1, PAR_BIDIRECTIONAL, NULL, &whole);
+        assert_int_equal(fake_vfio.n_maps, 2);
+        assert_int_equal(par_unmap(&whole), 0);
+        assert_int_equal(par_unmap(&other), 0);
+        assert_int_equal(par_unmap(&part), 0);
+        assert_int_equal(fake_vfio.n_maps, 0);
+        free(plain);
+        end(&setup);
+}
+
+/* Pages that lie over a boundary are two segments, where that is allowed. */
+static void test_iommu_keeps_to_boundaries(void **state)
+{
+        enum { MAPPINGS = 6 };
+        const struct par_map_options several = { .max_segments = 4 }, one = {
+                .flags = PAR_MAP_NO_BOUNCE,
+        };
+        unsigned char *plain = aligned_alloc(65536, MAPPINGS * 64 * KiB);
+        struct par_mapping mappings[MAPPINGS], mapping;
+        const struct par_segment *segments;
+        size_t cut = MAPPINGS;
+        struct setup setup;
+
+        (void)state;
+        say_nothing();
+        said.limits.addr_max = 0xfffffff;
+        said.limits.boundary = 64 * KiB;
+        fake_vfio_init(8);
+        attach_as_said(&setup);
+        for (size_t i = 0; i < MAPPINGS; i++) {
+                size_t bytes = 0, n;
+
+                map(&setup, plain + i * 64 * KiB, 40000, PAR_TO_DEVICE, &several, &mappings[i]);
+                n = par_mapping_segments(&mappings[i], &segments);
+                for (size_t k = 0; k < n; k++) {
+                        const uint64_t last = segments[k].dma + segments[k].length - 1;
+
+                        assert_int_equal(segments[k].dma / (64 * KiB), last / (64 * KiB));
+                        bytes += segments[k].length;
+                }
+                assert_int_equal(bytes, 40000);
+                assert_int_equal(mappings[i].flags & 0xff, PAR_MAPPING_IOMMU);
+                cut = n > 1 ? i : cut;
+        }
+        assert_true(cut < MAPPINGS); /* or it has tried nothing */
+
+        /* Who can have one segment alone gets other pages than those that are cut there. */
+        assert_int_equal(par_mapping_segments(&mappings[cut], &segments), 2);
+        map(&setup, plain + cut * 64 * KiB + segments[1].offset - 4096, 8192, PAR_TO_DEVICE, &one,
+            &mapping);
+        assert_int_equal(mapping.flags & 0xff, PAR_MAPPING_IOMMU);
+        assert_int_equal(mapping.dma / (64 * KiB), (mapping.dma + 8191) / (64 * KiB));
+        assert_int_equal(par_unmap(&mapping), 0);
+        for (size_t i = 0; i < MAPPINGS; i++)
+                assert_int_equal(par_unmap(&mappings[i]), 0);
+        assert_int_equal(fake_vfio.n_maps, 0);
+        free(plain);
+        end(&setup);
+}
+
+/* Its pages are larger than pard's granule: the limit is one all the same. */
+static void test_iommu_of_large_pages(void **state)
+{
+        const struct par_map_setup few = { .bounce_bytes_max = 68 * KiB };
+        struct vfio_iommu_type1_info *info = (void *)fake_vfio.info;
+        struct setup setup;
+
+        (void)state;
+        say_nothing();
+        said.limits.addr_max = 0xfffffff;
+        fake_vfio_init(8);
+        info->iova_pgsizes = 64 * KiB | 2 * MiB;
+        attach_as_said(&setup);
+        assert_int_equal(par_map_setup(setup.device, &few), 0);
+        assert_int_equal(par_bounce_reserve(setup.device, 4096), 0);
+        assert_int_equal(stats_of(setup.device).slot_bytes, 64 * KiB);
+        assert_int_equal(par_bounce_reserve(setup.device, 68 * KiB), -PAR_EXHAUSTED);
+        assert_int_equal(stats_of(setup.device).slot_bytes, 64 * KiB);
         end(&setup);
 }
 
@@ -322,6 +452,41 @@ static void test_iommu_lists_and_bars(void **state)
         end(&setup);
 }
 
+/* What is the matter with a BAR is said as it is. */
+static void test_iommu_refuses_a_bar(void **state)
+{
+        struct par_mapping mapping;
+        struct par_iova *range;
+        struct setup setup;
+        struct bar bar = { .at = NULL };
+
+        (void)state;
+        begin_attached(&setup);
+        make_bar(&setup, &bar);
+        fake_vfio.fail_map = EFAULT;
+        assert_int_equal(par_map_resource(setup.device, bar.at, 1, PAR_TO_DEVICE, NULL, &mapping),
+                         -EFAULT);
+        assert_non_null(strstr(par_error(NULL), "Bad address"));
+        fake_vfio.fail_map = 0;
+        /* Others have all addresses now, and may give them back. */
+        assert_int_equal(par_iova_reserve(setup.device, 0x10000000, NULL, NULL, &range), 0);
+        assert_int_equal(par_map_resource(setup.device, bar.at, 1, PAR_TO_DEVICE, NULL, &mapping),
+                         -PAR_EXHAUSTED);
+        par_iova_destroy(range);
+        assert_int_equal(par_map_resource(setup.device, bar.at, 1, PAR_TO_DEVICE, NULL, &mapping),
+                         0);
+        assert_int_equal(par_unmap(&mapping), 0);
+        par_device_close(setup.device);
+        said.min_align_mask = 8191;
+        assert_int_equal(par_device_open(setup.par, "capture0", &setup.device), 0);
+        assert_int_equal(par_device_attach_vfio(setup.device, setup.container), 0);
+        assert_int_equal(par_map_resource(setup.device, bar.at, 1, PAR_TO_DEVICE, NULL, &mapping),
+                         -PAR_NEVER_FITS);
+        assert_non_null(strstr(par_error(NULL), "do not go with whole pages"));
+        remove_bar(&bar);
+        end(&setup);
+}
+
 /* Nothing stays mapped where nobody unmapped it. */
 static void test_iommu_at_the_end(void **state)
 {
@@ -344,12 +509,17 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_bar_is_refused),
                 cmocka_unit_test(test_bar_that_came_later),
+                cmocka_unit_test(test_bars_where_nobody_tells),
                 cmocka_unit_test(test_bar_is_mapped_as_what_it_is),
                 cmocka_unit_test(test_iommu_maps_pages),
+                cmocka_unit_test(test_iommu_lets_go_of_memory),
+                cmocka_unit_test(test_iommu_keeps_to_boundaries),
+                cmocka_unit_test(test_iommu_of_large_pages),
                 cmocka_unit_test(test_iommu_that_came_later),
                 cmocka_unit_test(test_iommu_and_buffers),
                 cmocka_unit_test(test_iommu_refuses),
                 cmocka_unit_test(test_iommu_lists_and_bars),
+                cmocka_unit_test(test_iommu_refuses_a_bar),
                 cmocka_unit_test(test_iommu_at_the_end),
         };
 
