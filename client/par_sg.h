@@ -92,15 +92,18 @@ void par_sg_clear(struct par_sg *list);
  * @parts: @count of them, in their order; borrowed for the call. 0 is nothing to do
  *
  * A part without a buffer is looked up, as by par_dma_address(): any memory of this connection's
- * buffers. What a part adjoins for the device is joined with it, also in another buffer.
+ * buffers. A buffer that was allocated for no device has the addresses at which the list's sees it
+ * through its bus windows. What a part adjoins for the device is joined with it, also in another
+ * buffer.
  *
  * Return: 0; -EINVAL for a part that is not inside of its buffer, or has something in @reserved,
  * where buffers have addresses for different devices or another device than the list is for, or
  * where there are more than 2^64 - 1 bytes; -EFAULT where no buffer is at an address; -PAR_DENIED
  * where a buffer has no address for any device; -PAR_NEVER_FITS where an address is outside of the
- * window or not aligned, or so many bytes take more segments than there may be wherever they lie;
- * -PAR_FRAGMENTED where they take more segments than there may be since they lie in too many
- * places: see par_sg_wanted(); -ENOMEM; -ECHILD. On failure the list is as it was.
+ * window, of the bus windows of the device, or not aligned, or so many bytes take more segments
+ * than there may be wherever they lie; -PAR_FRAGMENTED where they take more segments than there may
+ * be since they lie in too many places: see par_sg_wanted(); -ENOMEM; -ECHILD. On failure the list
+ * is as it was.
  */
 int par_sg_add(struct par_sg *list, const struct par_sg_part *parts, size_t count) PAR_MUST_CHECK;
 

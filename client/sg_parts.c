@@ -8,6 +8,7 @@
 #include "handle.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 /* Whether @view's addresses are those of the list. */
 static int check_view(struct sg_adding *adding, uint32_t view)
@@ -30,6 +31,28 @@ static int check_view(struct sg_adding *adding, uint32_t view)
         adding->view = view;
         adding->has_view = true;
         return 0;
+}
+
+/* Memory's own address becomes the device's. Return: 0; -PAR_NEVER_FITS. */
+static int translate(const struct sg_adding *adding, uint32_t view, struct par_segment *piece)
+{
+        const struct par_device *device = adding->list->device;
+        const uint64_t phys = piece->dma;
+
+        if (!device || view != VIEW_MEMORY ||
+            reach_see(&device->reach, phys, piece->length, &piece->dma))
+                return 0;
+        return error_set(-PAR_NEVER_FITS,
+                         "device %s does not see memory at %#" PRIx64 " to %#" PRIx64
+                         " through its bus windows",
+                         device->name, phys, phys + (piece->length - 1));
+}
+
+static int add_piece(struct sg_adding *adding, uint32_t view, struct par_segment *piece)
+{
+        int r = translate(adding, view, piece);
+
+        return r ? r : sg_adding_piece(adding, piece);
 }
 
 /* ---- of a buffer ---------------------------------------------------------------------------- */
@@ -72,7 +95,7 @@ static int add_buffer(struct sg_adding *adding, const struct par_sg_part *part)
                         piece.phys += into;
                 if (piece.length > left)
                         piece.length = left;
-                r = sg_adding_piece(adding, &piece);
+                r = add_piece(adding, buffer->view, &piece);
                 from += piece.length;
                 left -= piece.length;
         }
@@ -105,7 +128,7 @@ static int add_extent(struct sg_adding *adding, uint64_t address, uint64_t *left
         if (piece.length > *left)
                 piece.length = *left;
         *left -= piece.length;
-        return sg_adding_piece(adding, &piece);
+        return add_piece(adding, extent.view, &piece);
 }
 
 static int add_memory(struct sg_adding *adding, const struct par_sg_part *part)

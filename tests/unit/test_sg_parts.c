@@ -153,6 +153,54 @@ static void test_sg_mixes_no_addresses(void **state)
         end(&setup);
 }
 
+/* A device on a bus that begins elsewhere sees memory that was not allocated for it, too. */
+static void test_sg_sees_through_bus_windows(void **state)
+{
+        struct par_segment memory[] = { P(0x10000, 0x10000, 0x2000), P(0x20000, 0x20000, 0x2000) };
+        struct par_segment beyond[] = { P(0x2f000, 0x2f000, 0x2000) };
+        static const struct par_segment expected[PIECES_MAX] = { P(0x501000, 0x11000, 0x1000),
+                                                                 P(0x510000, 0x20000, 0x2000) };
+        struct par_buffer buffers[2];
+        struct setup setup;
+        struct par_sg *list;
+
+        (void)state;
+        begin(&setup);
+        setup.device.reach.n_windows = 1;
+        setup.device.reach.windows[0] = (struct reach_window){
+                .phys = { 0x10000, 0x2ffff },
+                .offset = 0x4f0000,
+        };
+        describe(&setup, &buffers[0], BASE, memory, 2);
+        describe(&setup, &buffers[1], BASE + 0x8000, beyond, 1);
+        assert_int_equal(lookup_insert(&setup.par.lookup, &buffers[0]), 0);
+        list = list_of(&setup.par, NULL, &setup.device);
+        assert_int_equal(
+                par_sg_add(list, &(struct par_sg_part){ .buffer = buffers, .offset = 0x1000 }, 1),
+                0);
+        check_segments("of a buffer", list, expected);
+        par_sg_clear(list);
+        assert_int_equal(par_sg_add(list,
+                                    &(struct par_sg_part){ .memory = buffers[0].data,
+                                                           .offset = 0x1000,
+                                                           .length = 0x1000 },
+                                    1),
+                         0);
+        assert_int_equal(par_sg_bytes(list), 0x1000);
+        assert_int_equal(par_sg_add(list, &(struct par_sg_part){ .buffer = &buffers[1] }, 1),
+                         -PAR_NEVER_FITS);
+        assert_non_null(strstr(par_error(NULL), "capture0 does not see memory at 0x2f000 to "
+                                                "0x30fff through its bus windows"));
+        assert_int_equal(par_sg_bytes(list), 0x1000);
+        par_sg_clear(list);
+        /* What was allocated for it has the device's addresses. */
+        buffers[1].view = VIEW_DEVICES;
+        assert_int_equal(par_sg_add(list, &(struct par_sg_part){ .buffer = &buffers[1] }, 1), 0);
+        par_sg_destroy(list);
+        lookup_remove(&setup.par.lookup, &buffers[0]);
+        end(&setup);
+}
+
 static void test_sg_takes_no_part_that_is_none(void **state)
 {
         struct par_segment memory[] = { P(0x10000, NONE, 0x1000) };
@@ -245,6 +293,7 @@ int main(void)
                 cmocka_unit_test(test_sg_of_buffers),
                 cmocka_unit_test(test_sg_keeps_the_limits_of_its_device),
                 cmocka_unit_test(test_sg_mixes_no_addresses),
+                cmocka_unit_test(test_sg_sees_through_bus_windows),
                 cmocka_unit_test(test_sg_takes_no_part_that_is_none),
                 cmocka_unit_test(test_sg_finds_memory_by_its_address),
         };
