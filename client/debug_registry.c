@@ -68,9 +68,12 @@ struct debug_registry *debug_registry_get(void)
         registry = make();
         if (!registry)
                 return NULL;
-        /* A parent's stays where it is, unused. */
-        if (before)
+        /* A parent's stays where it is, unused. Its mappings are not known under numbers of ours.
+         */
+        if (before) {
                 atomic_store(&debug_others, true);
+                registry->mappings = before->mappings;
+        }
         if (atomic_compare_exchange_strong(&current, &before, registry)) {
                 atomic_store_explicit(&debug_wanted, true, memory_order_release);
                 return registry;

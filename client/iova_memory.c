@@ -23,7 +23,7 @@ static int check(const struct par_iova *range)
 
 /* Where the memory of a part is. Return: 0; -EINVAL. */
 static int find_memory(const struct par_iova *range, const struct par_sg_part *part,
-                       struct iova_link *ret)
+                       struct debug_call call, struct iova_link *ret)
 {
         const struct par_buffer *buffer = part->buffer;
         uint64_t first = (uintptr_t)part->memory, bytes = SIZE_MAX - part->offset, last;
@@ -32,6 +32,9 @@ static int find_memory(const struct par_iova *range, const struct par_sg_part *p
                 return error_set(-EINVAL,
                                  "a part: a reserved field is not zero, or it has a buffer and an "
                                  "address in memory");
+        if (buffer && debug_on() &&
+            debug_buffer_is_stale(buffer, part->length ? DEBUG_USE_FACT : DEBUG_USE_WHOLE, call))
+                return error_set(-EINVAL, "a part of a buffer that was freed");
         if (buffer && buffer->par != range->par)
                 return error_set(-EINVAL, "the buffer belongs to another connection");
         if (buffer) {
@@ -68,13 +71,13 @@ static int check_place(const struct par_iova *range, const struct iova_link *lin
 
 /* Links for all parts, one behind the other from @at on. Return: 0; -EINVAL, -ERANGE, -ENOMEM. */
 static int make_links(const struct par_iova *range, uint64_t at, const struct par_sg_part *parts,
-                      size_t count, struct iova_links *links)
+                      size_t count, struct debug_call call, struct iova_links *links)
 {
         struct iova_link wanted = { .at = at }, *link;
         int r = 0;
 
         for (size_t i = 0; i < count && !r; i++, wanted.at += wanted.length) {
-                r = find_memory(range, &parts[i], &wanted);
+                r = find_memory(range, &parts[i], call, &wanted);
                 if (!r)
                         r = check_place(range, &wanted);
                 if (r || !wanted.length)
@@ -128,7 +131,7 @@ int par_iova_link(struct par_iova *range, uint64_t at, const struct par_sg_part 
                 return r;
         if (flags & ~PAR_IOVA_APART || (!parts && count))
                 return error_set(-EINVAL, "%s", parts || !count ? "an unknown flag" : "no parts");
-        r = make_links(range, at, parts, count, &links);
+        r = make_links(range, at, parts, count, DEBUG_CALL, &links);
         for (link = iova_links_from(&links, 0); link; link = iova_links_next(link))
                 link->apart = flags & PAR_IOVA_APART;
         if (!r) {

@@ -113,7 +113,7 @@ int par_sg_add(struct par_sg *list, const struct par_sg_part *parts, size_t coun
         r = check_add(list, parts, count);
         if (r)
                 return r;
-        sg_adding_begin(&adding, list);
+        sg_adding_begin(&adding, list, DEBUG_CALL);
         return sg_adding_end(&adding, sg_adding_parts(&adding, parts, count));
 }
 
@@ -125,7 +125,7 @@ int par_sg_add_segments(struct par_sg *list, const struct par_segment *segments,
         r = check_add(list, segments, count);
         if (r)
                 return r;
-        sg_adding_begin(&adding, list);
+        sg_adding_begin(&adding, list, DEBUG_CALL);
         for (size_t i = 0; i < count && !r; i++)
                 r = sg_adding_piece(&adding, &segments[i]);
         return sg_adding_end(&adding, r);

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "debug.h"
 #include "public.h"
 
 #include "io_want.h"
@@ -31,6 +32,7 @@ struct par_sg {
 
 /**
  * struct sg_adding - what is being added to a list, all of it or nothing
+ * @call:   who adds it
  * @list:   has what it had before; but there may be more behind that, and its last segment is @last
  * @before: that segment as it was, where there is one
  * @last:   the last segment so far
@@ -40,13 +42,14 @@ struct par_sg {
  */
 struct sg_adding {
         struct par_sg *list;
+        struct debug_call call;
         struct par_segment before, last;
         uint64_t count, bytes;
         uint32_t view;
         bool has_view;
 };
 
-void sg_adding_begin(struct sg_adding *adding, struct par_sg *list);
+void sg_adding_begin(struct sg_adding *adding, struct par_sg *list, struct debug_call call);
 
 /**
  * sg_adding_piece() - add contiguous memory

@@ -19,10 +19,11 @@
 
 #define ROOM_FIRST 16
 
-void sg_adding_begin(struct sg_adding *adding, struct par_sg *list)
+void sg_adding_begin(struct sg_adding *adding, struct par_sg *list, struct debug_call call)
 {
         *adding = (struct sg_adding){
                 .list = list,
+                .call = call,
                 .count = list->n,
                 .bytes = list->bytes,
                 .view = list->view,

@@ -79,6 +79,10 @@ static int add_buffer(struct sg_adding *adding, const struct par_sg_part *part)
         uint64_t from = part->offset, left;
         int r;
 
+        if (debug_on() &&
+            debug_buffer_is_stale(buffer, part->length ? DEBUG_USE_FACT : DEBUG_USE_WHOLE,
+                                  adding->call))
+                return error_set(-EINVAL, "a part of a buffer that was freed");
         r = check_part(adding->list, part);
         if (!r)
                 r = check_view(adding, buffer->view);
@@ -110,11 +114,14 @@ static int add_extent(struct sg_adding *adding, uint64_t address, uint64_t *left
         struct extent extent;
         int r;
 
-        if (!lookup_pointer(&adding->list->par->lookup, address, &extent))
+        if (!lookup_pointer(&adding->list->par->lookup, address, &extent)) {
+                if (debug_on())
+                        debug_pointer_missed((const void *)(uintptr_t)address, adding->call);
                 return error_set(-EFAULT,
                                  "no buffer at %#llx: other memory has no address for a "
                                  "device",
                                  (unsigned long long)address);
+        }
         if (extent.dma == PAR_PHYS_NONE)
                 return error_set(-PAR_DENIED,
                                  "the pool of the buffer at %#llx hides the addresses of its "

@@ -7,6 +7,7 @@
 #include "heap.h"
 #include "in_child.h"
 #include "macros.h"
+#include "par_sg.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -118,21 +119,31 @@ static void test_debug_tells_who_freed_twice(void **state)
 PLACE void touch(struct par_buffer *buffer, unsigned which);
 
 static const char *const functions[] = {
-        "par_buffer_data",    "par_buffer_size",          "par_buffer_dma",
-        "par_buffer_id",      "par_buffer_page_size",     "par_buffer_pool",
-        "par_buffer_runs",    "par_buffer_segments",      "par_buffer_pages",
-        "par_buffer_slab",    "par_buffer_export_dmabuf", "par_buffer_share",
-        "par_buffer_unshare",
+        "par_buffer_data",          "par_buffer_size",
+        "par_buffer_dma",           "par_buffer_id",
+        "par_buffer_page_size",     "par_buffer_pool",
+        "par_buffer_runs",          "par_buffer_segments",
+        "par_buffer_pages",         "par_buffer_slab",
+        "par_buffer_export_dmabuf", "par_buffer_share",
+        "par_buffer_unshare",       "par_sg_add",
 };
 
 void touch(struct par_buffer *buffer, unsigned which)
 {
         const struct par_segment *segments = (void *)1;
         struct par_token token;
+        struct par_sg *list;
         uint64_t dma;
         int fd;
 
         switch (which) {
+        case 13:
+                assert_int_equal(par_sg_create(NULL, NULL, NULL, &list), 0);
+                assert_int_equal(
+                        par_sg_add(list, &(struct par_sg_part){ .buffer = buffer, .length = 8 }, 1),
+                        -EINVAL);
+                par_sg_destroy(list);
+                break;
         case 0: assert_null(par_buffer_data(buffer)); break;
         case 1: assert_int_equal(par_buffer_size(buffer), 0); break;
         case 2: assert_int_equal(par_buffer_dma(buffer), 0); break;
@@ -391,13 +402,28 @@ static void ask_pointer(struct par *par, struct par_buffer *buffer)
         assert_int_equal(contiguous, 8192);
 }
 
+static void ask_list(struct par *par, struct par_buffer *buffer)
+{
+        const struct par_sg_part part = { .buffer = buffer };
+        struct par_sg *list;
+
+        assert_int_equal(par_sg_create(par, NULL, NULL, &list), 0);
+        assert_int_equal(par_sg_add(list, &part, 1), 0);
+        assert_int_equal(par_sg_bytes(list), 8192);
+        par_sg_destroy(list);
+}
+
 static const struct {
         const char *name;
         void (*ask)(struct par *par, struct par_buffer *buffer);
 } askers[] = {
-        { "its size", ask_size },       { "its segments", ask_segments },
-        { "its runs", ask_runs },       { "its pages", ask_pages },
-        { "its address", ask_address }, { "its pointer", ask_pointer },
+        { "its size", ask_size },
+        { "its segments", ask_segments },
+        { "its runs", ask_runs },
+        { "its pages", ask_pages },
+        { "its address", ask_address },
+        { "its pointer", ask_pointer },
+        { "all of it for a list", ask_list },
 };
 
 /* Who asks how long it is gets what he was promised: zeros. */
@@ -652,6 +678,7 @@ static void test_debug_tells_of_addresses_of_freed_buffers(void **state)
 {
         struct setup setup;
         struct par_buffer *buffer;
+        struct par_sg *list;
         uint64_t dma;
         char *data, on_stack;
 
@@ -669,6 +696,11 @@ static void test_debug_tells_of_addresses_of_freed_buffers(void **state)
         EXPECT_REPORT(&setup, "address of a freed buffer", "offset 100",
                       "; by par_dma_address() in ", "; freed by par_free() in stop_ring (",
                       "in start_ring (");
+        assert_int_equal(par_sg_create(setup.par, NULL, NULL, &list), 0);
+        assert_int_equal(par_sg_add(list, &(struct par_sg_part){ .memory = data, .length = 8 }, 1),
+                         -EFAULT);
+        EXPECT_REPORT(&setup, "address of a freed buffer", "offset 0", "; by par_sg_add() in ");
+        par_sg_destroy(list);
         end(&setup);
 }
 

@@ -3,6 +3,8 @@
 #include "debug_setup.h"
 
 #include "debug_registry.h"
+#include "dma.h"
+#include "in_child.h"
 #include "macros.h"
 
 #include <errno.h>
@@ -487,6 +489,50 @@ static void test_map_of_memory_that_is_gone(void **state)
         finish(&setup);
 }
 
+/* ---- processes ------------------------------------------------------------------------------ */
+
+struct inherited {
+        struct setup *serving;
+        struct par_mapping mapping;
+};
+
+/* What a child maps itself is not taken for what its parent had mapped. */
+static int unmap_in_child(void *data)
+{
+        struct inherited *inherited = data;
+        struct setup *serving = inherited->serving;
+        struct par_mapping own;
+
+        pthread_mutex_init(&serving->lock, NULL);
+        serving->par = connect_debugging(serving, PAR_CONNECT_DEBUG);
+        assert_int_equal(par_device_open(serving->par, "capture0", &device), 0);
+        do {
+                own = send_packet(memory, PAR_FROM_DEVICE);
+        } while (own.opaque[OPAQUE_WATCH] < inherited->mapping.opaque[OPAQUE_WATCH] &&
+                 !complete(&own));
+        if (complete(&inherited->mapping) != -ECHILD || to_device(&inherited->mapping) != -ECHILD)
+                return 1;
+        if (complete(&own) || serving->reports)
+                return 2;
+        par_device_close(device);
+        par_disconnect(serving->par);
+        return serving->reports ? 3 : 0;
+}
+
+static void test_map_of_the_parent_in_a_child(void **state)
+{
+        struct setup setup, serving = { .mock = mock_start(NULL) };
+        struct inherited inherited = { .serving = &serving };
+
+        (void)state;
+        begin(&setup);
+        inherited.mapping = send_packet(memory, PAR_FROM_DEVICE);
+        assert_int_equal(in_child(unmap_in_child, &inherited), 0);
+        assert_int_equal(complete(&inherited.mapping), 0);
+        mock_stop(serving.mock);
+        finish(&setup);
+}
+
 /* ---- threads -------------------------------------------------------------------------------- */
 
 #define THREADS 4
@@ -543,6 +589,7 @@ int main(void)
                 cmocka_unit_test(test_map_left_at_the_end_of_all),
                 cmocka_unit_test(test_map_of_a_buffer_that_is_freed),
                 cmocka_unit_test(test_map_of_memory_that_is_gone),
+                cmocka_unit_test(test_map_of_the_parent_in_a_child),
                 cmocka_unit_test(test_map_from_several_threads),
         };
 

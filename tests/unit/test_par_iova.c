@@ -438,6 +438,38 @@ static void test_par_iova_unlinks_as_it_was_mapped(void **state)
         end(&setup);
 }
 
+/* Where mistakes are looked for. */
+static void test_par_iova_links_nothing_that_was_freed(void **state)
+{
+        const struct par_connect_options options = { .flags = PAR_CONNECT_DEBUG };
+        struct par_sg_part part = { .length = 0 };
+        struct par_buffer *buffer;
+        struct par_device *device;
+        struct par_iova *range;
+        struct setup setup;
+        struct par *par;
+
+        (void)state;
+        begin(&setup);
+        par_disconnect(setup.par);
+        assert_int_equal(par_connect(setup.mock->path, &options, &par), 0);
+        assert_int_equal(par_device_open(par, "capture0", &device), 0);
+        assert_int_equal(par_device_attach_vfio(device, setup.container), 0);
+        assert_int_equal(par_iova_reserve(device, MEMORY, NULL, NULL, &range), 0);
+        assert_int_equal(par_alloc(par, 100, NULL, NULL, &buffer), 0);
+        assert_int_equal(((unsigned char *)par_buffer_data(buffer))[100], 0xbb);
+        part.buffer = buffer;
+        assert_int_equal(par_iova_link(range, 0, &part, 1, 0), 0);
+        assert_int_equal(((unsigned char *)par_buffer_data(buffer))[100], 0); /* all of it is his */
+        assert_int_equal(par_iova_unlink(range, 0, PAGE), 0);
+        par_free(buffer);
+        assert_int_equal(par_iova_link(range, 0, &part, 1, 0), -EINVAL);
+        assert_string_equal(par_error(NULL), "a part of a buffer that was freed");
+        par_iova_destroy(range);
+        setup.par = par;
+        end(&setup);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -452,6 +484,7 @@ int main(void)
                 cmocka_unit_test(test_par_iova_makes_way_for_others),
                 cmocka_unit_test(test_par_iova_warns_of_what_stays_mapped),
                 cmocka_unit_test(test_par_iova_unlinks_as_it_was_mapped),
+                cmocka_unit_test(test_par_iova_links_nothing_that_was_freed),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
