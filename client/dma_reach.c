@@ -79,3 +79,18 @@ bool reach_see(const struct dma_reach *reach, uint64_t phys, uint64_t bytes, uin
         }
         return !reach->n_windows;
 }
+
+bool reach_seen(const struct dma_reach *reach, uint64_t dma, size_t *from, uint64_t *ret_phys)
+{
+        *ret_phys = dma;
+        if (!reach->n_windows)
+                return !(*from)++;
+        while (*from < reach->n_windows) {
+                const struct reach_window *window = &reach->windows[(*from)++];
+
+                *ret_phys = dma - window->offset;
+                if (range_contains(window->phys, (struct range){ *ret_phys, *ret_phys }))
+                        return true;
+        }
+        return false;
+}

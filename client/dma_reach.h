@@ -62,6 +62,10 @@ struct par_constraint reach_constraint(const struct dma_reach *reach);
 /* Where a device sees physical memory; false where it does not. */
 bool reach_see(const struct dma_reach *reach, uint64_t phys, uint64_t bytes, uint64_t *ret_dma);
 
+/* Back: the next place, from the @from-th window on, where memory may be that a device sees at an
+ * address; @from moves on. Return: whether there is one. */
+bool reach_seen(const struct dma_reach *reach, uint64_t dma, size_t *from, uint64_t *ret_phys);
+
 /* Whether memory at @dma is one segment for the device. @bytes > 0, and does not wrap. */
 static inline bool reach_takes(const struct dma_reach *reach, uint64_t pointer, uint64_t dma,
                                uint64_t bytes)

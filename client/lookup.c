@@ -293,6 +293,22 @@ static bool find_dma_far(const struct lookup *lookup, uint32_t view, uint64_t dm
         return ret->view == view;
 }
 
+/* Memory that a device, which is behind no IOMMU, sees at an address, though it was not allocated
+ * for it: there, or where its bus windows say. Changes @dma to memory's own address. */
+static bool find_seen(const struct lookup *lookup, const struct par_device *device, uint64_t *dma,
+                      struct extent *ret)
+{
+        const uint64_t seen = *dma;
+        size_t from = 0;
+
+        while (reach_seen(&device->reach, seen, &from, dma)) {
+                if (find_dma_far(lookup, VIEW_MEMORY, *dma, ret))
+                        return true;
+        }
+        *dma = seen;
+        return false;
+}
+
 static inline uint32_t view_of(const struct par_device *device)
 {
         return device ? atomic_load_explicit(&device->view, memory_order_acquire) : VIEW_MEMORY;
@@ -326,9 +342,8 @@ static OUT_OF_THE_WAY int pointer_far(struct par *par, const struct par_device *
                 return r;
         if (device && device->par != par)
                 return error_set(-EINVAL, "the device belongs to another connection");
-        /* A device that is behind no IOMMU may see part of memory where it lies. */
         if (!find_dma_far(&par->lookup, view, dma, &extent) &&
-            (view < VIEW_DEVICES || !find_dma_far(&par->lookup, VIEW_MEMORY, dma, &extent)))
+            (view < VIEW_DEVICES || !find_seen(&par->lookup, device, &dma, &extent)))
                 return error_set(-EFAULT, "no buffer at address %#llx of %s",
                                  (unsigned long long)dma, device ? device->name : "memory");
         (void)tell_pointer(&extent, dma, ret_pointer, ret_contiguous_bytes);

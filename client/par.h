@@ -588,7 +588,7 @@ int par_dma_address(struct par *par, const void *pointer, uint64_t *ret_dma,
  *
  * Of a device that is attached to a VFIO container, what was allocated for any device of the same
  * container is found. A device that sees memory elsewhere finds what was allocated for a device of
- * the same name, and not what was opened by a name or a token.
+ * the same name, or for none, and not what was opened by a name or a token.
  *
  * Return: 0; -EFAULT where no buffer is there; -EINVAL; -ECHILD.
  */

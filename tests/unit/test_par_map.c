@@ -203,6 +203,39 @@ static void test_memory_within_the_limits_goes_through(void **state)
         }
 }
 
+/* What a device reports is found where it lies, not where its address is memory's own. */
+static void test_back_through_bus_windows(void **state)
+{
+        struct par_buffer *buffer, *other;
+        struct par_mapping mapping;
+        struct setup setup;
+        size_t contiguous;
+        void *at;
+
+        (void)state;
+        begin(&setup);
+        assert_int_equal(par_alloc(setup.par, PAGE, NULL, NULL, &buffer), 0);
+        assert_int_equal(par_alloc(setup.par, PAGE, NULL, NULL, &other), 0);
+        par_device_close(setup.device);
+        said.window.cpu_first = par_buffer_dma(buffer);
+        said.window.dma_first = par_buffer_dma(other);
+        said.window.length = PAGE;
+        assert_int_equal(par_device_open(setup.par, "capture0", &setup.device), 0);
+        map(&setup, (char *)par_buffer_data(buffer) + 8192, 100, PAR_TO_DEVICE, NULL, &mapping);
+        assert_int_equal(mapping.dma, par_buffer_dma(other) + 8192);
+        assert_int_equal(par_dma_pointer(setup.par, setup.device, mapping.dma, &at, &contiguous),
+                         0);
+        assert_ptr_equal(at, (char *)par_buffer_data(buffer) + 8192);
+        assert_int_equal(contiguous, PAGE - 8192);
+        assert_int_equal(
+                par_dma_pointer(setup.par, setup.device, par_buffer_dma(buffer), &at, NULL),
+                -EFAULT);
+        assert_int_equal(par_unmap(&mapping), 0);
+        par_free(buffer);
+        par_free(other);
+        end(&setup);
+}
+
 /* A buffer is in one piece for the device, but not within its limits for one segment. */
 static void test_reachable_memory_in_several_segments(void **state)
 {
@@ -651,6 +684,7 @@ int main(void)
                 cmocka_unit_test(test_setup_arguments),
                 cmocka_unit_test(test_reachable_memory_goes_through),
                 cmocka_unit_test(test_memory_within_the_limits_goes_through),
+                cmocka_unit_test(test_back_through_bus_windows),
                 cmocka_unit_test(test_reachable_memory_in_several_segments),
                 cmocka_unit_test(test_bounce_copies_as_the_direction_says),
                 cmocka_unit_test(test_bounce_syncs_what_it_is_told),
