@@ -12,6 +12,7 @@
 #include "wish.h"
 
 #include "macros.h"
+#include "text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -145,7 +146,7 @@ static int ask(struct bounce *bounce, size_t bytes, struct par_buffer **ret)
 {
         const struct par_constraint constraint = constraint_of(bounce->reach, bytes);
         const struct asker asker = { .call = SLOTS_CALL, .holder = DEBUG_OF_SLOTS };
-        char label[NAME_BYTES_MAX + 1];
+        char text[NAME_BYTES_MAX + 1], label[NAME_BYTES_MAX + 1];
         const struct par_alloc_options options = {
                 .device = bounce->device,
                 .pool = *bounce->pool ? bounce->pool : NULL,
@@ -153,8 +154,16 @@ static int ask(struct bounce *bounce, size_t bytes, struct par_buffer **ret)
                 .flags = PAR_ALLOC_UNINITIALIZED,
         };
 
-        snprintf(label, sizeof(label), "slots of %.40s", bounce->device->name);
+        /* A name that is cut may be cut in the middle of a character. */
+        snprintf(text, sizeof(text), "slots of %.40s", bounce->device->name);
+        text_copy_good(label, NAME_BYTES_MAX, text);
         return buffer_ask(bounce->device->par, bytes, &constraint, &options, &asker, ret);
+}
+
+/* Whether it is behind an IOMMU. */
+static bool is_attached(const struct par_device *device)
+{
+        return atomic_load_explicit(&device->view, memory_order_acquire) < VIEW_DEVICES;
 }
 
 /* What buffers are multiples of: pard's granule, or behind an IOMMU what that maps. */
@@ -162,8 +171,7 @@ static size_t unit_of(const struct bounce *bounce)
 {
         const struct par_device *device = bounce->device;
 
-        if (atomic_load_explicit(&device->view, memory_order_acquire) >= VIEW_DEVICES ||
-            io_space_granule(device->io_space) <= BOUNCE_GRANULE)
+        if (!is_attached(device) || io_space_granule(device->io_space) <= BOUNCE_GRANULE)
                 return BOUNCE_GRANULE;
         return (size_t)io_space_granule(device->io_space);
 }
@@ -238,6 +246,27 @@ static size_t areas_in(const struct par_buffer *buffer)
         return areas;
 }
 
+/* Memory that was granted before the device came behind an IOMMU is nothing to it now. */
+static unsigned first_news(const struct bounce_chunk *chunk)
+{
+        return is_attached(chunk->bounce->device) && !chunk->buffer->io_space ? CHUNK_LEAVING : 0;
+}
+
+/* Let a chunk be found. With the lock of the handle, with which a device comes behind an IOMMU, and
+ * retires the chunks that are there. */
+static void publish(struct bounce *bounce, struct bounce_chunk *chunk, size_t place)
+{
+        struct par *par = bounce->device->par;
+
+        pthread_mutex_lock(&par->lock);
+        atomic_store_explicit(&chunk->news, first_news(chunk), memory_order_relaxed);
+        atomic_store_explicit(&chunk->buffer->bounce, chunk, memory_order_release);
+        atomic_store_explicit(&bounce->chunks[place], chunk, memory_order_release);
+        if (place >= count_of(bounce))
+                atomic_store_explicit(&bounce->n_chunks, place + 1, memory_order_release);
+        pthread_mutex_unlock(&par->lock);
+}
+
 /* Fill a chunk, and let it be found at a place of its own. */
 static void open_chunk(struct bounce *bounce, struct bounce_chunk *chunk, struct par_buffer *buffer,
                        size_t place)
@@ -245,9 +274,7 @@ static void open_chunk(struct bounce *bounce, struct bounce_chunk *chunk, struct
         chunk->buffer = buffer;
         chunk->idle_ms = now_ms();
         atomic_store_explicit(&chunk->bytes, buffer->size, memory_order_relaxed);
-        atomic_store_explicit(&chunk->news, 0, memory_order_relaxed);
         atomic_store_explicit(&chunk->touched, true, memory_order_relaxed);
-        atomic_store_explicit(&buffer->bounce, chunk, memory_order_release);
         for (size_t i = 0; i < buffer->n_segments; i++) {
                 const struct par_segment *segment = &buffer->segments[i];
 
@@ -256,9 +283,7 @@ static void open_chunk(struct bounce *bounce, struct bounce_chunk *chunk, struct
         }
         bounce->bytes += buffer->size;
         bounce->growths++;
-        atomic_store_explicit(&bounce->chunks[place], chunk, memory_order_release);
-        if (place >= count_of(bounce))
-                atomic_store_explicit(&bounce->n_chunks, place + 1, memory_order_release);
+        publish(bounce, chunk, place);
 }
 
 /* A place where there is no chunk; BOUNCE_CHUNKS_MAX: there is none. */

@@ -28,6 +28,7 @@ static struct {
         Wire__Constraint limits;
         uint64_t start_align, min_align_mask;
         Wire__BusWindow window;
+        char *name;
 } said;
 
 static inline void spoil(struct mock *mock, struct mock_reply *reply)
@@ -38,6 +39,8 @@ static inline void spoil(struct mock *mock, struct mock_reply *reply)
         (void)mock;
         if (body->body_case != WIRE__REPLY__BODY_DEVICE_OPEN)
                 return;
+        if (said.name)
+                body->device_open->name = said.name;
         body->device_open->limits = &said.limits;
         body->device_open->start_align = said.start_align;
         body->device_open->min_align_mask = said.min_align_mask;

@@ -362,6 +362,41 @@ static void test_iommu_that_came_later(void **state)
         end(&setup);
 }
 
+/* It comes while a mapping waits for pard: what that gets is physical memory, which the device does
+ * not see any more. */
+static struct setup *waiting;
+
+static void attach_meanwhile(struct mock *mock, struct mock_reply *reply)
+{
+        spoil(mock, reply);
+        if (reply->packet->reply->body_case == WIRE__REPLY__BODY_ALLOC && waiting) {
+                assert_int_equal(par_device_attach_vfio(waiting->device, waiting->container), 0);
+                waiting = NULL;
+        }
+}
+
+static void test_iommu_that_comes_meanwhile(void **state)
+{
+        const struct mock_settings settings = { .page_bytes = PAGE, .spoil = attach_meanwhile };
+        struct par_mapping mapping;
+        struct setup setup;
+        char plain = 42;
+
+        (void)state;
+        fake_vfio_init(8);
+        begin(&setup);
+        mock_change(setup.mock, &settings);
+        setup.container = memfd_create("container", MFD_CLOEXEC);
+        waiting = &setup;
+        map(&setup, &plain, 1, PAR_TO_DEVICE, NULL, &mapping);
+        assert_null(waiting);
+        assert_int_equal(fake_vfio.n_maps, 1);
+        assert_in_range(mapping.dma, fake_vfio.maps[0].iova,
+                        fake_vfio.maps[0].iova + fake_vfio.maps[0].size - 1);
+        assert_int_equal(par_unmap(&mapping), 0);
+        end(&setup);
+}
+
 static void test_iommu_and_buffers(void **state)
 {
         struct par_alloc_options options = { 0 };
@@ -516,6 +551,7 @@ int main(void)
                 cmocka_unit_test(test_iommu_keeps_to_boundaries),
                 cmocka_unit_test(test_iommu_of_large_pages),
                 cmocka_unit_test(test_iommu_that_came_later),
+                cmocka_unit_test(test_iommu_that_comes_meanwhile),
                 cmocka_unit_test(test_iommu_and_buffers),
                 cmocka_unit_test(test_iommu_refuses),
                 cmocka_unit_test(test_iommu_lists_and_bars),

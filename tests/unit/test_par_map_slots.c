@@ -142,6 +142,27 @@ static void test_longest_is_within_the_limit(void **state)
         end(&setup);
 }
 
+/* Slots have a label: of the device's name, as far as there is room. */
+static void test_slots_of_a_device_of_a_long_name(void **state)
+{
+        char name[80] = "";
+        struct par_mapping mapping;
+        struct setup setup;
+        char plain = 0;
+
+        (void)state;
+        for (size_t i = 36; i <= 40; i++) {
+                say_nothing();
+                memset(name, 'x', i);
+                snprintf(name + i, sizeof(name) - i, "\xe2\x82\xac\xe2\x82\xac");
+                said.name = name;
+                begin_as_said(&setup);
+                map(&setup, &plain, 1, PAR_TO_DEVICE, NULL, &mapping);
+                assert_int_equal(par_unmap(&mapping), 0);
+                end(&setup);
+        }
+}
+
 static void refuse(struct setup *setup, uint32_t result)
 {
         struct mock_settings settings = { .page_bytes = PAGE, .spoil = spoil, .refuse = result };
@@ -588,6 +609,7 @@ int main(void)
                 cmocka_unit_test(test_bounce_up_to_its_limit),
                 cmocka_unit_test(test_reserve_comes_to_an_end),
                 cmocka_unit_test(test_longest_is_within_the_limit),
+                cmocka_unit_test(test_slots_of_a_device_of_a_long_name),
                 cmocka_unit_test(test_bounce_where_pard_has_nothing),
                 cmocka_unit_test(test_reserve_remembers_what_was_missing),
                 cmocka_unit_test(test_idle_is_what_nobody_wants),
