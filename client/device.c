@@ -73,7 +73,8 @@ static int take_reach(struct dma_reach *reach, const struct par_constraint *limi
         for (size_t i = 0; i < wire->n_windows; i++) {
                 const Wire__BusWindow *window = wire->windows[i];
 
-                if (!window->length || window->cpu_first > UINT64_MAX - (window->length - 1))
+                if (!window->length || window->cpu_first > UINT64_MAX - (window->length - 1) ||
+                    window->dma_first > UINT64_MAX - (window->length - 1))
                         return -EPROTO;
                 reach->windows[i] = (struct reach_window){
                         .phys = range_of(window->cpu_first, window->length),

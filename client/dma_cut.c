@@ -53,7 +53,7 @@ void cut_add(struct cut *cut, uint64_t pointer, uint64_t dma, uint64_t bytes)
 
         if (!in_window(cut, dma, bytes))
                 cut->ok = false;
-        if (cut->run.length && cut->run.dma + cut->run.length == dma) {
+        if (cut->run.length && dma && cut->run.dma + (cut->run.length - 1) == dma - 1) {
                 cut->run.length += bytes;
                 return;
         }

@@ -3,6 +3,8 @@
  */
 #include "map_setup.h"
 
+#include "dma_cut.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/uio.h>
@@ -200,6 +202,59 @@ static void test_memory_within_the_limits_goes_through(void **state)
                 assert_int_equal(par_unmap(&mapping), 0);
                 par_free(buffer);
                 end(&setup);
+        }
+}
+
+/* What ends with the last address of all is not followed by the first. */
+static void test_cut_does_not_wrap(void **state)
+{
+        const struct par_constraint none = { .align = 1 };
+        struct par_segment segments[3];
+        struct dma_reach reach;
+        struct cut cut;
+
+        (void)state;
+        reach_init(&reach, &none, 1, 0);
+        cut_init(&cut, &reach, segments, 3);
+        cut_add(&cut, 0x1000, UINT64_MAX - 8191, 4096);
+        cut_add(&cut, 0x2000, UINT64_MAX - 4095, 4096);
+        cut_add(&cut, 0x3000, 0, 4096);
+        assert_true(cut_end(&cut));
+        assert_int_equal(cut.n, 2);
+        assert_int_equal(segments[0].length, 8192);
+        assert_int_equal(segments[1].dma, 0);
+        assert_int_equal(segments[1].offset, 8192);
+}
+
+/* A window is memory side by side for both. */
+static void test_bus_windows_that_wrap(void **state)
+{
+        static const struct {
+                const char *name;
+                uint64_t cpu_first, dma_first, length;
+                int result;
+        } cases[] = {
+                { "up to the last address", 0, UINT64_MAX - 4095, 4096, 0 },
+                { "beyond it, for the device", 0, UINT64_MAX - 4095, 8192, -EPROTO },
+                { "beyond it, for the processor", UINT64_MAX - 4095, 0, 8192, -EPROTO },
+        };
+        const struct mock_settings settings = { .page_bytes = PAGE, .spoil = spoil };
+        struct par_device *device;
+        struct mock *mock;
+        struct par *par;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                print_message("%s\n", cases[i].name);
+                say_nothing();
+                said.window.cpu_first = cases[i].cpu_first;
+                said.window.dma_first = cases[i].dma_first;
+                said.window.length = cases[i].length;
+                mock = mock_start(&settings);
+                assert_int_equal(par_connect(mock->path, NULL, &par), 0);
+                assert_int_equal(par_device_open(par, "capture0", &device), cases[i].result);
+                par_disconnect(par);
+                mock_stop(mock);
         }
 }
 
@@ -684,6 +739,8 @@ int main(void)
                 cmocka_unit_test(test_setup_arguments),
                 cmocka_unit_test(test_reachable_memory_goes_through),
                 cmocka_unit_test(test_memory_within_the_limits_goes_through),
+                cmocka_unit_test(test_cut_does_not_wrap),
+                cmocka_unit_test(test_bus_windows_that_wrap),
                 cmocka_unit_test(test_back_through_bus_windows),
                 cmocka_unit_test(test_reachable_memory_in_several_segments),
                 cmocka_unit_test(test_bounce_copies_as_the_direction_says),
