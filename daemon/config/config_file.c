@@ -8,6 +8,7 @@
 
 #include "config.h"
 #include "config_text.h"
+#include "config_unknown.h"
 #include "macros.h"
 
 #include <assert.h>
@@ -49,18 +50,28 @@ static void fail_plain(struct config_file *file, unsigned line, const char *sent
         file->failed = true;
 }
 
+/* Return: how many bytes of a sentence say which section it is about. */
+static int section_words(const struct config_file *file, cfg_t *section, char *sentence,
+                         size_t room)
+{
+        const char *title = cfg_title(section);
+
+        if (section == file->root)
+                return 0;
+        return snprintf(sentence, room, title ? "%s \"%.70s\": " : "%s: ", cfg_name(section),
+                        title);
+}
+
 int config_fail(struct config_file *file, cfg_t *section, const char *key, const char *format, ...)
 {
         cfg_t *at = section ? section : file->root;
-        const char *title = section ? cfg_title(section) : NULL;
         unsigned line = file->last_line;
         char sentence[512];
         va_list args;
         int n = 0;
 
-        if (section && section != file->root)
-                n = snprintf(sentence, sizeof(sentence),
-                             title ? "%s \"%.70s\": " : "%s: ", cfg_name(section), title);
+        if (section)
+                n = section_words(file, section, sentence, sizeof(sentence));
         if (key)
                 n += snprintf(sentence + n, sizeof(sentence) - (size_t)n, "%s: ", key);
         va_start(args, format);
@@ -75,11 +86,19 @@ int config_fail(struct config_file *file, cfg_t *section, const char *key, const
         return -EINVAL;
 }
 
+/* The parser's own words, but of a key that does not exist: it does not say what was meant. */
 static void on_parse_error(cfg_t *cfg, const char *format, va_list args)
 {
         char sentence[512];
+        int n;
 
-        vsnprintf(sentence, sizeof(sentence), format, args);
+        if (strcmp(format, "no such option '%s'") == 0) {
+                n = section_words(current, cfg, sentence, sizeof(sentence));
+                config_unknown_words(current->root, cfg, va_arg(args, const char *), sentence + n,
+                                     sizeof(sentence) - (size_t)n);
+        } else {
+                vsnprintf(sentence, sizeof(sentence), format, args);
+        }
         fail_plain(current, (unsigned)cfg->line, sentence);
 }
 

@@ -32,7 +32,7 @@ lines=$(($(wc -l <"$dir/pard.conf") + 1))
 echo 'colour = "red"' >>"$dir/pard.conf"
 for how in "" --check-config; do
         expect 1 "an unknown key $how" "$PARD" $how --config "$dir/pard.conf"
-        says err "an unknown key $how" "$dir/pard.conf:$lines: no such option 'colour'"
+        says err "an unknown key $how" "$dir/pard.conf:$lines: there is no key \"colour\""
 done
 [[ ! -e $PAR_SOCKET ]] || fail "a socket after a failed start"
 

@@ -31,11 +31,25 @@ static const struct {
         { "no pool at all", "threads = 2\n\n", "t:3: there is no pool: pard would hold no memory" },
         { "a key without a name", POOL "pool \"a\" {\n\"\" = 3\n}\n",
           "t:2: a key without a name, here or in the section that starts here" },
-        { "an unknown key", POOL "colour = \"red\"\n", "t:2: no such option 'colour'" },
-        { "an unknown key in a section", "pool \"any\" {\n  dma_bits = 32\n}\n",
-          "t:2: no such option 'dma_bits'" },
+        { "an unknown key", POOL "colour = \"red\"\n", "t:2: there is no key \"colour\"" },
+        { "a key of another section", "pool \"any\" {\n  dma_bits = 32\n}\n",
+          "t:2: pool \"any\": there is no key \"dma_bits\" here: it belongs into \"device\"" },
+        { "a key of a section outside of any", POOL "quarantine = 5s\n",
+          "t:2: there is no key \"quarantine\" here: it belongs into \"pool\"" },
+        { "a key of the file in a section", "sim {\n  threads = 2\n}\n",
+          "t:2: sim: there is no key \"threads\" here: it belongs outside of all sections" },
+        { "a key that is written wrong", "pool \"any\" {\n  size_mni = 2M\n}\n",
+          "t:2: pool \"any\": there is no key \"size_mni\": is \"size_min\" meant?" },
+        { "a key with a colon", "pool \"any\" {\n  size_min: 2M\n}\n",
+          "t:2: pool \"any\": there is no key \"size_min:\": is \"size_min\" meant?" },
+        { "a section that is written wrong", POOL "devise \"d\" {\n}\n",
+          "t:2: there is no key \"devise\": is \"device\" meant?" },
+        { "a short key that is like many", "sim {\n extent \"a\" {\n  sz = 2M\n }\n}\n",
+          "t:3: extent \"a\": there is no key \"sz\"" },
+        { "a key that is too long for any", POOL "threads_threads_threads_threads = 2\n",
+          "t:2: there is no key \"threads_threads_threads_threads\"" },
         { "the line of an error after comments", "# one\n// two\n/* three\n four */\nx = 1\n" POOL,
-          "t:5: no such option 'x'" },
+          "t:5: there is no key \"x\"" },
         { "a key that is set twice", "threads = 2\nthreads = 3\n" POOL,
           "t:2: threads is set twice" },
         { "a list that is set twice",
@@ -217,7 +231,8 @@ static const struct {
           "t:4: quota \"uid:1\": frames: \"4294967296\" is no number from 0 to 4294967295" },
         { "a quota of nobody in particular", "pool \"a\" {\n size_min = 4M\n quota = 6M\n}\n",
           "t:3: missing title for section 'quota'" },
-        { "a quota outside a pool", POOL "quota \"uid:1\" {\n}\n", "t:2: no such option 'quota'" },
+        { "a quota outside a pool", POOL "quota \"uid:1\" {\n}\n",
+          "t:2: there is no key \"quota\" here: it belongs into \"pool\"" },
         { "a claim of each user", "pool \"a\" {\n size_min = 2M\n claim \"user:*\" {\n}\n}\n",
           "t:4: claim \"user:*\": it does not exist here" },
         { "a claim of a part of a page",
@@ -708,7 +723,7 @@ static void test_config_cuts_a_message_at_the_room_it_has(void **state)
 
         (void)state;
         assert_int_equal(config_load("x = 1", "t", &config, error, sizeof(error)), -EINVAL);
-        assert_string_equal(error, "t:1: no");
+        assert_string_equal(error, "t:1: th");
 }
 
 int main(void)
