@@ -108,10 +108,12 @@ static bool read_highest(struct reading *reading, enum option_id id)
 static bool read_segments(struct reading *reading, enum option_id id)
 {
         uint64_t value = PAR_SEGMENTS_ANY;
+        const char *rest;
 
-        if (strcmp(optarg, "any") != 0 &&
-            !read_number(reading, id, 1, PAR_SEGMENTS_ANY - 1, &value))
-                return false;
+        if (strcmp(optarg, "any") != 0 && (units_number(optarg, &value, &rest) != 0 || *rest ||
+                                           !value || value >= PAR_SEGMENTS_ANY))
+                return wrong(reading, "--%s: \"%s\" is neither \"any\" nor a number from 1 to %u",
+                             option_name(id), optarg, PAR_SEGMENTS_ANY - 1);
         reading->out->max_segments = (uint32_t)value;
         return true;
 }
@@ -388,8 +390,14 @@ static bool check(struct reading *reading)
                 return wrong(reading, "%s needs --size", out->command->name);
         if (out->vfio && !out->device)
                 return wrong(reading, "--vfio needs --device");
-        if ((out->command->takes & TAKES_RESIZE) && !out->by == !out->to)
+        if (out->lasting && !out->name)
+                return wrong(reading, "--lasting needs --name");
+        if (out->allow && !out->name)
+                return wrong(reading, "--allow needs --name");
+        if ((out->command->takes & TAKES_RESIZE) && !out->by && !out->to)
                 return wrong(reading, "%s needs --by or --to", out->command->name);
+        if (out->by && out->to)
+                return wrong(reading, "--by and --to: give one");
         if ((out->command->takes & TAKES_OWNER) && !out->n_operands && !out->client &&
             !out->client_name && !out->pool)
                 return wrong(reading, "%s needs BUFFER..., --client, --client-name or --pool",

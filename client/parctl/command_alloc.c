@@ -123,8 +123,8 @@ static int use_buffer(struct job *job, const struct par_buffer *buffer)
 }
 
 /*
- * A refusal is explained as explain does it. That is a second question, so where the answer has
- * changed meanwhile, or cannot be had, libpar's own sentence stands.
+ * A refusal is explained as explain does it. That is a second question, which knows no names, so
+ * where its answer is another one, or cannot be had, libpar's own sentence stands.
  */
 static int not_granted(const struct arguments *arguments, int r)
 {
@@ -138,7 +138,7 @@ static int not_granted(const struct arguments *arguments, int r)
                 return explanation_print_last(NULL, arguments, stderr);
         snprintf(sentence, sizeof(sentence), "%s",
                  *par_error(NULL) ? par_error(NULL) : par_strerror(r));
-        explained = explanation_print(arguments, stderr);
+        explained = explanation_print_refusal(arguments, stderr);
         if (r == -PAR_TIMED_OUT || (explained != EXIT_REFUSED && explained != EXIT_REFUSED_EVER))
                 fprintf(stderr, "parctl: %s\n", sentence);
         return status;

@@ -158,7 +158,7 @@ static void print_largest(const Wire__Explanation *explanation, const struct arg
                           arguments->bytes, size),
                 explanation->largest_first, explanation->largest_last);
         if (*explanation->longer)
-                print_sentence(text, "Longer", explanation->longer);
+                print_sentence(text, "Not longer", explanation->longer);
 }
 
 static int print_text(const Wire__Explanation *explanation, const Wire__Refusal *refusal,
@@ -288,7 +288,7 @@ static void fill_request(const struct arguments *arguments, Wire__Alloc *alloc,
                 alloc->label = (char *)arguments->label;
 }
 
-int explanation_print(const struct arguments *arguments, FILE *text)
+static int ask_and_print(const struct arguments *arguments, bool refusals_only, FILE *text)
 {
         Wire__Request request = WIRE__REQUEST__INIT;
         Wire__Alloc alloc = WIRE__ALLOC__INIT;
@@ -304,8 +304,18 @@ int explanation_print(const struct arguments *arguments, FILE *text)
         request.body_case = WIRE__REQUEST__BODY_EXPLAIN;
         request.explain = &alloc;
         status = ask_for(ask, &request, WIRE__REPLY__BODY_EXPLAIN, &reply);
-        if (!status)
+        if (!status && (reply->explain->result || !refusals_only))
                 status = print(reply->explain, arguments, text);
         ask_close(ask);
         return status;
+}
+
+int explanation_print(const struct arguments *arguments, FILE *text)
+{
+        return ask_and_print(arguments, false, text);
+}
+
+int explanation_print_refusal(const struct arguments *arguments, FILE *text)
+{
+        return ask_and_print(arguments, true, text);
 }

@@ -20,6 +20,16 @@
 int explanation_print(const struct arguments *arguments, FILE *text);
 
 /**
+ * explanation_print_refusal() - as explanation_print(), of a request that was refused
+ *
+ * Prints nothing where pard would grant it: the answer has changed meanwhile, or what was refused
+ * is no matter of memory, such as a name.
+ *
+ * Return: as explanation_print(); EXIT_DONE where nothing was printed for that.
+ */
+int explanation_print_refusal(const struct arguments *arguments, FILE *text);
+
+/**
  * explanation_print_last() - the same of what libpar said last
  * @buffer: what was granted; NULL: the calling thread's last failure was a refusal
  *

@@ -21,6 +21,7 @@ is "it is charged as a page" "$(jget .status.granted status)" 2097152
 says out "its name in a list" "ring"
 expect 1 "its name is taken" "$PARCTL" alloc --size 4K --name ring
 says err "its name is taken" '"ring"'
+! grep -q granted "$dir/err" || fail "its name is taken, and yet: $(cat "$dir/err")"
 
 hold --size 4K --name held --label fleeting
 is "one with a holder" "$(jget '.buffers[] | select(.name == "held") | [.holders, .lasting]' buffers)" '[1,false]'
@@ -30,8 +31,8 @@ is "one without a name" "$(jget '.buffers[] | select(.label == "plain") | [.name
 let_go
 soon "a name is gone with its holder" is_json 1 '.buffers | length' buffers
 
-expect 3 "lasting without a name" "$PARCTL" alloc --size 4K --lasting
 expect 3 "a name that cannot be" "$PARCTL" alloc --size 4K --name a/b
+is "a name that cannot be" "$(cat "$dir/err")" "parctl: a name has at most 63 bytes, and no slash"
 expect 5 "nobody knows him" "$PARCTL" alloc --size 4K --name b --allow user:there-is-no-such-user
 says err "nobody knows him" "user:there-is-no-such-user"
 expect 0 "who else may" "$PARCTL" alloc --size 4K --name b --allow uid:1001,gid:44

@@ -36,11 +36,13 @@ unexpected "1M"|alloc --size 1M 1M
 a command is missing after --|alloc --size 1M --
 --hold and -- COMMAND: give one|alloc --size 1M --hold 1 -- true
 --vfio needs --device|alloc --size 1M --vfio
+--lasting needs --name|alloc --size 1M --lasting
+--allow needs --name|alloc --size 1M --allow uid:1001
 --below: there is nothing below 1|alloc --size 1M --below 1
 --below and --dma-bits both set the highest address|alloc --size 1M --below 4G --dma-bits 32
 --dma-bits|alloc --size 1M --dma-bits 65
 --dma-bits|alloc --size 1M --dma-bits 0
---max-segments|alloc --size 1M --max-segments 0
+--max-segments: "0" is neither "any" nor a number from 1 to 4294967294|alloc --size 1M --max-segments 0
 --max-segments|alloc --size 1M --max-segments many
 --max-segment|alloc --size 1M --max-segment 0
 --boundary|alloc --size 1M --boundary x
@@ -58,7 +60,7 @@ a command is missing after --|alloc --size 1M --
 drain needs POOL|drain
 --end and --wait: give one|drain a --end --wait
 grow needs --by or --to|grow a
-grow needs --by or --to|grow a --by 2M --to 4M
+--by and --to: give one|grow a --by 2M --to 4M
 revoke: "x" is no number above 0|revoke x --yes
 revoke: "1x" is no number above 0|revoke 1x --yes
 revoke needs BUFFER..., --client, --client-name or --pool|revoke
