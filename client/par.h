@@ -60,8 +60,8 @@ extern "C" {
  * enum par_result - what pard answers when it says no; functions return the negative value
  * @PAR_NEVER_FITS: no memory that pard holds or may hold satisfies the request, even if all other
  *                  clients gave theirs back. Permanent: waiting does not help, and par_error()
- * names the limit that rules it out. What this client has itself counts as taken: where that is
- * what stands in the way, freeing it helps
+ *                  names the limit that rules it out. What this client has itself counts as taken:
+ *                  where that is what stands in the way, freeing it helps
  * @PAR_EXHAUSTED:  too few bytes are free in the window now
  * @PAR_FRAGMENTED: enough bytes are free in the window, but not in such pieces
  * @PAR_QUOTA:      a limit of yours is reached: give something back
@@ -144,7 +144,7 @@ struct par_constraint {
  *            it may take longer than that, but at most 2,000 ms
  * @flags:    PAR_ALLOC_*
  * @allow:    who may open it by its name beside this uid: up to PAR_ALLOW_MAX, separated by commas,
- * as "user:alice", "group:radio", "uid:1001" or "gid:44"; borrowed. NULL: nobody
+ *            as "user:alice", "group:radio", "uid:1001" or "gid:44"; borrowed. NULL: nobody
  * @reserved: zero
  */
 struct par_alloc_options {
@@ -185,7 +185,7 @@ struct par_connect_options {
 /**
  * struct par_segment - contiguous memory of a buffer
  * @dma:    address to give to the device; PAR_PHYS_NONE where the buffer's pool hides its
- * addresses, and it was not allocated for a device that is attached to a VFIO container
+ *          addresses, and it was not allocated for a device that is attached to a VFIO container
  * @phys:   CPU physical address; PAR_PHYS_NONE where pard does not disclose it, and behind an IOMMU
  *          where the segment lies in several places of memory
  * @length: bytes
@@ -236,6 +236,7 @@ enum par_event_type {
  * @type:     enum par_event_type
  * @buffer:   which buffer, or NULL; the caller's own pointer from par_alloc(). It may have been
  *            freed since only if another thread did that: an event of a freed buffer is dropped
+ * @flags:    0
  * @offset:   first byte of the buffer that is concerned
  * @length:   bytes concerned
  * @reserved: zero
@@ -648,7 +649,7 @@ const char *par_error(const struct par *par);
  *                  behind an IOMMU and its addresses are what is short, of I/O addresses
  * @largest_run:    the longest run of these, in bytes
  * @limit:          what rules it out: the field of the constraint ("addr_max"), "dma_entry_limit"
- * or "RLIMIT_MEMLOCK"; "": no limit of the request's
+ *                  or "RLIMIT_MEMLOCK"; "": no limit of the request's
  * @limit_set_by:   "the request", "device capture0", "the VFIO container", "the process"; "" where
  *                  @limit is
  * @reserved:       0

@@ -109,7 +109,7 @@ struct par_mapping {
  * @direction: who writes
  * @options:   NULL: as all zero; borrowed
  * @ret:       the mapping: par_unmap(), at the latest before par_device_close(). All zero on
- * failure
+ *             failure
  *
  * One segment, unless @options say otherwise. Memory of this connection's buffers that lies within
  * the device's limits, all of it, goes through as it is: that takes no lock and nothing is
@@ -144,7 +144,7 @@ int par_map(struct par_device *device, const void *pointer, size_t length,
  * @list:  @count of them, each at least 1 byte; borrowed
  * @count: > 0
  * @ret:   one mapping of all: its segments are those of the pieces in their order, and their
- * offsets are in all of them together
+ *         offsets are in all of them together
  *
  * Pieces that lie side by side for the device become one segment, where its limits allow that.
  * Where the device takes fewer segments than there are, all are bounced into fewer.
@@ -233,10 +233,10 @@ size_t par_device_max_mapping(const struct par_device *device);
 /**
  * struct par_map_setup - how a device's mappings are made; all zero: the library chooses
  * @constraint:     what they have to satisfy beyond the device's own limits; borrowed. NULL:
- * nothing
+ *                  nothing
  * @pool:           for slots, as in struct par_alloc_options; copied. NULL: pard chooses
  * @min_align_mask: 2^n - 1: these bits of the pointer and of its address are the same. They are,
- * for those of the device, in any case
+ *                  for those of the device, in any case
  * @bounce_bytes_max: most memory for slots; 0: 64 MiB
  * @idle_ms:        memory of slots that were not used for so long goes back to pard, as soon as
  *                  another mapping is made or ended; 0: 10,000

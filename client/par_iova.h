@@ -92,8 +92,8 @@ uint64_t par_iova_granule(const struct par_iova *range);
  * @range: borrowed
  * @at:    where in the range the first part goes, in bytes; the others come behind it
  * @parts: @count of them: of buffers, of any device or none, or memory of any kind that this
- * process has mapped for reading and writing. Borrowed for the call; the memory has to stay until
- *         it is unlinked
+ *         process has mapped for reading and writing. Borrowed for the call; the memory has to stay
+ *         until it is unlinked
  * @flags: PAR_IOVA_*
  *
  * Nothing is mapped yet: that is par_iova_sync(), which maps neighbours at once. Memory that is

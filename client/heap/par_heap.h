@@ -197,8 +197,7 @@ int par_heap_info(struct par_heap *heap, struct par_heap_info *ret) PAR_MUST_CHE
  * until this thread's next failing call; never NULL, "" where nothing has failed yet. */
 const char *par_heap_error(void);
 
-/* ---- as the C library has them: NULL and errno on failure; a refusal of pard's is ENOMEM ------
- */
+/* ---- as the C library has them: NULL and errno on failure; a refusal of pard's is ENOMEM ---- */
 
 void *par_heap_malloc(struct par_heap *heap, size_t size);
 
