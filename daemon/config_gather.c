@@ -40,8 +40,8 @@ static void config_freep(struct config **config)
         config_free(*config);
 }
 
-/* Put @more, which is of @path, behind @text, on a line of its own. Logs why it fails. */
-static int append(const char *path, char **text, const char *more)
+/* Put @more behind @text, and @between between them; @path is whose that is. Logs why it fails. */
+static int join(const char *path, char **text, char between, const char *more)
 {
         const size_t size = strlen(*text), added = strlen(more);
         char *joined;
@@ -55,10 +55,16 @@ static int append(const char *path, char **text, const char *more)
                 log_error("%s: out of memory", path);
                 return -ENOMEM;
         }
-        joined[size] = '\n';
+        joined[size] = between;
         memcpy(joined + size + 1, more, added + 1);
         *text = joined;
         return 0;
+}
+
+/* On a line of its own. */
+static int append(const char *path, char **text, const char *more)
+{
+        return join(path, text, '\n', more);
 }
 
 /* ---- further devices ------------------------------------------------------------------------ */
@@ -244,25 +250,54 @@ static void write_ids(FILE *to, const struct known_names *names)
                 else
                         fprintf(to, "=%u:%u\"", (unsigned)known->uid, (unsigned)known->gid);
         }
-        fprintf(to, " }\n");
+        fprintf(to, " }");
 }
 
-/* What the names are that were found on this system, so that nobody asks again. */
-static int add_ids(const char *path, const struct known_names *names, char **text)
+/* *ret is owned by the caller. */
+static int make_ids(const struct known_names *names, char **ret)
 {
         _cleanup_(freep) char *ids = NULL;
         size_t size;
         FILE *to;
 
-        if (names->told)
-                return 0;
         to = open_memstream(&ids, &size);
         if (!to)
                 return -errno;
         write_ids(to, names);
         if (fclose(to) || !ids)
                 return -ENOMEM;
-        return append(path, text, ids);
+        *ret = STEAL(ids);
+        return 0;
+}
+
+/* What the names are that were found on this system, so that nobody asks again. */
+static int add_ids(const char *path, const struct known_names *names, char **text)
+{
+        _cleanup_(freep) char *ids = NULL;
+        int r;
+
+        if (names->told)
+                return 0;
+        r = make_ids(names, &ids);
+        return r ? r : append(path, text, ids);
+}
+
+/* The same of a text with a mistake, of which no line may become another. */
+static int put_ids_before(const char *path, const struct known_names *names, char **text)
+{
+        _cleanup_(freep) char *ids = NULL;
+        int r;
+
+        if (names->told || !names->n)
+                return 0;
+        r = make_ids(names, &ids);
+        if (!r)
+                r = join(path, &ids, ' ', *text);
+        if (r)
+                return r;
+        free(*text);
+        *text = STEAL(ids);
+        return 0;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */
@@ -273,8 +308,9 @@ int config_gather(const char *path, const char *root, char **text)
         char error[1024], folder[PATH_MAX];
         int r;
 
-        if (config_load(*text, path, &alone, error, sizeof(error)))
-                return 0;
+        r = config_load_partly(*text, path, &alone, error, sizeof(error));
+        if (r)
+                return r == -EINVAL ? put_ids_before(path, &alone->names, text) : 0;
         if (alone->devices_dir) {
                 r = folder_path(path, alone->devices_dir, folder);
                 if (!r)
@@ -282,8 +318,9 @@ int config_gather(const char *path, const char *root, char **text)
                 if (r)
                         return r;
         }
-        if (config_load(*text, path, &whole, error, sizeof(error)))
-                return 0;
+        r = config_load_partly(*text, path, &whole, error, sizeof(error));
+        if (r)
+                return r == -EINVAL ? put_ids_before(path, &whole->names, text) : 0;
         r = add_all_facts(whole, root, text);
         return r ? r : add_ids(path, &whole->names, text);
 }

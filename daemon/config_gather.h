@@ -13,7 +13,9 @@
  * @text: in: the file, allocated; out: the same with devices, pci sections and the key ids behind
  *        it. Owned by the caller in either case: free()
  *
- * A text that is no configuration stays as it is: whoever parses it says why. Logs why it fails.
+ * Whoever parses a text that is no configuration says why. It only gets the names that were found
+ * until the mistake, before it and on its first line, so that he finds the same one. Logs why it
+ * fails.
  *
  * Return: 0; -EINVAL where a file of devices is wrong; -EFBIG above 1 MiB in all; other negative
  * errno.

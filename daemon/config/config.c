@@ -345,9 +345,10 @@ static int read_devices_only(struct config_file *file, struct config *config)
         return config_devices_read(file, config);
 }
 
-static int load(const char *text, const char *name,
-                int (*read)(struct config_file *, struct config *), struct config **ret,
-                char *error, size_t error_bytes)
+/* *ret: written with -EINVAL as well. */
+static int load_partly(const char *text, const char *name,
+                       int (*read)(struct config_file *, struct config *), struct config **ret,
+                       char *error, size_t error_bytes)
 {
         struct config_file file = { .name = name, .error = error, .error_bytes = error_bytes };
         struct config *config;
@@ -363,6 +364,22 @@ static int load(const char *text, const char *name,
         config_file_deinit(&file);
         if (r == -ENOMEM)
                 snprintf(error, error_bytes, "%s: out of memory", name);
+        if (r && r != -EINVAL) {
+                config_free(config);
+                return r;
+        }
+        *ret = config;
+        return r;
+}
+
+static int load(const char *text, const char *name,
+                int (*read)(struct config_file *, struct config *), struct config **ret,
+                char *error, size_t error_bytes)
+{
+        struct config *config = NULL;
+        int r;
+
+        r = load_partly(text, name, read, &config, error, error_bytes);
         if (r) {
                 config_free(config);
                 return r;
@@ -375,6 +392,12 @@ int config_load(const char *text, const char *name, struct config **ret, char *e
                 size_t error_bytes)
 {
         return load(text, name, read_all, ret, error, error_bytes);
+}
+
+int config_load_partly(const char *text, const char *name, struct config **ret, char *error,
+                       size_t error_bytes)
+{
+        return load_partly(text, name, read_all, ret, error, error_bytes);
 }
 
 int config_load_devices(const char *text, const char *name, struct config **ret, char *error,

@@ -87,6 +87,14 @@ struct config {
 int config_load(const char *text, const char *name, struct config **ret, char *error,
                 size_t error_bytes);
 /**
+ * config_load_partly() - read a configuration, or as much of it as comes before a mistake
+ *
+ * As config_load(); with -EINVAL *ret is owned by the caller, too, and of it only names counts: the
+ * users and groups that were found until then.
+ */
+int config_load_partly(const char *text, const char *name, struct config **ret, char *error,
+                       size_t error_bytes);
+/**
  * config_load_devices() - read a text that has device sections and nothing else
  *
  * As config_load(); of what is returned only the devices are filled in.

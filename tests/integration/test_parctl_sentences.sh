@@ -112,6 +112,17 @@ is "reload" "$(cat "$dir/out")" $'changed: pool any: quarantine\nchanged: pool b
 expect 0 "reload again" "$PARCTL" --json reload
 is "reload again" "$(jq -c . "$dir/out")" '{"reload":{"changed":[]}}'
 
+# Who asks is told the mistake that the keeper found, although the worker cannot look names up.
+cp "$dir/pard.conf" "$dir/good.conf"
+{
+        echo 'group = "root"'
+        sed 's/size_min = "16M"/size_min = "17M"/' "$dir/good.conf"
+} >"$dir/pard.conf"
+expect 3 "reload of a mistake behind a name" "$PARCTL" reload
+says err "reload of a mistake behind a name" \
+        "pard.conf:$(grep -n 17M "$dir/pard.conf" | cut -d: -f1): pool \"below4g\": size_min: \"17M\" is no multiple of page_size (2M)"
+cp "$dir/good.conf" "$dir/pard.conf"
+
 # A pool that grows beyond what the machine has stops, and says why.
 expect 1 "grow beyond the machine" "$PARCTL" grow any --to 256M
 says err "grow beyond the machine" "of 256M, and is short: "

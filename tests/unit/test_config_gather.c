@@ -189,6 +189,26 @@ static void test_gather_leaves_a_bad_text_as_it_is(void **state)
         free(whole);
 }
 
+/* Who parses it has no users and groups of his own, and has to find the same mistake. */
+static void test_gather_tells_the_names_of_a_bad_text(void **state)
+{
+        struct config *config;
+        char error[256], again[256], *whole;
+        const char *text = "# a comment\n"
+                           "pool \"a\" { size_min = 2M allow = { \"group:root\" } }\n"
+                           "pool \"b\" { size_min = 3M }\n";
+
+        (void)state;
+        assert_int_equal(config_load(text, "t", &config, error, sizeof(error)), -EINVAL);
+        assert_string_equal(error,
+                            "t:3: pool \"b\": size_min: \"3M\" is no multiple of page_size (2M)");
+        assert_int_equal(gather(text, &whole), 0);
+        assert_non_null(strstr(whole, "\"group:root=0\""));
+        assert_int_equal(config_load(whole, "t", &config, again, sizeof(again)), -EINVAL);
+        assert_string_equal(again, error);
+        free(whole);
+}
+
 static void test_gather_asks_sysfs(void **state)
 {
         struct config *config;
@@ -273,6 +293,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_gather_has_an_end, begin, end),
                 cmocka_unit_test_setup_teardown(test_gather_needs_the_folder, begin, end),
                 cmocka_unit_test_setup_teardown(test_gather_leaves_a_bad_text_as_it_is, begin, end),
+                cmocka_unit_test_setup_teardown(test_gather_tells_the_names_of_a_bad_text, begin,
+                                                end),
                 cmocka_unit_test_setup_teardown(test_gather_asks_sysfs, begin, end),
                 cmocka_unit_test_setup_teardown(test_gather_finds_users_and_groups, begin, end),
                 cmocka_unit_test_setup_teardown(test_gather_believes_the_text, begin, end),
