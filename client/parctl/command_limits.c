@@ -12,6 +12,8 @@ static const struct column columns[] = {
         { "most", CELL_NUMBER, SHOW_ALWAYS }, { "set_by", CELL_TEXT, SHOW_ALWAYS },
 };
 
+enum { COLUMN_USED = 3, COLUMN_MOST };
+
 /* Limits are filtered here: the protocol's list has all of them. */
 static bool is_wanted(const void *row, const struct arguments *arguments)
 {
@@ -20,16 +22,22 @@ static bool is_wanted(const void *row, const struct arguments *arguments)
         return !arguments->pool || strcmp(arguments->pool, limit->pool) == 0;
 }
 
+static bool is_of_bytes(const Wire__Limit *limit)
+{
+        return strcmp(limit->limit, "bytes") == 0 || strcmp(limit->limit, "claim") == 0;
+}
+
 static void fill(const void *row, struct cell cells[LISTING_COLUMNS_MAX])
 {
         const Wire__Limit *limit = row;
-        const struct cell values[] = {
+        struct cell values[] = {
                 CELL_TEXT_OF(limit->whom),  CELL_TEXT_OF(limit->pool),
                 CELL_TEXT_OF(limit->limit), CELL_IF(limit->counted, limit->used),
                 CELL_OF(limit->most),       CELL_TEXT_OF(limit->set_by),
         };
 
         _Static_assert(ARRAY_SIZE(values) == ARRAY_SIZE(columns), "a cell for each column");
+        values[COLUMN_USED].is_size = values[COLUMN_MOST].is_size = is_of_bytes(limit);
         memcpy(cells, values, sizeof(values));
 }
 
@@ -64,10 +72,9 @@ const struct command command_limits = {
                 "pool, in whole frames, until it is really gone. A claim is what of a pool is kept "
                 "for somebody, in bytes: \"most\" is what is kept, and \"used\" may be more, since "
                 "beyond his claim one is like all others.\n\nset_by is the key or section of the "
-                "configuration; limits without it are fixed. Who reaches the fixed ones of a "
-                "session "
-                "is read from again when he has read his replies. Administrators are told of all "
-                "users, others of themselves.",
+                "configuration; limits without it are fixed. A session that has reached "
+                "one of these is heard again when it has read its replies. Administrators are told "
+                "of all users, others of themselves.",
         .columns = columns,
         .n_columns = ARRAY_SIZE(columns),
         .show = show,

@@ -142,7 +142,10 @@ const char *cell_text(const struct column *column, const struct cell *cell,
                 if (!style->json)
                         return duration_text(cell->number, buffer);
                 break;
-        case CELL_NUMBER: break;
+        case CELL_NUMBER:
+                if (cell->is_size)
+                        return size_text(cell->number, style->json || style->bytes, buffer);
+                break;
         }
         snprintf(buffer, CELL_BYTES, "%" PRIu64, cell->number);
         return buffer;

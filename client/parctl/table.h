@@ -45,11 +45,12 @@ struct column {
  * @text:   for CELL_TEXT and CELL_NAME; "" and NULL are missing
  * @number: for all others
  * @missing: null in JSON, "-" in text
+ * @is_size: in a column of CELL_NUMBER: as in one of CELL_SIZE
  */
 struct cell {
         const char *text;
         uint64_t number;
-        bool missing;
+        bool missing, is_size;
 };
 
 #define CELL_OF(value)             ((struct cell){ .number = (value) })

@@ -80,7 +80,7 @@ sim {
         free = "96M"
 }
 pool "any" { addr_min = "4G" spill = yes size_min = "32M" size_max = "256M" reuse_delay = "0" quarantine = "1h" }
-pool "below4g" { below = "4G" size_min = "16M" reuse_delay = "0" quarantine = "1h" }
+pool "below4g" { below = "4G" size_min = "16M" reuse_delay = "0" quarantine = "1h" quota "uid:1001" { bytes = "8M" buffers = 100 } }
 device "capture0" { dma_bits = 30 boundary = "64K" }
 EOF2
 } >"$dir/pard.conf"
@@ -130,6 +130,13 @@ says err "grow beyond the machine" "of 256M, and is short: "
 says out "status of a pool that is short" "short"
 expect 0 "and back" "$PARCTL" shrink any --to 32M
 says out "and back" "any: its goal is 32M, it holds 32M, 0B of that in use"
+
+# Limits are of bytes, or of something else.
+expect 0 "limits" "$PARCTL" limits --pool below4g --noheadings --columns limit,most
+is "limits" "$(awk '{ print $1, $2 }' "$dir/out")" $'bytes 8M\nbuffers 100'
+expect 0 "limits in bytes" "$PARCTL" limits --pool below4g --noheadings --columns limit,most --bytes
+is "limits in bytes" "$(awk '{ print $1, $2 }' "$dir/out")" $'bytes 8388608\nbuffers 100'
+is "limits in JSON" "$("$PARCTL" --json limits --pool below4g | jq -c '[.limits[].most]')" '[8388608,100]'
 
 # ---- lines of a log --------------------------------------------------------------------------
 expect 2 "a log without faults" "$PARCTL" lookup - </dev/null
