@@ -16,7 +16,7 @@ int main(void)
                 printf("%p is %#llx\n", par_buffer_data(buffer),
                        (unsigned long long)par_buffer_dma(buffer));
         else
-                fprintf(stderr, "%s: %s\n", par_strerror(r), par_error(par));
+                fprintf(stderr, "%s\n", par_error(par));
         par_free(buffer);
         par_disconnect(par);
         return r ? 1 : 0;

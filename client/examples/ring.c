@@ -57,7 +57,7 @@ static void ask_for_the_impossible(struct par *par)
 
         r = par_alloc(par, 16 * MIB, &limits, NULL, &buffer);
         if (r)
-                printf("16 MiB below 1 MiB: %s (%s)\n", par_error(par),
+                printf("refused, as it must be: %s (%s)\n", par_error(par),
                        par_is_permanent(r) ? "waiting will not help" : "waiting may help");
         par_free(buffer);
 }

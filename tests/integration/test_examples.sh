@@ -25,7 +25,7 @@ grep -Eqx '0x[0-9a-f]+ is 0x[0-9a-f]{8}' "$dir/out" || fail "hello: $(cat "$dir/
 expect 0 "ring" "$RING"
 says out "ring" "ring: 65536 bytes at 0x"
 says out "ring" "data: 4194304 bytes at 0x"
-says out "ring" "16 MiB below 1 MiB: "
+says out "ring" "refused, as it must be: 16 MiB in one piece below 1 MiB: "
 says out "ring" "(waiting will not help)"
 # Below 1 GiB, and within 64 KiB: as a device of 30 address lines wants it.
 read -r first last < <(awk '/^ring:/ { ring = 1; next } ring && /segment 0:/ { sub(/:/, "", $2); print $3, $5; exit }' "$dir/out")
