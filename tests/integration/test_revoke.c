@@ -259,7 +259,8 @@ static void *toil(void *data)
                 if (*at)
                         memset(par_buffer_data(*at), 1, par_buffer_size(*at));
                 while (par_next_event(par, &event) == 0) {
-                        if (event.type != PAR_EVENT_REVOKED)
+                        /* A thread that waits for memory keeps what was revoked for as long. */
+                        if (event.type != PAR_EVENT_REVOKED && event.type != PAR_EVENT_LINGERING)
                                 die("event %u", event.type);
                 }
         }
