@@ -31,12 +31,14 @@ back_to_before() {
 serves() { "$PARCTL" status >/dev/null 2>&1; }
 
 most=0
+within=400 # milliseconds, after which it is killed; more where that is too early to see anything
 for ((round = 1; round <= rounds; round++)); do
         # Killed up to three times in a row, before anything could be put right.
         for ((times = RANDOM % 3; times >= 0; times--)); do
                 "$PARD" --config "$dir/pard.conf" 2>>"$dir/killed.log" &
                 pard_pid=$!
-                sleep "0.$(printf '%03d' $((RANDOM % 400)))"
+                pause=$((RANDOM % within))
+                sleep "$((pause / 1000)).$(printf '%03d' $((pause % 1000)))"
                 if ! kill -KILL "$pard_pid" 2>/dev/null; then
                         fail "round $round: it ended by itself:"
                         tail -n 3 "$dir/killed.log"
@@ -52,6 +54,9 @@ for ((round = 1; round <= rounds; round++)); do
         sleep "0.$(printf '%03d' $((RANDOM % 300)))"
         stop_pard || fail "round $round: pard stopped with status $?: $(<"$dir/log")"
         back_to_before "round $round"
+        if ((most <= before && round % 4 == 0)); then
+                within=$((within * 2))
+        fi
 done
 ((most > before)) || fail "no kill left anything behind: this test saw nothing"
 echo "$rounds rounds; at most $((most - before)) hugepages were left by a kill, and none in the end"
