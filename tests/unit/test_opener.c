@@ -110,6 +110,9 @@ static void test_opener_answers_where_no_descriptor_goes_along(void **unused)
         int ends[2], before[ARRAY_SIZE(paths)], n = 0;
 
         (void)unused;
+        /* There the limit of descriptors is memcheck's, and the kernel does not hear of it. */
+        if (getenv("PAR_UNDER_VALGRIND"))
+                skip();
         assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), 0);
         assert_int_equal(opener_start(settle_for_few), 0);
         for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
