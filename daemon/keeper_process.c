@@ -58,8 +58,9 @@ void keeper_process_deinit(struct keeper_process *keeper)
 static int raise_descriptor_limit(const struct config *config)
 {
         const uint64_t frames = config_frames(config);
-        const uint64_t want = frames * DESCRIPTORS_A_FRAME +
-                              config->state.max_clients * DESCRIPTORS_A_CLIENT + DESCRIPTORS_SPARE;
+        const uint64_t clients = (uint64_t)config->state.max_clients + CLIENTS_FOR_ADMINS;
+        const uint64_t want =
+                frames * DESCRIPTORS_A_FRAME + clients * DESCRIPTORS_A_CLIENT + DESCRIPTORS_SPARE;
         struct rlimit limit;
 
         if (getrlimit(RLIMIT_NOFILE, &limit))

@@ -109,6 +109,12 @@ int client_make(struct state *state, const struct identity *identity, const char
         return 0;
 }
 
+static uint32_t most_clients(const struct state *state, const struct identity *identity)
+{
+        return state->settings->max_clients +
+               (identity_is_admin(state, identity) ? CLIENTS_FOR_ADMINS : 0);
+}
+
 /* Sessions of the uid; *ret_most: of which there may be so many. */
 static uint32_t clients_of_user(const struct state *state, const struct identity *identity,
                                 uint32_t *ret_most)
@@ -117,7 +123,7 @@ static uint32_t clients_of_user(const struct state *state, const struct identity
 
         *ret_most = state->settings->max_clients_per_user;
         if (!*ret_most || identity_is_admin(state, identity))
-                *ret_most = state->settings->max_clients;
+                *ret_most = most_clients(state, identity);
         return user ? user->n_clients : 0;
 }
 
@@ -162,7 +168,7 @@ int client_new(struct state *state, const struct identity *identity, const char 
         struct client *client;
         int r;
 
-        if (state->n_clients >= state->settings->max_clients ||
+        if (state->n_clients >= most_clients(state, identity) ||
             user_has_enough_clients(state, identity))
                 return PAR_REFUSED_QUOTA;
         r = client_make(state, identity, name, 0, now_ns, &client);

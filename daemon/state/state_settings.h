@@ -125,6 +125,9 @@ struct pool_settings {
         size_t n_claims;
 };
 
+/* Beyond max_clients, which several users can have among them: somebody has to see who they are. */
+#define CLIENTS_FOR_ADMINS 8
+
 /**
  * struct state_settings - all that state needs to know of the configuration; borrowed for the life
  * of the state
@@ -132,7 +135,7 @@ struct pool_settings {
  * @invented:    its addresses are nowhere: no page of the kernel's was looked at for them
  * @admin_group: gid whose members are administrators; (gid_t)-1: only root
  * @max_buffers: of one client; beyond that PAR_REFUSED_QUOTA
- * @max_clients: sessions at once
+ * @max_clients: sessions at once; administrators may have CLIENTS_FOR_ADMINS more
  * @max_clients_per_user: of these, of one uid that is no administrator's; 0: all of them
  * @max_waiting: requests of one client that wait at once
  */

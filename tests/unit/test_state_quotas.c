@@ -757,6 +757,30 @@ static void test_one_user_has_not_all_sessions(void **unused)
         world_stop(&world);
 }
 
+/* Two users with half of the sessions each do not keep an administrator from seeing who they are.
+ */
+static void test_users_together_keep_no_administrator_out(void **unused)
+{
+        const struct identity root = { 0 };
+        struct client *client;
+        char why[160];
+
+        (void)unused;
+        world_init(&world, 1);
+        world.settings.max_clients = 4;
+        world.settings.max_clients_per_user = 2;
+        world_start(&world);
+        for (size_t i = 0; i < 4; i++)
+                assert_int_equal(try_client(i < 2 ? 1000 : 1001, &client), 0);
+        assert_int_equal(try_client(1002, &client), PAR_REFUSED_QUOTA);
+        for (size_t i = 0; i < CLIENTS_FOR_ADMINS; i++)
+                assert_int_equal(try_client(0, &client), 0);
+        assert_int_equal(try_client(0, &client), PAR_REFUSED_QUOTA);
+        client_refusal_words(world.state, &root, why, sizeof(why));
+        assert_string_equal(why, "12 clients are connected, and max_clients is 4");
+        world_stop(&world);
+}
+
 static const struct {
         const char *whom, *pool, *limit, *set_by;
         uint64_t used, most;
@@ -987,6 +1011,7 @@ int main(void)
                 cmocka_unit_test(test_who_waits_goes_by_the_new_settings),
                 cmocka_unit_test(test_the_next_worker_counts_the_same),
                 cmocka_unit_test(test_one_user_has_not_all_sessions),
+                cmocka_unit_test(test_users_together_keep_no_administrator_out),
                 cmocka_unit_test(test_limits_are_listed),
                 cmocka_unit_test(test_what_is_used_of_quotas_is_told),
                 cmocka_unit_test(test_who_comes_near_to_his_quota_is_counted),

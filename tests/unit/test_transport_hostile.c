@@ -485,7 +485,7 @@ static void test_more_clients_than_may_be_are_told(void **state)
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(few); i++)
                 caller_open(&worker, "few", &few[i]);
-        caller_connect(&worker, &extra);
+        caller_connect_as(&worker, CALLER_USER, &extra); /* root would come in */
         hello.version = 1;
         request.body_case = WIRE__REQUEST__BODY_HELLO;
         request.hello = &hello;
