@@ -217,6 +217,25 @@ static void test_nothing(void)
         CHECK(par_heap_destroy(heap) == 0);
 }
 
+/* As the C library's, with its errno. */
+static void test_names_of_the_c_library(void)
+{
+        struct par_heap *heap = make(NULL, NULL);
+        void *at;
+
+        CHECK((at = par_heap_memalign(heap, 8192, 100)) && (uintptr_t)at % 8192 == 0);
+        par_heap_free(heap, at);
+        errno = 0;
+        CHECK(!par_heap_memalign(heap, 24, 100) && errno == EINVAL);
+        errno = 0;
+        CHECK(!par_heap_calloc(heap, SIZE_MAX / 2, 3) && errno != 0);
+        CHECK((at = par_heap_malloc(heap, 100)));
+        errno = 0;
+        CHECK(!par_heap_realloc(heap, at, SIZE_MAX / 2) && errno == ENOMEM);
+        par_heap_free(heap, at);
+        CHECK(par_heap_destroy(heap) == 0);
+}
+
 /* ---- what it keeps and gives back ----------------------------------------------------------- */
 
 static void test_dirty_memory_is_zeroed(void)
@@ -518,6 +537,7 @@ int main(void)
         test_heaps_that_cannot_be();
         test_requests();
         test_nothing();
+        test_names_of_the_c_library();
         test_dirty_memory_is_zeroed();
         test_trimming_gives_all_back();
         test_idle_memory_goes_back();
