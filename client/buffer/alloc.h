@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between alloc.c and batch.c alone: what is done of one buffer and of several.
+ * Between alloc.c, batch.c and wish.c alone: what is done of one buffer and of several.
  */
 #pragma once
 

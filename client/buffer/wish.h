@@ -40,6 +40,14 @@ void buffer_release(struct par_buffer *buffer, struct debug_call call);
 /* A wish for nothing yet. */
 void wish_init(struct wish *wish);
 
+/* Who else may open it. Return: 0; -EINVAL. */
+int wish_principals(struct wish *wish, const struct par_alloc_options *options);
+
+/* Plan where the buffer will be for its device, if that is for us to say. io_wish_deinit() also
+ * after a failure. */
+int wish_plan(struct wish *wish, struct par *par, const struct par_constraint *constraint,
+              const struct par_device *device);
+
 /**
  * wish_fulfil() - ask until it is granted, refused, or hopeless
  * @ret: written only with 0; owned by the caller: par_free()
