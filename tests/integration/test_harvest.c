@@ -130,7 +130,7 @@ int main(int argc, char **argv)
                  real ? hugetlb : sim, pools);
         pard_fixture_start(config, &pard);
         wire_client_open(pard.socket, "admin", &run.admin);
-        latency_start(&run.latency);
+        latency_start(&run.latency, pard_fixture_worker(&pard));
         await(&run, SIZE_SMALL);
 
         for (unsigned i = 0; i < rounds; i++) {

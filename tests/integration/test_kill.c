@@ -58,13 +58,14 @@ static void take_and_free(struct par *par, struct random *random)
 
 /* ---- the run --------------------------------------------------------------------------------- */
 
-static void run_load(struct wire_client *idle, struct load *load, uint64_t seconds)
+static void run_load(const struct pard_fixture *pard, struct wire_client *idle, struct load *load,
+                     uint64_t seconds)
 {
         uint64_t deadline = now_ns() + seconds * NS_PER_S;
         struct latency latency;
         char what[96];
 
-        latency_start(&latency);
+        latency_start(&latency, pard_fixture_worker(pard));
         while (now_ns() < deadline) {
                 latency_sample(&latency, idle);
                 if (random_one_in(&load->random, 5))
@@ -131,7 +132,7 @@ int main(int argc, char **argv)
         footprint_look(&pard, &before);
 
         load_start(&load, count, take_and_free, 2);
-        run_load(&idle, &load, seconds);
+        run_load(&pard, &idle, &load, seconds);
         load_stop(&load);
         wait_until_free(&idle);
         footprint_look(&pard, &after);

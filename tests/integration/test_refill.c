@@ -196,7 +196,7 @@ int main(int argc, char **argv)
         wire_client_open(pard.socket, "watcher", &run.watcher);
         if (par_connect(NULL, NULL, &run.par))
                 die("%s", par_error(NULL));
-        latency_start(&run.latency);
+        latency_start(&run.latency, pard_fixture_worker(&pard));
 
         /* The heap grows to its size in the first rounds; after that it must not grow. */
         run_rounds(&run, &pard, WARM_UP_ROUNDS, &before);

@@ -228,7 +228,7 @@ static void run(const struct pard_fixture *pard, struct wire_client *admin, unsi
 
         keep_some(&kept);
         load_start(&load, LOADS, take_and_free, 1);
-        latency_start(&latency);
+        latency_start(&latency, pard_fixture_worker(pard));
         for (unsigned i = 0; i < times; i++) {
                 try_version(pard, admin, i % ARRAY_SIZE(versions));
                 check_kept(&kept);

@@ -68,6 +68,24 @@ long process_resident_kib(pid_t pid)
         return kib;
 }
 
+uint64_t process_waited_ns(pid_t pid)
+{
+        char path[PATH_BYTES], line[96], *end;
+        uint64_t waited_ns = 0;
+        FILE *file;
+
+        snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)(pid ? pid : getpid()));
+        file = fopen(path, "re");
+        if (!file)
+                return 0;
+        if (fgets(line, sizeof(line), file)) {
+                (void)strtoull(line, &end, 10); /* time on a processor */
+                waited_ns = strtoull(end, NULL, 10);
+        }
+        fclose(file);
+        return waited_ns;
+}
+
 pid_t process_child(pid_t pid)
 {
         char path[PATH_BYTES], line[256] = "";

@@ -20,6 +20,16 @@ unsigned process_descriptors(pid_t pid);
 /* Resident memory of a process that is its own, in KiB; dies where it cannot be seen. */
 long process_resident_kib(pid_t pid);
 
+/**
+ * process_waited_ns() - how long the main thread of a process was ready and had no processor
+ * @pid: the process; 0: the caller
+ *
+ * Counted by the kernel since the process began: the second figure of /proc/PID/schedstat, "time
+ * spent waiting on a runqueue" (Documentation/scheduler/sched-stats.rst). 0 where the kernel does
+ * not count it, or the process is not there.
+ */
+uint64_t process_waited_ns(pid_t pid);
+
 /* The only child of a process; 0 where there is none. */
 pid_t process_child(pid_t pid);
 
