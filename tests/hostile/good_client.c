@@ -47,6 +47,7 @@ struct kept {
 /**
  * struct life - of the client, in its process
  * @session: another session of its, whose token strangers know
+ * @worker:  that serves it
  * @pagemap: of this process, opened by root; -1: addresses are invented
  * @echo:    our end of the ping-pong
  */
@@ -55,6 +56,7 @@ struct life {
         struct par *par;
         struct wire_client session;
         struct kept kept[4];
+        pid_t worker;
         int pagemap, echo;
         pid_t echo_pid;
 };
@@ -147,19 +149,51 @@ static bool is_granted(struct life *life, int r, const char *what)
         return false;
 }
 
+/**
+ * struct watch - the time that something takes
+ * @waited_ns: of that, without a processor: the worker's and this process's time
+ */
+struct watch {
+        uint64_t taken_ns, waited_ns;
+};
+
+static uint64_t waited_ns(const struct life *life)
+{
+        return process_waited_ns(life->worker) + process_waited_ns(0);
+}
+
+static void watch_start(const struct life *life, struct watch *watch)
+{
+        watch->waited_ns -= waited_ns(life);
+        watch->taken_ns -= now_ns();
+}
+
+static void watch_stop(const struct life *life, struct watch *watch)
+{
+        watch->taken_ns += now_ns();
+        watch->waited_ns += waited_ns(life);
+}
+
 static void sample_small(struct life *life)
 {
-        uint64_t started = now_ns(), taken;
+        struct good_report *report = life->report;
         struct par_buffer *buffer;
+        struct watch watch = { 0 };
+        int r;
 
-        if (!is_granted(life, par_alloc(life->par, SMALL_BYTES, NULL, NULL, &buffer), "64 KiB"))
+        watch_start(life, &watch);
+        r = par_alloc(life->par, SMALL_BYTES, NULL, NULL, &buffer);
+        watch_stop(life, &watch);
+        if (!is_granted(life, r, "64 KiB"))
                 return;
-        taken = now_ns() - started;
         expect_words(buffer, 0, "a new buffer");
         write_words(life, buffer);
-        started = now_ns();
+        watch_start(life, &watch);
         par_free(buffer);
-        histogram_add(&life->report->answers, taken + now_ns() - started);
+        watch_stop(life, &watch);
+        histogram_add(&report->answers, watch.taken_ns);
+        histogram_add(&report->served,
+                      watch.taken_ns > watch.waited_ns ? watch.taken_ns - watch.waited_ns : 0);
 }
 
 /* A page that was somebody else's a moment ago, and will be. */
@@ -270,9 +304,9 @@ static void start_echo(struct life *life)
         life->echo = ends[0];
 }
 
-static void be_good(struct good_report *report, bool real)
+static void be_good(struct good_report *report, pid_t worker, bool real)
 {
-        struct life life = { .report = report, .pagemap = -1 };
+        struct life life = { .report = report, .worker = worker, .pagemap = -1 };
 
         if (real) {
                 life.pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -292,7 +326,7 @@ static void be_good(struct good_report *report, bool real)
         waitpid(life.echo_pid, NULL, 0);
 }
 
-void good_client_start(struct good_client *ret, bool real)
+void good_client_start(struct good_client *ret, pid_t worker, bool real)
 {
         uint64_t deadline = now_ns() + BEGIN_MS * NS_PER_MS;
         struct good_report *report;
@@ -307,7 +341,7 @@ void good_client_start(struct good_client *ret, bool real)
         if (ret->pid < 0)
                 die("fork: %s", strerror(errno));
         if (ret->pid == 0) {
-                be_good(report, real);
+                be_good(report, worker, real);
                 _exit(0);
         }
         while (atomic_load(&report->phase) != GOOD_IS_READY) {

@@ -26,6 +26,8 @@ enum good_phase {
  * @phase:     set by the client up to GOOD_IS_READY, by who started it after that
  * @victim:    what strangers may know of it
  * @answers:   an alloc and a free of 64 KiB, in ns
+ * @served:    the same without the time that pard's worker or the client was ready and had no
+ *             processor
  * @pages:     an alloc of a page that was somebody else's, in ns
  * @pings:     two round trips of a bare ping-pong, as many as an answer takes, in ns
  * @newcomers: connecting, with Hello, in ns
@@ -36,7 +38,7 @@ enum good_phase {
 struct good_report {
         _Atomic(enum good_phase) phase;
         struct victim victim;
-        struct histogram answers, pages, pings, newcomers;
+        struct histogram answers, served, pages, pings, newcomers;
         uint64_t refused, turned_away, checks;
         char why[200];
 };
@@ -46,9 +48,9 @@ struct good_client {
         struct good_report *report;
 };
 
-/* Start it, and wait until it has what it keeps. @real: its addresses can be compared with the
- * kernel's. The test program ends where it cannot begin. */
-void good_client_start(struct good_client *ret, bool real);
+/* Start it, and wait until it has what it keeps. @worker: pard's, which serves it. @real: its
+ * addresses can be compared with the kernel's. The test program ends where it cannot begin. */
+void good_client_start(struct good_client *ret, pid_t worker, bool real);
 
 /* It begins to measure. */
 void good_client_measure(struct good_client *good);

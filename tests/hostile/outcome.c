@@ -18,21 +18,21 @@ static double us_at(const struct histogram *histogram, unsigned permille)
 
 void outcome_print_head(FILE *to)
 {
-        static const char *const rows[2][16] = {
-                { "", "", "", "alloc", "+ free", "64 KiB", "bare", "ping", "2 MiB", "", "connect",
-                  "away", "RssAnon", "KiB", "settled", "log" },
-                { "attack", "pids", "tries/s", "p50 us", "p99 us", "max us", "p50 us", "p99 us",
-                  "p99 us", "max us", "p99 us", "", "keeper", "worker", "ms", "lines" },
+        static const char *const rows[2][17] = {
+                { "", "", "", "alloc", "+ free", "64 KiB", "served", "bare", "ping", "2 MiB", "",
+                  "connect", "away", "RssAnon", "KiB", "settled", "log" },
+                { "attack", "pids", "tries/s", "p50 us", "p99 us", "max us", "p99 us", "p50 us",
+                  "p99 us", "p99 us", "max us", "p99 us", "", "keeper", "worker", "ms", "lines" },
         };
 
         for (int i = 0; i < 2; i++) {
                 const char *const *w = rows[i];
 
                 fprintf(to,
-                        "%-18s %4s %9s | %7s %7s %7s | %7s %7s | %7s %7s | %7s %5s | %7s %7s | %7s "
-                        "%5s\n",
+                        "%-18s %4s %9s | %7s %7s %7s %7s | %7s %7s | %7s %7s | %7s %5s | %7s %7s | "
+                        "%7s %5s\n",
                         w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], w[9], w[10], w[11],
-                        w[12], w[13], w[14], w[15]);
+                        w[12], w[13], w[14], w[15], w[16]);
         }
 }
 
@@ -41,11 +41,11 @@ void outcome_print(const struct outcome *outcome, FILE *to)
         const struct good_report *report = outcome->report;
         const struct footprint *before = &outcome->before, *after = &outcome->after;
 
-        fprintf(to, "%-18s %4u %9.0f | %7.0f %7.0f %7.0f | %7.0f %7.0f | ", outcome->name,
+        fprintf(to, "%-18s %4u %9.0f | %7.0f %7.0f %7.0f %7.0f | %7.0f %7.0f | ", outcome->name,
                 outcome->processes, (double)outcome->tries / outcome->seconds,
                 us_at(&report->answers, 500), us_at(&report->answers, 990),
-                (double)report->answers.max / 1e3, us_at(&report->pings, 500),
-                us_at(&report->pings, 990));
+                (double)report->answers.max / 1e3, us_at(&report->served, 990),
+                us_at(&report->pings, 500), us_at(&report->pings, 990));
         fprintf(to, "%7.0f %7.0f | %7.0f %5" PRIu64 " | %+7ld %+7ld | %7" PRIu64 " %5" PRIu64 "\n",
                 us_at(&report->pages, 990), (double)report->pages.max / 1e3,
                 us_at(&report->newcomers, 990), report->turned_away,
@@ -77,8 +77,8 @@ void outcome_print_json(const struct outcome *outcome, FILE *to)
         json_t *row;
 
         row = json_pack(
-                "{s:s, s:s, s:s, s:f, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, "
-                "s:I, s:I}",
+                "{s:s, s:s, s:s, s:f, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, "
+                "s:o, s:I, s:I}",
                 "attack", outcome->name, "about", outcome->about, "backend",
                 outcome->real ? "hugetlb" : "sim", "seconds", outcome->seconds, "processes",
                 (json_int_t)outcome->processes, "tries", (json_int_t)outcome->tries,

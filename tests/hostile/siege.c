@@ -252,7 +252,7 @@ void siege_suffer(struct siege *siege, const struct attack *attack, double secon
         look_at_footprint(siege, &ret->before);
         lines = read_log(siege);
         siege->revocations = 0;
-        good_client_start(&good, siege->real);
+        good_client_start(&good, siege->worker, siege->real);
         ret->report = good.report;
         troop_init(&troop, &good.report->victim);
         good_client_measure(&good);
