@@ -17,8 +17,9 @@
 /* Who is asked to make way for one connection, before that has to do without a place. */
 #define PLACE_TRIES_MAX 4
 
-/* How long the listening socket rests where there is no room for another connection. */
-static const struct timeval accept_rest = { 0, 100000 };
+/* How long the listening socket rests where there is no room for another connection, and where
+ * those that ended are not closed yet. */
+static const struct timeval accept_rest = { 0, 100000 }, accept_pause = { 0, 2000 };
 
 /*
  * Have one who only keeps his place make way. Whose Hello has come and was not read yet does not
@@ -45,18 +46,29 @@ static bool make_room(struct server *server)
         return false;
 }
 
+static void rest(struct server *server, const struct timeval *time)
+{
+        event_del(server->acceptable);
+        event_add(server->accept_again, time);
+}
+
 bool accept_one(struct server *server)
 {
         size_t room = (size_t)server->state_settings->max_clients + SERVER_STRANGERS_MAX;
         int socket, r;
 
+        if (reaper_is_behind(server->reaper)) {
+                rest(server, &accept_pause);
+                return false;
+        }
         socket = accept4(server->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (socket < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED))
                 return errno != EAGAIN;
         if (socket < 0) {
-                log_warning("no further connection can be accepted for now: %s", strerror(errno));
-                event_del(server->acceptable);
-                event_add(server->accept_again, &accept_rest);
+                if (log_rate_allows(&server->rests))
+                        log_warning("no further connection can be accepted for now: %s",
+                                    strerror(errno));
+                rest(server, &accept_rest);
                 return false;
         }
         if (server->n_sessions >= room && !make_room(server)) {

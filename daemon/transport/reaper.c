@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
@@ -167,6 +166,16 @@ void reaper_close_stranger(struct reaper *reaper, int fd)
 void reaper_close_session(struct reaper *reaper, int socket)
 {
         lane_add(&reaper->sessions, socket);
+}
+
+bool reaper_is_behind(struct reaper *reaper)
+{
+        bool behind;
+
+        pthread_mutex_lock(&reaper->lock);
+        behind = reaper->sessions.queued >= REAPER_SESSIONS_MAX;
+        pthread_mutex_unlock(&reaper->lock);
+        return behind;
 }
 
 static void lane_init(struct lane *lane, struct reaper *reaper, unsigned max_threads,

@@ -6,6 +6,10 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
+#define REAPER_SESSIONS_MAX 256
+
 struct reaper;
 
 /**
@@ -25,3 +29,7 @@ void reaper_close_stranger(struct reaper *reaper, int fd);
 
 /* Close the socket of a session; consumed. Never blocks, and never waits behind strangers. */
 void reaper_close_session(struct reaper *reaper, int socket);
+
+/* Whether sockets of sessions come faster than they are closed: REAPER_SESSIONS_MAX wait. Who
+ * accepts had better pause. */
+bool reaper_is_behind(struct reaper *reaper);

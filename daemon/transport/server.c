@@ -20,12 +20,10 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -319,7 +317,9 @@ static void on_keeper_readable(evutil_socket_t fd, short what, void *data)
 
         (void)fd;
         (void)what;
+        descriptor_limit_release(&server->descriptor_limit);
         r = hear_keeper(server, server_now_ns() + SERVER_TURN_NS);
+        descriptor_limit_keep_back(&server->descriptor_limit);
         if (!r || r == -EAGAIN) /* reading all that was left may have taken longer than a turn */
                 r = serve_when_started(server);
         if (r == -EPIPE)
@@ -444,40 +444,16 @@ static void server_free(struct server *server)
 
 DEFINE_CLEANUP(struct server, server_free)
 
-/* Frames and connections each take one. */
-static void raise_descriptor_limit(void)
-{
-        struct rlimit limit;
-
-        if (getrlimit(RLIMIT_NOFILE, &limit))
-                return;
-        limit.rlim_cur = limit.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &limit))
-                log_warning("the descriptor limit stays at %llu",
-                            (unsigned long long)limit.rlim_cur);
-}
-
-/*
- * Have the kernel make the table of descriptors as large as it will have to be. Where it grows
- * later and the process has threads (the reaper's), an accept takes until every processor has been
- * through the scheduler: 5 to 13 ms were seen.
- */
-static void reserve_descriptors(const struct server *server)
+/* Frames take one each, connections two: themselves, and whose they are. */
+static void init_descriptors(struct server *server)
 {
         const struct state_settings *settings = server->state_settings;
-        uint64_t want = 2 * ((uint64_t)settings->max_clients + SERVER_STRANGERS_MAX) + 64;
-        struct rlimit limit;
-        int fd;
+        uint64_t clients = 2 * ((uint64_t)settings->max_clients + SERVER_STRANGERS_MAX) + 64;
+        uint64_t frames = 0;
 
         for (size_t i = 0; i < settings->n_pools; i++)
-                want += settings->pools[i].size_max_bytes / settings->pools[i].page_bytes;
-        if (getrlimit(RLIMIT_NOFILE, &limit))
-                return;
-        if (want >= limit.rlim_cur)
-                want = limit.rlim_cur - 1;
-        fd = fcntl(server->listen_fd, F_DUPFD_CLOEXEC, want > INT_MAX ? INT_MAX : (int)want);
-        if (fd >= 0)
-                close(fd);
+                frames += settings->pools[i].size_max_bytes / settings->pools[i].page_bytes;
+        descriptor_limit_init(&server->descriptor_limit, frames, clients);
 }
 
 /* Slow events, which the others are unless they say so, are left for quick ones after a while. */
@@ -555,8 +531,7 @@ int server_run(const struct server_settings *settings)
         TAILQ_INIT(&server->busy);
         TAILQ_INIT(&server->slow);
         snprintf(server->name, sizeof(server->name), "pard %s", PAR_VERSION);
-        raise_descriptor_limit();
-        reserve_descriptors(server);
+        init_descriptors(server);
 
         r = keeper_link_new(settings->keeper_fd, settings->ledger_fd, settings->state,
                             &server->keeper);

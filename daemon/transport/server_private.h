@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "descriptor_limit.h"
 #include "export.h"
 #include "keeper_link.h"
 #include "log_rate.h"
@@ -51,6 +52,7 @@ struct metrics_http;
  * @metrics_fd: until @metrics_http has it; -1: it has, or there is none
  * @state_settings: those of now
  * @name:      "pard 0.1.0"
+ * @descriptor_limit: of clients, and beyond
  * @sessions:  @n_sessions connections
  * @strangers: those of them that said no Hello yet
  * @busy:      those that have something to send, or that end
@@ -61,7 +63,8 @@ struct metrics_http;
  * @result:    of server_run()
  * @metrics:   what is counted here
  * @metrics_http: NULL: nobody may ask for it
- * @blames:    what is said of sessions that break the protocol; @frame_words: of frames
+ * @blames:    what is said of sessions that break the protocol; @frame_words: of frames; @rests: of
+ *             connections that have to wait
  * @asked_ns:  when the request that is being handled was received
  * @arena:     of the request that is being handled
  * @in, @out:  the packet that is being received, that is being sent
@@ -78,6 +81,7 @@ struct server {
         struct state *state;
         struct keeper_link *keeper;
         struct reaper *reaper;
+        struct descriptor_limit descriptor_limit;
         struct reload reload;
         struct exporter exporter;
         TAILQ_HEAD(, session) sessions;
@@ -92,7 +96,7 @@ struct server {
         int result;
         struct metrics metrics;
         struct metrics_http *metrics_http;
-        struct log_rate blames, frame_words;
+        struct log_rate blames, frame_words, rests;
         uint64_t asked_ns;
         struct message_arena arena;
         unsigned char in[PACKET_BYTES_MAX], out[PACKET_BYTES_MAX];

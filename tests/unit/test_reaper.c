@@ -119,12 +119,47 @@ static void test_reaper_lets_the_peer_read_on(void **state)
         close(ends[1]);
 }
 
+/* Packets of which each takes a while to be taken out, in more sockets than may wait. */
+static void fill_up(struct reaper *reaper)
+{
+        for (size_t i = 0; i < 2 * REAPER_SESSIONS_MAX; i++) {
+                int ends[2];
+
+                assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends), 0);
+                while (send(ends[1], "x", 1, MSG_NOSIGNAL) == 1)
+                        ;
+                close(ends[1]);
+                reaper_close_session(reaper, ends[0]);
+        }
+}
+
+static void test_reaper_says_when_it_is_behind(void **state)
+{
+        const unsigned before = descriptors_open();
+        struct reaper *reaper;
+        bool behind = false;
+
+        (void)state;
+        assert_int_equal(reaper_new(&reaper), 0);
+        assert_false(reaper_is_behind(reaper));
+        /* It may be as quick as this thread, where that has to wait for a processor. */
+        for (int i = 0; i < 20 && !behind; i++) {
+                fill_up(reaper);
+                behind = reaper_is_behind(reaper);
+        }
+        assert_true(behind);
+        assert_descriptors_become(before);
+        assert_false(reaper_is_behind(reaper));
+        reaper_free(reaper);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_reaper_closes_strangers_that_linger),
                 cmocka_unit_test(test_reaper_closes_sessions_that_strangers_lie_in),
                 cmocka_unit_test(test_reaper_lets_the_peer_read_on),
+                cmocka_unit_test(test_reaper_says_when_it_is_behind),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
