@@ -82,13 +82,14 @@ void outcome_print_json(const struct outcome *outcome, FILE *to)
                 "attack", outcome->name, "about", outcome->about, "backend",
                 outcome->real ? "hugetlb" : "sim", "seconds", outcome->seconds, "processes",
                 (json_int_t)outcome->processes, "tries", (json_int_t)outcome->tries,
-                "alloc_free_64k", of_histogram(&report->answers), "alloc_2m",
-                of_histogram(&report->pages), "connect", of_histogram(&report->newcomers), "ping",
-                of_histogram(&report->pings), "refused", (json_int_t)report->refused, "turned_away",
-                (json_int_t)report->turned_away, "checks", (json_int_t)report->checks, "fresh",
-                of_footprint(&outcome->fresh), "before", of_footprint(&outcome->before), "after",
-                of_footprint(&outcome->after), "settle_ms", (json_int_t)outcome->settle_ms,
-                "log_lines", (json_int_t)outcome->log_lines);
+                "alloc_free_64k", of_histogram(&report->answers), "alloc_free_64k_served",
+                of_histogram(&report->served), "alloc_2m", of_histogram(&report->pages), "connect",
+                of_histogram(&report->newcomers), "ping", of_histogram(&report->pings), "refused",
+                (json_int_t)report->refused, "turned_away", (json_int_t)report->turned_away,
+                "checks", (json_int_t)report->checks, "fresh", of_footprint(&outcome->fresh),
+                "before", of_footprint(&outcome->before), "after", of_footprint(&outcome->after),
+                "settle_ms", (json_int_t)outcome->settle_ms, "log_lines",
+                (json_int_t)outcome->log_lines);
         if (!row || json_dumpf(row, to, JSON_COMPACT | JSON_REAL_PRECISION(6)))
                 die("no memory for JSON");
         json_decref(row);
