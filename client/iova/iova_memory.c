@@ -192,7 +192,7 @@ static int map_all(struct par_iova *range)
         for (; link; link = next) {
                 next = iova_links_batch(link);
                 r = io_space_map_part(range->space, link->memory,
-                                      iova_part(range, link->at, link->batch));
+                                      iova_part(range, link->at, link->batch), IO_READ_WRITE);
                 if (r)
                         break;
         }

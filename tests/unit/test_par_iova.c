@@ -347,7 +347,7 @@ static void test_par_iova_makes_way_for_others(void **state)
         begin(&setup);
         range = reserve(&setup, 4 * PAGE);
         taken = par_iova_dma(range);
-        fake_vfio.maps[0] = (struct fake_vfio_map){ 0, taken + 2 * PAGE, PAGE };
+        fake_vfio.maps[0] = (struct fake_vfio_map){ .iova = taken + 2 * PAGE, .size = PAGE };
         fake_vfio.n_maps = 1;
         assert_int_equal(link_pages(&setup, range, 0, 15, 1), 0);
         assert_int_equal(link_pages(&setup, range, 1, 1, 2), 0);
