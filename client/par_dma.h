@@ -37,7 +37,8 @@ extern "C" {
  * @PAR_TO_DEVICE:     the device reads
  * @PAR_FROM_DEVICE:   the device writes
  *
- * With the values of the kernel's enum dma_data_direction.
+ * With the values of the kernel's enum dma_data_direction. Behind an IOMMU the device is held to
+ * it: par_map().
  */
 enum par_direction { PAR_BIDIRECTIONAL, PAR_TO_DEVICE, PAR_FROM_DEVICE };
 
@@ -106,7 +107,7 @@ struct par_mapping {
  * @pointer:   any memory of the process that can be read, and, but for PAR_TO_DEVICE, written. It
  *             stays what it is until par_unmap()
  * @length:    bytes, > 0
- * @direction: who writes
+ * @direction: who writes; behind an IOMMU, what the device is able to do
  * @options:   NULL: as all zero; borrowed
  * @ret:       the mapping: par_unmap(), at the latest before par_device_close(). All zero on
  *             failure
@@ -120,6 +121,12 @@ struct par_mapping {
  * are too few, in this call unless PAR_MAP_ATOMIC is set, and gives back when they have not been
  * used for a while. Behind an IOMMU the pages of the memory are mapped instead, and nothing is
  * copied.
+ *
+ * These pages are mapped as @direction says. With PAR_TO_DEVICE the device cannot write there, and
+ * with PAR_FROM_DEVICE it cannot read: the IOMMU stops it, and memory stays as it is. (As Linux
+ * uses Intel's, what can be written may be readable, too.) Atomic operations do both, so they take
+ * PAR_BIDIRECTIONAL. Mappings of a page in several directions are several pages for the device, and
+ * for RLIMIT_MEMLOCK. Memory that goes through as it is, and slots, the device can read and write.
  *
  * Registers or memory of a device (a BAR) are refused as far as the library knows of them: of what
  * /proc/self/maps said when slots were made last, or a BAR was mapped, or, with
@@ -164,7 +171,8 @@ int par_map_sg(struct par_device *device, const struct iovec *list, size_t count
  * @pointer: into a mapping of a BAR: of a file resourceN of sysfs, or of a VFIO device
  * @options: NULL, or flags 0
  *
- * Never bounced, and never read or written. Without an IOMMU the address is that of the BAR as
+ * Never bounced, and never read or written. Behind an IOMMU the device can do with it what
+ * @direction says, as with par_map(). Without one the address is that of the BAR as
  * sysfs tells it, so the bus between both has to carry transfers from one to the other: nobody can
  * tell.
  *

@@ -38,6 +38,10 @@ struct par_iova; /* a range of I/O addresses of one VFIO container */
 /* Each of these parts has a mapping of its own, so that it can be unlinked alone after
  * par_iova_sync(). */
 #define PAR_IOVA_APART UINT32_C(1)
+/* The device only reads these parts, or only writes to them; without either it may do both. The
+ * IOMMU stops what it is not to do, as far as that IOMMU can: see par_map(). Not both. */
+#define PAR_IOVA_TO_DEVICE   UINT32_C(2)
+#define PAR_IOVA_FROM_DEVICE UINT32_C(4)
 
 /**
  * struct par_iova_options - the rest of what a range is; NULL is the same as all zero
@@ -92,17 +96,17 @@ uint64_t par_iova_granule(const struct par_iova *range);
  * @range: borrowed
  * @at:    where in the range the first part goes, in bytes; the others come behind it
  * @parts: @count of them: of buffers, of any device or none, or memory of any kind that this
- *         process has mapped for reading and writing. Borrowed for the call; the memory has to stay
- *         until it is unlinked
+ *         process has mapped for reading and writing; with PAR_IOVA_TO_DEVICE, for reading.
+ *         Borrowed for the call; the memory has to stay until it is unlinked
  * @flags: PAR_IOVA_*
  *
  * Nothing is mapped yet: that is par_iova_sync(), which maps neighbours at once. Memory that is
  * freed while it is linked stays pinned: a buffer of pard's is charged to its owner as lingering.
  *
  * Return: 0; -EINVAL for a part that is not inside of its buffer, or in which the memory, the place
- * or the length is no multiple of par_iova_granule(), an unknown flag, or something in a reserved
- * field; -ERANGE where they go beyond the range; -EEXIST where something is linked there; -ENOMEM;
- * -ECHILD. On failure nothing has changed.
+ * or the length is no multiple of par_iova_granule(), a flag that is none, PAR_IOVA_TO_DEVICE with
+ * PAR_IOVA_FROM_DEVICE, or something in a reserved field; -ERANGE where they go beyond the range;
+ * -EEXIST where something is linked there; -ENOMEM; -ECHILD. On failure nothing has changed.
  */
 int par_iova_link(struct par_iova *range, uint64_t at, const struct par_sg_part *parts,
                   size_t count, uint32_t flags) PAR_MUST_CHECK;
@@ -111,8 +115,9 @@ int par_iova_link(struct par_iova *range, uint64_t at, const struct par_sg_part 
  * par_iova_sync() - map what was linked since the last time
  * @range: borrowed
  *
- * Parts that lie side by side in the range and in the memory of this process take one mapping
- * together, but for those with PAR_IOVA_APART. Memory is pinned, and counts against RLIMIT_MEMLOCK.
+ * Parts that lie side by side in the range and in the memory of this process, and with which the
+ * device may do the same, take one mapping together, but for those with PAR_IOVA_APART. Memory is
+ * pinned, and counts against RLIMIT_MEMLOCK.
  *
  * Return: 0, also where there was nothing; -PAR_QUOTA where RLIMIT_MEMLOCK or the container's
  * number of mappings is reached; -PAR_BUSY where others have mapped something there: destroy the

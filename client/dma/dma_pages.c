@@ -3,7 +3,8 @@
  * Owns what is mapped in an IOMMU for mappings of memory that is not from pard.
  *
  * Invariant: pages are mapped while they are in use, and not any longer: whoever unmaps his memory
- * may do with it what he likes. Refuses to hold its lock while the kernel maps.
+ * may do with it what he likes. The device may do with them what each of their mappings lets it do,
+ * and no more. Refuses to hold its lock while the kernel maps.
  */
 #include "dma_pages.h"
 
@@ -30,7 +31,23 @@ void page_maps_init(struct page_maps *maps)
 {
         *maps = (struct page_maps){ .maps = 0 };
         pthread_mutex_init(&maps->lock, NULL);
-        RB_INIT(&maps->tree);
+        for (size_t i = 0; i < IO_ACCESSES; i++)
+                RB_INIT(&maps->trees[i]);
+}
+
+static struct page_tree *tree_of(struct page_maps *maps, const struct pages *pages)
+{
+        return &maps->trees[pages->wish.want.access];
+}
+
+/* Any of them; NULL: there are none. */
+static struct pages *first_of(struct page_maps *maps)
+{
+        struct pages *pages = NULL;
+
+        for (size_t i = 0; i < IO_ACCESSES && !pages; i++)
+                pages = RB_MIN(page_tree, &maps->trees[i]);
+        return pages;
 }
 
 static uint64_t iova_of(const struct pages *pages)
@@ -55,8 +72,8 @@ size_t page_maps_close(struct page_maps *maps)
         struct pages *pages;
         size_t n = 0;
 
-        while ((pages = RB_MIN(page_tree, &maps->tree))) {
-                RB_REMOVE(page_tree, &maps->tree, pages);
+        while ((pages = first_of(maps))) {
+                RB_REMOVE(page_tree, tree_of(maps, pages), pages);
                 (void)unmap(pages);
                 io_space_unref(pages->wish.space);
                 free(pages);
@@ -69,8 +86,8 @@ void page_maps_deinit(struct page_maps *maps)
 {
         struct pages *pages;
 
-        while ((pages = RB_MIN(page_tree, &maps->tree))) {
-                RB_REMOVE(page_tree, &maps->tree, pages);
+        while ((pages = first_of(maps))) {
+                RB_REMOVE(page_tree, tree_of(maps, pages), pages);
                 io_space_unref(pages->wish.space);
                 free(pages);
         }
@@ -119,30 +136,30 @@ static bool suits(const struct pages *pages, struct range range,
 
 /* Pages in which all of a range is, at an address that will do; NULL. With the lock held. Of those
  * that begin at or before it only the nearest ones are looked at. */
-static struct pages *find(struct page_maps *maps, struct range range,
-                          const struct par_constraint *constraint)
+static struct pages *find(struct page_maps *maps, const struct pages_want *want)
 {
-        const struct pages key = { .at = { range.first, 0 } }; /* after all that begin there */
-        struct pages *pages = RB_NFIND(page_tree, &maps->tree, (struct pages *)&key);
+        const struct pages key = { .at = { want->range.first, 0 } }; /* behind those from there */
+        struct page_tree *tree = &maps->trees[want->access];
+        struct pages *pages = RB_NFIND(page_tree, tree, (struct pages *)&key);
 
-        pages = pages ? RB_PREV(page_tree, &maps->tree, pages) : RB_MAX(page_tree, &maps->tree);
+        pages = pages ? RB_PREV(page_tree, tree, pages) : RB_MAX(page_tree, tree);
         for (unsigned tries = 0; pages && tries < 4; tries++) {
-                if (suits(pages, range, constraint))
+                if (suits(pages, want->range, &want->constraint))
                         return pages;
-                pages = RB_PREV(page_tree, &maps->tree, pages);
+                pages = RB_PREV(page_tree, tree, pages);
         }
         return NULL;
 }
 
-static int map(struct pages *pages, struct par_device *device,
-               const struct par_constraint *constraint)
+static int map(struct pages *pages, const struct pages_want *want)
 {
         struct io_wish *wish = &pages->wish;
         const size_t bytes = (size_t)range_size(pages->at);
         int r;
 
-        r = io_wish_init(wish, device->par, bytes, constraint, device);
+        r = io_wish_init(wish, want->device->par, bytes, &want->constraint, want->device);
         if (!r) {
+                wish->want.access = want->access;
                 wish->taken = false; /* io_space_map() gives it back where it fails */
                 r = io_space_map(wish->space, (void *)(uintptr_t)pages->at.first, &wish->want,
                                  &wish->place);
@@ -152,21 +169,21 @@ static int map(struct pages *pages, struct par_device *device,
         return r;
 }
 
-int page_maps_take(struct page_maps *maps, struct par_device *device, struct range range,
-                   const struct par_constraint *constraint, uint64_t *ret_dma, struct pages **ret)
+int page_maps_take(struct page_maps *maps, const struct pages_want *want, uint64_t *ret_dma,
+                   struct pages **ret)
 {
-        const uint64_t page = io_space_granule(device->io_space);
+        const uint64_t page = io_space_granule(want->device->io_space);
         struct pages *pages, *fresh;
         int r;
 
         pthread_mutex_lock(&maps->lock);
-        pages = find(maps, range, constraint);
+        pages = find(maps, want);
         if (pages) {
                 pages->uses++;
-                pages->whole += is_whole(pages, range);
+                pages->whole += is_whole(pages, want->range);
                 pthread_mutex_unlock(&maps->lock);
                 atomic_fetch_add_explicit(&maps->shared, 1, memory_order_relaxed);
-                *ret_dma = dma_of(pages, range);
+                *ret_dma = dma_of(pages, want->range);
                 *ret = pages;
                 return 0;
         }
@@ -175,18 +192,18 @@ int page_maps_take(struct page_maps *maps, struct par_device *device, struct ran
         fresh = calloc(1, sizeof(*fresh));
         if (!fresh)
                 return error_set(-ENOMEM, "no memory for a mapping");
-        fresh->at = pages_of(range, page);
+        fresh->at = pages_of(want->range, page);
         fresh->uses = fresh->whole = 1;
-        r = map(fresh, device, constraint);
+        r = map(fresh, want);
         if (r) {
                 free(fresh);
                 return r;
         }
         pthread_mutex_lock(&maps->lock);
-        RB_INSERT(page_tree, &maps->tree, fresh);
+        RB_INSERT(page_tree, tree_of(maps, fresh), fresh);
         pthread_mutex_unlock(&maps->lock);
         atomic_fetch_add_explicit(&maps->maps, 1, memory_order_relaxed);
-        *ret_dma = dma_of(fresh, range);
+        *ret_dma = dma_of(fresh, want->range);
         *ret = fresh;
         return 0;
 }
@@ -199,7 +216,7 @@ void page_maps_give(struct page_maps *maps, struct pages *pages, struct range ra
         pages->whole -= is_whole(pages, range);
         last = !--pages->uses;
         if (last)
-                RB_REMOVE(page_tree, &maps->tree, pages);
+                RB_REMOVE(page_tree, tree_of(maps, pages), pages);
         pthread_mutex_unlock(&maps->lock);
         if (!last)
                 return;

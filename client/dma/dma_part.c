@@ -55,6 +55,16 @@ static bool fits_pages(const struct device_reach *reach, uint64_t at, uint64_t p
                (reach->low_mask < page || !(at & (page - 1)));
 }
 
+/* As the kernel's dma_info_to_prot() has it. */
+static enum io_access access_of(enum par_direction direction)
+{
+        switch (direction) {
+        case PAR_TO_DEVICE: return IO_READ;
+        case PAR_FROM_DEVICE: return IO_WRITE;
+        default: return IO_READ_WRITE;
+        }
+}
+
 /* Whether slots may do where pages do not: memory that the kernel does not pin, and limits that
  * whole pages do not satisfy. */
 static bool may_bounce(int r)
@@ -72,24 +82,28 @@ static bool may_bounce(int r)
 int part_try_pages(const struct map_ask *ask, const void *memory, size_t length, struct part *ret)
 {
         struct par_device *device = ask->device;
-        struct par_constraint constraint = reach_constraint(&device->reach);
         const uint64_t at = (uintptr_t)memory;
+        struct pages_want want = {
+                .device = device,
+                .range = range_of(at, length),
+                .constraint = reach_constraint(&device->reach),
+                .access = access_of(ask->direction),
+        };
         struct cut cut;
         int r;
 
         if (!fits_pages(&device->reach, at, io_space_granule(device->io_space)))
                 return -EAGAIN;
-        constraint.max_segments = ask->max_segments;
+        want.constraint.max_segments = ask->max_segments;
         part_init(ret, memory, length);
-        r = page_maps_take(&device->dma->pages, device, range_of(at, length), &constraint,
-                           &ret->dma, &ret->pages);
+        r = page_maps_take(&device->dma->pages, &want, &ret->dma, &ret->pages);
         if (r)
                 return r;
         cut_init(&cut, &device->reach, NULL, 0);
         cut_add(&cut, at, ret->dma, length);
         if (cut_end(&cut) && cut.n <= ask->max_segments)
                 return 0;
-        page_maps_give(&device->dma->pages, ret->pages, range_of(at, length));
+        page_maps_give(&device->dma->pages, ret->pages, want.range);
         return -EAGAIN;
 }
 

@@ -284,12 +284,12 @@ static void count_mapping(struct io_space *space, bool more)
 /* ---- mapping -------------------------------------------------------------------------------- */
 
 /* Return: 0; -EEXIST; another negative errno or -PAR_QUOTA, with par_error() set. */
-static int map_once(struct io_space *space, void *at, struct range place)
+static int map_once(struct io_space *space, void *at, struct range place, enum io_access access)
 {
         struct io_count count;
         int r;
 
-        r = space->mapper->ops->map(space->mapper, at, place.first, range_size(place));
+        r = space->mapper->ops->map(space->mapper, at, place.first, range_size(place), access);
         if (r == -EEXIST)
                 return r;
         if (!r) {
@@ -342,7 +342,8 @@ int io_space_map(struct io_space *space, void *at, const struct io_want *want, s
         uint64_t skip_bytes = 0;
         int r;
 
-        for (unsigned tries = 1; (r = map_once(space, at, *place)) == -EEXIST; tries++) {
+        for (unsigned tries = 1; (r = map_once(space, at, *place, want->access)) == -EEXIST;
+             tries++) {
                 io_space_avoid(space, *place);
                 if (tries == TRIES_MAX)
                         return error_set(-PAR_BUSY,
@@ -368,11 +369,11 @@ int io_space_unmap(struct io_space *space, struct range place)
         return r;
 }
 
-int io_space_map_part(struct io_space *space, void *at, struct range part)
+int io_space_map_part(struct io_space *space, void *at, struct range part, enum io_access access)
 {
         int r;
 
-        r = map_once(space, at, part);
+        r = map_once(space, at, part, access);
         if (r != -EEXIST)
                 return r;
         return error_set(-PAR_BUSY,

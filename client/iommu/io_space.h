@@ -108,13 +108,14 @@ int io_space_unmap(struct io_space *space, struct range place);
 
 /**
  * io_space_map_part() - map memory into part of a place that stays taken
- * @at:   memory of the size of @part
- * @part: where it is mapped, and nowhere else
+ * @at:     memory of the size of @part
+ * @part:   where it is mapped, and nowhere else
+ * @access: what the device may do there
  *
  * Return: 0; -PAR_QUOTA as io_space_map(); -PAR_BUSY where others' mappings are in the way; another
  * negative errno. par_error() is set.
  */
-int io_space_map_part(struct io_space *space, void *at, struct range part);
+int io_space_map_part(struct io_space *space, void *at, struct range part, enum io_access access);
 
 /* Undo one io_space_map_part(); the place stays taken. Return: 0; negative errno. */
 int io_space_unmap_part(struct io_space *space, struct range part);

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "mapper.h"
 #include "public.h"
 
 #include "constraint.h"
@@ -13,14 +14,17 @@
  * @limits:   size_bytes a multiple of io_space_granule() where a place is to be found for it
  * @who:      whose limits narrowed the request's: a device; borrowed
  * @set_by_device: by limit: it is @who's, not the request's
+ * @access: what the device may do there
  */
 struct io_want {
         struct constraint limits;
         const char *who;
         bool set_by_device[LIMIT_COUNT];
+        enum io_access access;
 };
 
-/* What a request demands. @constraint: any values, with 0 for no limit; NULL: as all zero. */
+/* What a request demands, of memory to be read and written. @constraint: any values, with 0 for no
+ * limit; NULL: as all zero. */
 void io_want_init(struct io_want *want, uint64_t size_bytes,
                   const struct par_constraint *constraint);
 

@@ -17,7 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 /* The kernel's answer grows with what it knows: a few hundred bytes today. */
@@ -139,17 +141,58 @@ static int vfio_describe(struct mapper *mapper, struct mapper_facts *ret)
 
 /* ---- mapping -------------------------------------------------------------------------------- */
 
-static int vfio_map(struct mapper *mapper, void *at, uint64_t iova, uint64_t bytes)
+static uint32_t flags_of(enum io_access access)
+{
+        switch (access) {
+        case IO_READ: return VFIO_DMA_MAP_FLAG_READ;
+        case IO_WRITE: return VFIO_DMA_MAP_FLAG_WRITE;
+        default: return VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE;
+        }
+}
+
+/* Before Linux 6.2 VFIO pins for reading what is there: also the page of zeroes, or a page of a
+ * file that is mapped privately, which the process leaves at its next write, and the device does
+ * not. */
+static bool reading_pins_what_stays(void)
+{
+        unsigned long version, level;
+        struct utsname system;
+        char *end;
+
+        if (uname(&system) < 0)
+                return false;
+        version = strtoul(system.release, &end, 10);
+        level = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+        return version > 6 || (version == 6 && level >= 2);
+}
+
+static int map_dma(int container, const struct vfio_iommu_type1_dma_map *map)
+{
+        return ioctl(container, VFIO_IOMMU_MAP_DMA, map) < 0 ? -errno : 0;
+}
+
+static int vfio_map(struct mapper *mapper, void *at, uint64_t iova, uint64_t bytes,
+                    enum io_access access)
 {
         struct vfio_iommu_type1_dma_map map = {
                 .argsz = sizeof(map),
-                .flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+                .flags = flags_of(access),
                 .vaddr = (uintptr_t)at,
                 .iova = iova,
                 .size = bytes,
         };
+        int r;
 
-        return ioctl(mapper->fd, VFIO_IOMMU_MAP_DMA, &map) < 0 ? -errno : 0;
+        /* Pages of its own, as a pin for writing would make them. Where the process may not write
+         * there is nothing to leave. */
+        if (access == IO_READ && !reading_pins_what_stays())
+                (void)madvise(at, bytes, MADV_POPULATE_WRITE);
+        r = map_dma(mapper->fd, &map);
+        if (r != -EINVAL || access == IO_READ_WRITE)
+                return r;
+        /* The IOMMU may have no such pages. */
+        map.flags = flags_of(IO_READ_WRITE);
+        return map_dma(mapper->fd, &map);
 }
 
 /* When the last group leaves a container, its IOMMU does, with all that was mapped. */

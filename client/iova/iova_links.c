@@ -72,7 +72,7 @@ struct iova_link *iova_links_batch(struct iova_link *link)
 
         link->batch = link->length;
         while (next && !link->apart && !next->apart && next->at == link->at + link->batch &&
-               next->memory == link->memory + link->batch) {
+               next->memory == link->memory + link->batch && next->directions == link->directions) {
                 link->batch += next->length;
                 next = iova_links_next(next);
         }

@@ -15,6 +15,8 @@
  * @at:     where in the range, @length > 0 bytes
  * @memory: where in this process
  * @apart:  not to be mapped together with its neighbours
+ * @directions: PAR_IOVA_TO_DEVICE, PAR_IOVA_FROM_DEVICE, or 0 for both. It is mapped together with
+ *          those alone that have the same
  * @batch:  bytes that are mapped at once from here on, while that is under way
  */
 struct iova_link {
@@ -22,6 +24,7 @@ struct iova_link {
         uint64_t at, length;
         char *memory;
         bool apart;
+        uint32_t directions;
         uint64_t batch;
 };
 

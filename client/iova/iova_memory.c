@@ -119,6 +119,17 @@ static int adopt(struct par_iova *range, struct iova_links *links)
         return 0;
 }
 
+#define DIRECTIONS (PAR_IOVA_TO_DEVICE | PAR_IOVA_FROM_DEVICE)
+
+static int check_flags(uint32_t flags)
+{
+        if (flags & ~(PAR_IOVA_APART | DIRECTIONS))
+                return error_set(-EINVAL, "an unknown flag");
+        if ((flags & DIRECTIONS) == DIRECTIONS)
+                return error_set(-EINVAL, "parts that the device only reads, and only writes");
+        return 0;
+}
+
 int par_iova_link(struct par_iova *range, uint64_t at, const struct par_sg_part *parts,
                   size_t count, uint32_t flags)
 {
@@ -129,11 +140,16 @@ int par_iova_link(struct par_iova *range, uint64_t at, const struct par_sg_part 
         r = check(range);
         if (r)
                 return r;
-        if (flags & ~PAR_IOVA_APART || (!parts && count))
-                return error_set(-EINVAL, "%s", parts || !count ? "an unknown flag" : "no parts");
+        r = check_flags(flags);
+        if (!r && !parts && count)
+                r = error_set(-EINVAL, "no parts");
+        if (r)
+                return r;
         r = make_links(range, at, parts, count, DEBUG_CALL, &links);
-        for (link = iova_links_from(&links, 0); link; link = iova_links_next(link))
+        for (link = iova_links_from(&links, 0); link; link = iova_links_next(link)) {
                 link->apart = flags & PAR_IOVA_APART;
+                link->directions = flags & DIRECTIONS;
+        }
         if (!r) {
                 pthread_mutex_lock(&range->lock);
                 r = adopt(range, &links);
@@ -183,6 +199,13 @@ static void commit(struct par_iova *range)
         }
 }
 
+static enum io_access access_of(const struct iova_link *link)
+{
+        if (link->directions & PAR_IOVA_TO_DEVICE)
+                return IO_READ;
+        return link->directions & PAR_IOVA_FROM_DEVICE ? IO_WRITE : IO_READ_WRITE;
+}
+
 /* With the lock held. */
 static int map_all(struct par_iova *range)
 {
@@ -192,7 +215,7 @@ static int map_all(struct par_iova *range)
         for (; link; link = next) {
                 next = iova_links_batch(link);
                 r = io_space_map_part(range->space, link->memory,
-                                      iova_part(range, link->at, link->batch));
+                                      iova_part(range, link->at, link->batch), access_of(link));
                 if (r)
                         break;
         }

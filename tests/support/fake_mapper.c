@@ -41,7 +41,8 @@ static int judge(const struct fake_mapper *fake, struct range at)
         return -EINVAL;
 }
 
-static int fake_map(struct mapper *mapper, void *at, uint64_t iova, uint64_t bytes)
+static int fake_map(struct mapper *mapper, void *at, uint64_t iova, uint64_t bytes,
+                    enum io_access access)
 {
         struct fake_mapper *fake = fake_of(mapper);
         const struct range range = range_of(iova, bytes);
@@ -50,7 +51,7 @@ static int fake_map(struct mapper *mapper, void *at, uint64_t iova, uint64_t byt
         fake->calls++;
         r = fake->map ? fake->map : judge(fake, range);
         if (!r)
-                fake->mappings[fake->n_mappings++] = (struct fake_mapping){ range, at };
+                fake->mappings[fake->n_mappings++] = (struct fake_mapping){ range, at, access };
         return r;
 }
 
@@ -102,5 +103,5 @@ void fake_mapper_init(struct fake_mapper *fake, int fd)
 
 void fake_mapper_intrude(struct fake_mapper *fake, struct range at)
 {
-        fake->mappings[fake->n_mappings++] = (struct fake_mapping){ at, NULL };
+        fake->mappings[fake->n_mappings++] = (struct fake_mapping){ .at = at };
 }

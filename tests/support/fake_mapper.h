@@ -12,6 +12,7 @@
 struct fake_mapping {
         struct range at;
         const void *memory; /* NULL: somebody else's */
+        enum io_access access;
 };
 
 /**

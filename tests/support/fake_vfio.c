@@ -87,6 +87,8 @@ static int map(const struct vfio_iommu_type1_dma_map *map)
         if (fake_vfio.fail_map && !fake_vfio.good_maps)
                 return refuse(fake_vfio.fail_map);
         fake_vfio.good_maps -= fake_vfio.good_maps > 0;
+        if (map->flags == fake_vfio.lacks_flags)
+                return refuse(EINVAL);
         for (size_t i = 0; i < fake_vfio.n_maps; i++) {
                 if (map->iova < fake_vfio.maps[i].iova + fake_vfio.maps[i].size &&
                     fake_vfio.maps[i].iova < map->iova + map->size)
@@ -95,7 +97,7 @@ static int map(const struct vfio_iommu_type1_dma_map *map)
         if (fake_vfio.n_maps == FAKE_VFIO_MAPS_MAX)
                 return refuse(ENOSPC);
         fake_vfio.maps[fake_vfio.n_maps++] =
-                (struct fake_vfio_map){ map->vaddr, map->iova, map->size };
+                (struct fake_vfio_map){ map->vaddr, map->iova, map->size, map->flags };
         if (fake_vfio.no_memory_after_map)
                 heap_fail(1, 1);
         return 0;

@@ -14,6 +14,7 @@
 
 struct fake_vfio_map {
         uint64_t at, iova, size;
+        uint32_t flags;
 };
 
 /**
@@ -22,6 +23,7 @@ struct fake_vfio_map {
  * @other_type:   its IOMMU is not of type 1
  * @fail_info, @fail_map, @fail_unmap: 0, or the errno of the ioctl
  * @good_maps:    so many mappings succeed before @fail_map
+ * @lacks_flags:  0, or the flags with which nothing can be mapped
  * @info:         @info_bytes of an answer to VFIO_IOMMU_GET_INFO
  * @grow_info:    the answer grows each time that one asks
  * @maps:         @n_maps
@@ -32,7 +34,7 @@ struct fake_vfio {
         bool no_container, other_type, grow_info, unmap_less, no_memory_after_map;
         int fail_info, fail_map, fail_unmap;
         unsigned good_maps;
-        uint32_t info_bytes;
+        uint32_t lacks_flags, info_bytes;
         _Alignas(8) uint8_t info[FAKE_VFIO_INFO_BYTES];
         struct fake_vfio_map maps[FAKE_VFIO_MAPS_MAX];
         size_t n_maps;

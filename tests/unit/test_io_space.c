@@ -81,10 +81,17 @@ static void test_io_space_maps_and_unmaps(void **state)
         assert_ptr_equal(setup.fake.mappings[0].memory, memory);
         assert_int_equal(setup.fake.mappings[0].at.first, place.first);
         assert_int_equal(range_size(setup.fake.mappings[0].at), sizeof(memory));
+        assert_int_equal(setup.fake.mappings[0].access, IO_READ_WRITE);
 
+        want.access = IO_WRITE;
         assert_int_equal(io_space_take(setup.space, &want, &second), 0);
         assert_int_equal(second.last, place.first - 1);
-        io_space_give(setup.space, second);
+        assert_int_equal(io_space_map(setup.space, memory, &want, &second), 0);
+        assert_int_equal(setup.fake.mappings[1].access, IO_WRITE);
+        assert_int_equal(io_space_unmap_part(setup.space, second), 0);
+        assert_int_equal(io_space_map_part(setup.space, memory, second, IO_READ), 0);
+        assert_int_equal(setup.fake.mappings[1].access, IO_READ);
+        assert_int_equal(io_space_unmap(setup.space, second), 0);
         assert_int_equal(io_space_unmap(setup.space, place), 0);
         assert_int_equal(setup.fake.n_mappings, 0);
         assert_int_equal(io_space_take(setup.space, &want, &second), 0);

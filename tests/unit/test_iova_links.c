@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "iova_links.h"
 #include "macros.h"
+#include "par_iova.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@ struct line {
         uint64_t at, length;
         uintptr_t memory;
         bool apart;
+        uint32_t directions;
 };
 
 static void begin(struct iova_links *links, const struct line *lines)
@@ -28,6 +30,7 @@ static void begin(struct iova_links *links, const struct line *lines)
                 link->length = lines[i].length;
                 link->memory = (char *)lines[i].memory;
                 link->apart = lines[i].apart;
+                link->directions = lines[i].directions;
                 iova_links_insert(links, link);
         }
 }
@@ -94,26 +97,43 @@ static const struct {
         struct line lines[LINKS_MAX];
         uint64_t batch, next; /* of the first one */
 } batches[] = {
-        { "alone", { { 0, 10, 100, false } }, 10, NONE },
+        { "alone", { { 0, 10, 100, false, 0 } }, 10, NONE },
         { "neighbours in the range and in memory",
-          { { 0, 10, 100, false }, { 10, 5, 110, false }, { 15, 5, 115, false } },
+          { { 0, 10, 100, false, 0 }, { 10, 5, 110, false, 0 }, { 15, 5, 115, false, 0 } },
           20,
           NONE },
         { "neighbours in the range alone",
-          { { 0, 10, 100, false }, { 10, 5, 111, false } },
+          { { 0, 10, 100, false, 0 }, { 10, 5, 111, false, 0 } },
           10,
           10 },
-        { "neighbours in memory alone", { { 0, 10, 100, false }, { 11, 5, 110, false } }, 10, 11 },
-        { "the other way round in memory", { { 0, 5, 105, false }, { 5, 5, 100, false } }, 5, 5 },
-        { "the first apart", { { 0, 10, 100, true }, { 10, 5, 110, false } }, 10, 10 },
+        { "neighbours in memory alone",
+          { { 0, 10, 100, false, 0 }, { 11, 5, 110, false, 0 } },
+          10,
+          11 },
+        { "the other way round in memory",
+          { { 0, 5, 105, false, 0 }, { 5, 5, 100, false, 0 } },
+          5,
+          5 },
+        { "the first apart", { { 0, 10, 100, true, 0 }, { 10, 5, 110, false, 0 } }, 10, 10 },
         { "the second apart",
-          { { 0, 10, 100, false }, { 10, 5, 110, true }, { 15, 5, 115, false } },
+          { { 0, 10, 100, false, 0 }, { 10, 5, 110, true, 0 }, { 15, 5, 115, false, 0 } },
           10,
           10 },
         { "the third elsewhere",
-          { { 0, 10, 100, false }, { 10, 5, 110, false }, { 15, 5, 200, false } },
+          { { 0, 10, 100, false, 0 }, { 10, 5, 110, false, 0 }, { 15, 5, 200, false, 0 } },
           15,
           15 },
+        { "the third for reading alone",
+          { { 0, 10, 100, false, 0 },
+            { 10, 5, 110, false, 0 },
+            { 15, 5, 115, false, PAR_IOVA_TO_DEVICE } },
+          15,
+          15 },
+        { "all for writing alone",
+          { { 0, 10, 100, false, PAR_IOVA_FROM_DEVICE },
+            { 10, 5, 110, false, PAR_IOVA_FROM_DEVICE } },
+          15,
+          NONE },
 };
 
 static void test_iova_links_are_mapped_together(void **state)

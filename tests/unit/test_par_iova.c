@@ -5,6 +5,7 @@
 #include "macros.h"
 
 #include <errno.h>
+#include <linux/vfio.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -208,6 +209,44 @@ static void test_par_iova_keeps_apart_what_has_to_be(void **state)
         end(&setup);
 }
 
+/* Neighbours with which the device may do different things are different mappings. */
+static void test_par_iova_maps_as_the_device_may(void **state)
+{
+        static const struct {
+                uint32_t flags, mapped;
+                uint64_t pages;
+        } kinds[] = {
+                { 0, VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE, 1 },
+                { PAR_IOVA_TO_DEVICE, VFIO_DMA_MAP_FLAG_READ, 2 },
+                { PAR_IOVA_FROM_DEVICE, VFIO_DMA_MAP_FLAG_WRITE, 1 },
+                { PAR_IOVA_TO_DEVICE | PAR_IOVA_APART, VFIO_DMA_MAP_FLAG_READ, 1 },
+        };
+        struct par_iova *range;
+        struct setup setup;
+        uint64_t page = 0;
+
+        (void)state;
+        begin(&setup);
+        range = reserve(&setup, 5 * PAGE);
+        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+                for (uint64_t k = 0; k < kinds[i].pages; k++, page++) {
+                        const struct par_sg_part part = pages(&setup, page, 1);
+
+                        assert_int_equal(
+                                par_iova_link(range, page * PAGE, &part, 1, kinds[i].flags), 0);
+                }
+        }
+        assert_int_equal(par_iova_sync(range), 0);
+        assert_int_equal(fake_vfio.n_maps, ARRAY_SIZE(kinds));
+        page = 0;
+        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+                check_map(range, page * PAGE, setup.memory + page * PAGE, kinds[i].pages * PAGE);
+                assert_int_equal(map_at(range, page * PAGE)->flags, kinds[i].mapped);
+                page += kinds[i].pages;
+        }
+        end(&setup);
+}
+
 static const struct {
         const char *name;
         uint64_t at;
@@ -224,7 +263,9 @@ static const struct {
         { "far beyond the range", UINT64_MAX - PAGE + 1, 0, 0, PAGE, 0, 0, -ERANGE },
         { "beyond all memory", 0, 0, PAGE, SIZE_MAX - PAGE + 1, 0, 0, -EINVAL },
         { "wraps", 0, 0, SIZE_MAX - PAGE + 1, PAGE, 0, 0, -EINVAL },
-        { "flags", 0, 0, 0, PAGE, 2, 0, -EINVAL },
+        { "flags", 0, 0, 0, PAGE, 8, 0, -EINVAL },
+        { "the device reads alone, and writes alone", 0, 0, 0, PAGE,
+          PAR_IOVA_TO_DEVICE | PAR_IOVA_FROM_DEVICE, 0, -EINVAL },
         { "reserved", 0, 0, 0, PAGE, 0, 1, -EINVAL },
         { "linked already", PAGE, 0, 0, PAGE, 0, 0, -EEXIST },
         { "linked in part", 0, 0, 0, 2 * PAGE, 0, 0, -EEXIST },
@@ -347,7 +388,7 @@ static void test_par_iova_makes_way_for_others(void **state)
         begin(&setup);
         range = reserve(&setup, 4 * PAGE);
         taken = par_iova_dma(range);
-        fake_vfio.maps[0] = (struct fake_vfio_map){ 0, taken + 2 * PAGE, PAGE };
+        fake_vfio.maps[0] = (struct fake_vfio_map){ .iova = taken + 2 * PAGE, .size = PAGE };
         fake_vfio.n_maps = 1;
         assert_int_equal(link_pages(&setup, range, 0, 15, 1), 0);
         assert_int_equal(link_pages(&setup, range, 1, 1, 2), 0);
@@ -478,6 +519,7 @@ int main(void)
                 cmocka_unit_test(test_par_iova_makes_one_range_of_many_places),
                 cmocka_unit_test(test_par_iova_maps_neighbours_at_once),
                 cmocka_unit_test(test_par_iova_keeps_apart_what_has_to_be),
+                cmocka_unit_test(test_par_iova_maps_as_the_device_may),
                 cmocka_unit_test(test_par_iova_refuses_links),
                 cmocka_unit_test(test_par_iova_takes_buffers_of_its_connection),
                 cmocka_unit_test(test_par_iova_sync_maps_all_or_nothing),

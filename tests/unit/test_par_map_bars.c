@@ -202,7 +202,7 @@ static void test_iommu_maps_pages(void **state)
 
         (void)state;
         begin_attached(&setup);
-        map(&setup, plain + 100, 8000, PAR_BIDIRECTIONAL, NULL, &first);
+        map(&setup, plain + 100, 8000, PAR_TO_DEVICE, NULL, &first);
         assert_int_equal(first.flags & 0xff, PAR_MAPPING_IOMMU);
         assert_int_equal(fake_vfio.n_maps, 1);
         assert_int_equal(fake_vfio.maps[0].at, (uintptr_t)plain);
@@ -240,12 +240,12 @@ static void test_iommu_lets_go_of_memory(void **state)
         (void)state;
         begin_attached(&setup);
         map(&setup, plain + 100, 8000, PAR_BIDIRECTIONAL, NULL, &whole);
-        map(&setup, plain + 4096, 100, PAR_TO_DEVICE, NULL, &part);
+        map(&setup, plain + 4096, 100, PAR_BIDIRECTIONAL, NULL, &part);
         assert_int_equal(fake_vfio.n_maps, 1);
         assert_int_equal(par_unmap(&whole), 0);
         assert_int_equal(fake_vfio.n_maps, 1);
         /* Here the first page would be given back, and come again. */
-        map(&setup, plain, 50, PAR_TO_DEVICE, NULL, &other);
+        map(&setup, plain, 50, PAR_BIDIRECTIONAL, NULL, &other);
         assert_int_equal(fake_vfio.n_maps, 2);
         assert_int_equal(other.dma, fake_vfio.maps[1].iova);
         assert_int_equal(par_unmap(&other), 0);
@@ -477,6 +477,7 @@ static void test_iommu_lists_and_bars(void **state)
                 par_map_resource(setup.device, bar.at + 4, 100, PAR_TO_DEVICE, NULL, &mapping), 0);
         assert_int_equal(mapping.flags & 0xff, PAR_MAPPING_RESOURCE | PAR_MAPPING_IOMMU);
         assert_int_equal(fake_vfio.maps[0].at, (uintptr_t)bar.at);
+        assert_int_equal(fake_vfio.maps[0].flags, VFIO_DMA_MAP_FLAG_READ);
         assert_int_equal(mapping.dma, fake_vfio.maps[0].iova + 4);
         assert_int_equal(par_unmap(&mapping), 0);
         assert_int_equal(fake_vfio.n_maps, 0);

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/vfio.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -161,6 +162,7 @@ static void test_par_vfio_maps_scattered_frames_as_one(void **state)
         assert_int_equal(fake_vfio.maps[0].at, (uintptr_t)data);
         assert_int_equal(fake_vfio.maps[0].iova, segments[0].dma);
         assert_int_equal(fake_vfio.maps[0].size, 5 * PAGE);
+        assert_int_equal(fake_vfio.maps[0].flags, VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE);
         par_free(buffer);
         assert_int_equal(fake_vfio.n_maps, 0);
         assert_int_equal(setup.warnings, 0);
@@ -490,7 +492,7 @@ static void test_par_vfio_makes_way_for_others(void **state)
 
         (void)state;
         begin(&setup);
-        fake_vfio.maps[0] = (struct fake_vfio_map){ 0, 0xffff000, 4 * KiB };
+        fake_vfio.maps[0] = (struct fake_vfio_map){ .iova = 0xffff000, .size = 4 * KiB };
         fake_vfio.n_maps = 1;
         buffer = get(&setup, PAGE, NULL);
         assert_int_equal(par_buffer_dma(buffer), 0xfffffff + 1 - 2 * PAGE);

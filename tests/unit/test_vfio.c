@@ -16,8 +16,11 @@
 #include <linux/vfio.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -251,23 +254,30 @@ static void test_vfio_describes_with_memory_only(void **state)
 
 /* ---- mapping -------------------------------------------------------------------------------- */
 
+#define MAP_BYTES 8192
+
+static int map(struct mapper *mapper, void *at, uint64_t iova, enum io_access access)
+{
+        return mapper->ops->map(mapper, at, iova, MAP_BYTES, access);
+}
+
 static void test_vfio_maps_and_unmaps(void **state)
 {
-        static char memory[8192];
+        static char memory[MAP_BYTES];
         int fd = container();
         struct mapper *mapper;
 
         (void)state;
         fake_vfio_init(8);
         mapper = mapper_of(fd);
-        assert_int_equal(mapper->ops->map(mapper, memory, 0x10000, sizeof(memory)), 0);
+        assert_int_equal(map(mapper, memory, 0x10000, IO_READ_WRITE), 0);
         assert_int_equal(fake_vfio.n_maps, 1);
         assert_int_equal(fake_vfio.maps[0].at, (uintptr_t)memory);
         assert_int_equal(fake_vfio.maps[0].iova, 0x10000);
         assert_int_equal(fake_vfio.maps[0].size, sizeof(memory));
-        assert_int_equal(mapper->ops->map(mapper, memory, 0x11000, sizeof(memory)), -EEXIST);
+        assert_int_equal(map(mapper, memory, 0x11000, IO_READ_WRITE), -EEXIST);
         fake_vfio.fail_map = ENOMEM;
-        assert_int_equal(mapper->ops->map(mapper, memory, 0x20000, sizeof(memory)), -ENOMEM);
+        assert_int_equal(map(mapper, memory, 0x20000, IO_READ_WRITE), -ENOMEM);
 
         fake_vfio.fail_unmap = EIO;
         assert_int_equal(mapper->ops->unmap(mapper, 0x10000, sizeof(memory)), -EIO);
@@ -286,6 +296,142 @@ static void test_vfio_maps_and_unmaps(void **state)
         close(fd);
 }
 
+static const struct {
+        const char *name;
+        enum io_access access;
+        uint32_t flags;
+} access_cases[] = {
+        { "both", IO_READ_WRITE, VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE },
+        { "reads", IO_READ, VFIO_DMA_MAP_FLAG_READ },
+        { "writes", IO_WRITE, VFIO_DMA_MAP_FLAG_WRITE },
+};
+
+static void test_vfio_maps_as_the_device_may(void **state)
+{
+        static char memory[MAP_BYTES];
+        int fd = container();
+        struct mapper *mapper;
+
+        (void)state;
+        fake_vfio_init(8);
+        mapper = mapper_of(fd);
+        for (size_t i = 0; i < ARRAY_SIZE(access_cases); i++) {
+                assert_int_equal(map(mapper, memory, i * MAP_BYTES, access_cases[i].access), 0);
+                if (fake_vfio.maps[i].flags != access_cases[i].flags)
+                        fail_msg("%s: flags %u", access_cases[i].name, fake_vfio.maps[i].flags);
+        }
+        mapper->ops->free(mapper);
+        close(fd);
+}
+
+/* What an IOMMU has no pages for it lets the device do both with; what else is the matter stays so.
+ */
+static void test_vfio_maps_for_both_where_it_has_to(void **state)
+{
+        static char memory[MAP_BYTES];
+        int fd = container();
+        struct mapper *mapper;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(access_cases); i++) {
+                const bool possible = access_cases[i].access != IO_READ_WRITE;
+
+                fake_vfio_init(8);
+                mapper = mapper_of(fd);
+                fake_vfio.lacks_flags = access_cases[i].flags;
+                assert_int_equal(map(mapper, memory, 0, access_cases[i].access),
+                                 possible ? 0 : -EINVAL);
+                assert_int_equal(fake_vfio.n_maps, possible);
+                if (possible)
+                        assert_int_equal(fake_vfio.maps[0].flags, access_cases[0].flags);
+                fake_vfio.lacks_flags = 0;
+                fake_vfio.fail_map = EINVAL;
+                assert_int_equal(map(mapper, memory, MAP_BYTES, access_cases[i].access), -EINVAL);
+                fake_vfio.fail_map = EFAULT;
+                fake_vfio.good_maps = 0;
+                assert_int_equal(map(mapper, memory, MAP_BYTES, access_cases[i].access), -EFAULT);
+                assert_int_equal(fake_vfio.n_maps, possible);
+                mapper->ops->free(mapper);
+        }
+        close(fd);
+}
+
+/* Which kernel it is; NULL: it does not say. */
+static const char *release;
+
+int __wrap_uname(struct utsname *ret);
+int __wrap_uname(struct utsname *ret)
+{
+        if (!release)
+                return -1;
+        snprintf(ret->release, sizeof(ret->release), "%s", release);
+        return 0;
+}
+
+/* Whether the kernel pins pages for reading that the process does not have to itself yet. */
+static const struct {
+        const char *release;
+        enum io_access access;
+        bool own;
+} kernels[] = {
+        { "6.1.0-18-amd64", IO_READ, true },
+        { "6.1.0-18-amd64", IO_WRITE, false },
+        { "6.1.0-18-amd64", IO_READ_WRITE, false },
+        { "5.19.17", IO_READ, true },
+        { "5.4.0", IO_READ, true },
+        { "6.2.0", IO_READ, false },
+        { "6.12.117+deb12-cloud-amd64", IO_READ, false },
+        { "7.0", IO_READ, false },
+        { "something", IO_READ, true },
+        { NULL, IO_READ, true },
+};
+
+static void test_vfio_pins_for_reading_what_stays(void **state)
+{
+        int fd = container();
+        struct mapper *mapper;
+
+        (void)state;
+        fake_vfio_init(8);
+        mapper = mapper_of(fd);
+        for (size_t i = 0; i < ARRAY_SIZE(kernels); i++) {
+                void *at = mmap(NULL, MAP_BYTES, PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                unsigned char there[MAP_BYTES / 4096] = { 0 };
+
+                assert_ptr_not_equal(at, MAP_FAILED);
+                release = kernels[i].release;
+                assert_int_equal(map(mapper, at, i * MAP_BYTES, kernels[i].access), 0);
+                assert_int_equal(mincore(at, MAP_BYTES, there), 0);
+                for (size_t k = 0; k < ARRAY_SIZE(there); k++)
+                        if ((there[k] & 1) != kernels[i].own)
+                                fail_msg("kernel %s, access %d, page %zu: %d",
+                                         release ? release : "?", kernels[i].access, k, there[k]);
+                munmap(at, MAP_BYTES);
+        }
+        mapper->ops->free(mapper);
+        close(fd);
+}
+
+/* What may not be written is mapped as it is, also where the kernel is old. */
+static void test_vfio_maps_what_is_only_read(void **state)
+{
+        void *at = mmap(NULL, MAP_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        int fd = container();
+        struct mapper *mapper;
+
+        (void)state;
+        assert_ptr_not_equal(at, MAP_FAILED);
+        fake_vfio_init(8);
+        mapper = mapper_of(fd);
+        release = "6.1.0";
+        assert_int_equal(map(mapper, at, 0, IO_READ), 0);
+        assert_int_equal(fake_vfio.n_maps, 1);
+        mapper->ops->free(mapper);
+        munmap(at, MAP_BYTES);
+        close(fd);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -296,6 +442,10 @@ int main(void)
                 cmocka_unit_test(test_vfio_tells_no_ranges_where_the_kernel_does_not),
                 cmocka_unit_test(test_vfio_describes_with_memory_only),
                 cmocka_unit_test(test_vfio_maps_and_unmaps),
+                cmocka_unit_test(test_vfio_maps_as_the_device_may),
+                cmocka_unit_test(test_vfio_maps_for_both_where_it_has_to),
+                cmocka_unit_test(test_vfio_pins_for_reading_what_stays),
+                cmocka_unit_test(test_vfio_maps_what_is_only_read),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

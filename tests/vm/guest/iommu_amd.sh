@@ -15,4 +15,5 @@ edu=$(./find_pci 0x1234 0x11e8) nvme=$(./find_pci 0x1b36 0x0010)
 ./give_to_vfio "$edu" "$nvme"
 test_iommu "0-0xfedfffff, 0xfef00000-0xfcffffffff, 0x10000000000-0xffffffffffffffff" "$edu" "$nvme" "$@"
 test_iova "$edu"
+test_directions "$edu"
 exec test_iommu_share "$edu"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# map_iommu.sh - the same behind an IOMMU: nothing is bounced
+# map_iommu.sh - the same behind an IOMMU: nothing is bounced, and a device does what its mapping says
 #
 # vm timeout: 240
 # vm boot: hugepages=200 intel_iommu=on
@@ -11,4 +11,5 @@
 set -e
 edu=$(./find_pci 0x1234 0x11e8)
 ./give_to_vfio "$edu"
-exec test_map "$edu" "$@"
+test_map "$edu" "$@"
+exec test_directions "$edu" readable
