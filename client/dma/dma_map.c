@@ -48,16 +48,13 @@ static inline void set_ended(struct par_mapping *mapping)
 static void set_part(struct par_mapping *mapping, const struct map_ask *ask,
                      const struct part *part)
 {
-        const struct slot_run run = part->slot.run;
-
         set_direct(mapping, ask->device, part->memory, part->length, part->dma,
                    mapping_flags(ask->direction, ask->flags) |
                            (part->pages ? PAR_MAPPING_IOMMU : PAR_MAPPING_BOUNCED));
         mapping->opaque[OPAQUE_PART] =
                 part->pages ? (uintptr_t)part->pages : (uintptr_t)part->slot.data;
         mapping->opaque[OPAQUE_CHUNK] = (uintptr_t)part->slot.chunk;
-        mapping->opaque[OPAQUE_RUN] =
-                (uint64_t)run.area << 32 | (uint64_t)run.count << 8 | run.first;
+        mapping->opaque[OPAQUE_RUN] = part->slot.run.word;
         mapping->opaque[OPAQUE_SITE] = (uintptr_t)part->site;
 }
 
@@ -71,7 +68,6 @@ void mapping_set_resource(struct par_mapping *mapping, const struct map_ask *ask
 
 static inline void part_of(const struct par_mapping *mapping, struct part *ret)
 {
-        const uint64_t run = mapping->opaque[OPAQUE_RUN];
         const uintptr_t at = (uintptr_t)mapping->opaque[OPAQUE_PART];
         const bool in_pages = mapping->flags & PAR_MAPPING_IOMMU;
 
@@ -82,9 +78,7 @@ static inline void part_of(const struct par_mapping *mapping, struct part *ret)
         ret->site = (struct site *)(uintptr_t)mapping->opaque[OPAQUE_SITE];
         ret->pages = in_pages ? (struct pages *)at : NULL;
         ret->slot.chunk = (struct bounce_chunk *)(uintptr_t)mapping->opaque[OPAQUE_CHUNK];
-        ret->slot.run.area = (uint32_t)(run >> 32);
-        ret->slot.run.count = (uint32_t)run >> 8;
-        ret->slot.run.first = (uint8_t)run;
+        ret->slot.run.word = mapping->opaque[OPAQUE_RUN];
         ret->slot.data = in_pages ? NULL : (char *)at;
         ret->slot.dma = mapping->dma;
 }

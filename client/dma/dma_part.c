@@ -43,7 +43,7 @@ static inline void part_init(struct part *part, const void *memory, size_t lengt
         part->site = NULL;
         part->slot.chunk = NULL;
         part->slot.data = NULL;
-        part->slot.run = (struct slot_run){ .count = 0 };
+        part->slot.run = (struct slot_run){ 0 };
 }
 
 /* ---- pages ---------------------------------------------------------------------------------- */
@@ -210,5 +210,5 @@ int part_give(const struct part *part, struct dma *dma, bool may_wait)
                                range_of((uintptr_t)part->memory, part->length));
                 return 0;
         }
-        return part->slot.run.count ? bounce_give(&part->slot, may_wait) : 0;
+        return part->slot.run.word ? bounce_give(&part->slot, may_wait) : 0;
 }

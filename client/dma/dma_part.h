@@ -13,7 +13,7 @@
  * @offset: in the mapping
  * @dma:    where the device sees it
  * @pages:  NULL: it is bounced
- * @slot:   @slot.data is what is copied; run.count 0: the slots are another part's
+ * @slot:   @slot.data is what is copied; run none: the slots are another part's
  * @site:   whose it is, where it is bounced
  */
 struct part {
