@@ -55,7 +55,7 @@ static void set_part(struct par_mapping *mapping, const struct map_ask *ask,
                 part->pages ? (uintptr_t)part->pages : (uintptr_t)part->slot.data;
         mapping->opaque[OPAQUE_CHUNK] = (uintptr_t)part->slot.chunk;
         mapping->opaque[OPAQUE_RUN] = part->slot.run.word;
-        mapping->opaque[OPAQUE_SITE] = (uintptr_t)part->site;
+        mapping->opaque[OPAQUE_SITE] = part->site;
 }
 
 void mapping_set_resource(struct par_mapping *mapping, const struct map_ask *ask,
@@ -75,7 +75,7 @@ static inline void part_of(const struct par_mapping *mapping, struct part *ret)
         ret->length = mapping->length;
         ret->offset = 0;
         ret->dma = mapping->dma;
-        ret->site = (struct site *)(uintptr_t)mapping->opaque[OPAQUE_SITE];
+        ret->site = (size_t)mapping->opaque[OPAQUE_SITE];
         ret->pages = in_pages ? (struct pages *)at : NULL;
         ret->slot.chunk = (struct bounce_chunk *)(uintptr_t)mapping->opaque[OPAQUE_CHUNK];
         ret->slot.run.word = mapping->opaque[OPAQUE_RUN];
@@ -335,12 +335,14 @@ static int check_sync(const struct par_mapping *mapping, size_t offset, size_t *
 
 static int copy(const struct par_mapping *mapping, size_t offset, size_t length, bool in)
 {
+        struct dma *dma = mapping->device->dma;
         struct part part;
 
         if (mapping->flags & MAPPING_LIST)
-                return map_list_copy(list_of(mapping), offset, length, in);
+                return map_list_copy(list_of(mapping), dma, offset, length, in);
         part_of(mapping, &part);
-        return in ? part_copy_in(&part, offset, length) : part_copy_out(&part, offset, length);
+        return in ? part_copy_in(&part, dma, offset, length)
+                  : part_copy_out(&part, dma, offset, length);
 }
 
 int par_sync_for_device(struct par_mapping *mapping, size_t offset, size_t length)
@@ -399,13 +401,13 @@ static int unmap_parts(const struct par_mapping *mapping)
 
         if (mapping->flags & MAPPING_LIST) {
                 if (copies)
-                        r = map_list_copy(list_of(mapping), 0, mapping->length, false);
+                        r = map_list_copy(list_of(mapping), dma, 0, mapping->length, false);
                 given = map_list_free(list_of(mapping), dma, may_wait);
                 return given ? given : r;
         }
         part_of(mapping, &part);
         if (copies)
-                r = part_copy_out(&part, 0, part.length);
+                r = part_copy_out(&part, dma, 0, part.length);
         given = part_give(&part, dma, may_wait);
         return given ? given : r;
 }

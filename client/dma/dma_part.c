@@ -40,7 +40,7 @@ static inline void part_init(struct part *part, const void *memory, size_t lengt
         part->length = length;
         part->offset = 0;
         part->pages = NULL;
-        part->site = NULL;
+        part->site = 0;
         part->slot.chunk = NULL;
         part->slot.data = NULL;
         part->slot.run = (struct slot_run){ 0 };
@@ -126,11 +126,6 @@ static int check_bounce(const struct map_ask *ask, const void *memory, size_t le
         return length > most ? refuse_length(ask, length, most) : 0;
 }
 
-static void add(_Atomic(uint64_t) *counter, uint64_t n)
-{
-        atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
-}
-
 int part_map_bounced(const struct map_ask *ask, const void *memory, size_t length, struct part *ret)
 {
         struct dma *dma = ask->device->dma;
@@ -143,7 +138,7 @@ int part_map_bounced(const struct map_ask *ask, const void *memory, size_t lengt
         if (!r)
                 r = bounce_take(&dma->bounce, (uintptr_t)memory, length, may_wait, &ret->slot);
         if (r) {
-                add(&dma->failures, 1);
+                atomic_fetch_add_explicit(&dma->failures, 1, memory_order_relaxed);
                 return r;
         }
         /* Where there were more slots made just now, more is known as well. */
@@ -158,7 +153,7 @@ int part_map_bounced(const struct map_ask *ask, const void *memory, size_t lengt
         copies = part_copies_in(ask->direction, ask->flags);
         if (copies)
                 memcpy(ret->slot.data, memory, length);
-        if (site_count(ret->site, copies ? length : 0) % SWEEP_EVERY == 0 && may_wait)
+        if (sites_count(&dma->sites, ret->site, copies ? length : 0) % SWEEP_EVERY == 0 && may_wait)
                 bounce_sweep(&dma->bounce, false);
         return 0;
 }
@@ -175,7 +170,7 @@ int part_map(const struct map_ask *ask, const void *memory, size_t length, struc
         return r == -EAGAIN ? part_map_bounced(ask, memory, length, ret) : r;
 }
 
-int part_copy_in(const struct part *part, size_t offset, size_t length)
+int part_copy_in(const struct part *part, struct dma *dma, size_t offset, size_t length)
 {
         int r;
 
@@ -184,12 +179,12 @@ int part_copy_in(const struct part *part, size_t offset, size_t length)
         r = bounce_check(&part->slot, true);
         if (r != -EHWPOISON) {
                 memcpy(part->slot.data + offset, part->memory + offset, length);
-                add(&part->site->bytes_in, length);
+                sites_copied(&dma->sites, part->site, length, true);
         }
         return r;
 }
 
-int part_copy_out(const struct part *part, size_t offset, size_t length)
+int part_copy_out(const struct part *part, struct dma *dma, size_t offset, size_t length)
 {
         int r;
 
@@ -198,7 +193,7 @@ int part_copy_out(const struct part *part, size_t offset, size_t length)
         r = bounce_check(&part->slot, false);
         if (r != -EHWPOISON) {
                 memcpy(part->memory + offset, part->slot.data + offset, length);
-                add(&part->site->bytes_out, length);
+                sites_copied(&dma->sites, part->site, length, false);
         }
         return r;
 }
