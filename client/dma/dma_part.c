@@ -145,7 +145,7 @@ int part_map_bounced(const struct map_ask *ask, const void *memory, size_t lengt
         if (ask->device->par->debug || !bar_maps_are_none(&ask->device->par->bars))
                 r = part_check(ask, memory, length);
         if (r) {
-                (void)bounce_give(&ret->slot, may_wait);
+                (void)bounce_give(ret->slot.chunk, ret->slot.run, may_wait);
                 return r;
         }
         ret->dma = ret->slot.dma;
@@ -158,16 +158,23 @@ int part_map_bounced(const struct map_ask *ask, const void *memory, size_t lengt
         return 0;
 }
 
+/* In pages, or in slots where that does not do. Apart, since slots alone are the short way. */
+static __attribute__((__noinline__)) int map_with_iommu(const struct map_ask *ask,
+                                                        const void *memory, size_t length,
+                                                        struct part *ret)
+{
+        int r;
+
+        r = part_check(ask, memory, length);
+        if (!r)
+                r = part_map_pages(ask, memory, length, ret);
+        return r == -EAGAIN ? part_map_bounced(ask, memory, length, ret) : r;
+}
+
 int part_map(const struct map_ask *ask, const void *memory, size_t length, struct part *ret)
 {
-        int r = -EAGAIN;
-
-        if (ask->view < VIEW_DEVICES) {
-                r = part_check(ask, memory, length);
-                if (!r)
-                        r = part_map_pages(ask, memory, length, ret);
-        }
-        return r == -EAGAIN ? part_map_bounced(ask, memory, length, ret) : r;
+        return ask->view < VIEW_DEVICES ? map_with_iommu(ask, memory, length, ret)
+                                        : part_map_bounced(ask, memory, length, ret);
 }
 
 int part_copy_in(const struct part *part, struct dma *dma, size_t offset, size_t length)
@@ -205,5 +212,5 @@ int part_give(const struct part *part, struct dma *dma, bool may_wait)
                                range_of((uintptr_t)part->memory, part->length));
                 return 0;
         }
-        return part->slot.run.word ? bounce_give(&part->slot, may_wait) : 0;
+        return part->slot.run.word ? bounce_give(part->slot.chunk, part->slot.run, may_wait) : 0;
 }

@@ -107,12 +107,11 @@ size_t slots_used(const struct slots *slots)
 static uint64_t starts(const struct slot_want *want, uint64_t dma)
 {
         const uint64_t stride = want->stride >> SLOT_SHIFT;
-        const uint64_t first = (want->low >> SLOT_SHIFT) - (dma >> SLOT_SHIFT);
-        const uint64_t skip = first & (stride - 1);
-        uint64_t mask = 1;
+        uint64_t mask = 1, skip;
 
         if (stride == 1)
                 return UINT64_MAX;
+        skip = ((want->low >> SLOT_SHIFT) - (dma >> SLOT_SHIFT)) & (stride - 1);
         if (skip >= AREA_SLOTS)
                 return 0;
         for (uint64_t each = stride; each < AREA_SLOTS; each *= 2)
@@ -220,8 +219,9 @@ static uint64_t tail(uint64_t used)
 }
 
 /* From the end, where those that lie in one area do not look first. */
-static bool take_several(struct slots *slots, const struct slot_want *want, size_t count,
-                         struct slot_run *ret)
+static __attribute__((__noinline__)) bool take_several(struct slots *slots,
+                                                       const struct slot_want *want, size_t count,
+                                                       struct slot_run *ret)
 {
         size_t i = atomic_load_explicit(&slots->n_areas, memory_order_acquire);
 
