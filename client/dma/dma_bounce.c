@@ -136,8 +136,9 @@ static __attribute__((__noinline__)) int take_far(struct bounce *bounce,
                            "PAR_MAP_ATOMIC asks pard for no more, par_bounce_reserve() does");
 }
 
-int bounce_take(struct bounce *bounce, uint64_t pointer, size_t bytes, bool may_wait,
-                struct bounce_slot *ret)
+/* All of the short way in one, as in dma_map.c. */
+__attribute__((__flatten__)) int bounce_take(struct bounce *bounce, uint64_t pointer, size_t bytes,
+                                             bool may_wait, struct bounce_slot *ret)
 {
         const struct device_reach *reach = bounce->reach;
         const struct slot_want want = {
@@ -159,13 +160,11 @@ int bounce_take(struct bounce *bounce, uint64_t pointer, size_t bytes, bool may_
 
 /* ---- giving --------------------------------------------------------------------------------- */
 
-int bounce_give(const struct bounce_slot *slot, bool may_wait)
+int bounce_give(struct bounce_chunk *chunk, struct slot_run run, bool may_wait)
 {
-        struct bounce_chunk *chunk = slot->chunk;
-
         if (!atomic_load_explicit(&chunk->touched, memory_order_relaxed))
                 atomic_store_explicit(&chunk->touched, true, memory_order_relaxed);
-        if (!slots_give(&chunk->slots, slot->run))
+        if (!slots_give(&chunk->slots, run))
                 return error_set(-EALREADY, "the mapping was unmapped before");
         if (may_wait && atomic_load_explicit(&chunk->news, memory_order_relaxed) & CHUNK_LEAVING)
                 bounce_sweep(chunk->bounce, false);

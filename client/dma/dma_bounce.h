@@ -125,12 +125,12 @@ bool bounce_try(struct bounce *bounce, const struct slot_want *want, struct boun
 void bounce_miss(struct bounce *bounce, size_t bytes);
 
 /**
- * bounce_give() - give slots back
+ * bounce_give() - give slots of a chunk back
  * @may_wait: memory may be given back to pard
  *
  * Return: 0; -EALREADY where they were given back before. par_error() is set.
  */
-int bounce_give(const struct bounce_slot *slot, bool may_wait);
+int bounce_give(struct bounce_chunk *chunk, struct slot_run run, bool may_wait);
 
 /* What became of the memory, before it is copied, @in or back. Return: 0; -EHWPOISON; -ESTALE.
  * par_error() is set. */

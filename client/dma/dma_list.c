@@ -208,9 +208,9 @@ static int gather(const struct map_ask *ask, const struct iovec *pieces, size_t 
                 if (!i)
                         part.slot.run = slot.run;
                 add_part(list, part, offset);
-                (void)site_count(part.site, 0);
+                (void)sites_count(&dma->sites, part.site, 0);
                 if (copies)
-                        r = part_copy_in(&part, 0, part.length);
+                        r = part_copy_in(&part, dma, 0, part.length);
                 offset += part.length;
         }
         return r;
@@ -264,7 +264,8 @@ int map_list_new(const struct map_ask *ask, const struct iovec *pieces, size_t c
         return r;
 }
 
-int map_list_copy(const struct map_list *list, size_t offset, size_t length, bool in)
+int map_list_copy(const struct map_list *list, struct dma *dma, size_t offset, size_t length,
+                  bool in)
 {
         int r = 0;
 
@@ -278,8 +279,8 @@ int map_list_copy(const struct map_list *list, size_t offset, size_t length, boo
                         after = part->length;
                 if (first >= after)
                         continue;
-                copied = in ? part_copy_in(part, first, after - first)
-                            : part_copy_out(part, first, after - first);
+                copied = in ? part_copy_in(part, dma, first, after - first)
+                            : part_copy_out(part, dma, first, after - first);
                 r = r ? r : copied;
         }
         return r;

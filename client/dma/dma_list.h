@@ -33,7 +33,8 @@ int map_list_new(const struct map_ask *ask, const struct iovec *pieces, size_t c
                  struct map_list **ret);
 
 /* Copy some of it, as far as it is bounced, into slots or back. Return: 0; -EHWPOISON, -ESTALE. */
-int map_list_copy(const struct map_list *list, size_t offset, size_t length, bool in);
+int map_list_copy(const struct map_list *list, struct dma *dma, size_t offset, size_t length,
+                  bool in);
 
 /* Give all parts back; nothing is copied. Return: 0; -EALREADY. */
 int map_list_free(struct map_list *list, struct dma *dma, bool may_wait);

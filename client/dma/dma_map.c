@@ -19,6 +19,9 @@
 /* What is not the short way is out of it: no registers are saved there for this. */
 #define OUT_OF_THE_WAY __attribute__((__noinline__))
 
+/* A bounce is a few dozen instructions of each of several functions, beside which calls count. */
+#define IN_ONE __attribute__((__flatten__))
+
 /* ---- a part in a mapping -------------------------------------------------------------------- */
 
 /* Member by member: clearing all of it first takes longer than everything else here. What is opaque
@@ -48,17 +51,14 @@ static inline void set_ended(struct par_mapping *mapping)
 static void set_part(struct par_mapping *mapping, const struct map_ask *ask,
                      const struct part *part)
 {
-        const struct slot_run run = part->slot.run;
-
         set_direct(mapping, ask->device, part->memory, part->length, part->dma,
                    mapping_flags(ask->direction, ask->flags) |
                            (part->pages ? PAR_MAPPING_IOMMU : PAR_MAPPING_BOUNCED));
         mapping->opaque[OPAQUE_PART] =
                 part->pages ? (uintptr_t)part->pages : (uintptr_t)part->slot.data;
         mapping->opaque[OPAQUE_CHUNK] = (uintptr_t)part->slot.chunk;
-        mapping->opaque[OPAQUE_RUN] =
-                (uint64_t)run.area << 32 | (uint64_t)run.count << 8 | run.first;
-        mapping->opaque[OPAQUE_SITE] = (uintptr_t)part->site;
+        mapping->opaque[OPAQUE_RUN] = part->slot.run.word;
+        mapping->opaque[OPAQUE_SITE] = part->site;
 }
 
 void mapping_set_resource(struct par_mapping *mapping, const struct map_ask *ask,
@@ -69,9 +69,18 @@ void mapping_set_resource(struct par_mapping *mapping, const struct map_ask *ask
         mapping->flags |= PAR_MAPPING_RESOURCE;
 }
 
+static inline struct bounce_chunk *chunk_of(const struct par_mapping *mapping)
+{
+        return (struct bounce_chunk *)(uintptr_t)mapping->opaque[OPAQUE_CHUNK];
+}
+
+static inline struct slot_run run_of(const struct par_mapping *mapping)
+{
+        return (struct slot_run){ mapping->opaque[OPAQUE_RUN] };
+}
+
 static inline void part_of(const struct par_mapping *mapping, struct part *ret)
 {
-        const uint64_t run = mapping->opaque[OPAQUE_RUN];
         const uintptr_t at = (uintptr_t)mapping->opaque[OPAQUE_PART];
         const bool in_pages = mapping->flags & PAR_MAPPING_IOMMU;
 
@@ -79,12 +88,10 @@ static inline void part_of(const struct par_mapping *mapping, struct part *ret)
         ret->length = mapping->length;
         ret->offset = 0;
         ret->dma = mapping->dma;
-        ret->site = (struct site *)(uintptr_t)mapping->opaque[OPAQUE_SITE];
+        ret->site = (size_t)mapping->opaque[OPAQUE_SITE];
         ret->pages = in_pages ? (struct pages *)at : NULL;
-        ret->slot.chunk = (struct bounce_chunk *)(uintptr_t)mapping->opaque[OPAQUE_CHUNK];
-        ret->slot.run.area = (uint32_t)(run >> 32);
-        ret->slot.run.count = (uint32_t)run >> 8;
-        ret->slot.run.first = (uint8_t)run;
+        ret->slot.chunk = chunk_of(mapping);
+        ret->slot.run = run_of(mapping);
         ret->slot.data = in_pages ? NULL : (char *)at;
         ret->slot.dma = mapping->dma;
 }
@@ -102,9 +109,10 @@ static bool has_parts(const struct par_mapping *mapping)
 
 /* ---- what is asked for ---------------------------------------------------------------------- */
 
-static bool reserved_are_zero(const struct par_map_options *options)
+static bool are_valid(const struct par_map_options *options)
 {
-        uint64_t reserved = 0;
+        uint64_t reserved = options->flags & ~(PAR_MAP_ATOMIC | PAR_MAP_OVERWRITE |
+                                               PAR_MAP_SKIP_SYNC | PAR_MAP_NO_BOUNCE);
 
         for (size_t i = 0; i < sizeof(options->reserved) / sizeof(options->reserved[0]); i++)
                 reserved |= options->reserved[i];
@@ -114,7 +122,6 @@ static bool reserved_are_zero(const struct par_map_options *options)
 int map_ask_init(struct map_ask *ask, struct par_device *device, enum par_direction direction,
                  const struct par_map_options *options, uint32_t otherwise, const void *caller)
 {
-        static const struct par_map_options none = { 0 };
         int r;
 
         if (!device)
@@ -122,20 +129,18 @@ int map_ask_init(struct map_ask *ask, struct par_device *device, enum par_direct
         r = handle_is_ours(device->par) ? 0 : handle_check(device->par);
         if (r)
                 return r;
-        options = options ? options : &none;
         if ((unsigned)direction > PAR_FROM_DEVICE)
                 return error_set(-EINVAL, "there is no direction %u", (unsigned)direction);
-        if (options->flags &
-                    ~(PAR_MAP_ATOMIC | PAR_MAP_OVERWRITE | PAR_MAP_SKIP_SYNC | PAR_MAP_NO_BOUNCE) ||
-            !reserved_are_zero(options))
+        if (options && !are_valid(options))
                 return error_set(-EINVAL, "options: an unknown flag, or reserved is not zero");
         *ask = (struct map_ask){
                 .device = device,
                 .direction = direction,
                 .view = atomic_load_explicit(&device->view, memory_order_acquire),
-                .flags = options->flags,
-                .max_segments = options->max_segments ? options->max_segments : otherwise,
-                .label = options->label,
+                .flags = options ? options->flags : 0,
+                .max_segments =
+                        options && options->max_segments ? options->max_segments : otherwise,
+                .label = options ? options->label : NULL,
                 .caller = caller,
         };
         if (device->reach.limits.max_segments < ask->max_segments)
@@ -185,8 +190,8 @@ static void set_list(struct par_mapping *mapping, const struct map_ask *ask, con
         mapping->opaque[OPAQUE_PART] = (uintptr_t)list;
 }
 
-static int map_list(const struct map_ask *ask, const struct iovec *pieces, size_t count,
-                    struct par_mapping *ret)
+static OUT_OF_THE_WAY int map_list(const struct map_ask *ask, const struct iovec *pieces,
+                                   size_t count, struct par_mapping *ret)
 {
         struct map_list *list;
         int r;
@@ -222,10 +227,10 @@ static int map_one(const struct map_ask *ask, const void *pointer, size_t length
         return r;
 }
 
-static OUT_OF_THE_WAY int map_far(struct par_device *device, const void *pointer, size_t length,
-                                  enum par_direction direction,
-                                  const struct par_map_options *options, struct par_mapping *ret,
-                                  struct debug_call call)
+static OUT_OF_THE_WAY IN_ONE int map_far(struct par_device *device, const void *pointer,
+                                         size_t length, enum par_direction direction,
+                                         const struct par_map_options *options,
+                                         struct par_mapping *ret, struct debug_call call)
 {
         struct map_ask ask;
         int r;
@@ -339,14 +344,17 @@ static int check_sync(const struct par_mapping *mapping, size_t offset, size_t *
         return 0;
 }
 
-static int copy(const struct par_mapping *mapping, size_t offset, size_t length, bool in)
+static OUT_OF_THE_WAY int copy(const struct par_mapping *mapping, size_t offset, size_t length,
+                               bool in)
 {
+        struct dma *dma = mapping->device->dma;
         struct part part;
 
         if (mapping->flags & MAPPING_LIST)
-                return map_list_copy(list_of(mapping), offset, length, in);
+                return map_list_copy(list_of(mapping), dma, offset, length, in);
         part_of(mapping, &part);
-        return in ? part_copy_in(&part, offset, length) : part_copy_out(&part, offset, length);
+        return in ? part_copy_in(&part, dma, offset, length)
+                  : part_copy_out(&part, dma, offset, length);
 }
 
 int par_sync_for_device(struct par_mapping *mapping, size_t offset, size_t length)
@@ -394,25 +402,31 @@ static OUT_OF_THE_WAY int unmap_none(struct par_mapping *mapping)
         return 0;
 }
 
+static OUT_OF_THE_WAY int give_pages(const struct par_mapping *mapping, bool may_wait)
+{
+        struct part part;
+
+        part_of(mapping, &part);
+        return part_give(&part, mapping->device->dma, may_wait);
+}
+
+static int give(const struct par_mapping *mapping, bool may_wait)
+{
+        if (mapping->flags & MAPPING_LIST)
+                return map_list_free(list_of(mapping), mapping->device->dma, may_wait);
+        if (mapping->flags & PAR_MAPPING_IOMMU)
+                return give_pages(mapping, may_wait);
+        return bounce_give(chunk_of(mapping), run_of(mapping), may_wait);
+}
+
 static int unmap_parts(const struct par_mapping *mapping)
 {
         const uint32_t options = mapping_options(mapping);
-        const bool may_wait = !(options & PAR_MAP_ATOMIC);
-        const bool copies = part_copies_out(mapping_direction(mapping), options);
-        struct dma *dma = mapping->device->dma;
-        struct part part;
         int r = 0, given;
 
-        if (mapping->flags & MAPPING_LIST) {
-                if (copies)
-                        r = map_list_copy(list_of(mapping), 0, mapping->length, false);
-                given = map_list_free(list_of(mapping), dma, may_wait);
-                return given ? given : r;
-        }
-        part_of(mapping, &part);
-        if (copies)
-                r = part_copy_out(&part, 0, part.length);
-        given = part_give(&part, dma, may_wait);
+        if (part_copies_out(mapping_direction(mapping), options))
+                r = copy(mapping, 0, mapping->length, false);
+        given = give(mapping, !(options & PAR_MAP_ATOMIC));
         return given ? given : r;
 }
 

@@ -40,10 +40,10 @@ static inline void part_init(struct part *part, const void *memory, size_t lengt
         part->length = length;
         part->offset = 0;
         part->pages = NULL;
-        part->site = NULL;
+        part->site = 0;
         part->slot.chunk = NULL;
         part->slot.data = NULL;
-        part->slot.run = (struct slot_run){ .count = 0 };
+        part->slot.run = (struct slot_run){ 0 };
 }
 
 /* ---- pages ---------------------------------------------------------------------------------- */
@@ -140,11 +140,6 @@ static int check_bounce(const struct map_ask *ask, const void *memory, size_t le
         return length > most ? refuse_length(ask, length, most) : 0;
 }
 
-static void add(_Atomic(uint64_t) *counter, uint64_t n)
-{
-        atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
-}
-
 int part_map_bounced(const struct map_ask *ask, const void *memory, size_t length, struct part *ret)
 {
         struct dma *dma = ask->device->dma;
@@ -157,14 +152,14 @@ int part_map_bounced(const struct map_ask *ask, const void *memory, size_t lengt
         if (!r)
                 r = bounce_take(&dma->bounce, (uintptr_t)memory, length, may_wait, &ret->slot);
         if (r) {
-                add(&dma->failures, 1);
+                atomic_fetch_add_explicit(&dma->failures, 1, memory_order_relaxed);
                 return r;
         }
         /* Where there were more slots made just now, more is known as well. */
         if (ask->device->par->debug || !bar_maps_are_none(&ask->device->par->bars))
                 r = part_check(ask, memory, length);
         if (r) {
-                (void)bounce_give(&ret->slot, may_wait);
+                (void)bounce_give(ret->slot.chunk, ret->slot.run, may_wait);
                 return r;
         }
         ret->dma = ret->slot.dma;
@@ -172,24 +167,31 @@ int part_map_bounced(const struct map_ask *ask, const void *memory, size_t lengt
         copies = part_copies_in(ask->direction, ask->flags);
         if (copies)
                 memcpy(ret->slot.data, memory, length);
-        if (site_count(ret->site, copies ? length : 0) % SWEEP_EVERY == 0 && may_wait)
+        if (sites_count(&dma->sites, ret->site, copies ? length : 0) % SWEEP_EVERY == 0 && may_wait)
                 bounce_sweep(&dma->bounce, false);
         return 0;
 }
 
-int part_map(const struct map_ask *ask, const void *memory, size_t length, struct part *ret)
+/* In pages, or in slots where that does not do. Apart, since slots alone are the short way. */
+static __attribute__((__noinline__)) int map_with_iommu(const struct map_ask *ask,
+                                                        const void *memory, size_t length,
+                                                        struct part *ret)
 {
-        int r = -EAGAIN;
+        int r;
 
-        if (ask->view < VIEW_DEVICES) {
-                r = part_check(ask, memory, length);
-                if (!r)
-                        r = part_map_pages(ask, memory, length, ret);
-        }
+        r = part_check(ask, memory, length);
+        if (!r)
+                r = part_map_pages(ask, memory, length, ret);
         return r == -EAGAIN ? part_map_bounced(ask, memory, length, ret) : r;
 }
 
-int part_copy_in(const struct part *part, size_t offset, size_t length)
+int part_map(const struct map_ask *ask, const void *memory, size_t length, struct part *ret)
+{
+        return ask->view < VIEW_DEVICES ? map_with_iommu(ask, memory, length, ret)
+                                        : part_map_bounced(ask, memory, length, ret);
+}
+
+int part_copy_in(const struct part *part, struct dma *dma, size_t offset, size_t length)
 {
         int r;
 
@@ -198,12 +200,12 @@ int part_copy_in(const struct part *part, size_t offset, size_t length)
         r = bounce_check(&part->slot, true);
         if (r != -EHWPOISON) {
                 memcpy(part->slot.data + offset, part->memory + offset, length);
-                add(&part->site->bytes_in, length);
+                sites_copied(&dma->sites, part->site, length, true);
         }
         return r;
 }
 
-int part_copy_out(const struct part *part, size_t offset, size_t length)
+int part_copy_out(const struct part *part, struct dma *dma, size_t offset, size_t length)
 {
         int r;
 
@@ -212,7 +214,7 @@ int part_copy_out(const struct part *part, size_t offset, size_t length)
         r = bounce_check(&part->slot, false);
         if (r != -EHWPOISON) {
                 memcpy(part->memory + offset, part->slot.data + offset, length);
-                add(&part->site->bytes_out, length);
+                sites_copied(&dma->sites, part->site, length, false);
         }
         return r;
 }
@@ -224,5 +226,5 @@ int part_give(const struct part *part, struct dma *dma, bool may_wait)
                                range_of((uintptr_t)part->memory, part->length));
                 return 0;
         }
-        return part->slot.run.count ? bounce_give(&part->slot, may_wait) : 0;
+        return part->slot.run.word ? bounce_give(part->slot.chunk, part->slot.run, may_wait) : 0;
 }

@@ -13,8 +13,8 @@
  * @offset: in the mapping
  * @dma:    where the device sees it
  * @pages:  NULL: it is bounced
- * @slot:   @slot.data is what is copied; run.count 0: the slots are another part's
- * @site:   whose it is, where it is bounced
+ * @slot:   @slot.data is what is copied; run none: the slots are another part's
+ * @site:   whose it is, where it is bounced: its number
  */
 struct part {
         char *memory;
@@ -22,7 +22,7 @@ struct part {
         uint64_t dma;
         struct pages *pages;
         struct bounce_slot slot;
-        struct site *site;
+        size_t site;
 };
 
 /**
@@ -63,8 +63,8 @@ static inline bool part_copies_out(enum par_direction direction, uint32_t flags)
 }
 
 /* Copy part of a part, where it is bounced. Return: 0; -EHWPOISON, -ESTALE. par_error() is set. */
-int part_copy_in(const struct part *part, size_t offset, size_t length);
-int part_copy_out(const struct part *part, size_t offset, size_t length);
+int part_copy_in(const struct part *part, struct dma *dma, size_t offset, size_t length);
+int part_copy_out(const struct part *part, struct dma *dma, size_t offset, size_t length);
 
 /* The device does not see it any more; nothing is copied. Return: 0; -EALREADY. par_error() is set.
  */

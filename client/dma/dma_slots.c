@@ -107,12 +107,11 @@ size_t slots_used(const struct slots *slots)
 static uint64_t starts(const struct slot_want *want, uint64_t dma)
 {
         const uint64_t stride = want->stride >> SLOT_SHIFT;
-        const uint64_t first = (want->low >> SLOT_SHIFT) - (dma >> SLOT_SHIFT);
-        const uint64_t skip = first & (stride - 1);
-        uint64_t mask = 1;
+        uint64_t mask = 1, skip;
 
         if (stride == 1)
                 return UINT64_MAX;
+        skip = ((want->low >> SLOT_SHIFT) - (dma >> SLOT_SHIFT)) & (stride - 1);
         if (skip >= AREA_SLOTS)
                 return 0;
         for (uint64_t each = stride; each < AREA_SLOTS; each *= 2)
@@ -137,7 +136,7 @@ static uint64_t dma_of(const struct slot_area *area)
 
 /* Take a run that lies in one area. */
 static bool take_in_area(struct slot_area *area, const struct slot_want *want, size_t count,
-                         uint8_t *ret_first)
+                         unsigned *ret_first)
 {
         uint64_t used = atomic_load_explicit(&area->used, memory_order_acquire);
 
@@ -154,7 +153,7 @@ static bool take_in_area(struct slot_area *area, const struct slot_want *want, s
                             memory_order_acquire))
                         continue;
                 if (dma_of(area) == dma) {
-                        *ret_first = (uint8_t)first;
+                        *ret_first = first;
                         return true;
                 }
                 /* It had become other memory in between. */
@@ -180,8 +179,8 @@ static bool take_bits(struct slot_area *area, uint64_t wanted)
 /* The bits of a run in the @i-th of its areas. */
 static uint64_t bits_in(struct slot_run run, size_t i)
 {
-        const size_t last = run.first + (size_t)run.count - 1;
-        const size_t from = i ? 0 : run.first;
+        const size_t last = run_first(run) + run_count(run) - 1;
+        const size_t from = i ? 0 : run_first(run);
         const size_t to = last / AREA_SLOTS == i ? last % AREA_SLOTS : AREA_SLOTS - 1;
 
         return bits((unsigned)from, to - from + 1);
@@ -189,21 +188,21 @@ static uint64_t bits_in(struct slot_run run, size_t i)
 
 static size_t areas_of(struct slot_run run)
 {
-        return (run.first + (size_t)run.count - 1) / AREA_SLOTS + 1;
+        return (run_first(run) + run_count(run) - 1) / AREA_SLOTS + 1;
 }
 
 /* Give the first @n areas of a run back. */
 static void give_areas(struct slots *slots, struct slot_run run, size_t n)
 {
         for (size_t i = 0; i < n; i++)
-                atomic_fetch_and_explicit(&slots->areas[run.area + i].used, ~bits_in(run, i),
+                atomic_fetch_and_explicit(&slots->areas[run_area(run) + i].used, ~bits_in(run, i),
                                           memory_order_release);
 }
 
 static bool take_areas(struct slots *slots, struct slot_run run)
 {
         for (size_t i = 0; i < areas_of(run); i++) {
-                if (take_bits(&slots->areas[run.area + i], bits_in(run, i)))
+                if (take_bits(&slots->areas[run_area(run) + i], bits_in(run, i)))
                         continue;
                 give_areas(slots, run, i);
                 return false;
@@ -220,8 +219,9 @@ static uint64_t tail(uint64_t used)
 }
 
 /* From the end, where those that lie in one area do not look first. */
-static bool take_several(struct slots *slots, const struct slot_want *want, size_t count,
-                         struct slot_run *ret)
+static __attribute__((__noinline__)) bool take_several(struct slots *slots,
+                                                       const struct slot_want *want, size_t count,
+                                                       struct slot_run *ret)
 {
         size_t i = atomic_load_explicit(&slots->n_areas, memory_order_acquire);
 
@@ -229,11 +229,11 @@ static bool take_several(struct slots *slots, const struct slot_want *want, size
                 struct slot_area *area = &slots->areas[i];
                 const uint64_t used = atomic_load_explicit(&area->used, memory_order_acquire);
                 const uint64_t dma = dma_of(area), at = starts(want, dma) & tail(used);
-                struct slot_run run = { .area = (uint32_t)i, .count = (uint32_t)count };
+                struct slot_run run;
 
                 if (!at)
                         continue;
-                run.first = (uint8_t)__builtin_ctzll(at);
+                run = slot_run(i, (size_t)__builtin_ctzll(at), count);
                 if (areas_of(run) - 1 > atomic_load_explicit(&area->more, memory_order_relaxed) ||
                     !take_areas(slots, run))
                         continue;
@@ -255,11 +255,13 @@ bool slots_take(struct slots *slots, const struct slot_want *want, struct slot_r
         const size_t count = slots_for(want->low - skip + want->bytes);
         const size_t n = atomic_load_explicit(&slots->n_areas, memory_order_acquire);
         size_t at = want->hint < n ? want->hint : 0;
+        unsigned first;
 
         for (size_t i = 0; i < n && count <= AREA_SLOTS; i++) {
-                *ret = (struct slot_run){ .area = (uint32_t)at, .count = (uint32_t)count };
-                if (take_in_area(&slots->areas[at], want, count, &ret->first))
+                if (take_in_area(&slots->areas[at], want, count, &first)) {
+                        *ret = slot_run(at, first, count);
                         return true;
+                }
                 at = at + 1 < n ? at + 1 : 0;
         }
         return count > 1 && take_several(slots, want, count, ret);
@@ -279,7 +281,8 @@ static __attribute__((__noinline__)) bool give_several(struct slots *slots, stru
         for (size_t i = 0; i < areas_of(run); i++) {
                 const uint64_t mine = bits_in(run, i);
 
-                if ((atomic_load_explicit(&slots->areas[run.area + i].used, memory_order_relaxed) &
+                if ((atomic_load_explicit(&slots->areas[run_area(run) + i].used,
+                                          memory_order_relaxed) &
                      mine) != mine)
                         return false;
         }
@@ -289,7 +292,7 @@ static __attribute__((__noinline__)) bool give_several(struct slots *slots, stru
 
 bool slots_give(struct slots *slots, struct slot_run run)
 {
-        if (run.first + run.count <= AREA_SLOTS)
-                return give_one(&slots->areas[run.area], bits(run.first, run.count));
+        if (run_first(run) + run_count(run) <= AREA_SLOTS)
+                return give_one(&slots->areas[run_area(run)], bits(run_first(run), run_count(run)));
         return give_several(slots, run);
 }

@@ -56,12 +56,42 @@ struct slot_want {
         size_t hint;
 };
 
-/* struct slot_run - slots that were taken: @count from @first of @area on, perhaps of those after
- * it, too. @count 0: none. */
+/**
+ * struct slot_run - slots that were taken: some from one of an area on, perhaps of those after it,
+ *                   too
+ * @word: slot_run(); 0: none
+ *
+ * One word, since a processor that reads at once what was written in pieces waits until all it has
+ * written is in the cache, and here it has just copied.
+ */
 struct slot_run {
-        uint32_t area, count;
-        uint8_t first;
+        uint64_t word;
 };
+
+#define RUN_COUNT_SHIFT 8
+#define RUN_AREA_SHIFT  32
+
+/* @first: below AREA_SLOTS. @count: > 0, below 2^24. */
+static inline struct slot_run slot_run(size_t area, size_t first, size_t count)
+{
+        return (struct slot_run){ (uint64_t)area << RUN_AREA_SHIFT |
+                                  (uint64_t)count << RUN_COUNT_SHIFT | first };
+}
+
+static inline size_t run_area(struct slot_run run)
+{
+        return (size_t)(run.word >> RUN_AREA_SHIFT);
+}
+
+static inline size_t run_count(struct slot_run run)
+{
+        return (uint32_t)run.word >> RUN_COUNT_SHIFT;
+}
+
+static inline unsigned run_first(struct slot_run run)
+{
+        return (uint8_t)run.word;
+}
 
 /* How many slots it takes, where the first begins on a multiple of @stride: of the bits between the
  * slot's beginning and the first byte, too. */
@@ -89,14 +119,14 @@ bool slots_give(struct slots *slots, struct slot_run run);
 /* Where the first slot of a run is, for the device and for the processor. */
 static inline uint64_t slots_dma(const struct slots *slots, struct slot_run run)
 {
-        return atomic_load_explicit(&slots->areas[run.area].dma, memory_order_relaxed) +
-               run.first * SLOT_BYTES;
+        return atomic_load_explicit(&slots->areas[run_area(run)].dma, memory_order_relaxed) +
+               run_first(run) * SLOT_BYTES;
 }
 
 static inline char *slots_data(const struct slots *slots, struct slot_run run)
 {
-        return atomic_load_explicit(&slots->areas[run.area].data, memory_order_relaxed) +
-               run.first * SLOT_BYTES;
+        return atomic_load_explicit(&slots->areas[run_area(run)].data, memory_order_relaxed) +
+               run_first(run) * SLOT_BYTES;
 }
 
 /* Take all, so that it can be given away. Return: false where some are in use: nothing is taken. */

@@ -146,7 +146,7 @@ static void test_slots_like_an_array(void **state)
                                 continue;
                         }
                         taken->first = (slots_dma(&slots, taken->run) - DMA) / SLOT_BYTES;
-                        taken->count = taken->run.count;
+                        taken->count = run_count(taken->run);
                         check_taken(&slots, &want, taken);
                         assert_true(is_free(used, taken->first, taken->count));
                         memset(used + taken->first, true, taken->count);
@@ -186,18 +186,16 @@ static void test_slots_over_several_areas(void **state)
         assert_true(slots_give(&slots, run));
 
         /* One slot in the middle of where it would be. */
-        other = (struct slot_run){ .area = run.area + 7, .count = 1, .first = 13 };
-        while (slots_take(
-                       &slots,
-                       &(struct slot_want){ .bytes = 1, .stride = SLOT_BYTES, .hint = other.area },
-                       &run) &&
-               (run.area != other.area || run.first != other.first))
+        other = slot_run(run_area(run) + 7, 13, 1);
+        while (slots_take(&slots,
+                          &(struct slot_want){
+                                  .bytes = 1, .stride = SLOT_BYTES, .hint = run_area(other) },
+                          &run) &&
+               run.word != other.word)
                 ;
-        assert_int_equal(run.first, other.first);
-        for (unsigned first = 0; first < other.first; first++)
-                assert_true(slots_give(&slots, (struct slot_run){ .area = other.area,
-                                                                  .count = 1,
-                                                                  .first = (uint8_t)first }));
+        assert_int_equal(run_first(run), 13);
+        for (unsigned first = 0; first < 13; first++)
+                assert_true(slots_give(&slots, slot_run(run_area(other), first, 1)));
         assert_false(slots_take(&slots, &all, &run));
         assert_int_equal(slots_used(&slots), 1);
         assert_true(slots_give(&slots, other));
@@ -228,9 +226,9 @@ static void *take_and_give(void *data)
                 if (!slots_take(&shared->slots, &want, &run))
                         continue;
                 at = (unsigned char *)slots_data(&shared->slots, run);
-                for (size_t slot = 0; slot < run.count; slot++)
+                for (size_t slot = 0; slot < run_count(run); slot++)
                         at[slot * SLOT_BYTES]++;
-                for (size_t slot = 0; slot < run.count; slot++)
+                for (size_t slot = 0; slot < run_count(run); slot++)
                         assert_int_equal(at[slot * SLOT_BYTES]--, 1);
                 assert_true(slots_give(&shared->slots, run));
                 if (i % 64 == 0 && !atomic_exchange(&shared->closed, 1)) {

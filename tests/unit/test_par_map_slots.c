@@ -376,33 +376,6 @@ static void test_sites_tell_who_bounces(void **state)
         end(&setup);
 }
 
-static void test_sites_lose_nothing(void **state)
-{
-        static struct sites sites;
-        struct par_map_site told[SITES_MAX];
-        static char labels[200];
-        uint64_t bounces = 0, bytes = 0;
-        size_t n;
-
-        (void)state;
-        /* More places than there are, and more than fits into what is recent. */
-        for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
-                struct site *site = sites_find(&sites, &labels[i], NULL);
-
-                assert_ptr_equal(site, sites_find(&sites, &labels[i], &n));
-                for (unsigned k = 0; k < 5; k++)
-                        (void)site_count(site, (UINT64_C(1) << 39) - 1);
-        }
-        n = sites_list(&sites, told, SITES_MAX);
-        assert_int_equal(n, SITES_MAX);
-        for (size_t i = 0; i < n; i++) {
-                bounces += told[i].bounces;
-                bytes += told[i].bytes_in;
-        }
-        assert_int_equal(bounces, 1000);
-        assert_int_equal(bytes, 1000 * ((UINT64_C(1) << 39) - 1));
-}
-
 /* What events said of the slots of a mapping. */
 static unsigned mapping_news(const struct par_mapping *mapping)
 {
@@ -616,7 +589,6 @@ int main(void)
                 cmocka_unit_test(test_bounce_grows_and_shrinks),
                 cmocka_unit_test(test_mapping_without_memory),
                 cmocka_unit_test(test_sites_tell_who_bounces),
-                cmocka_unit_test(test_sites_lose_nothing),
                 cmocka_unit_test(test_slots_cannot_be_freed_by_others),
                 cmocka_unit_test(test_events_of_slots),
                 cmocka_unit_test(test_reserve_is_of_good_memory),
