@@ -131,8 +131,8 @@ static void tell_frames(struct keeper *keeper, bool given_up)
                 if (ledger_says_lent(&keeper->ledger, i, slot->generation))
                         flags |= KEEPER_LENT;
                 keeper_tell_frame(keeper, i, flags, NULL);
-                if (slot->strayed)
-                        keeper_tell_strayed(keeper, i);
+                if (slot->seen_phys != slot->told_phys)
+                        keeper_tell_moved(keeper, i);
         }
 }
 

@@ -234,8 +234,10 @@ void keeper_end_threads(struct keeper *keeper);
 /* A JOB_LEAVE comes back, and the frame has not left. */
 void keeper_called_back(struct keeper *keeper, struct job *job);
 
-/* The frame of a slot has strayed: say so, to the worker as well. */
-void keeper_tell_strayed(struct keeper *keeper, uint32_t number);
+/* The frame of a slot is elsewhere, or its page was punched out (UINT64_MAX): say so, to the worker
+ * as well; and the same to the next worker. */
+void keeper_frame_moved(struct keeper *keeper, uint32_t number, uint64_t phys);
+void keeper_tell_moved(struct keeper *keeper, uint32_t number);
 
 /* Begin to give back the frame of a slot that is held, as a KEEPER_LEAVE says; or, while its
  * address is being read, have it done after that. 0; -ENOMEM. */

@@ -107,33 +107,32 @@ static void lingers(struct keeper *keeper, const struct job *job, enum backend_h
         keeper_tell(keeper, &message);
 }
 
-static void moved(struct keeper *keeper, uint32_t number, uint64_t phys)
+void keeper_tell_moved(struct keeper *keeper, uint32_t number)
 {
-        struct slot *slot = &keeper->slots.slots[number];
-        struct log_fields about = about_slot(keeper, slot);
+        const struct slot *slot = &keeper->slots.slots[number];
         struct keeper_message message = {
                 .type = KEEPER_MOVED,
                 .slot = number,
                 .generation = slot->generation,
                 .pool = slot->pool,
-                .phys = phys,
+                .phys = slot->seen_phys,
                 .page_bytes = slot->frame.page_bytes,
                 .node = slot->frame.node,
         };
 
-        if (log_rate_allows(&keeper->frame_words))
-                log_event(LOG_WARNING, &about, "frame %u is no longer at 0x%llx", number,
-                          (unsigned long long)slot->told_phys);
-        slot->told_phys = phys;
         keeper_tell(keeper, &message);
 }
 
-void keeper_tell_strayed(struct keeper *keeper, uint32_t number)
+void keeper_frame_moved(struct keeper *keeper, uint32_t number, uint64_t phys)
 {
         struct slot *slot = &keeper->slots.slots[number];
+        struct log_fields about = about_slot(keeper, slot);
 
-        slot->strayed = false;
-        moved(keeper, number, slot->frame.phys);
+        if (log_rate_allows(&keeper->frame_words))
+                log_event(LOG_WARNING, &about, "frame %u is no longer at 0x%llx", number,
+                          (unsigned long long)slot->told_phys);
+        slot->seen_phys = phys;
+        keeper_tell_moved(keeper, number);
 }
 
 static void verified(struct keeper *keeper, const struct job_verify_item *item)
@@ -145,8 +144,8 @@ static void verified(struct keeper *keeper, const struct job_verify_item *item)
                 poisoned(keeper, item->slot);
         else if (item->result)
                 log_debug("cannot look where frame %u is: %s", item->slot, strerror(-item->result));
-        else if (item->phys != slot->told_phys)
-                moved(keeper, item->slot, item->phys);
+        else if (item->phys != slot->seen_phys)
+                keeper_frame_moved(keeper, item->slot, item->phys);
 
         if (slot->job) {
                 struct keeper_message leave = job_request(slot->job);

@@ -70,6 +70,7 @@ uint32_t slots_enter(struct slots *slots, const struct backend_frame *frame, uin
                 .pool = pool,
                 .frame = *frame,
                 .told_phys = frame->phys,
+                .seen_phys = frame->phys,
         };
         return number;
 }

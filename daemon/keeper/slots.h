@@ -24,17 +24,18 @@ enum slot_state {
  * @frame:      valid while SLOT_HELD
  * @given_up:   unpinned on behalf of a former worker: it can only leave
  * @verifying:  a job is reading its address: it cannot leave yet
- * @told_phys:  the address that the worker knows
+ * @told_phys:  where it was when it came: the address by which workers and their ledger know it
+ * @seen_phys:  where it was when that was looked at last, and UINT64_MAX where its page was punched
+ *              out: another one than @told_phys is told to each worker
  * @poisoned:   its memory has failed, which the worker knows
- * @strayed:    it was not held by any keeper for a while, and is elsewhere than @told_phys says
  * @job:        while SLOT_LEAVING; with @verifying: to be done after that
  */
 struct slot {
         enum slot_state state;
         uint32_t generation, pool;
         struct backend_frame frame;
-        bool given_up, verifying, poisoned, strayed;
-        uint64_t told_phys;
+        bool given_up, verifying, poisoned;
+        uint64_t told_phys, seen_phys;
         struct job *job;
 };
 

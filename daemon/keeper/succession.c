@@ -305,12 +305,16 @@ uint64_t keeper_succession_due(const struct keeper *keeper)
 
 static struct slot slot_of(const struct takeover_slot *record)
 {
+        const bool given_up = record->flags & TAKEOVER_GIVEN_UP;
+
         return (struct slot){
                 .state = SLOT_HELD,
                 .pool = record->pool,
-                .given_up = record->flags & TAKEOVER_GIVEN_UP,
+                .given_up = given_up,
                 .poisoned = record->flags & TAKEOVER_POISONED,
                 .told_phys = record->told_phys,
+                /* What verify saw, it will see again. */
+                .seen_phys = given_up ? record->told_phys : record->phys,
                 .frame = {
                         .page_bytes = record->page_bytes,
                         .phys = record->phys,
@@ -344,7 +348,7 @@ static int reclaim(struct keeper *keeper, struct slot *slot)
         else if (r)
                 log_warning("frame at 0x%llx: where it is now cannot be seen: %s",
                             (unsigned long long)slot->told_phys, strerror(-r));
-        slot->strayed = !r && slot->frame.phys != slot->told_phys;
+        slot->seen_phys = r ? slot->told_phys : slot->frame.phys;
         return 0;
 }
 
@@ -369,9 +373,11 @@ static int restore_slot(struct keeper *keeper, const struct takeover_slot *recor
         if (record->pool >= keeper->settings->n_pools || !is_power_of_two(record->page_bytes))
                 return -EBADMSG;
         r = parked ? reclaim(keeper, &slot) : adopt(keeper, &slot);
-        if (r)
-                return r;
-        return slots_restore(&keeper->slots, record->number, record->generation, &slot);
+        if (!r)
+                r = slots_restore(&keeper->slots, record->number, record->generation, &slot);
+        if (!r && parked && slot.seen_phys != slot.told_phys)
+                keeper_frame_moved(keeper, record->number, slot.seen_phys);
+        return r;
 }
 
 /* Those that are released, or the others. */

@@ -15,10 +15,11 @@ struct state;
 
 /**
  * struct frame_news - a frame that the keeper holds for a pool
- * @lent: a client of a former worker may still use it: it goes into quarantine
- * @given_up: a former worker had it leave, so it is @lent; to be told after the others: where its
- *        address is another frame's by now, whoever had it punched its page out. Then it has none,
- *        and all that it does is to leave, charged to him
+ * @phys: where it was when it came; state_frame_moved() tells that it is elsewhere by now
+ * @lent: a client of a former worker may still use it: it goes into quarantine. Where its address
+ *        is another frame's by now, whoever had it punched its page out: then it has none
+ * @given_up: a former worker had it leave, so it is @lent; to be told after the others. All that it
+ *        does is to leave, charged to whom it was charged to
  * @former: the frame that is gone, in whose place it was taken; generation 0: it is in no one's
  */
 struct frame_news {

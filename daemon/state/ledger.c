@@ -321,6 +321,16 @@ void ledger_close_frame(struct ledger *ledger, uint32_t slot)
                 ledger->frames[slot].marks |= LEDGER_CLOSED;
 }
 
+void ledger_lose_frame(struct ledger *ledger, uint32_t slot)
+{
+        uint32_t last;
+
+        if (!ledger || ledger->frames[slot].marks & LEDGER_LOST)
+                return;
+        last = (uint32_t)atomic_load(&ledger->head->last_buffer) & LEDGER_LOST_AT_MASK;
+        ledger->frames[slot].marks |= LEDGER_LOST | last << LEDGER_LOST_AT_SHIFT;
+}
+
 /* ---- the whole ------------------------------------------------------------------------------ */
 
 static const size_t record_bytes[LEDGER_TABLES] = {

@@ -182,6 +182,10 @@ void ledger_export_frame(struct ledger *ledger, uint32_t slot);
 /* Nothing more is granted from a frame that is charged to somebody. */
 void ledger_close_frame(struct ledger *ledger, uint32_t slot);
 
+/* Its page is elsewhere. No buffer that is granted from now on lies in it; the first time counts.
+ */
+void ledger_lose_frame(struct ledger *ledger, uint32_t slot);
+
 /* ---- what another process has left ---------------------------------------------------------- */
 
 /**
@@ -237,6 +241,14 @@ bool ledger_frame_exported(const struct ledger *ledger, uint32_t slot);
 
 /* Whether it was closed, likewise. */
 bool ledger_frame_closed(const struct ledger *ledger, uint32_t slot);
+
+/**
+ * ledger_frame_lost() - whether the page of the frame in a slot is elsewhere
+ * @ret_last_buffer: buffers with higher numbers lie in another frame. It is too high by a multiple
+ *                   of 2^29 where so many buffers were granted since
+ */
+bool ledger_frame_lost(const struct ledger *ledger, uint32_t slot, uint32_t generation,
+                       uint64_t *ret_last_buffer);
 
 /* Numbers of owners and buffers up to these were given already. */
 uint64_t ledger_last_owner(const struct ledger *ledger);

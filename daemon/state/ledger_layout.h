@@ -167,13 +167,19 @@ struct ledger_holder_record {
 enum ledger_frame_mark {
         LEDGER_EXPORTED = 1, /* dma-bufs were made of memory in it */
         LEDGER_CLOSED = 2,   /* nothing more is granted from it */
+        LEDGER_LOST = 4,     /* its page is elsewhere: another frame may be where it was */
 };
+
+/* The other bits of the marks of a frame that is lost: the lowest ones of the number of the buffer
+ * that was granted last before that. */
+#define LEDGER_LOST_AT_SHIFT 3
+#define LEDGER_LOST_AT_MASK  (UINT32_MAX >> LEDGER_LOST_AT_SHIFT)
 
 /**
  * struct ledger_frame_record - to whom a frame is charged that clients have seen
  * @generation: of the frame in this slot; another: the record is of a former one
  * @session:    record of its session; LEDGER_NONE: it is the uid's
- * @marks:      enum ledger_frame_mark. Not in @sum: it is written later
+ * @marks:      enum ledger_frame_mark, and when it was lost. Not in @sum: it is written later
  * @aside:      it is charged to nobody, since what was said of it did not check
  */
 struct ledger_frame_record {

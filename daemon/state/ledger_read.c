@@ -394,6 +394,20 @@ bool ledger_frame_closed(const struct ledger *ledger, uint32_t slot)
         return slot < ledger->head->slots && ledger->frames[slot].marks & LEDGER_CLOSED;
 }
 
+bool ledger_frame_lost(const struct ledger *ledger, uint32_t slot, uint32_t generation,
+                       uint64_t *ret_last_buffer)
+{
+        const struct ledger_frame_record *record = frame_record(ledger, slot, generation);
+        uint64_t last;
+
+        if (!record || !(record->marks & LEDGER_LOST))
+                return false;
+        last = atomic_load(&ledger->head->last_buffer);
+        last -= (last - (record->marks >> LEDGER_LOST_AT_SHIFT)) & LEDGER_LOST_AT_MASK;
+        *ret_last_buffer = last;
+        return true;
+}
+
 uint64_t ledger_last_owner(const struct ledger *ledger)
 {
         return atomic_load(&ledger->head->last_owner);

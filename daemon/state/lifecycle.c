@@ -279,12 +279,30 @@ static void displace(struct state *state, uint64_t phys, uint64_t now_ns)
 }
 
 /*
- * The same, before a worker died: frames that were given up are told last. Such a one has no
- * address any more, but an owner, to whom it stays charged, and of whose end the keeper is told.
+ * The same, before a worker died, of which the keeper tells in any order, but of frames that were
+ * given up last. Such a one has no address any more, but an owner, to whom it stays charged, and of
+ * whose end the keeper is told. What nobody was lent nobody has punched; of two that were lent the
+ * ledger knows.
  */
 static bool has_lost_its_page(const struct state *state, const struct frame_news *news)
 {
-        return news->given_up && state_frame_at(state, news->phys);
+        const struct frame *there = state_frame_at(state, news->phys);
+        uint64_t last_buffer;
+
+        if (!news->lent)
+                return false;
+        return ledger_frame_lost(state->ledger, news->name.slot, news->name.generation,
+                                 &last_buffer) ||
+               (there && (news->given_up || !there->lent));
+}
+
+/* It arrives without an address. Its holders, where it has any, are told when they are known. */
+static void arrive_lost(struct frame *frame)
+{
+        if (frame->given_up)
+                return;
+        frame->put_off = FRAME_MOVED;
+        frame->moved_to = UINT64_MAX;
 }
 
 /* It can be put into the pool's spaces, and is in nobody's way. Return: 0; -EINVAL; -ENOMEM. */
@@ -375,7 +393,9 @@ int state_frame_arrived(struct state *state, const struct frame_news *news, uint
         state_bytes_add(&pool->bytes, FRAME_FREE, news->page_bytes);
         if (counts_as_unpinned(frame))
                 pool->unpinned_frames++;
-        if (!lost)
+        if (lost)
+                arrive_lost(frame);
+        else
                 begin_service(frame);
         if (frame->lent)
                 enter_orphan(state, frame, now_ns);

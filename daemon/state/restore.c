@@ -115,7 +115,7 @@ static void adopt(struct state *state, struct frame *frame, struct account *acco
         /* What was freed of it may still be written to, and nobody knows what that was. */
         if (ledger_frame_exported(state->ledger, frame->name.slot))
                 frame->exported = frame->closed = true;
-        if (ledger_frame_closed(state->ledger, frame->name.slot))
+        if (!frame->in_service || ledger_frame_closed(state->ledger, frame->name.slot))
                 frame->closed = true;
 }
 
@@ -213,21 +213,77 @@ static bool is_taken(const struct frame *frame, const struct buffer_piece *piece
         return other && (other->buffer->share || piece->buffer->share);
 }
 
-/* The frame that a piece lies in, where that can be. */
-static struct frame *frame_of_piece(const struct state *state, const struct account *account,
-                                    const struct buffer_piece *piece)
+/* Whether a piece can lie in a frame. */
+static bool has_place(const struct frame *frame, const struct account *account,
+                      const struct buffer_piece *piece)
 {
-        uint64_t page_bytes = account->pool->settings->page_bytes;
-        struct frame *frame = state_frame_at(state, align_down(piece->phys, page_bytes));
         const struct buffer_piece *there;
 
-        if (!frame || frame->pool != account->pool || !frame->lent ||
+        if (frame->pool != account->pool || !frame->lent ||
             (!is_orphan(frame) && frame->account != account) || is_taken(frame, piece))
-                return NULL;
+                return false;
         there = frame_piece_from(frame, piece->phys);
-        if (there && there->phys <= piece->phys + (piece->length_bytes - 1))
-                return NULL;
-        return frame;
+        return !there || there->phys > piece->phys + (piece->length_bytes - 1);
+}
+
+/* The last buffer that can lie in a frame: what was granted after it lost its page does not. */
+static uint64_t last_buffer_in(const struct state *state, const struct frame *frame)
+{
+        uint64_t last = UINT64_MAX;
+
+        (void)ledger_frame_lost(state->ledger, frame->name.slot, frame->name.generation, &last);
+        return last;
+}
+
+/*
+ * Of frames that were at one address, which all but one lost their pages, the one that was the
+ * account's when the buffer was granted. Return: 0, and NULL where there is none; -ENOMEM.
+ */
+static int frame_among_twins(const struct restoring *restoring, const struct account *account,
+                             const struct buffer_piece *piece, struct frame *first,
+                             struct frame **ret)
+{
+        struct state *state = restoring->state;
+        uint64_t best = 0;
+
+        *ret = NULL;
+        for (struct frame *frame = first; frame && frame->phys == first->phys;
+             frame = state_frame_next(state, frame)) {
+                const uint64_t last = last_buffer_in(state, frame);
+                struct account *charged;
+                int r;
+
+                if (!has_place(frame, account, piece) || piece->buffer->id > last ||
+                    (*ret && last >= best) || (frame->given_up && !frame->in_service))
+                        continue;
+                r = account_of_frame(restoring, frame, &charged);
+                if (r)
+                        return r;
+                if (charged != account)
+                        continue;
+                best = last;
+                *ret = frame;
+        }
+        return 0;
+}
+
+/* The frame that a piece lies in, where that can be. Return: 0, and NULL where it cannot; -ENOMEM.
+ */
+static int frame_of_piece(const struct restoring *restoring, const struct account *account,
+                          const struct buffer_piece *piece, struct frame **ret)
+{
+        const uint64_t phys = align_down(piece->phys, account->pool->settings->page_bytes);
+        struct frame *frame = state_frame_from(restoring->state, phys), *next;
+
+        *ret = NULL;
+        if (!frame || frame->phys != phys)
+                return 0;
+        next = state_frame_next(restoring->state, frame);
+        if (next && next->phys == phys)
+                return frame_among_twins(restoring, account, piece, frame, ret);
+        if (has_place(frame, account, piece))
+                *ret = frame;
+        return 0;
 }
 
 /* The smaller pieces of a buffer divide their frames. */
@@ -251,15 +307,19 @@ static int make_parts(struct account *account, struct frame *frame)
 }
 
 /* Return: 0; NOT_WANTED; -ENOMEM. */
-static int place_piece(struct state *state, struct account *account, struct buffer_piece *piece)
+static int place_piece(const struct restoring *restoring, struct account *account,
+                       struct buffer_piece *piece)
 {
-        struct frame *frame = frame_of_piece(state, account, piece);
+        struct frame *frame;
         int r;
 
+        r = frame_of_piece(restoring, account, piece, &frame);
+        if (r)
+                return r;
         if (!frame)
                 return NOT_WANTED;
         if (is_orphan(frame))
-                adopt(state, frame, account);
+                adopt(restoring->state, frame, account);
         if (is_to_divide(frame, piece)) {
                 r = make_parts(account, frame);
                 if (r)
@@ -294,10 +354,11 @@ static void take_back(struct account *account, struct buffer *buffer, size_t n)
         }
 }
 
-static int place_buffer(struct state *state, struct account *account, struct buffer *buffer)
+static int place_buffer(const struct restoring *restoring, struct account *account,
+                        struct buffer *buffer)
 {
         for (size_t i = 0; i < buffer->n_pieces; i++) {
-                int r = place_piece(state, account, &buffer->pieces[i]);
+                int r = place_piece(restoring, account, &buffer->pieces[i]);
 
                 if (r) {
                         take_back(account, buffer, i);
@@ -421,7 +482,8 @@ static int restore_buffer(void *data, uint32_t record, const struct ledger_buffe
         if (r)
                 return r;
         buffer->share = share;
-        r = place_buffer(state, account, buffer);
+        fill_in(buffer, record, entry);
+        r = place_buffer(restoring, account, buffer);
         if (r) {
                 if (r == NOT_WANTED && !revoked_ns)
                         client_note_lost(client, entry->id, buffer->size_bytes);
@@ -429,7 +491,6 @@ static int restore_buffer(void *data, uint32_t record, const struct ledger_buffe
                 return r;
         }
 
-        fill_in(buffer, record, entry);
         holding_add(holding, buffer);
         state_list_buffer(state, buffer);
         if (share) {

@@ -77,8 +77,11 @@ void state_frame_moved(struct state *state, struct frame_name name, uint64_t phy
         if (is_put_off(state, frame)) {
                 frame->put_off = FRAME_MOVED;
                 frame->moved_to = phys;
+                state_frame_end_service(frame); /* another one may be there */
                 return;
         }
+        if (frame->lent)
+                ledger_lose_frame(state->ledger, frame->name.slot);
         state->counters.moved++;
         frame->fault = phys == UINT64_MAX ? FRAME_PUNCHED : FRAME_MOVED;
         log_moved(state, frame, phys);

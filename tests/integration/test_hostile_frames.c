@@ -16,8 +16,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -380,19 +383,55 @@ static void play(struct scene *scene, const struct trick *trick)
                 add_hugepages(-1);
 }
 
+/* ---- the worker's death ---------------------------------------------------------------------- */
+
+static void replace_worker(struct scene *scene)
+{
+        const pid_t worker = pard_fixture_worker(&scene->pard);
+        pid_t next;
+
+        wire_client_close(&scene->admin);
+        kill(worker, SIGKILL);
+        while ((next = pard_fixture_worker(&scene->pard)) == worker || !next)
+                usleep(1000);
+        wire_client_open(scene->pard.socket, "admin", &scene->admin);
+}
+
+/* So much is granted, and so much is retired since it was punched. */
+static void await_retired(struct scene *scene, uint64_t granted_bytes, uint64_t retired_bytes)
+{
+        uint64_t deadline = now_ns() + SOON_MS * NS_PER_MS;
+
+        for (;;) {
+                const Wire__StateBytes *bytes = wire_client_pool(&scene->admin, "any")->bytes;
+
+                check_sum_of_states(bytes);
+                if (bytes->granted == granted_bytes && bytes->retired == retired_bytes)
+                        return;
+                if (now_ns() > deadline)
+                        die("%s: %llu bytes are granted, %llu should be; retired %llu, "
+                            "quarantined %llu, leaving %llu, lingering %llu, free %llu",
+                            scene->doing, (unsigned long long)bytes->granted,
+                            (unsigned long long)granted_bytes, (unsigned long long)bytes->retired,
+                            (unsigned long long)bytes->quarantined,
+                            (unsigned long long)bytes->leaving,
+                            (unsigned long long)bytes->lingering, (unsigned long long)bytes->free);
+                usleep(2000);
+        }
+}
+
 /* ---- a frame that moved -----------------------------------------------------------------------
  */
 
 /* pard finds out that a granted frame was punched: it is taken out of service, and replaced when
- * its holder gives it back. */
-static void play_moved(bool killed)
+ * its holder gives it back, or ends; and until then it is his, whoever dies. */
+static void play_moved(bool killed, unsigned deaths)
 {
         static const struct trick moved = {
                 "punched and noticed", punch, HOLE_NOTE, "hole", false, false, false
         };
         struct scene scene = { .doing = "punched and noticed" };
         char watchful[512], *verify;
-        uint64_t deadline = now_ns() + SOON_MS * NS_PER_MS;
         struct hostile hostile;
 
         snprintf(watchful, sizeof(watchful), "%s", config);
@@ -402,10 +441,12 @@ static void play_moved(bool killed)
         wire_client_open(scene.pard.socket, "admin", &scene.admin);
         hostile = start_hostile(&scene.pard, &moved);
         tell(&hostile, ORDER_TAKE);
-        while (wire_client_pool(&scene.admin, "any")->bytes->retired != FRAME_BYTES) {
-                if (now_ns() > deadline)
-                        die("nobody notices that a frame was punched");
-                usleep(1000);
+        await_retired(&scene, 0, FRAME_BYTES);
+        for (unsigned i = 0; i < deaths; i++) {
+                snprintf(scene.doing, sizeof(scene.doing), "punched and noticed, %u workers dead",
+                         i + 1);
+                replace_worker(&scene);
+                await_retired(&scene, 0, FRAME_BYTES);
         }
         if (!killed) {
                 tell(&hostile, ORDER_FREE);
@@ -416,7 +457,7 @@ static void play_moved(bool killed)
         take_the_rest(&scene, POOL_BYTES);
         wire_client_close(&scene.admin);
         pard_fixture_stop(&scene.pard);
-        printf("a frame that was punched and noticed: replaced\n");
+        printf("a frame that was punched and noticed, %u workers dead: replaced\n", deaths);
 }
 
 /* ---- a page that is in use again --------------------------------------------------------------
@@ -435,18 +476,6 @@ static bool page_is_in_use_again(struct scene *scene)
         return frames->n_frames == 2 && frames->frames[0]->phys == frames->frames[1]->phys;
 }
 
-static void replace_worker(struct scene *scene)
-{
-        const pid_t worker = pard_fixture_worker(&scene->pard);
-        pid_t next;
-
-        wire_client_close(&scene->admin);
-        kill(worker, SIGKILL);
-        while ((next = pard_fixture_worker(&scene->pard)) == worker || !next)
-                usleep(1000);
-        wire_client_open(scene->pard.socket, "admin", &scene->admin);
-}
-
 static void play_nothing(struct held *held)
 {
         (void)held;
@@ -455,11 +484,26 @@ static void play_nothing(struct held *held)
 static const char one_frame[] =
         "backend = \"hugetlb\"\nhugepages = \"reserve\"\nkeep_free = \"512M\"\n"
         "verify = \"0\"\npool \"any\" { page_size = \"2M\" size_min = \"2M\" "
-        "size_max = \"4M\" reuse_delay = \"0ms\" quarantine = \"100ms\" }\n";
+        "size_max = \"4M\" reuse_delay = \"0ms\" quarantine = \"100ms\" pin = \"optional\" }\n";
 
-/* A client punches its frame and gives it back, another one has a frame: whether it is the same
- * page is for the kernel to choose, which mostly takes what was freed last. */
-static bool lose_page(struct scene *scene, struct hostile *hostile, struct hostile *next)
+/* A page that is pinned is nobody else's after it was punched; from now on there are no pins. */
+static void forbid_pins(void)
+{
+        struct sock_filter code[] = {
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        };
+        const struct sock_fprog program = { ARRAY_SIZE(code), code };
+
+        insist(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0, "seccomp");
+}
+
+/* A client punches its frame and gives it back, or keeps it, another one has a frame: whether it is
+ * the same page is for the kernel to choose, which mostly takes what was freed last. */
+static bool lose_page(struct scene *scene, bool keeps, struct hostile *hostile,
+                      struct hostile *next)
 {
         static const struct trick punched = { "punched", punch, HOLE_NOTE, "hole",
                                               false,     false, false };
@@ -469,8 +513,10 @@ static bool lose_page(struct scene *scene, struct hostile *hostile, struct hosti
 
         *hostile = start_hostile(&scene->pard, &punched);
         tell(hostile, ORDER_TAKE);
-        tell(hostile, ORDER_FREE);
-        await_note(scene, HOLE_NOTE);
+        if (!keeps) {
+                tell(hostile, ORDER_FREE);
+                await_note(scene, HOLE_NOTE);
+        }
         *next = start_hostile(&scene->pard, &plain);
         tell(next, ORDER_TAKE);
         if (page_is_in_use_again(scene))
@@ -481,9 +527,9 @@ static bool lose_page(struct scene *scene, struct hostile *hostile, struct hosti
         return false;
 }
 
-/* What was punched and given back has lost its page to another frame when the worker dies: it is
- * still charged to who did it, and goes when he ends. */
-static void play_worker_dies(void)
+/* What was punched and given back, or kept, has lost its page to another frame when the worker
+ * dies: it is still charged to who did it, and goes when he ends. */
+static void play_worker_dies(bool keeps)
 {
         struct scene scene = { .doing = "punched, and the page in use again" };
         struct hostile hostile, next;
@@ -492,7 +538,7 @@ static void play_worker_dies(void)
         pard_fixture_start_filled(one_frame, &scene.pard);
         wire_client_open(scene.pard.socket, "admin", &scene.admin);
         keeper_fds = process_descriptors(scene.pard.pid);
-        while (!lose_page(&scene, &hostile, &next))
+        while (!lose_page(&scene, keeps, &hostile, &next))
                 if (++tries == TRIES_MAX)
                         die("%s: %u times the kernel took another page", scene.doing, tries);
 
@@ -500,7 +546,10 @@ static void play_worker_dies(void)
                 replace_worker(&scene);
                 snprintf(scene.doing, sizeof(scene.doing), "punched, and %d workers dead",
                          deaths + 1);
-                await_note(&scene, HOLE_NOTE);
+                if (keeps)
+                        await_retired(&scene, FRAME_BYTES, FRAME_BYTES);
+                else
+                        await_note(&scene, HOLE_NOTE);
                 if (!page_is_in_use_again(&scene))
                         die("%s: the page is not where it was", scene.doing);
         }
@@ -513,9 +562,9 @@ static void play_worker_dies(void)
                     process_descriptors(scene.pard.pid), keeper_fds);
         wire_client_close(&scene.admin);
         pard_fixture_stop(&scene.pard);
-        printf("a frame that was punched, whose page is in use again: charged over the worker's "
+        printf("a frame that was punched%s, whose page is in use again: charged over the worker's "
                "death (%u tries)\n",
-               tries + 1);
+               keeps ? " and kept" : " and given back", tries + 1);
 }
 
 /* ---- a client that keeps a lot ----------------------------------------------------------------
@@ -630,8 +679,13 @@ int main(int argc, char **argv)
         pard_fixture_stop(&scene.pard);
         for (int killed = 0; killed < 2; killed++)
                 if (is_wanted("moved", wanted))
-                        play_moved(killed);
-        if (is_wanted("the worker dies", wanted))
-                play_worker_dies();
+                        play_moved(killed, 0);
+        if (is_wanted("moved", wanted))
+                play_moved(true, 2);
+        if (is_wanted("the worker dies", wanted)) {
+                play_worker_dies(false);
+                forbid_pins();
+                play_worker_dies(true);
+        }
         return 0;
 }

@@ -242,13 +242,20 @@ static void arrive(struct world *world, uint32_t pool, uint64_t phys, struct fra
         frame->pool = pool;
         frame->phys = phys;
         frame->held = true;
-        frame->leaving = frame->given_up = frame->lent = false;
-        tell_frame(world, frame, former);
+        frame->leaving = frame->given_up = frame->lent = frame->moved = false;
+        if (!world->unheard)
+                tell_frame(world, frame, former);
 }
 
 void world_arrive_at(struct world *world, uint32_t pool, uint64_t phys)
 {
         arrive(world, pool, phys, (struct frame_name){ 0 });
+}
+
+void world_move(struct world *world, struct frame_name name)
+{
+        frame_named(world, name)->moved = true;
+        state_frame_moved(world->state, name, UINT64_MAX, world->now_ns);
 }
 
 static bool is_held(const struct world *world, uint64_t phys)
@@ -374,9 +381,15 @@ void world_stop(struct world *world)
 /* Those that are held, or those that were given up, as the keeper does. */
 static void tell_frames(struct world *world, bool given_up)
 {
-        for (uint32_t i = 0; i < world->n_slots; i++)
-                if (world->frames[i].held && world->frames[i].given_up == given_up)
-                        tell_frame(world, &world->frames[i], (struct frame_name){ 0 });
+        for (uint32_t i = 0; i < world->n_slots; i++) {
+                const struct world_frame *frame = &world->frames[i];
+
+                if (!frame->held || frame->given_up != given_up)
+                        continue;
+                tell_frame(world, frame, (struct frame_name){ 0 });
+                if (frame->moved)
+                        state_frame_moved(world->state, frame->name, UINT64_MAX, world->now_ns);
+        }
 }
 
 void world_restart(struct world *world)

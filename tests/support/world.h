@@ -28,6 +28,7 @@ struct world_frame {
         bool given_up;  /* a former one did, when it ended */
         unsigned flags; /* of the last leave() */
         bool lent;
+        bool moved; /* the keeper knows that its page is elsewhere */
 };
 
 struct world_answer {
@@ -56,6 +57,7 @@ struct world_event {
  * @scatter: they come in runs of so many; 0: adjacent
  * @clumsy:  leave() does not answer by itself: the test calls world_let_leave()
  * @snatch:  pages that leave are not had again
+ * @unheard: the state is not told of frames that arrive; the next one is
  * @slow_restart_ns: time that goes by between the next worker's frames and what it makes of them
  * @poison_at_restart: a frame of which the keeper tells the next worker that it has failed;
  *           generation 0: none
@@ -69,7 +71,7 @@ struct world {
         struct device_settings devices[16];
         struct state *state;
         uint64_t now_ns;
-        bool clumsy, snatch, late;
+        bool clumsy, snatch, late, unheard;
         uint32_t supply, scatter;
         struct world_frame frames[WORLD_FRAMES_MAX];
         uint32_t n_slots;
@@ -117,6 +119,9 @@ struct client *world_resume(struct world *world, uint32_t uid, uint64_t token);
 
 /* A frame arrives, asked for or not. */
 void world_arrive_at(struct world *world, uint32_t pool, uint64_t phys);
+
+/* The page of a frame is elsewhere, and the keeper sees it: each state is told. */
+void world_move(struct world *world, struct frame_name name);
 
 /* Some frames arrive for a pool, from the top of its last wish down. */
 void world_arrive(struct world *world, uint32_t pool, uint32_t count);

@@ -644,6 +644,41 @@ static void script_moved(void)
 }
 
 /* More frames than the socket holds messages, to a worker that does not listen. */
+/* Where they were when they came is what the ledger calls them by; that they are elsewhere each
+ * worker hears. */
+static void script_moved_before(void)
+{
+        struct keeper_message message;
+        unsigned had = 0, moved = 0;
+        int fd;
+
+        if (shared->starts == 1) {
+                welcome(0);
+                say(take_message(4));
+        } else {
+                want(hear(KEEPER_WELCOME, NULL).count == 4);
+        }
+        while (had < 4 || moved < 4) {
+                want(hear_within(PATIENCE_MS, &message, &fd));
+                if (message.type == KEEPER_FRAME) {
+                        want(fd >= 0 && message.phys % (2 * MiB) == 0);
+                        close(fd);
+                        if (shared->starts == 1)
+                                shared->phys[had] = message.phys;
+                        want(shared->phys[had++] == message.phys);
+                } else if (message.type == KEEPER_MOVED) {
+                        want(moved++ < had && message.phys % (2 * MiB) == 4096);
+                } else {
+                        want(message.type == KEEPER_TAKEN || message.type == KEEPER_PROGRESS);
+                }
+        }
+        if (shared->starts == 1) {
+                say((struct keeper_message){ .type = KEEPER_READY });
+                die();
+        }
+        silence(100);
+}
+
 static void script_deaf(void)
 {
         struct keeper_message message = take_message(2000);
@@ -983,9 +1018,9 @@ static const struct script {
         { "beside", script_beside },     { "killed_harvesting", script_killed_harvesting },
         { "hang", script_hang },         { "reload", script_reload },
         { "watch", script_watch },       { "reload_all_the_time", script_reload_all_the_time },
-        { "moved", script_moved },       { "poisoned", script_poisoned },
-        { "deaf", script_deaf },         { "faulty", script_faulty },
-        { "identity", script_identity },
+        { "moved", script_moved },       { "moved before", script_moved_before },
+        { "poisoned", script_poisoned }, { "deaf", script_deaf },
+        { "faulty", script_faulty },     { "identity", script_identity },
 };
 
 static int worker_main(const char *name)
@@ -1441,6 +1476,7 @@ static void test_keeper_tells_once_what_moved(void **state)
         ops.verify = verify_moved;
         backend_free(backend);
         pass("moved", &(struct trial){ .ops = &ops, .verify_ns = 10 * NS_PER_MS }, 1);
+        pass("moved before", &(struct trial){ .ops = &ops, .verify_ns = 10 * NS_PER_MS }, 2);
 }
 
 static int (*sim_let_go)(struct backend *backend, struct backend_frame *frame, bool owner_gone,

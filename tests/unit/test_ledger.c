@@ -329,6 +329,43 @@ static void test_ledger_charges_frames(void **state)
         ledger_free(ledger);
 }
 
+/* Buffers that were granted later lie in another frame, however many they are by then. */
+static void test_ledger_knows_when_a_frame_was_lost(void **state)
+{
+        static const struct {
+                const char *name;
+                uint64_t lost_at, last;
+        } cases[] = {
+                { "nothing was granted ever", 0, 0 },
+                { "nothing was granted since", 7, 7 },
+                { "a few were", 7, 12 },
+                { "and their lowest bits began again", (UINT64_C(1) << 29) - 1, UINT64_C(1) << 29 },
+                { "as many as can be told", 7, 7 + (UINT64_C(1) << 29) - 1 },
+                { "long after the beginning", (UINT64_C(5) << 40) + 3, (UINT64_C(5) << 40) + 9 },
+        };
+        uint64_t last;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                start_empty();
+                print_message("%s\n", cases[i].name);
+                ledger_charge_frame(ledger, 3, 8, LEDGER_NONE, 1000);
+                assert_false(ledger_frame_lost(ledger, 3, 8, &last));
+                ledger->head->last_buffer = cases[i].lost_at;
+                ledger_lose_frame(ledger, 3);
+                ledger->head->last_buffer = cases[i].last;
+                ledger_lose_frame(ledger, 3); /* it is known */
+                ledger_close_frame(ledger, 3);
+                assert_true(ledger_frame_lost(ledger, 3, 8, &last));
+                assert_int_equal(last, cases[i].lost_at);
+                assert_true(ledger_frame_closed(ledger, 3));
+                assert_false(ledger_frame_lost(ledger, 3, 9, &last));
+                ledger_charge_frame(ledger, 3, 9, LEDGER_NONE, 1000);
+                assert_false(ledger_frame_lost(ledger, 3, 9, &last));
+                ledger_free(ledger);
+        }
+}
+
 /* Until it is full, and then from the beginning. Nothing is lost on the way. */
 static void test_ledger_is_full_at_some_point(void **state)
 {
@@ -734,6 +771,7 @@ int main(void)
                 cmocka_unit_test(test_ledger_tells_revoked_ones_first),
                 cmocka_unit_test(test_ledger_counts_references),
                 cmocka_unit_test(test_ledger_charges_frames),
+                cmocka_unit_test(test_ledger_knows_when_a_frame_was_lost),
                 cmocka_unit_test(test_ledger_is_full_at_some_point),
                 cmocka_unit_test(test_ledger_refuses_what_is_none),
                 cmocka_unit_test(test_ledger_stops_where_a_visitor_fails),

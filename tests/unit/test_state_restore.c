@@ -815,6 +815,211 @@ static void test_restore_lets_go_of_what_lost_its_page(void **state)
         world_stop(&world);
 }
 
+/* ---- two frames at one address, which clients may both have ---------------------------------- */
+
+/**
+ * struct twins_case - a client punched its frame, and the kernel gave the page to another one
+ * @size_bytes:   of the buffers in them
+ * @one_user:     both frames are of one user's sessions, as his
+ * @later_first:  the frame that has the page is told of first
+ * @is_free:      that one: no client has it yet
+ * @keeper_knows: that the former frame lost its page
+ * @unheard:      the worker dies before it hears of the later frame
+ */
+static const struct twins_case {
+        const char *name;
+        uint64_t size_bytes;
+        bool one_user, later_first, is_free, keeper_knows, unheard;
+} twins_cases[] = {
+        { "frames", PAGE, .later_first = false },
+        { "frames, the later one first", PAGE, .later_first = true },
+        { "parts", 64 * KiB, .later_first = false },
+        { "parts, the later one first", 64 * KiB, .later_first = true },
+        { "the keeper has seen it", 64 * KiB, .keeper_knows = true },
+        { "the keeper has seen it, the later one first", 64 * KiB, .keeper_knows = true,
+          .later_first = true },
+        { "one user's frames", PAGE, .one_user = true },
+        { "parts of one user's frames", 64 * KiB, .one_user = true },
+        { "parts of one user's frames, the later one first", 64 * KiB, .one_user = true,
+          .later_first = true },
+        { "the later one is free", PAGE, .is_free = true },
+        { "the later one is free, and first", PAGE, .is_free = true, .later_first = true },
+        { "nobody has heard of the later one", 64 * KiB, .is_free = true, .unheard = true },
+        { "nobody has heard of the later one, which is first", 64 * KiB, .is_free = true,
+          .unheard = true, .later_first = true },
+};
+
+/* Who has the frame in the first slot, who punches his, and who gets the page. */
+enum twins_token { TOKEN_OTHER = 1, TOKEN_A, TOKEN_B };
+
+/* @former has no page any more, @later has it; both were said to be at @phys. */
+struct twins {
+        struct frame_name former, later;
+        uint64_t phys;
+        uint32_t uid_b;
+};
+
+static struct frame_name frame_of(const struct buffer *buffer)
+{
+        struct piece piece;
+
+        buffer_piece(buffer, 0, &piece);
+        return piece.frame;
+}
+
+static bool is_in(const struct buffer *buffer, struct frame_name name)
+{
+        const struct frame_name frame = frame_of(buffer);
+
+        return frame.slot == name.slot && frame.generation == name.generation;
+}
+
+static void give_back(struct client *client, const struct buffer *buffer)
+{
+        assert_int_equal(state_release(world.state, client, world_id(buffer), world.now_ns), 0);
+}
+
+/* In a frame that is there. */
+static struct buffer *alloc_at(struct client *client, uint64_t phys, uint64_t size, uint32_t seq)
+{
+        struct request request = numbered(size, seq);
+
+        request.want.window = (struct range){ phys, phys + PAGE - 1 };
+        return world_alloc(&world, client, request);
+}
+
+/* Where its frame is gone, the next one that comes is in the first slot. */
+static void occupy_first_slot(bool gone)
+{
+        struct client *other = world_client(&world, 1002, "other");
+        struct buffer *buffer = world_alloc(&world, other, numbered(64 * KiB, 1));
+
+        assert_int_equal(frame_of(buffer).slot, 0);
+        if (!gone)
+                return;
+        world.snatch = true;
+        give_back(other, buffer);
+        world_let_leave(&world);
+}
+
+/* Of parts b has one beside which, in the former frame, there is none of a's. */
+static struct client *lend_later(const struct twins *twins, uint64_t size)
+{
+        struct client *b = world_client(&world, twins->uid_b, "b");
+        struct buffer *buffer = alloc_at(b, twins->phys, size, 1);
+
+        assert_true(is_in(buffer, twins->later));
+        if (size == PAGE)
+                return b;
+        assert_true(is_in(alloc_at(b, twins->phys, size, 2), twins->later));
+        give_back(b, buffer);
+        return b;
+}
+
+static struct twins make_twins(const struct twins_case *how)
+{
+        struct twins twins = { .uid_b = how->one_user ? 1000 : 1001 };
+        struct buffer *buffer;
+
+        world_init(&world, 4);
+        world.pools[0].size_max_bytes = 8 * PAGE;
+        world.pools[0].isolation = how->one_user ? ISOLATE_UID : ISOLATE_SESSION;
+        world_start(&world);
+        world.clumsy = world.late = true;
+        occupy_first_slot(how->later_first);
+        buffer = world_alloc(&world, world_client(&world, 1000, "a"), numbered(how->size_bytes, 1));
+        twins.former = frame_of(buffer);
+        twins.phys = align_down(world_first(buffer), PAGE);
+        if (how->keeper_knows)
+                world_move(&world, twins.former);
+        world.unheard = how->unheard;
+        world_arrive_at(&world, 0, twins.phys);
+        world.unheard = false;
+        twins.later = world.frames[how->later_first ? 0 : 4].name;
+        if (!how->is_free)
+                (void)lend_later(&twins, how->size_bytes);
+        return twins;
+}
+
+/* Each has its own, and what is granted lies where the page is. */
+static void check_twins(const struct twins_case *how, const struct twins *twins)
+{
+        const unsigned moved = world.n_of_type[EVENT_MOVED];
+        struct client *a = world_resume(&world, 1000, TOKEN_A), *b;
+        struct buffer *buffer = client_restored_buffer(a, 1);
+
+        assert_int_equal(world_bytes(&world).retired, PAGE);
+        assert_int_equal(world_bytes(&world).quarantined, 0);
+        assert_non_null(buffer);
+        assert_true(is_in(buffer, twins->former));
+        assert_int_equal(world.n_of_type[EVENT_MOVED], moved + 1);
+        assert_false(world.frames[twins->later.slot].leaving);
+        if (how->is_free)
+                return;
+        b = world_resume(&world, twins->uid_b, TOKEN_B);
+        buffer = client_restored_buffer(b, how->size_bytes == PAGE ? 1 : 2);
+        assert_non_null(buffer);
+        assert_true(is_in(buffer, twins->later));
+        assert_int_equal(world.n_of_type[EVENT_MOVED], moved + 1);
+        if (how->size_bytes == PAGE)
+                return;
+        buffer = alloc_at(b, twins->phys, how->size_bytes, 0);
+        assert_true(is_in(buffer, twins->later));
+        give_back(b, buffer);
+}
+
+/* It goes when who punched it ends, not before, and what has the page stays. */
+static void end_twins(const struct twins_case *how, const struct twins *twins)
+{
+        struct client *a = world_resume(&world, 1000, TOKEN_A), *b;
+        uint64_t granted;
+
+        b = how->is_free ? lend_later(twins, how->size_bytes)
+                         : world_resume(&world, twins->uid_b, TOKEN_B);
+        granted = world_bytes(&world).granted;
+        give_back(a, client_restored_buffer(a, 1));
+        assert_true(world.frames[twins->former.slot].leaving);
+        assert_false(world.frames[twins->later.slot].leaving);
+        state_frame_lingers(world.state, twins->former, FRAME_HOLDER_HOLE, world.now_ns);
+        assert_int_equal(world_bytes(&world).retired, 0);
+        assert_int_equal(world_bytes(&world).lingering, PAGE);
+        assert_int_equal(bytes_of(a).lingering, how->one_user ? 0 : PAGE); /* it is the uid's */
+        assert_false(owner_is_called_gone(twins->former));
+        if (how->one_user)
+                client_end(world.state, b, false, world.now_ns);
+        client_end(world.state, a, false, world.now_ns);
+        assert_true(owner_is_called_gone(twins->former));
+        world_let_frame_leave(&world, &world.frames[twins->former.slot]);
+        assert_int_equal(world_bytes(&world).lingering, 0);
+        if (!how->one_user) {
+                assert_int_equal(world_bytes(&world).granted, granted);
+                client_end(world.state, b, false, world.now_ns);
+        }
+        world_pass(&world, 60 * NS_PER_S);
+        world_let_leave(&world);
+        assert_int_equal(world_bytes(&world).held, world_bytes(&world).free);
+        state_check(world.state);
+}
+
+static void test_restore_tells_twins_apart(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(twins_cases); i++) {
+                const struct twins_case *how = &twins_cases[i];
+                struct twins twins;
+
+                print_message("%s\n", how->name);
+                twins = make_twins(how);
+                for (unsigned deaths = 0; deaths < 2; deaths++) {
+                        world_restart(&world);
+                        check_twins(how, &twins);
+                }
+                world_restart(&world);
+                end_twins(how, &twins);
+                world_stop(&world);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -840,6 +1045,7 @@ int main(void)
                 cmocka_unit_test(test_restore_without_what_was_kept),
                 cmocka_unit_test(test_restore_knows_who_lost_a_page),
                 cmocka_unit_test(test_restore_lets_go_of_what_lost_its_page),
+                cmocka_unit_test(test_restore_tells_twins_apart),
                 cmocka_unit_test(test_restore_again_and_again),
         };
 

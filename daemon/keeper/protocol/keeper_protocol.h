@@ -63,8 +63,9 @@ enum keeper_message_type {
         /* First message: @count frames follow as KEEPER_FRAME, which the keeper already holds for
          * the pools; @flags as below; @first: how often a worker was started, this one included. */
         KEEPER_WELCOME = 64,
-        /* A frame: slot, generation, pool, page_bytes, phys, node, flags. A descriptor comes with
-         * it (an open file of its own, read and write), unless KEEPER_GIVEN_UP. With KEEPER_RETAKE
+        /* A frame: slot, generation, pool, page_bytes, phys (where it was when it came), node,
+         * flags. A descriptor comes with it (an open file of its own, read and write), unless
+         * KEEPER_GIVEN_UP. With KEEPER_RETAKE
          * it was taken in the same step in which the frame in slot @count with generation @first
          * was given back, whose KEEPER_LEFT follows. */
         KEEPER_FRAME,
@@ -79,7 +80,7 @@ enum keeper_message_type {
         /* The frame is gone. @flags KEEPER_LOST: its page was not had again (though asked to). */
         KEEPER_LEFT,
         /* The frame is no longer where it was: @phys is its address now, or KEEPER_PHYS_NONE where
-         * its holder punched it out. */
+         * its holder punched it out. The next worker is told so, too, after its KEEPER_FRAME. */
         KEEPER_MOVED,
         /* The frame's memory has failed; it may be on its way out already. Whoever touches it gets
          * SIGBUS. */
