@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 60000
 
 static char pool_any[] = "any", pool_low[] = "below4g", device_name[] = "capture0";
 
