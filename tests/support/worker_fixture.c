@@ -191,6 +191,16 @@ void worker_restart(struct worker *worker)
         fake_keeper_wait_ready(worker->keeper);
 }
 
+void worker_set_quarantine(struct worker *worker, unsigned ms)
+{
+        char text[32];
+        const struct fake_reload reload = { .text = text };
+
+        snprintf(text, sizeof(text), "quarantine %u", ms);
+        fake_keeper_tell_config(worker->keeper, &reload, false);
+        fake_keeper_ping(worker->keeper);
+}
+
 int worker_stop(struct worker *worker)
 {
         fake_keeper_free(worker->keeper);
