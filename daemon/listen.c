@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #define LOCK_TRIES     16
-#define ORPHAN_TRIES   300
+#define ORPHAN_TRIES   1000
 #define ORPHAN_WAIT_NS (10 * NS_PER_MS)
 
 static struct sockaddr_un address_of(const char *path)

@@ -27,7 +27,7 @@
 #define COUNT_MAX   (INT64_C(1) << 40)
 
 /* A process that was killed may be busy in the kernel for a while. */
-#define LOCK_TRIES   20
+#define LOCK_TRIES   50
 #define LOCK_REST_NS (100 * 1000 * 1000)
 
 /* The file may be removed between open() and flock(). */

@@ -25,7 +25,7 @@ mapfile -t lines < <(sed -n '/^build\/demo\/daemon\/pard /,/^```$/p' "$source/RE
 [[ ${#lines[@]} -eq 3 && ${lines[0]} == *" &" ]] || { echo "README.md: not the lines that were expected"; exit 1; }
 eval "${lines[0]}"
 pard=$!
-for ((i = 0; i < 100; i++)); do
+for ((i = 0; i < 600; i++)); do
         [[ ! -S pard.sock ]] || break
         sleep 0.1
 done

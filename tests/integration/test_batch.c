@@ -18,7 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PAGE_BYTES (2 * MiB)
+#define PAGE_BYTES  (2 * MiB)
+#define PATIENCE_NS (60 * NS_PER_S)
 
 /* It grows by what is asked for; nothing is kept for anybody. */
 static const char pool[] =
@@ -50,11 +51,24 @@ static bool is_one_segment(size_t size)
         return size <= PAGE_BYTES;
 }
 
+/* Pard waits two seconds for a page that a pool grows by: on a busy machine that may be too short,
+ * and who is refused for now asks again. */
+static int ask(struct par *par, size_t count, size_t size, const struct par_constraint *want)
+{
+        const uint64_t deadline = now_ns() + PATIENCE_NS;
+        int r;
+
+        do
+                r = par_alloc_batch(par, count, size, want, NULL, got);
+        while (r == -PAR_EXHAUSTED && now_ns() < deadline);
+        return r;
+}
+
 static void get(struct par *par, size_t count, size_t size)
 {
         const struct par_constraint *want = is_one_segment(size) ? NULL : &anyhow;
 
-        if (par_alloc_batch(par, count, size, want, NULL, got))
+        if (ask(par, count, size, want))
                 die("%zu of %zu bytes: %s", count, size, par_error(par));
 }
 
@@ -217,7 +231,7 @@ static void test_too_much(struct par *par)
         struct par_refusal_info figures;
         struct par_buffer *held;
 
-        check_nothing(par, 40, par_alloc_batch(par, 40, 2 * MiB, NULL, NULL, got), -PAR_NEVER_FITS);
+        check_nothing(par, 40, ask(par, 40, 2 * MiB, NULL), -PAR_NEVER_FITS);
         if (strncmp(par_error(par), "buffer ", 7) != 0)
                 die("which one is it? %s", par_error(par));
         if (par_last_refusal(par, &figures) || figures.size != 2 * MiB)

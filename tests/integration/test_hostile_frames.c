@@ -34,9 +34,9 @@
 
 #define POOL_BYTES (48 * MiB)
 #define STRANGER   65533
-#define SOON_MS    15000 /* until a frame is free again; a page reference is looked for seldom */
+#define SOON_MS    60000 /* until a frame is free again; a page reference is looked for seldom */
 #define TRIES_MAX  20    /* to have the kernel give a page that was punched to the next frame */
-#define SHORT_MS   5000  /* what another client's allocation may take, however busy the machine */
+#define SHORT_MS   10000 /* what another client's allocation may take, however busy the machine */
 
 static const char config[] =
         "backend = \"hugetlb\"\nhugepages = \"reserve\"\nkeep_free = \"512M\"\nverify = \"0\"\n"
@@ -239,6 +239,20 @@ static void await_note(struct scene *scene, const char *note)
                         die("%s: no frame of the hostile client's lingers with \"%s\"",
                             scene->doing, note);
                 usleep(2000);
+        }
+}
+
+/* Until a process has no more descriptors open than it once had: it may have more for a moment. */
+static void await_descriptors(const struct scene *scene, const char *whose, pid_t pid,
+                              unsigned before)
+{
+        uint64_t deadline = now_ns() + SOON_MS * NS_PER_MS;
+
+        while (process_descriptors(pid) > before) {
+                if (now_ns() > deadline)
+                        die("%s: the %s has %u descriptors, before %u", scene->doing, whose,
+                            process_descriptors(pid), before);
+                usleep(10000);
         }
 }
 
@@ -557,9 +571,7 @@ static void play_worker_dies(bool keeps)
         await_free(&scene, 0, FRAME_BYTES);
         end_hostile(&next);
         await_free(&scene, FRAME_BYTES, FRAME_BYTES);
-        if (process_descriptors(scene.pard.pid) > keeper_fds)
-                die("%s: the keeper has %u descriptors, before %u", scene.doing,
-                    process_descriptors(scene.pard.pid), keeper_fds);
+        await_descriptors(&scene, "keeper", scene.pard.pid, keeper_fds);
         wire_client_close(&scene.admin);
         pard_fixture_stop(&scene.pard);
         printf("a frame that was punched%s, whose page is in use again: charged over the worker's "
@@ -669,12 +681,8 @@ int main(int argc, char **argv)
 
         if (pard_fixture_worker(&scene.pard) != worker)
                 die("the worker is another one");
-        usleep(100000);
-        if (process_descriptors(scene.pard.pid) > keeper_fds ||
-            process_descriptors(worker) > worker_fds)
-                die("descriptors: keeper %u, before %u; worker %u, before %u",
-                    process_descriptors(scene.pard.pid), keeper_fds, process_descriptors(worker),
-                    worker_fds);
+        await_descriptors(&scene, "keeper", scene.pard.pid, keeper_fds);
+        await_descriptors(&scene, "worker", worker, worker_fds);
         wire_client_close(&scene.admin);
         pard_fixture_stop(&scene.pard);
         for (int killed = 0; killed < 2; killed++)

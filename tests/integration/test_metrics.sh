@@ -126,7 +126,7 @@ PROMETHEUS
 prometheus --config.file="$dir/prometheus.yml" --storage.tsdb.path="$dir/tsdb" --log.level=warn \
         --web.listen-address="127.0.0.1:$prometheus_port" >"$dir/prometheus.log" 2>&1 &
 other_pid=$!
-for ((i = 0; i < 150; i++)); do
+for ((i = 0; i < 600; i++)); do
         promtool query instant "http://127.0.0.1:$prometheus_port" 'up{job="pard"}' >"$dir/out" 2>&1
         ! grep -q ' => 1 ' "$dir/out" || break
         sleep 0.2
@@ -146,7 +146,7 @@ metrics_port=$(port)
 systemd-socket-activate --listen="127.0.0.1:$metrics_port" --fdname=metrics \
         "$PARD" --config "$dir/pard.conf" 2>"$dir/log" &
 other_pid=$!
-for ((i = 0; i < 100; i++)); do
+for ((i = 0; i < 600; i++)); do
         curl --silent --fail --max-time 10 "http://127.0.0.1:$metrics_port/metrics" >"$dir/out" && break
         sleep 0.1
 done

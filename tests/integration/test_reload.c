@@ -29,7 +29,7 @@
 #define KEPT_SIZE (3 * MiB)
 #define SETTLE_NS (20 * NS_PER_S)
 
-#define NO_FILE_NS (3 * NS_PER_S)
+#define NO_FILE_NS (8 * NS_PER_S)
 
 static const char sim[] =
         "backend = \"sim\"\n"

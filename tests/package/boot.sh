@@ -37,7 +37,7 @@ mkdir -p /run/systemd/nspawn
 status=0
 # Hugepages are reserved through /sys, which a container sees read-only otherwise.
 export SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes
-timeout --kill-after=10 "${PAR_BOOT_SECONDS:-240}" systemd-nspawn --quiet --directory="$dir/over/root" --boot --register=no \
+timeout --kill-after=10 "${PAR_BOOT_SECONDS:-600}" systemd-nspawn --quiet --directory="$dir/over/root" --boot --register=no \
         --keep-unit --private-network --capability=all --bind="$dir/test:/test" </dev/null >"$dir/console" 2>&1 || status=$?
 cat "$dir/test/said"
 if [[ ! -s $dir/test/status ]]; then

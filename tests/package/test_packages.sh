@@ -45,7 +45,7 @@ set -euo pipefail
 cd "$(mktemp -d)"
 export PAR_SOCKET=$PWD/pard.sock
 pard --config /usr/share/doc/pard/examples/conf/sim.conf --socket "$PAR_SOCKET" 2>log &
-for ((i = 0; i < 100; i++)); do
+for ((i = 0; i < 600; i++)); do
         ! parctl --json status 2>/dev/null | grep -q '"state": "ready"' || break
         sleep 0.1
 done

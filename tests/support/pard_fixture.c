@@ -22,9 +22,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define START_MS 60000
+#define START_MS 180000
 #define STOP_MS  60000
-#define PAGES_MS 10000
+#define PAGES_MS 60000
 #define NOBODY   65534
 
 static const char nr_hugepages[] = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";

@@ -35,7 +35,7 @@ extern const char pard_config_hugetlb[];
  * @ret:    pard_fixture_stop() it
  *
  * The daemon dies with the calling thread. Ends the test program with a message where the daemon
- * does not come up within a minute.
+ * does not come up within three minutes.
  */
 void pard_fixture_start(const char *config, struct pard_fixture *ret);
 

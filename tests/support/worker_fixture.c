@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 60000
 
 static char pool_any[] = "any", pool_low[] = "below4g", device_name[] = "capture0";
 
@@ -189,6 +189,16 @@ void worker_restart(struct worker *worker)
                          0);
         assert_int_equal(pthread_create(&worker->thread, NULL, run, worker), 0);
         fake_keeper_wait_ready(worker->keeper);
+}
+
+void worker_set_quarantine(struct worker *worker, unsigned ms)
+{
+        char text[32];
+        const struct fake_reload reload = { .text = text };
+
+        snprintf(text, sizeof(text), "quarantine %u", ms);
+        fake_keeper_tell_config(worker->keeper, &reload, false);
+        fake_keeper_ping(worker->keeper);
 }
 
 int worker_stop(struct worker *worker)

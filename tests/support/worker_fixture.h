@@ -79,6 +79,10 @@ void worker_start(struct worker *worker, const struct worker_options *options);
 /* It ends without a word, and another one starts with the same frames and ledger. */
 void worker_restart(struct worker *worker);
 
+/* Quarantines last so long from now on. For a test that is to see one: however short the time that
+ * it is stopped for, 100 ms are over. */
+void worker_set_quarantine(struct worker *worker, unsigned ms);
+
 /* Return: what server_run() did. */
 int worker_stop(struct worker *worker);
 

@@ -34,6 +34,9 @@
 #define FRAMES         6
 #define LEAVING_FRAMES 32
 
+/* Of 10 ms each: the kernel undoes pins in a worker of its own, which may have to wait. */
+#define WAITS_MAX 3000
+
 #ifndef MADV_SOFT_OFFLINE
 #define MADV_SOFT_OFFLINE 101 /* <linux/mman.h>, which does not go with <sys/mman.h> */
 #endif
@@ -130,7 +133,7 @@ static int let_go(struct backend *backend, struct backend_frame *frame, bool own
         enum backend_holder holder = HOLDER_NONE;
         int r;
 
-        for (unsigned i = 0; i < 500; i++) {
+        for (unsigned i = 0; i < WAITS_MAX; i++) {
                 r = backend->ops->let_go(backend, frame, owner_gone, &holder);
                 if (r != -EBUSY || holder != HOLDER_NONE)
                         break;
@@ -397,7 +400,7 @@ static void test_hugetlb_write_seal_is_held_against_the_holder(void **state)
         /* Its file keeps the frame, but the pin is gone: now the holder's own seal is accepted. */
         assert_int_equal(backend->ops->let_go(backend, &frame, false, &holder), -EBUSY);
         /* An older kernel takes a second to unpin. */
-        for (unsigned i = 0; i < 500 && fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) < 0; i++)
+        for (unsigned i = 0; i < WAITS_MAX && fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) < 0; i++)
                 nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000 * 1000 }, NULL);
         assert_int_equal(fcntl(fd, F_GET_SEALS) & F_SEAL_WRITE, F_SEAL_WRITE);
         close(fd);
@@ -466,7 +469,7 @@ static void test_hugetlb_takes_from_the_node(void **state)
 
 static void settle_at(const struct hugepages *before)
 {
-        for (unsigned i = 0; i < 500 && figures().total != before->total; i++)
+        for (unsigned i = 0; i < WAITS_MAX && figures().total != before->total; i++)
                 nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000 * 1000 }, NULL);
         assert_int_equal(figures().total, before->total);
         assert_int_equal(figures().surplus, before->surplus);

@@ -46,6 +46,10 @@
  * at any moment. */
 #define UNHURRIED_NS (100 * NS_PER_MS)
 
+/* For what has to happen in the middle of a take: so much slower that it would have to stop for
+ * seconds. */
+#define SLOW_NS (300 * NS_PER_MS)
+
 /* Shared by test and workers, through the descriptor that carries the configuration. */
 struct shared {
         unsigned starts, item;
@@ -759,7 +763,7 @@ static void script_cancel(void)
                         ends++;
                 }
         }
-        want(n < 10);
+        want(n < 30);
         silence(50);
         take(2, (struct keeper_message[2]){ 0 }, (int[2]){ 0 });
         frame.type = KEEPER_NUDGE;
@@ -856,7 +860,7 @@ static void script_hang(void)
                 for (;;)
                         pause();
         for (unsigned i = 0; i < 3; i++) {
-                want(receive_within(3000, &message, &fd));
+                want(receive_within(PATIENCE_MS, &message, &fd));
                 want(message.type == KEEPER_PING);
                 say((struct keeper_message){ .type = KEEPER_PONG });
         }
@@ -1313,7 +1317,7 @@ static void test_keeper_takes_and_tells_the_service_manager(void **state)
 static void test_keeper_ends_a_take_when_it_is_told(void **state)
 {
         (void)state;
-        pass("cancel", &(struct trial){ .sim = { .blind = true, .delay_ns = UNHURRIED_NS } }, 1);
+        pass("cancel", &(struct trial){ .sim = { .blind = true, .delay_ns = SLOW_NS } }, 1);
 }
 
 static void test_keeper_tells_how_far_a_take_is(void **state)
@@ -1332,7 +1336,7 @@ static void test_keeper_tells_how_far_a_take_is(void **state)
                            strstr(text, " of 32 frames") != NULL;
         }
         manager_close();
-        assert_int_equal(extended, 1);
+        assert_true(extended >= 1 && extended <= 1 + (now_ms() - began) / 5000);
         assert_true(growing >= 1 && growing <= 1 + (now_ms() - began) / 500);
 }
 
@@ -1344,7 +1348,7 @@ static void test_keeper_lets_no_pool_wait_for_a_harvest(void **state)
 
 static void test_keeper_outlives_a_worker_that_harvests(void **state)
 {
-        struct trial trial = { .sim = { .blind = true, .seed = 5, .delay_ns = UNHURRIED_NS } };
+        struct trial trial = { .sim = { .blind = true, .seed = 5, .delay_ns = SLOW_NS } };
 
         (void)state;
         pass("killed_harvesting", &trial, 2);
@@ -1358,6 +1362,7 @@ static void test_keeper_looks_at_devices(void **state)
 
 static void test_keeper_replaces_a_worker_that_hangs(void **state)
 {
+        uint64_t began = now_ms();
         unsigned alive;
 
         (void)state;
@@ -1367,8 +1372,9 @@ static void test_keeper_replaces_a_worker_that_hangs(void **state)
         unsetenv("WATCHDOG_USEC");
         alive = manager_counts("WATCHDOG=1");
         manager_close();
-        /* Ten seconds for the first worker, two to three for the next; twice a second. */
-        if (alive < 20 || alive > 40)
+        /* Ten seconds for the first worker, two to three for the next; twice a second, and fewer
+         * where the machine stops. */
+        if (alive < 10 || alive > 1 + (now_ms() - began) / 400)
                 fail_msg("the service manager heard %u times that the keeper lives", alive);
 }
 

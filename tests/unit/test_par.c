@@ -28,7 +28,8 @@
 
 #include <cmocka.h>
 
-#define PAGE (64 * KiB)
+#define PAGE        (64 * KiB)
+#define PATIENCE_MS 30000
 
 static struct par *connect_to(struct mock *mock)
 {
@@ -121,7 +122,7 @@ static void test_par_connect_says_why_not(void **state)
         assert_int_equal(par_connect(mock->path, &options, &par), -EINVAL);
         options.client_name = "future";
         assert_int_equal(par_connect(mock->path, &options, &par), -EPROTO);
-        for (int i = 0; i < 1000 && descriptors_open() != descriptors; i++)
+        for (int i = 0; i < PATIENCE_MS && descriptors_open() != descriptors; i++)
                 usleep(1000); /* the daemon's end is in this process, too */
         assert_int_equal(descriptors_open(), descriptors);
 
@@ -960,7 +961,7 @@ static void test_par_events_arrive(void **state)
         mock_send_event(mock, PAR_EVENT_MOVED, true, 65536, UINT64_MAX);
         mock_send_event(mock, 99, true, 0, 0);
         mock_send_event(mock, 0, true, 0, 0);
-        assert_true(readable(par, 1000));
+        assert_true(readable(par, PATIENCE_MS));
         assert_int_equal(par_next_event(par, &event), 0);
         assert_int_equal(event.type, PAR_EVENT_WANTED);
         assert_null(event.buffer);
@@ -987,7 +988,7 @@ static void test_par_events_arrive(void **state)
 /* Wait until the daemon has heard of so many dropped frames. */
 static void await_drops(struct mock *mock, size_t drops)
 {
-        for (int i = 0; i < 1000 && mock_counts(mock).drops < drops; i++)
+        for (int i = 0; i < PATIENCE_MS && mock_counts(mock).drops < drops; i++)
                 usleep(1000);
         assert_int_equal(mock_counts(mock).drops, drops);
 }
@@ -1155,9 +1156,9 @@ static void test_par_unneeded_frames_go_without_a_call(void **state)
         par_free(get(par, 5 * PAGE));
         assert_int_equal(mock_counts(mock).shown, 5);
         mock_send_unneeded(mock);
-        assert_true(readable(par, 1000));
+        assert_true(readable(par, PATIENCE_MS));
         assert_int_equal(par_next_event(par, &event), -EAGAIN);
-        for (int i = 0; i < 1000 && mock_counts(mock).shown; i++)
+        for (int i = 0; i < PATIENCE_MS && mock_counts(mock).shown; i++)
                 usleep(1000);
         assert_int_equal(mock_counts(mock).shown, 0);
         check_books(mock, 0);

@@ -22,6 +22,9 @@
 
 #define BYTES ((size_t)4096)
 
+/* Of 10 ms each: the kernel undoes pins in a worker of its own, which may have to wait. */
+#define WAITS_MAX 3000
+
 /* More than one ring has, and more ends than fit into its completions. */
 #define MANY (PINS_A_RING + 2000)
 
@@ -29,7 +32,7 @@ static void *page;
 
 static void wait_for_end(struct pins *pins, uint32_t pin)
 {
-        for (unsigned i = 0; i < 500 && !pins_ended(pins, pin); i++)
+        for (unsigned i = 0; i < WAITS_MAX && !pins_ended(pins, pin); i++)
                 nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000 * 1000 }, NULL);
         assert_true(pins_ended(pins, pin));
 }
@@ -110,7 +113,7 @@ static int go_on(uint32_t pin)
         if (pins_add(&pins, (struct iovec){ page, BYTES }, &other) || other == pin)
                 return 4;
         pins_remove(&pins, pin);
-        for (unsigned i = 0; i < 500 && !pins_ended(&pins, pin); i++)
+        for (unsigned i = 0; i < WAITS_MAX && !pins_ended(&pins, pin); i++)
                 nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000 * 1000 }, NULL);
         if (!pins_ended(&pins, pin) || is_referred_to(MEMORY_FD))
                 return 5;

@@ -158,6 +158,7 @@ static void test_death_is_followed_by_quarantine(void **state)
         struct caller caller, watcher;
 
         (void)state;
+        worker_set_quarantine(&worker, 3000);
         caller_open(&worker, "watcher", &watcher);
         caller_open(&worker, "dies", &caller);
         assert_int_equal(caller_alloc(&caller, 3 * WORKER_PAGE_BYTES, "any")->result, 0);
@@ -176,6 +177,7 @@ static void test_death_is_seen_behind_a_child(void **state)
         char byte;
 
         (void)state;
+        worker_set_quarantine(&worker, 1000000);
         caller_open(&worker, "watcher", &watcher);
         assert_int_equal(pipe(told), 0);
         assert_int_equal(pipe(stay), 0);
@@ -696,6 +698,7 @@ static void test_reclaim_ends_a_quarantine(void **state)
         struct caller dead, heir;
 
         (void)state;
+        worker_set_quarantine(&worker, 1000000);
         caller_open(&worker, "heir", &heir);
         caller_open(&worker, "crashed", &dead);
         assert_int_equal(caller_alloc(&dead, WORKER_PAGE_BYTES, "any")->result, 0);

@@ -183,6 +183,7 @@ static void test_a_buffer_outlives_its_session(void **state)
 
         (void)state;
         begin(false);
+        worker_set_quarantine(&worker, 1000000);
         buffer = make(&maker, PAGE, "ring", true);
         caller_close(&maker);
         caller_await(&other, status_clients, 1);

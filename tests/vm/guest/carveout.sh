@@ -6,7 +6,6 @@
 # vm boot: hugepages=20 memmap=2M!8M
 # vm qemu: -device edu,dma_mask=0xffffff -icount shift=3,sleep=off
 # vm modules: nd_e820 nd_pmem
-# vm timeout: 240
 
 # The file system is for memory that is gone at the next boot: nothing of it need survive.
 make_carveout() {

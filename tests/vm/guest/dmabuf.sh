@@ -3,7 +3,6 @@
 #
 # dmabuf.sh - a buffer as a dma-buf: imported by another uid, written by a device, right for both, and nobody else's after
 #
-# vm timeout: 240
 # vm boot: hugepages=150
 # vm qemu: -device edu -icount shift=3,sleep=off
 [ -c /dev/udmabuf ] || { echo "this kernel has no udmabuf" && exit 77; }

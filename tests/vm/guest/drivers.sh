@@ -3,7 +3,6 @@
 #
 # drivers.sh - two drivers at once, of two users, on two devices: each has right data, and nothing of the other's
 #
-# vm timeout: 240
 # vm boot: hugepages=200
 # vm qemu: -device edu -device edu -icount shift=3,sleep=off
 # shellcheck disable=SC2046 # two addresses

@@ -6,7 +6,6 @@
 # The device takes 100 ms for each transfer, of the machine's time; with -icount that passes at once while the machine
 # has nothing to do but wait.
 #
-# vm timeout: 240
 # vm boot: hugepages=200
 # vm qemu: -device edu -icount shift=3,sleep=off
 exec test_edu "$(./find_pci 0x1234 0x11e8)" "$@"

@@ -3,7 +3,6 @@
 #
 # iommu.sh - behind an IOMMU: buffers anywhere, addresses below 256 MiB, the drivers' data right, and no other memory hit
 #
-# vm timeout: 240
 # vm boot: hugepages=200 intel_iommu=on
 # vm disk: 80M
 # vm modules: vfio vfio_iommu_type1 vfio-pci

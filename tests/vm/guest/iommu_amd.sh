@@ -3,7 +3,6 @@
 #
 # iommu_amd.sh - the same as iommu, behind AMD's, which leaves out the addresses of HyperTransport, too
 #
-# vm timeout: 240
 # vm boot: hugepages=200 amd_iommu=on
 # vm disk: 80M
 # vm kernel: linux-image-6.12-amd64

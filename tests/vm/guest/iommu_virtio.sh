@@ -5,7 +5,6 @@
 #
 # It has no remapping of interrupts, which VFIO insists on, unless it is told otherwise.
 #
-# vm timeout: 240
 # vm boot: hugepages=200
 # vm disk: 80M
 # vm modules: virtio-iommu vfio vfio_iommu_type1 vfio-pci

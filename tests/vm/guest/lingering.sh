@@ -3,6 +3,5 @@
 #
 # lingering.sh - frames that linger come back when the last reference goes, whatever kind it was of
 #
-# vm timeout: 300
 # vm memory: 2G
 exec test_lingering "${1:-3}" 0 hugetlb

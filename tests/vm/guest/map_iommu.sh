@@ -3,7 +3,6 @@
 #
 # map_iommu.sh - the same behind an IOMMU: nothing is bounced, and a device does what its mapping says
 #
-# vm timeout: 240
 # vm boot: hugepages=200 intel_iommu=on
 # vm modules: vfio vfio_iommu_type1 vfio-pci
 # vm qemu: -device intel-iommu,intremap=on,caching-mode=on

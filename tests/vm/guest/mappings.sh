@@ -3,7 +3,6 @@
 #
 # mappings.sh - a buffer of 1 GiB in hundreds of places is one mapping in large pages, of the 65,535 that there may be
 #
-# vm timeout: 240
 # vm memory: 3G
 # vm boot: hugepages=1060 intel_iommu=on
 # vm modules: vfio vfio_iommu_type1 vfio-pci

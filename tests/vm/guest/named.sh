@@ -3,7 +3,6 @@
 #
 # named.sh - a buffer with a name, of a driver that is killed, for another uid: a dma-buf, and what the device writes
 #
-# vm timeout: 240
 # vm boot: hugepages=100
 # vm qemu: -device edu -icount shift=3,sleep=off
 [ -c /dev/udmabuf ] || { echo "this kernel has no udmabuf" && exit 77; }

@@ -3,7 +3,6 @@
 #
 # nvme.sh - a driver in user space writes 64 MiB to an NVMe device and reads them back, out of buffers in many pieces
 #
-# vm timeout: 240
 # vm boot: hugepages=140
 # vm disk: 128M
 # vm qemu: -device nvme,drive=disk,serial=1

@@ -3,7 +3,6 @@
 #
 # quarantine.sh - a driver is killed: its memory waits for as long as the device is bus master, and no longer
 #
-# vm timeout: 240
 # vm boot: hugepages=200
 # vm disk: 80M
 # vm qemu: -device edu -device nvme,drive=disk,serial=par -icount shift=3,sleep=off

@@ -3,7 +3,6 @@
 #
 # quarantine_iommu.sh - behind an IOMMU, with hidden addresses: a dead driver's memory is free with its container
 #
-# vm timeout: 240
 # vm boot: hugepages=200 intel_iommu=on
 # vm modules: vfio vfio_iommu_type1 vfio-pci
 # vm qemu: -device intel-iommu,intremap=on,caching-mode=on

@@ -3,7 +3,6 @@
 #
 # restart.sh - drivers of edu and NVMe are killed in the middle of transfers and go on where they were, at the same addresses
 #
-# vm timeout: 300
 # vm boot: hugepages=60
 # vm disk: 80M
 # vm qemu: -device edu -device nvme,drive=disk,serial=par -icount shift=3,sleep=off
