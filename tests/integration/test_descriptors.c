@@ -15,6 +15,7 @@
 #include <grp.h>
 #include <par.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -61,9 +62,9 @@ static void exhaust(pid_t pid)
                 if (setgroups(0, NULL) || setresgid(who.st_gid, who.st_gid, who.st_gid) ||
                     setresuid(who.st_uid, who.st_uid, who.st_uid) ||
                     prlimit(pid, RLIMIT_NOFILE, NULL, &limit))
-                        _exit(1);
+                        _exit(EXIT_FAILURE);
                 limit.rlim_cur = next;
-                _exit(prlimit(pid, RLIMIT_NOFILE, &limit, NULL) != 0);
+                _exit(prlimit(pid, RLIMIT_NOFILE, &limit, NULL) ? EXIT_FAILURE : EXIT_SUCCESS);
         }
         if (child < 0 || waitpid(child, &status, 0) != child || status)
                 die("the worker's limit of descriptors cannot be set");
