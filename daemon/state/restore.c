@@ -602,8 +602,8 @@ int state_restore(struct state *state, uint64_t now_ns)
         state->restoring = false;
         if (!r) {
                 log_result(state, &found, n_aside);
+                shares_settle(state, now_ns); /* before a change is told: nobody may be left */
                 catch_up(state, now_ns);
-                shares_settle(state, now_ns);
                 settle_sessions(&restoring);
         }
         free(restoring.sessions);
